@@ -1,0 +1,100 @@
+//! The connection graph: which critical points are joined by an orbit of the flow `x' = -grad E`.
+//!
+//! In: a landscape and its [`CriticalSet`](crate::critical::CriticalSet). Out: a [`MorseGraph`].
+
+use crate::critical::Level;
+
+/// An orbit sampled along its way, from its upper to its lower end.
+#[derive(Clone, Debug, Default)]
+pub struct Orbit {
+    /// Points, upper end first (each of length n).
+    pub points: Vec<Vec<f64>>,
+    /// Energies at the points; they fall.
+    pub energies: Vec<f64>,
+}
+
+/// A connecting orbit from a point of index k to one of index k-1.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Id of the upper point.
+    pub from: usize,
+    /// Id of the lower point.
+    pub to: usize,
+    /// The orbit.
+    pub orbit: Orbit,
+    /// Its sign in the Morse boundary operator: +1 or -1.
+    pub sign: i8,
+    /// How far it can be relied on.
+    pub level: Level,
+}
+
+/// Where an orbit that is not a connection of the graph went.
+#[derive(Clone, Debug)]
+pub enum Loose {
+    /// It left the region; the last point inside.
+    Exit {
+        /// Id of the critical point that it belongs to.
+        point: usize,
+        /// The orbit, in the direction of falling energy.
+        orbit: Orbit,
+        /// True if it was followed backwards (a stable manifold).
+        backward: bool,
+    },
+    /// It joins two points whose indices forbid it in a Morse-Smale flow (saddle to saddle).
+    NotTransverse {
+        /// Id of the upper point.
+        from: usize,
+        /// Id of the lower point.
+        to: usize,
+        /// The orbit.
+        orbit: Orbit,
+        /// How far (relative to the landscape's scale) the orbit missed the lower point's stable manifold.
+        gap: f64,
+    },
+    /// It ends in a degenerate family.
+    Degenerate {
+        /// Id of the critical point that it belongs to.
+        point: usize,
+        /// Place of the family in the critical set.
+        family: usize,
+        /// The orbit, in the direction of falling energy.
+        orbit: Orbit,
+        /// True if it was followed backwards.
+        backward: bool,
+    },
+    /// It could not be followed to an end.
+    Lost {
+        /// Id of the critical point that it belongs to.
+        point: usize,
+        /// The orbit as far as it went.
+        orbit: Orbit,
+        /// True if it was followed backwards.
+        backward: bool,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Is the flow Morse-Smale?
+#[derive(Clone, Debug, PartialEq)]
+pub enum MorseSmale {
+    /// As far as was examined, at this level.
+    Yes(Level),
+    /// No, for this reason.
+    No(String),
+    /// It could not be decided, for this reason.
+    Unknown(String),
+}
+
+/// The connection graph of a critical set. Nodes are the points of the set, by id.
+#[derive(Clone, Debug)]
+pub struct MorseGraph {
+    /// Connections, ordered by `from`, then side.
+    pub connections: Vec<Connection>,
+    /// Orbits that are no connection.
+    pub loose: Vec<Loose>,
+    /// The verdict.
+    pub morse_smale: MorseSmale,
+    /// Number of connected components among the nodes of index 0 and 1.
+    pub components: usize,
+}

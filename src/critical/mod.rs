@@ -1,0 +1,131 @@
+//! Critical points of a landscape: where the gradient vanishes, with Hessian spectrum and Morse index.
+//!
+//! In: a [`Landscape`](crate::landscape::Landscape), a region, [`Options`]. Out: a [`CriticalSet`].
+
+use serde::Serialize;
+
+use crate::landscape::Region;
+
+/// How much a number can be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Statistical, with an interval.
+    Estimated,
+    /// Floating point with a residual and an a-posteriori bound.
+    Checked,
+    /// Verified arithmetic from start to end.
+    Proven,
+}
+
+/// A nondegenerate critical point.
+#[derive(Clone, Debug)]
+pub struct CriticalPoint {
+    /// Where (length n).
+    pub x: Vec<f64>,
+    /// Energy there.
+    pub energy: f64,
+    /// Hessian eigenvalues, ascending: all n, or beyond a few thousand dimensions the lowest ones and the largest.
+    pub eigenvalues: Vec<f64>,
+    /// Number of negative eigenvalues.
+    pub index: usize,
+    /// Euclidean norm of the gradient that remains.
+    pub gradient_norm: f64,
+    /// A-posteriori bound of the distance to the exact critical point (Newton-Kantorovich, in floating point).
+    pub radius: f64,
+    /// How far the above can be relied on.
+    pub level: Level,
+}
+
+/// Critical points whose Hessian is singular to working precision: an isolated degenerate point (dimension 0) or a
+/// connected continuum of critical points, as one entry.
+#[derive(Clone, Debug)]
+pub struct DegenerateFamily {
+    /// One of its points.
+    pub x: Vec<f64>,
+    /// Energy there.
+    pub energy: f64,
+    /// Hessian eigenvalues there, ascending.
+    pub eigenvalues: Vec<f64>,
+    /// Dimension of the continuum; 0 for an isolated point.
+    pub dimension: usize,
+    /// Gradient norm there.
+    pub gradient_norm: f64,
+    /// Points of it that were met (at least `x`), for drawing.
+    pub samples: Vec<Vec<f64>>,
+}
+
+/// Is the set of critical points complete?
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Completeness {
+    /// All of them, by proof.
+    Proven,
+    /// All that repeated search finds; an estimate of how many remain unseen, with its 95% interval.
+    Estimated {
+        /// Expected number of points still unseen.
+        unseen: f64,
+        /// Lower end.
+        low: f64,
+        /// Upper end.
+        high: f64,
+    },
+    /// Nothing can be said.
+    Unknown,
+}
+
+/// What a search did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Work {
+    /// Rounds of searches.
+    pub rounds: usize,
+    /// Searches started.
+    pub searches: usize,
+    /// Searches that ended in a critical point of the region.
+    pub converged: usize,
+    /// Gradients evaluated.
+    pub gradients: u64,
+    /// Hessian-vector products.
+    pub hessian_vectors: u64,
+    /// Full Hessians.
+    pub hessians: u64,
+    /// Why the search ended.
+    pub ended: String,
+}
+
+/// The critical points of a landscape in a region.
+#[derive(Clone, Debug)]
+pub struct CriticalSet {
+    /// Nondegenerate points, ordered by index, then energy, then coordinates; a point's place is its id.
+    pub points: Vec<CriticalPoint>,
+    /// Degenerate families; they have no Morse index.
+    pub degenerate: Vec<DegenerateFamily>,
+    /// Is that all?
+    pub completeness: Completeness,
+    /// Euler characteristic of the region where the flow enters it (or it has no boundary); `None` if not known.
+    pub euler_expected: Option<i64>,
+    /// Highest index that was searched for.
+    pub highest_index: usize,
+    /// Where was searched.
+    pub region: Region,
+    /// What it took.
+    pub work: Work,
+    /// Was the search stopped from outside before its rule was met?
+    pub interrupted: bool,
+}
+
+impl CriticalSet {
+    /// Number of points of each index, from 0 to the highest index met (at least one entry).
+    pub fn counts(&self) -> Vec<usize> {
+        let top = self.points.iter().map(|p| p.index).max().unwrap_or(0);
+        let mut counts = vec![0; top + 1];
+        for p in &self.points {
+            counts[p.index] += 1;
+        }
+        counts
+    }
+
+    /// `sum over points of (-1)^index`.
+    pub fn euler_characteristic(&self) -> i64 {
+        self.points.iter().map(|p| if p.index % 2 == 0 { 1 } else { -1 }).sum()
+    }
+}

@@ -1,0 +1,1 @@
+//! Orbits of the gradient flow.

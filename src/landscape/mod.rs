@@ -1,0 +1,148 @@
+//! What is analysed: energy landscapes, one file a kind, and the traits they meet.
+//!
+//! In: a kind's parameters (a [`Section`](crate::study::Section) of a study). Out: a boxed [`Family`].
+//! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
+
+pub mod region;
+
+use faer::{MatMut, MatRef};
+
+pub use region::{Region, Shape};
+
+use crate::error::Result;
+use crate::study::Section;
+
+/// An energy `E` on R^n with derivatives. Points are columns wherever several come together.
+///
+/// All methods are pure: the same bits in, the same bits out, on any thread. Outside the energy's domain values may
+/// be infinite or NaN, never a panic.
+pub trait Landscape: Send + Sync {
+    /// Dimension n of the state.
+    fn dim(&self) -> usize;
+
+    /// Energies (length b) and gradients (n x b) at the columns of `points` (n x b).
+    fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], gradients: MatMut<'_, f64>);
+
+    /// The Hessians at the columns of `points`, ready to be applied; what can be shared by many products is kept.
+    fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a>;
+
+    /// The full Hessian (n x n, both triangles) at `x`.
+    fn hessian(&self, x: &[f64], out: MatMut<'_, f64>);
+
+    /// Third derivative along `u` and `v`: `out[i] = sum_jk E_ijk u_j v_k`.
+    fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]);
+
+    /// The region to study when the user names none; `None` if the kind cannot tell.
+    fn region(&self) -> Option<Region>;
+
+    /// The patterns, one a column (n x K), that make good starting points; `None` if there are none.
+    fn data(&self) -> Option<MatRef<'_, f64>> {
+        None
+    }
+
+    /// The same landscape in fewer dimensions, where it is exactly a landscape plus a quadratic in the rest.
+    fn reduce(&self) -> Option<Reduced> {
+        None
+    }
+
+    /// Energy at one point.
+    fn energy(&self, x: &[f64]) -> f64 {
+        let mut g = vec![0.0; self.dim()];
+        self.gradient(x, &mut g)
+    }
+
+    /// Energy and gradient at one point.
+    fn gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let n = self.dim();
+        let mut energy = [0.0];
+        self.gradients(
+            MatRef::from_column_major_slice(x, n, 1),
+            &mut energy,
+            MatMut::from_column_major_slice_mut(gradient, n, 1),
+        );
+        energy[0]
+    }
+}
+
+/// Hessians frozen at b points.
+pub trait Linearization: Send + Sync {
+    /// `out[:, j] = H(points[:, j]) * vectors[:, j]`; with a single point every column of `vectors` meets its Hessian.
+    fn apply(&self, vectors: MatRef<'_, f64>, out: MatMut<'_, f64>);
+}
+
+/// A landscape that splits: `E(origin + basis z + w) = inner(z) + (normal/2) |w|^2` for every `w` orthogonal to the
+/// columns of `basis`.
+pub struct Reduced {
+    /// The landscape on R^r.
+    pub inner: Box<dyn Family>,
+    /// A point of the r-dimensional affine subspace (length n).
+    pub origin: Vec<f64>,
+    /// Orthonormal columns (n x r).
+    pub basis: faer::Mat<f64>,
+    /// The curvature in each of the n - r normal directions.
+    pub normal: f64,
+}
+
+/// A landscape with named parameters.
+pub trait Family: Landscape {
+    /// Names and values of the parameters that can be changed or continued in.
+    fn parameters(&self) -> Vec<(String, f64)>;
+
+    /// The same landscape with one parameter changed. Errors name the parameter and its allowed range.
+    fn with_parameter(&self, name: &str, value: f64) -> Result<Box<dyn Family>>;
+
+    /// Derivative of the gradient in parameter number `parameter` (its place in [`Family::parameters`]).
+    fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]);
+}
+
+/// What a study or the command line may say of a kind, and how to build it. The source of `smale landscapes`,
+/// `smale schema` and the check for unknown keys.
+pub struct Kind {
+    /// Its name in a study.
+    pub name: &'static str,
+    /// The energy, as a line of text.
+    pub energy: &'static str,
+    /// Where it comes from.
+    pub source: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+    /// Builds it from its section (which it leaves empty of unknown keys by reading all it knows).
+    pub build: fn(&mut Section) -> Result<Box<dyn Family>>,
+}
+
+/// A key of a section of a study.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Its default as text; empty if the key is needed or simply absent.
+    pub default: &'static str,
+    /// One sentence on it, with units.
+    pub doc: &'static str,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// A real number.
+    Number,
+    /// A whole number, zero or more.
+    Integer,
+    /// A text.
+    Text,
+    /// true or false.
+    Flag,
+    /// An array of numbers.
+    Numbers,
+    /// A table of keys of its own.
+    Table,
+    /// A path to numbers: csv, npy, npz#key, safetensors#key.
+    Data,
+    /// Anything; checked by whoever reads it.
+    Any,
+}
+
+/// All kinds, in the order in which they are listed.
+pub const KINDS: &[&Kind] = &[];

@@ -1,0 +1,18 @@
+//! Energy landscapes made computable: critical points, Morse indices, connection graphs.
+//!
+//! The way through: a [`study`] names a [`landscape`]; [`critical`] finds its critical points; [`flow`] carries
+//! orbits down; [`connection`] joins the points into the Morse graph; [`export`] and [`report`] write it out.
+
+pub mod connection;
+pub mod control;
+pub mod critical;
+pub mod data;
+pub mod error;
+pub mod export;
+pub mod flow;
+pub mod landscape;
+pub mod report;
+pub mod study;
+
+pub use control::Control;
+pub use error::{Error, Result};
