@@ -9,6 +9,7 @@ pub mod mixture;
 pub mod modern_hopfield;
 pub mod region;
 mod softmax;
+pub mod trapping;
 
 use faer::{MatMut, MatRef};
 
@@ -39,6 +40,11 @@ pub trait Landscape: Send + Sync {
 
     /// The region to study when the user names none; `None` if the kind cannot tell.
     fn region(&self) -> Option<Region>;
+
+    /// Period of each coordinate; empty if there are none.
+    fn period(&self) -> Vec<Option<f64>> {
+        vec![]
+    }
 
     /// The patterns, one a column (n x K), that make good starting points; `None` if there are none.
     fn data(&self) -> Option<MatRef<'_, f64>> {
