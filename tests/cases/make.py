@@ -28,8 +28,6 @@ import mpmath
 import numba
 import numpy as np
 from scipy.integrate import solve_ivp
-from scipy.optimize import linprog
-from scipy.spatial import Delaunay
 
 HERE = Path(__file__).resolve().parent
 mpmath.mp.dps = 40
@@ -344,9 +342,16 @@ def counts(found):
     return by
 
 
-def solve(energy, **how):
-    """All critical points, vouched for as the module says."""
-    first, second = search(energy, 1, **how), search(energy, 2, **how)
+def solve(energy, in_hull=False, **how):
+    """All critical points, vouched for as the module says; `in_hull` searches in coordinates of the affine hull."""
+    if in_hull:
+        origin = energy.points.mean(0)
+        _, singular, rows = np.linalg.svd(energy.points - origin, full_matrices=False)
+        basis = rows[singular > 1e-10 * singular[0]]
+        flat = Energy((energy.points - origin) @ basis.T, energy.sigma, energy.logs, energy.scale)
+        first, second = (origin + search(flat, seed, **how) @ basis for seed in (1, 2))
+    else:
+        first, second = search(energy, 1, **how), search(energy, 2, **how)
     if len(first) != len(second):
         raise Refused(f"two searches differ: {len(first)} and {len(second)}")
     for x in second:
@@ -471,8 +476,148 @@ def attempt(name, title, source, energy, **how):
         print(f"{name}: refused, {reason}", flush=True)
 
 
-GROUPS = {"planar": planar}
+def space():
+    """Equal Gaussians at points N(0, I) of space."""
+    rows = [(8, 0.3, 31), (8, 0.5, 32), (8, 0.7, 33), (12, 0.3, 34), (12, 0.5, 35), (20, 0.3, 36), (20, 0.5, 37)]
+    for k, sigma, seed in rows + [(20, 0.7, 38)]:
+        source = f"{HOW}points default_rng({seed}).normal(size=({k}, 3))"
+        attempt(f"space-k{k}-s{round(100 * sigma)}", f"{k} Gaussians in dimension 3, sigma {sigma}", source,
+                mixture(gaussian(k, 3, seed), sigma), cells=60)
+
+
+def five():
+    """Equal Gaussians at points N(0, I) of dimension 5; millions of starts in their hull."""
+    rows = [(8, 0.5, 51), (8, 0.7, 52), (8, 0.9, 58), (12, 0.5, 53), (12, 0.7, 54), (12, 0.9, 55), (20, 0.7, 56)]
+    for k, sigma, seed in rows + [(20, 0.9, 57)]:
+        source = f"{HOW}points default_rng({seed}).normal(size=({k}, 5))"
+        attempt(f"five-k{k}-s{round(100 * sigma)}", f"{k} Gaussians in dimension 5, sigma {sigma}", source,
+                mixture(gaussian(k, 5, seed), sigma), random=1_500_000)
+
+
+def fifty():
+    """Four data in dimension 50, searched in the three-dimensional affine hull that holds every critical point."""
+    for sigma in (0.3, 0.42, 0.48, 0.51):
+        points = gaussian(4, 50, 60) / math.sqrt(50)
+        source = f"{HOW}points default_rng(60).normal(size=(4, 50)) / sqrt(50)"
+        attempt(f"fifty-s{round(100 * sigma)}", f"Four Gaussians in dimension 50, sigma {sigma}", source,
+                mixture(points, sigma), in_hull=True, cells=60)
+
+
+def twenty():
+    """Equal Gaussians at points N(0, I) of dimension 20, with |x|^2 added."""
+    for seed in (0, 1, 2):
+        source = f"{HOW}points default_rng({seed}).normal(size=(50, 20))"
+        attempt(f"twenty-{seed}", "50 Gaussians in dimension 20, sigma 0.8, with |x|^2 added", source,
+                mixture(gaussian(50, 20, seed), 0.8, confinement=2.0), random=400_000, limit=25_000)
+
+
+def small():
+    """Small sigma: points of index k are the k-simplices whose circumcentre lies inside and whose ball is empty."""
+    for k, n in ((30, 2), (12, 4)):
+        ranked = sorted(range(300), key=lambda seed: -empty_balls(uniform(k, n, seed))[1])[:3]
+        for seed in sorted(ranked):
+            rule, margin = empty_balls(uniform(k, n, seed))
+            # Every yes and no of the rule is decided by at least 32 sigma^2, so by a factor exp(32) in density.
+            sigma = float(f"{math.sqrt(margin / 32):.2g}")
+            while margin / sigma**2 < 30:
+                sigma *= 0.99
+            energy = mixture(uniform(k, n, seed), sigma)
+            source = f"{HOW}points default_rng({seed}).random(({k}, {n})); empty circumballs give {rule}"
+            try:
+                found = solve(energy, cells=400 if n == 2 else 0, random=0 if n == 2 else 400_000)
+                if counts(found) != rule:
+                    raise Refused(f"rule {rule}, search {counts(found)}")
+                write(f"small-d{n}-{seed}", f"{k} Gaussians in dimension {n}, small sigma", source, energy, found)
+            except Refused as reason:
+                print(f"small-d{n}-{seed}: refused, {reason}", flush=True)
+
+
+def uniform(k, n, seed):
+    return np.random.default_rng(seed).random((k, n))
+
+
+def empty_balls(points):
+    """Counts by the rule of `small`, and how far the closest of its decisions is from going the other way.
+
+    A subset counts if every other datum is outside its smallest circumsphere and every own vertex is outside that of
+    the remaining vertices (which says that the circumcentre lies inside). Distances are halved squares, the energy's
+    units times sigma^2. Every subset is tried: no triangulation is needed.
+    """
+    k, n = points.shape
+    everyone = np.arange(k)
+    by, worst, spheres = [0] * (n + 1), np.inf, {}
+    for size in range(1, n + 2):
+        for chosen in itertools.combinations(range(k), size):
+            y = points[list(chosen)]
+            edges = y[1:] - y[0]
+            u = np.linalg.lstsq(2 * edges @ edges.T, (edges**2).sum(1), rcond=None)[0] if size > 1 else np.empty(0)
+            centre = y[0] + u @ edges
+            square = ((centre - y[0]) ** 2).sum()
+            spheres[chosen] = centre, square
+            others = np.delete(everyone, chosen)
+            slack = (((points[others] - centre) ** 2).sum(1) - square).tolist()
+            for i in range(size) if size > 1 else []:
+                c, r = spheres[chosen[:i] + chosen[i + 1 :]]
+                slack.append(((y[i] - c) ** 2).sum() - r)
+            decision = min(slack) / 2
+            worst = min(worst, abs(decision))
+            if decision > 0:
+                by[size - 1] += 1
+    while by[-1] == 0:
+        by.pop()
+    return by, worst
+
+
+def hopfield():
+    """Modern Hopfield energies: three memories with folds at beta 2.5357 and 14.0596; orthonormal patterns."""
+    three = [[0.95, 0.0], [-0.7, math.sqrt(3) / 2], [0.7, math.sqrt(3) / 2]]
+    for beta in (2.5, 5.0, 15.0):
+        attempt(f"hopfield-three-b{beta:g}".replace(".", "_"), f"Three memories, beta {beta}",
+                HOW + "patterns of Hess and Morris, figure 7, with d = 0", modern_hopfield(three, beta), cells=400)
+    for n, beta, fold in ((3, 2.7, 2.745644), (3, 2.8, 2.745644), (4, 3.3, 3.218741)):
+        source = f"{HOW}unit vectors; retrieval branches are born at beta = {fold}, the average is stable below {n}"
+        attempt(f"hopfield-orthonormal{n}-b{beta:g}".replace(".", "_"), f"{n} orthonormal patterns, beta {beta}", source,
+                modern_hopfield(np.eye(n), beta), cells=60 if n == 3 else 20, random=50_000)
+
+
+def circle():
+    """Nine memories on the unit circle; t and energies 2 t (E - log 9) in the scale of Pham et al."""
+    degrees = [129.151, 138.861, 151.884, 161.734, 213.828, 220.654, 324.387, 325.515, 356.423]
+    points = [[math.cos(math.radians(a)), math.sin(math.radians(a))] for a in degrees]
+    for t in (0.25, 0.15, 0.05, 0.025, 0.01, 0.001):
+        attempt(f"circle-t{t:g}".replace(".", "_"), f"Nine memories on a circle, t = {t}",
+                f"{HOW}sigma = sqrt(t), the scale of Pham et al. with their sigma = 1", mixture(points, math.sqrt(t)),
+                cells=400)
+
+
+def triangle():
+    """Three Gaussians on an equilateral triangle of circumradius 1: four minima between sigma^2 = .5 and .54632."""
+    points = [[1.0, 0.0], [-0.5, math.sqrt(3) / 2], [-0.5, -math.sqrt(3) / 2]]
+    for square in (0.45, 0.52, 0.56):
+        attempt(f"triangle-{round(100 * square)}", f"Three Gaussians on a triangle, sigma^2 = {square}",
+                HOW + "Carreira-Perpinan and Williams 2003", mixture(points, math.sqrt(square)), cells=400)
+
+
+def weighted():
+    """Unequal weights, and data that occur several times."""
+    for name, k, sigma, seed, spread in (("mild", 20, 0.3, 81, 0.5), ("wild", 15, 0.25, 82, 2.0)):
+        rng = np.random.default_rng(seed)
+        points, weights = rng.normal(size=(k, 2)), np.exp(spread * rng.normal(size=k))
+        attempt(f"weighted-{name}", f"{k} weighted Gaussians in the plane, sigma {sigma}",
+                f"{HOW}rng = default_rng({seed}): points rng.normal(size=({k}, 2)), weights exp({spread} rng.normal())",
+                mixture(points, sigma, weights / weights.sum()), cells=400)
+    rng = np.random.default_rng(83)
+    points = rng.normal(size=(12, 2))
+    repeated = np.repeat(points, rng.integers(1, 4, 12), axis=0)
+    attempt("weighted-duplicates", f"12 points in the plane as {len(repeated)} rows, sigma 0.3",
+            f"{HOW}rng = default_rng(83): rng.normal(size=(12, 2)), each repeated rng.integers(1, 4) times",
+            mixture(repeated, 0.3), cells=400)
+
+
+GROUPS = {f.__name__: f for f in (planar, space, five, fifty, twenty, small, hopfield, circle, triangle, weighted)}
 
 if __name__ == "__main__":
     for group in sys.argv[1:] or GROUPS:
+        if group not in GROUPS:
+            sys.exit(f"no group {group!r}; there are {', '.join(GROUPS)}")
         GROUPS[group]()
