@@ -102,9 +102,7 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
 fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
     let largest = point.spectral_radius();
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-    // A gradient is a difference of terms of the size curvature * length: it carries their rounding.
-    let length = norm(&problem.region.difference(&problem.region.center(), &point.x)).max(problem.scale);
-    let noise = f64::EPSILON * largest * length;
+    let noise = rounding(problem, point, largest);
     let remaining = point.gradient_norm.max(noise);
     if !(smallest > tolerance * largest) {
         return;
@@ -115,6 +113,35 @@ fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
     }
     point.radius = 2.0 * remaining / smallest;
     point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
+}
+
+/// The rounding error of the gradient near the point, measured: what is left of the change over a few tiny
+/// displacements when the Hessian's part is taken off. Never below a unit in the last place of its terms.
+fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
+    let n = point.x.len();
+    let length = norm(&problem.region.difference(&problem.region.center(), &point.x)).max(problem.scale);
+    let size = 2.0_f64.powi(-44) * length / (n as f64).sqrt();
+    let linear = problem.landscape.linearize(column(&point.x));
+    let (mut here, mut there, mut change) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    problem.landscape.gradient(&point.x, &mut here);
+    let mut worst = f64::EPSILON * largest * length;
+    for k in 0..4u64 {
+        // Signs from the bits of a multiplicative hash: any fixed set of directions will do.
+        let sign = |i: usize| {
+            if ((i as u64 + 1) * (2 * k + 3)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0 {
+                1.0
+            } else {
+                -1.0
+            }
+        };
+        let moved: Vec<f64> = (0..n).map(|i| point.x[i] + sign(i) * size).collect();
+        let exact: Vec<f64> = (0..n).map(|i| moved[i] - point.x[i]).collect();
+        problem.landscape.gradient(&moved, &mut there);
+        linear.apply(column(&exact), crate::linalg::column_mut(&mut change));
+        let left: f64 = (0..n).map(|i| (there[i] - here[i] - change[i]).powi(2)).sum::<f64>().sqrt();
+        worst = worst.max(4.0 * left);
+    }
+    worst
 }
 
 /// `max |D3E(v, v, .)|` over the softest modes: how fast curvature changes where it matters.
