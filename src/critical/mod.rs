@@ -12,6 +12,7 @@ mod starts;
 mod string;
 mod unseen;
 
+pub(crate) use modes::lowest_modes;
 pub use search::{Options, search};
 pub use unseen::{Unseen, unseen};
 
