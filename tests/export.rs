@@ -113,12 +113,7 @@ impl Wells {
                 }
             }
         }
-        MorseGraph {
-            connections,
-            loose: vec![],
-            morse_smale: MorseSmale::Yes(Level::Checked),
-            components: 1,
-        }
+        MorseGraph { connections, loose: vec![], morse_smale: MorseSmale::Yes(Level::Checked), components: 1 }
     }
 }
 
@@ -143,9 +138,7 @@ fn with_loose_ends() -> (CriticalSet, MorseGraph) {
     });
     set.points[0].radius = f64::INFINITY;
     let line = |a: [f64; 2], b: [f64; 2]| Orbit {
-        points: (0..=10)
-            .map(|i| (0..2).map(|k| a[k] + (b[k] - a[k]) * i as f64 / 10.0).collect())
-            .collect(),
+        points: (0..=10).map(|i| (0..2).map(|k| a[k] + (b[k] - a[k]) * i as f64 / 10.0).collect()).collect(),
         energies: (0..=10).map(|i| 1.0 - i as f64 / 10.0).collect(),
     };
     graph.loose = vec![
@@ -270,7 +263,8 @@ fn parallel_edges_are_counted_by_key() {
     }
     let json: serde_json::Value =
         serde_json::from_str(&export::graph_json(&set, &graph, "").unwrap()).unwrap();
-    let keys: Vec<u64> = json["edges"].as_array().unwrap().iter().map(|e| e["key"].as_u64().unwrap()).collect();
+    let keys: Vec<u64> =
+        json["edges"].as_array().unwrap().iter().map(|e| e["key"].as_u64().unwrap()).collect();
     assert_eq!(keys, [0, 1]);
     let graphml = export::graph_graphml(&set, &graph, "").unwrap();
     assert!(graphml.contains("<edge id=\"e0\" source=\"2\" target=\"0\">"));

@@ -20,10 +20,7 @@ pub fn graph_graphml(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Resu
          http://graphml.graphdrawing.org/xmlns/1.0/graphml.xsd\">\n",
     );
     let mut key = |id: &str, of: &str, name: &str, kind: &str| {
-        let _ = writeln!(
-            out,
-            "  <key id=\"{id}\" for=\"{of}\" attr.name=\"{name}\" attr.type=\"{kind}\"/>"
-        );
+        let _ = writeln!(out, "  <key id=\"{id}\" for=\"{of}\" attr.name=\"{name}\" attr.type=\"{kind}\"/>");
     };
     key("title", "graph", "title", "string");
     key("label", "node", "label", "string");
