@@ -317,3 +317,143 @@ fn numbers_that_are_not_finite_are_refused_by_name() {
         assert!(error.to_string().contains("critical point 2"), "{error}");
     }
 }
+
+/// A plane that rises steadily and is not defined on one side.
+struct Cliff;
+
+impl Landscape for Cliff {
+    fn dim(&self) -> usize {
+        2
+    }
+    fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
+        gradients.fill(0.0);
+        for j in 0..points.ncols() {
+            let x = points[(0, j)];
+            energies[j] = if x < 0.0 { f64::NAN } else { x.ln() };
+        }
+    }
+    fn linearize<'a>(&'a self, _: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
+        Box::new(Diagonal(Mat::zeros(2, 1)))
+    }
+    fn hessian(&self, _: &[f64], mut out: MatMut<'_, f64>) {
+        out.fill(0.0);
+    }
+    fn third(&self, _: &[f64], _: &[f64], _: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
+    }
+    fn region(&self) -> Option<Region> {
+        None
+    }
+}
+
+fn count(text: &str, part: &str) -> usize {
+    text.matches(part).count()
+}
+
+#[test]
+fn pictures_are_the_same_bytes_every_time() {
+    let (set, graph) = with_loose_ends();
+    let landscape = Wells(vec![1.0, 0.7]);
+    let portrait = || report::portrait(&landscape, &set, &graph, "twice").unwrap();
+    assert_eq!(portrait(), portrait());
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    assert_eq!(portrait(), one.install(portrait));
+    let drawing = || report::drawing(&set, &graph, Some((1, 2)), "twice").unwrap();
+    assert_eq!(drawing(), drawing());
+}
+
+#[test]
+fn the_portrait_shows_each_point_with_the_marker_of_its_index() {
+    let landscape = Wells(vec![1.0, 0.7]);
+    let set = landscape.set();
+    let svg = report::portrait(&landscape, &set, &landscape.graph(&set), "").unwrap();
+    // One marker more of each kind stands in the legend; maxima also colour nothing else that is filled.
+    assert_eq!(count(&svg, "fill=\"#0072B2\""), 4 + 1);
+    assert_eq!(count(&svg, "fill=\"#E69F00\""), 4 + 1);
+    assert_eq!(count(&svg, "fill=\"#009E73\""), 1 + 1);
+    for label in ["4 minima", "4 saddles of index 1", "1 maximum", "unstable manifold", "stable manifold"] {
+        assert!(svg.contains(label), "{label}");
+    }
+}
+
+#[test]
+fn a_portrait_exists_in_one_and_two_dimensions_only() {
+    let line = Wells(vec![1.0]);
+    let set = line.set();
+    assert!(report::portrait(&line, &set, &line.graph(&set), "line").unwrap().contains("2 minima"));
+    let space = Wells(vec![1.0, 1.0, 1.0]);
+    let set = space.set();
+    let error = report::portrait(&space, &set, &space.graph(&set), "space").unwrap_err();
+    assert!(error.to_string().contains("one or two dimensions"), "{error}");
+}
+
+#[test]
+fn pictures_hold_on_regions_and_energies_of_any_size() {
+    for (scale, region) in [
+        (1.0, Region::cuboid(vec![-1e8, -1e-3], vec![1e8, 1e-3])),
+        (1e-300, Region::ball(vec![0.0, 0.0], 1e9)),
+        (1e300, Region::ball(vec![0.0, 0.0], 1.0001)),
+        (0.0, Region::cuboid(vec![-3.0, -3.0], vec![3.0, 3.0])),
+    ] {
+        let landscape = Wells(vec![scale, 0.5 * scale]);
+        let mut set = landscape.set();
+        set.region = region;
+        let graph = landscape.graph(&set);
+        for svg in [
+            report::portrait(&landscape, &set, &graph, "").unwrap(),
+            report::drawing(&set, &graph, None, "").unwrap(),
+        ] {
+            assert!(!svg.contains("NaN") && !svg.contains("\"inf"), "{scale}");
+        }
+        set.points.truncate(1);
+        let graph = MorseGraph { connections: vec![], ..graph };
+        report::portrait(&landscape, &set, &graph, "").unwrap();
+        report::drawing(&set, &graph, None, "").unwrap();
+        report::portrait(&Cliff, &set, &graph, "").unwrap();
+    }
+}
+
+#[test]
+fn minima_appear_as_images() {
+    let landscape = Wells(vec![1.0, 0.9, 0.8, 0.7, 0.6, 0.5]);
+    let set = landscape.set();
+    let graph = landscape.graph(&set);
+    let svg = report::drawing(&set, &graph, Some((2, 3)), "").unwrap();
+    assert_eq!(count(&svg, "<image "), 64);
+    assert_eq!(count(&svg, "data:image/png;base64,iVBORw0KGgo"), 64);
+    let error = report::drawing(&set, &graph, Some((2, 4)), "").unwrap_err();
+    assert!(error.to_string().contains("2 x 4"), "{error}");
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
+fn hundreds_of_images_stay_a_small_file() {
+    // 460 minima of 28 x 28 pixels in a chain of saddles.
+    let n = 28 * 28;
+    let point = |id: usize, index: usize, energy: f64| CriticalPoint {
+        x: (0..n).map(|k| ((k * (2 * id + 1)) % 251) as f64 / 251.0).collect(),
+        energy,
+        eigenvalues: vec![1.0],
+        index,
+        gradient_norm: 0.0,
+        radius: 0.0,
+        level: Level::Checked,
+    };
+    let mut set = Wells(vec![1.0]).set();
+    set.region = Region::ball(vec![0.0; n], 100.0);
+    set.points = (0..460).map(|id| point(id, 0, -1.0 + 1e-3 * id as f64)).collect();
+    set.points.extend((0..1380).map(|id| point(id, 1, 1.0 + 1e-3 * id as f64)));
+    let connections = (0..1380)
+        .flat_map(|s| [s % 460, (s * 7 + 1) % 460].map(|to| (460 + s, to)))
+        .map(|(from, to)| Connection { from, to, orbit: Orbit::default(), sign: 1, level: Level::Checked })
+        .collect();
+    let graph = MorseGraph {
+        connections,
+        loose: vec![],
+        morse_smale: MorseSmale::Yes(Level::Checked),
+        components: 1,
+    };
+    let svg = report::drawing(&set, &graph, Some((28, 28)), "").unwrap();
+    assert_eq!(count(&svg, "<image "), 460);
+    assert!(svg.len() < 3_000_000, "{} bytes", svg.len());
+}

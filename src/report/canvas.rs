@@ -17,6 +17,9 @@ const UNIT: f64 = 10.0;
 /// plotters divides font sizes by this.
 const FONT_UNIT: f64 = 1.24;
 
+/// Letters are the reader's own: the first of these that there is.
+const FONTS: &str = "Helvetica, Arial, DejaVu Sans, sans-serif";
+
 /// How a line is drawn; width in pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pen {
@@ -103,7 +106,7 @@ impl Canvas<'_> {
     pub(super) fn text(&mut self, at: P, text: &str, lettering: Lettering) -> Result<()> {
         let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let style = if lettering.bold { FontStyle::Bold } else { FontStyle::Normal };
-        let mut font = FontDesc::new(FontFamily::SansSerif, lettering.size * UNIT * FONT_UNIT, style);
+        let mut font = FontDesc::new(FontFamily::Name(FONTS), lettering.size * UNIT * FONT_UNIT, style);
         if lettering.upwards {
             font = font.transform(FontTransform::Rotate270);
         }

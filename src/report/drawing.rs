@@ -38,8 +38,12 @@ pub fn drawing(
     let entries = entries(set, graph);
     let top = 48.0 + legend_height(&entries, width - LEFT - RIGHT) + 8.0;
     let scale = Scale::new(&energies(set));
-    let frame =
-        Frame { low: (LEFT, top), high: (width - RIGHT, top + HEIGHT), x: (0.0, 1.0), y: scale.range() };
+    let frame = Frame {
+        low: (LEFT, top),
+        high: (width - RIGHT, top + HEIGHT + 0.15 * (width - 900.0)),
+        x: (0.0, 1.0),
+        y: scale.range(),
+    };
     let gallery = match image {
         Some(shape) if !order.is_empty() => Some(Gallery::new(set, &order, shape, frame.width())?),
         _ => None,

@@ -115,12 +115,12 @@ fn legend_layout(entries: &[(Symbol, String)], width: f64) -> (Vec<P>, f64) {
     let (mut x, mut y) = (0.0, 0.0);
     let mut places = Vec::with_capacity(entries.len());
     for (_, text) in entries {
-        let needs = 30.0 + 0.56 * LEGEND_SIZE * text.chars().count() as f64;
+        let needs = 30.0 + 0.61 * LEGEND_SIZE * text.chars().count() as f64;
         if x > 0.0 && x + needs > width {
             (x, y) = (0.0, y + LEGEND_ROW);
         }
         places.push((x, y));
-        x += needs + 16.0;
+        x += needs + 18.0;
     }
     (places, y + LEGEND_ROW)
 }

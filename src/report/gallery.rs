@@ -8,6 +8,7 @@ use super::geometry::P;
 use super::thumbnail;
 use crate::critical::CriticalSet;
 use crate::error::{Error, Result};
+use crate::export::significant;
 
 /// Images that are drawn at most; the deepest minima come first.
 const MOST: usize = 1000;
@@ -16,10 +17,12 @@ const MOST_PIXELS: usize = 1_500_000;
 /// Widest image, tallest gallery, in pixels of the sheet.
 const WIDEST: f64 = 104.0;
 const TALLEST: f64 = 440.0;
+/// The same above a hundred images.
+const TALLEST_OF_MANY: f64 = 760.0;
 /// Between the drawing and the images.
 const GAP: f64 = 34.0;
 /// Between neighbouring leaders in a gutter.
-const LANE: f64 = 1.6;
+const LANE: f64 = 0.9;
 const LEADER: Pen = Pen { color: RGBColor(130, 130, 130), width: 0.6, alpha: 0.55 };
 
 /// Where the images stand. Images fill columns from top to bottom, then from left to right.
@@ -67,6 +70,7 @@ impl Gallery {
             white,
             shape,
         };
+        let tallest = if best.ids.len() <= 100 { TALLEST } else { TALLEST_OF_MANY };
         for rows in 1..=best.ids.len().min(24) {
             let column = width / best.ids.len().div_ceil(rows) as f64;
             let gutter = if rows == 1 { 6.0 } else { 5.0 + LANE * rows as f64 };
@@ -74,7 +78,7 @@ impl Gallery {
             let aspect = shape.0 as f64 / shape.1 as f64;
             let label = |w: f64| (0.26 * w).clamp(3.0, 12.0);
             // The width at which the rows fill the height.
-            let fit = (TALLEST / rows as f64 - 6.0) / (aspect + 0.26);
+            let fit = (tallest / rows as f64 - 6.0) / (aspect + 0.26);
             let across = room.min(fit);
             if across > best.image.0 * 1.02 {
                 best.rows = rows;
@@ -150,10 +154,15 @@ impl Gallery {
         let width = self.column * self.ids.len().div_ceil(self.rows) as f64;
         let minima =
             if self.ids.len() == MOST { format!("the {MOST} deepest minima") } else { "minima".into() };
+        // A bound that is zero but for rounding is written as zero.
+        let shown = |v: f64| match v.abs() < 1e-6 * (self.white - self.black) {
+            true => "0".to_owned(),
+            false => significant(v, 3),
+        };
         let scale = format!(
             "{minima} by id; grey scale from {} (black) to {} (white)",
-            crate::export::significant(self.black, 3),
-            crate::export::significant(self.white, 3)
+            shown(self.black),
+            shown(self.white)
         );
         let below = corner.1 + self.height() - 12.0;
         canvas.text((corner.0 + 0.5 * width, below), &scale, Lettering::centered(12.0))

@@ -193,7 +193,7 @@ mod tests {
         spread(&mut places, 5.0, (0.0, 2000.0));
         let near =
             |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() < 5.0 - 1e-9 && (a.1 - b.1).abs() < 5.0 - 1e-9;
-        let first = &places[..80];
+        let first = &places[..40];
         for (i, a) in first.iter().enumerate() {
             assert!(first[..i].iter().all(|b| !near(*a, *b)));
         }

@@ -302,8 +302,10 @@ fn curve(
 ) -> Result<()> {
     let mut parts: Vec<Vec<P>> = Vec::new();
     for piece in unrolled(region, &orbit.points) {
-        let placed: Vec<P> = piece.into_iter().map(|p| frame.place(p)).collect();
-        parts.extend(clipped(&placed, frame.low, frame.high));
+        for (across, up) in shifts(region) {
+            let placed: Vec<P> = piece.iter().map(|p| frame.place((p.0 + across, p.1 + up))).collect();
+            parts.extend(clipped(&placed, frame.low, frame.high));
+        }
     }
     for part in &parts {
         if dashed { canvas.dashed(part, pen)? } else { canvas.line(part, pen)? }
@@ -342,6 +344,13 @@ fn unrolled(region: &Region, points: &[Vec<f64>]) -> Vec<Vec<P>> {
         last = Some(x);
     }
     pieces
+}
+
+/// By how much a curve is moved to be seen on every side: a curve along the edge of a period box lies on both.
+fn shifts(region: &Region) -> Vec<P> {
+    let along = |i: usize| region.period_of(i).map_or(vec![0.0], |p| vec![0.0, -p, p]);
+    let up = along(1);
+    along(0).into_iter().flat_map(|a| up.iter().map(move |&b| (a, b)).collect::<Vec<_>>()).collect()
 }
 
 /// The point, and its copies on the other side where it lies on the edge of a period box.

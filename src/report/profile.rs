@@ -92,7 +92,7 @@ fn heights(curve: &[P], special: &[(f64, f64)]) -> (f64, f64) {
     let (curve_low, curve_high) = range(curve);
     let (low, high) = range(special);
     let spread = high - low;
-    let (a, b) = if spread > 0.0 {
+    let (a, b) = if spread > 1e-9 * (curve_high - curve_low).max(0.0) && spread.is_finite() {
         (low - 0.15 * spread, (high + 0.5 * spread).min(curve_high.max(high) + 0.1 * spread))
     } else {
         let margin = 0.08 * (curve_high - curve_low);

@@ -25,8 +25,8 @@ pub(super) fn color(index: usize) -> RGBColor {
         3 => RGBColor(204, 121, 167),
         4 => RGBColor(86, 180, 233),
         5 => RGBColor(148, 103, 60),
-        6 => RGBColor(240, 228, 66),
-        _ => RGBColor(0, 0, 0),
+        6 => RGBColor(0, 0, 0),
+        _ => RGBColor(115, 115, 40),
     }
 }
 
