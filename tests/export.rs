@@ -80,7 +80,7 @@ impl Wells {
         points.sort_by(|a, b| {
             let (p, q) = (a.x.iter(), b.x.iter());
             let by_place = p.zip(q).map(|(p, q)| p.total_cmp(q)).find(|o| o.is_ne());
-            (a.index.cmp(&b.index)).then(a.energy.total_cmp(&b.energy)).then(by_place.unwrap())
+            (a.index.cmp(&b.index)).then(a.energy.total_cmp(&b.energy)).then(by_place.expect("points differ"))
         });
         CriticalSet {
             points,
@@ -107,7 +107,7 @@ impl Wells {
                         })
                         .collect();
                     let energies = points.iter().map(|x| self.energy(x)).collect();
-                    let to = set.points.iter().position(|q| &q.x == points.last().unwrap()).unwrap();
+                    let to = set.points.iter().position(|q| q.x == points[300]).expect("an end is a point");
                     let orbit = Orbit { points, energies };
                     connections.push(Connection { from, to, orbit, sign, level: Level::Checked });
                 }
@@ -170,7 +170,7 @@ fn the_table_reads_back_to_the_same_numbers() {
         assert_eq!(row[0].parse::<usize>().unwrap(), id);
         assert_eq!(row[1].parse::<usize>().unwrap(), p.index);
         assert_eq!(value(2).to_bits(), p.energy.to_bits());
-        assert_eq!(&row[4] == "", id == 3);
+        assert_eq!(row[4].is_empty(), id == 3);
         assert_eq!(&row[5], "checked");
         assert_eq!((value(6), value(7)), (p.eigenvalues[0], p.eigenvalues[2]));
         assert_eq!([value(8), value(9), value(10)], p.x[..]);

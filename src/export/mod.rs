@@ -4,6 +4,35 @@
 //! input gives the same bytes. Floats are the shortest text that reads back to the same bits. A value that is not
 //! finite never leaves: it is an error, except where "not known" is a fair answer (a radius without a bound, a gap),
 //! which is left out.
+//!
+//! ```
+//! use smale::critical::{Completeness, CriticalPoint, CriticalSet, Level, Work};
+//! use smale::landscape::Region;
+//!
+//! // The one critical point of `E(x) = x^2 / 2`.
+//! let point = CriticalPoint {
+//!     x: vec![0.0],
+//!     energy: 0.0,
+//!     eigenvalues: vec![1.0],
+//!     index: 0,
+//!     gradient_norm: 0.0,
+//!     radius: 0.0,
+//!     level: Level::Checked,
+//! };
+//! let set = CriticalSet {
+//!     points: vec![point],
+//!     degenerate: vec![],
+//!     completeness: Completeness::Proven,
+//!     euler_expected: Some(1),
+//!     highest_index: 1,
+//!     region: Region::ball(vec![0.0], 1.0),
+//!     work: Work::default(),
+//!     interrupted: false,
+//! };
+//! let table = smale::export::critical_points_csv(&set)?;
+//! assert_eq!(table.lines().nth(1), Some("0,0,0.0,0.0,0.0,checked,1.0,1.0,0.0"));
+//! # Ok::<(), smale::Error>(())
+//! ```
 
 mod array;
 mod dot;

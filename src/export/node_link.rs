@@ -1,4 +1,4 @@
-//! Node-link JSON, the form that networkx reads: versions before 3.4 look for `links`, later ones for `edges`.
+//! Node-link JSON, the form that networkx reads: versions before 3.6 look for `links`, later ones for `edges`.
 
 use serde::Serialize;
 
