@@ -3,6 +3,7 @@
 //! In: a kind's parameters (a [`Section`](crate::study::Section) of a study). Out: a boxed [`Family`].
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
+pub mod formula;
 pub mod region;
 
 use faer::{MatMut, MatRef};
@@ -34,6 +35,11 @@ pub trait Landscape: Send + Sync {
 
     /// The region to study when the user names none; `None` if the kind cannot tell.
     fn region(&self) -> Option<Region>;
+
+    /// The period of each coordinate, or `None`; empty if there is none at all.
+    fn period(&self) -> Vec<Option<f64>> {
+        vec![]
+    }
 
     /// The patterns, one a column (n x K), that make good starting points; `None` if there are none.
     fn data(&self) -> Option<MatRef<'_, f64>> {
@@ -145,4 +151,4 @@ pub enum Takes {
 }
 
 /// All kinds, in the order in which they are listed.
-pub const KINDS: &[&Kind] = &[];
+pub const KINDS: &[&Kind] = &[&formula::KIND];
