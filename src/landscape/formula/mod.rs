@@ -145,11 +145,11 @@ impl Formula {
     pub fn derivative(&self, x: &[f64], along: &[Direction<'_>], out: &mut [f64]) {
         match along.len() {
             0 => self.mixed::<f64>(x, along, out),
-            1 => self.mixed::<Dual<f64>>(x, along, out),
-            2 => self.mixed::<Dual<Dual<f64>>>(x, along, out),
-            3 => self.mixed::<Dual<Dual<Dual<f64>>>>(x, along, out),
+            1 => self.mixed::<Dual<f64>>(x, along, out).value,
+            2 => self.mixed::<Dual<Dual<f64>>>(x, along, out).value.value,
+            3 => self.mixed::<Dual<Dual<Dual<f64>>>>(x, along, out).value.value.value,
             more => panic!("derivatives of a formula go along three directions at most, not {more}"),
-        }
+        };
     }
 
     /// Derivative of the energy itself in parameter number `parameter` (its place in [`Family::parameters`]).
@@ -165,7 +165,8 @@ impl Formula {
         &self.program.tape
     }
 
-    fn mixed<S: Nested>(&self, x: &[f64], along: &[Direction<'_>], out: &mut [f64]) {
+    /// Writes the gradient, differentiated along the directions; returns the energy with all its derivatives.
+    fn mixed<S: Nested>(&self, x: &[f64], along: &[Direction<'_>], out: &mut [f64]) -> S {
         let n = self.tape().dim;
         assert_eq!((x.len(), out.len()), (n, n), "a point and a derivative have the formula's dimension");
         with_workspace::<S, _>(self.tape(), |work| {
@@ -180,12 +181,13 @@ impl Formula {
                 }
                 work.values[slot] = S::seed(*value, &speeds[..along.len()]);
             }
-            self.tape().forward(&mut work.values);
+            let energy = self.tape().forward(&mut work.values);
             self.tape().reverse(&work.values, &mut work.adjoints);
             for (out, adjoint) in out.iter_mut().zip(&work.adjoints) {
                 *out = adjoint.mixed();
             }
-        });
+            energy
+        })
     }
 
     /// Runs `work` on each item, on several threads if that pays.
@@ -250,6 +252,10 @@ impl Landscape for Formula {
             self.tape().forward(&mut work.values)
         })
     }
+
+    fn gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        self.mixed::<f64>(x, &[], gradient)
+    }
 }
 
 impl Family for Formula {
@@ -291,7 +297,10 @@ const WIDTH: usize = 4;
 
 impl Linearization for AtPoints<'_> {
     fn apply(&self, vectors: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
-        if self.points.ncols() == 1 && vectors.ncols() > 1 {
+        if vectors.ncols() == 1 {
+            return self.products::<1>(0, vectors, out);
+        }
+        if self.points.ncols() == 1 {
             for start in (0..vectors.ncols()).step_by(WIDTH) {
                 let width = WIDTH.min(vectors.ncols() - start);
                 let vectors = vectors.subcols(start, width);

@@ -97,6 +97,11 @@ pub(super) fn is_reserved(name: &str) -> bool {
     matches!(name, "pi" | "dim" | "sum" | "prod") || function(name).is_some()
 }
 
+/// Names of all functions.
+pub(super) fn functions<'a>() -> impl Iterator<Item = &'a str> {
+    FUNCTIONS.iter().map(|(name, _)| *name).chain(["sum", "prod"])
+}
+
 fn function(name: &str) -> Option<Callee> {
     FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, callee)| *callee)
 }
@@ -335,8 +340,8 @@ impl<'a> Parser<'a> {
             .iter()
             .map(String::as_str)
             .chain(self.loops.iter().copied())
-            .chain(FUNCTIONS.iter().map(|(f, _)| *f))
-            .chain(["sum", "prod", "pi", "dim"]);
+            .chain(functions())
+            .chain(["pi", "dim"]);
         if let Some(near) = nearest(name, names) {
             return format!("did you mean `{near}`?");
         }
@@ -363,7 +368,7 @@ impl<'a> Parser<'a> {
         if known {
             return self.missing_operator(lexeme.start);
         }
-        let near = nearest(name, FUNCTIONS.iter().map(|(f, _)| *f).chain(["sum", "prod"]));
+        let near = nearest(name, functions());
         let help = near.map_or_else(
             || "`smale landscapes formula` lists the functions".to_string(),
             |near| format!("did you mean `{near}`?"),

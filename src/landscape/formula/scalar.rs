@@ -294,6 +294,7 @@ impl<S: Scalar, const W: usize> Sub for Dual<S, W> {
 impl<S: Scalar, const W: usize> Mul for Dual<S, W> {
     type Output = Self;
     #[inline]
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "the product rule is a sum")]
     fn mul(self, other: Self) -> Self {
         let slopes = std::array::from_fn(|k| self.value * other.slopes[k] + self.slopes[k] * other.value);
         Dual { value: self.value * other.value, slopes }

@@ -12,7 +12,9 @@ const KEYS: &[Key] = &[
         name: "energy",
         takes: Takes::Text,
         default: "",
-        doc: "The energy, such as \"x[0]^4 + a*x[1]^2 + sum(i, 0, n-1, (i+1)*x[i])\".",
+        doc: "The energy, such as \"x[0]^4 + a*x[1]^2 + sum(i, 0, n-1, (i+1)*x[i])\". Operators + - * / ^; sum and prod \
+              with inclusive bounds; sqrt exp log ln log10 sin cos tan asin acos atan atan2 sinh cosh tanh erf pow abs \
+              sign relu max min softplus sigmoid logcosh; of constants mod floor; pi, e, and n or dim the dimension.",
     },
     Key {
         name: "parameters",
@@ -80,7 +82,9 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
             None => error,
         }
     })?;
-    if let Some(i) = not_periodic(&formula) {
+    if !period.is_empty()
+        && let Some(i) = not_periodic(&formula)
+    {
         let message = format!("the energy does not repeat in x[{i}] with this period");
         return Err(section
             .error("period", message)
@@ -124,26 +128,36 @@ pub(super) fn check_name(name: &str) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// The first periodic coordinate in which the energy does not repeat, at a few points that nothing is special about.
+/// A periodic coordinate in which the energy does not repeat, judged at a few points that nothing is special about.
 fn not_periodic(formula: &Formula) -> Option<usize> {
     let n = formula.dim();
     let mut gradient = vec![0.0; n];
-    (0..n).find(|&i| {
-        let Some(period) = formula.period[i] else { return false };
-        (1..=3).any(|k| {
-            let mut x: Vec<f64> = (0..n)
-                .map(|j| {
-                    let fraction = (0.618_033_988_749_894_8 * (1 + j + k * (n + 1)) as f64).fract();
-                    fraction * formula.period[j].unwrap_or(1.0)
-                })
-                .collect();
-            let here = formula.gradient(&x, &mut gradient);
-            let scale =
-                gradient.iter().fold(here.abs(), |scale, g| scale.max((g * period).abs())).max(1e-300);
-            x[i] += period;
-            (formula.energy(&x) - here).abs() > 1e-6 * scale
-        })
-    })
+    // Numbers spread evenly over [0, 1), the same on every run.
+    let spread = |k: usize| (0.618_033_988_749_894_8 * (k + 1) as f64).fract();
+    for round in 0..3 {
+        let x: Vec<f64> =
+            (0..n).map(|j| spread(j + round * (n + 1)) * formula.period[j].unwrap_or(1.0)).collect();
+        let here = formula.gradient(&x, &mut gradient);
+        let steps = gradient.iter().zip(&formula.period).map(|(g, p)| (g * p.unwrap_or(0.0)).abs());
+        let scale = steps.fold(here.abs(), f64::max).max(f64::MIN_POSITIVE);
+        // False also where the energy is not a number.
+        let differs = |moved: &[f64]| (formula.energy(moved) - here).abs() > 1e-6 * scale;
+        // All coordinates at once, by different whole turns so that no difference of two stays as it was.
+        let turned: Vec<f64> = (0..n)
+            .map(|j| {
+                x[j] + (1.0 + (5.0 * spread(2 * j + 3 * round)).floor()) * formula.period[j].unwrap_or(0.0)
+            })
+            .collect();
+        if differs(&turned) {
+            let alone = |i: usize| {
+                let mut moved = x.clone();
+                moved[i] += formula.period[i].unwrap_or(0.0);
+                differs(&moved)
+            };
+            return (0..n).find(|i| alone(*i)).or_else(|| formula.period.iter().position(Option::is_some));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -160,7 +174,15 @@ mod tests {
         assert_eq!(not_periodic(&formula("cos(x) + cos(y - x)", &[turn, turn])), None);
         assert_eq!(not_periodic(&formula("cos(x) + y^2", &[turn, None])), None);
         assert_eq!(not_periodic(&formula("cos(x) + y^2", &[turn, turn])), Some(1));
-        assert_eq!(not_periodic(&formula("cos(x) + cos(y)", &[Some(6.28), turn])), Some(0));
+        assert_eq!(not_periodic(&formula("cos(x) + cos(y)", &[Some(6.3), turn])), Some(0));
+    }
+
+    #[test]
+    fn the_listing_names_every_function() {
+        let doc = KEYS[1].doc;
+        for name in parse::functions() {
+            assert!(doc.split([' ', ';']).any(|word| word == name), "{name}");
+        }
     }
 
     #[test]
