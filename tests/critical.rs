@@ -84,3 +84,20 @@ fn three_on_a_triangle() {
 fn hopfield() {
     check("hopfield");
 }
+
+#[test]
+fn mixtures_in_five_dimensions() {
+    check("five");
+}
+
+/// Four points span three of the fifty dimensions: the search runs there.
+#[test]
+fn four_points_in_fifty_dimensions() {
+    check("fifty");
+}
+
+/// As the noise falls the points of index k are counted by a rule on the Delaunay triangulation.
+#[test]
+fn small_noise() {
+    check("small");
+}

@@ -4,6 +4,7 @@
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
 mod exp;
+pub mod formula;
 mod hull;
 pub mod mixture;
 pub mod modern_hopfield;
@@ -158,7 +159,7 @@ pub enum Takes {
 }
 
 /// All kinds, in the order in which they are listed.
-pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND];
+pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &formula::KIND];
 
 /// The error for a parameter that a family does not have, naming those that it has.
 fn no_such_parameter(kind: &str, name: &str, have: &[(String, f64)]) -> Error {
