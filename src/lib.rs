@@ -12,6 +12,7 @@ pub mod error;
 pub mod export;
 pub mod flow;
 pub mod landscape;
+pub mod linalg;
 pub mod report;
 pub mod study;
 

@@ -2,6 +2,11 @@
 //!
 //! In: a landscape and its [`CriticalSet`](crate::critical::CriticalSet). Out: a [`MorseGraph`].
 
+mod build;
+mod orbits;
+
+pub use build::{Options, connect};
+
 use crate::critical::Level;
 
 /// An orbit sampled along its way, from its upper to its lower end.

@@ -2,6 +2,20 @@
 //!
 //! In: a [`Landscape`](crate::landscape::Landscape), a region, [`Options`]. Out: a [`CriticalSet`].
 
+mod family;
+mod follow;
+mod modes;
+mod problem;
+mod refine;
+mod search;
+mod starts;
+mod string;
+mod unseen;
+
+pub(crate) use modes::lowest_modes;
+pub use search::{Options, search};
+pub use unseen::{Unseen, unseen};
+
 use serde::Serialize;
 
 use crate::landscape::Region;

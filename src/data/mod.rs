@@ -40,3 +40,20 @@ impl RawTable {
         self.values.len() / self.columns
     }
 }
+
+impl Points {
+    /// Adds up one weight a row of the file onto the distinct points; the error says what is wrong with `rows`.
+    pub fn merge_weights(&self, rows: &[f64]) -> std::result::Result<Vec<f64>, String> {
+        if rows.len() != self.column_of_row.len() {
+            return Err(format!("{} weights for {} rows of data", rows.len(), self.column_of_row.len()));
+        }
+        let mut merged = vec![0.0; self.values.ncols()];
+        for (row, weight) in rows.iter().enumerate() {
+            if !(*weight > 0.0 && weight.is_finite()) {
+                return Err(format!("weight {row} is {weight}, it must be positive"));
+            }
+            merged[self.column_of_row[row]] += weight;
+        }
+        Ok(merged)
+    }
+}

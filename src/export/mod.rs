@@ -1,1 +1,207 @@
-//! Tables and graph formats.
+//! Tables and graph formats: one file a format, one writer each.
+//!
+//! In: a [`CriticalSet`], a [`MorseGraph`]. Out: the bytes of a file. Nothing here touches the disk, and the same
+//! input gives the same bytes. Floats are the shortest text that reads back to the same bits. A value that is not
+//! finite never leaves: it is an error, except where "not known" is a fair answer (a radius without a bound, a gap),
+//! which is left out.
+//!
+//! ```
+//! use smale::critical::{Completeness, CriticalPoint, CriticalSet, Level, Work};
+//! use smale::landscape::Region;
+//!
+//! // The one critical point of `E(x) = x^2 / 2`.
+//! let point = CriticalPoint {
+//!     x: vec![0.0],
+//!     energy: 0.0,
+//!     eigenvalues: vec![1.0],
+//!     index: 0,
+//!     gradient_norm: 0.0,
+//!     radius: 0.0,
+//!     level: Level::Checked,
+//! };
+//! let set = CriticalSet {
+//!     points: vec![point],
+//!     degenerate: vec![],
+//!     completeness: Completeness::Proven,
+//!     euler_expected: Some(1),
+//!     highest_index: 1,
+//!     region: Region::ball(vec![0.0], 1.0),
+//!     work: Work::default(),
+//!     interrupted: false,
+//! };
+//! let table = smale::export::critical_points_csv(&set)?;
+//! assert_eq!(table.lines().nth(1), Some("0,0,0.0,0.0,0.0,checked,1.0,1.0,0.0"));
+//! # Ok::<(), smale::Error>(())
+//! ```
+
+mod array;
+mod dot;
+mod gexf;
+mod graphml;
+mod node_link;
+mod table;
+mod xml;
+
+use std::collections::BTreeMap;
+
+pub use array::critical_points_npy;
+pub use dot::graph_dot;
+pub use gexf::graph_gexf;
+pub use graphml::graph_graphml;
+pub use node_link::graph_json;
+pub use table::{critical_points_csv, degenerate_csv, orbits_csv};
+pub(crate) use xml::escape as escape_xml;
+
+use crate::connection::{Loose, MorseGraph};
+use crate::critical::{CriticalSet, Level};
+use crate::error::{Error, Result};
+
+/// Coordinates become attributes of the nodes in GraphML and GEXF up to this dimension.
+const MOST_COORDINATES: usize = 16;
+
+/// An edge as the graph formats write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Edge {
+    source: usize,
+    target: usize,
+    /// Counts the parallel edges of one pair, from 0.
+    key: usize,
+    sign: i8,
+    level: Level,
+}
+
+/// The connections as edges, in their order.
+fn edges(graph: &MorseGraph) -> Vec<Edge> {
+    let mut parallel = BTreeMap::new();
+    graph
+        .connections
+        .iter()
+        .map(|c| {
+            let key = parallel.entry((c.from, c.to)).or_insert(0);
+            *key += 1;
+            Edge { source: c.from, target: c.to, key: *key - 1, sign: c.sign, level: c.level }
+        })
+        .collect()
+}
+
+/// The name of a level in every format.
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Estimated => "estimated",
+        Level::Checked => "checked",
+        Level::Proven => "proven",
+    }
+}
+
+/// A float as the shortest text that reads back to the same bits.
+fn number(value: f64) -> String {
+    format!("{value:?}")
+}
+
+/// A float with so many significant digits, for a label.
+pub(crate) fn significant(value: f64, digits: usize) -> String {
+    let last = digits.max(1) as i32 - 1;
+    let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    if (-4..=last).contains(&magnitude) {
+        format!("{value:.*}", (last - magnitude) as usize)
+    } else {
+        format!("{value:.*e}", last as usize)
+    }
+}
+
+/// The set can be written: all its numbers are finite, all its points have the region's dimension.
+pub(crate) fn check_set(set: &CriticalSet) -> Result<()> {
+    let n = set.region.dim();
+    let points = set.points.iter().map(|p| (&p.x, &p.eigenvalues, p.energy, p.gradient_norm));
+    let families = set.degenerate.iter().map(|f| (&f.x, &f.eigenvalues, f.energy, f.gradient_norm));
+    let named = [("critical point", points.collect::<Vec<_>>()), ("degenerate family", families.collect())];
+    for (what, entries) in named {
+        for (id, (x, eigenvalues, energy, gradient_norm)) in entries.into_iter().enumerate() {
+            if x.len() != n {
+                return Err(Error::Numerics(format!(
+                    "{what} {id} has {} coordinates in a region of dimension {n}",
+                    x.len()
+                )));
+            }
+            let finite = |v: &[f64]| v.iter().all(|v| v.is_finite());
+            if !(finite(x) && finite(eigenvalues) && energy.is_finite() && gradient_norm.is_finite()) {
+                return Err(Error::Numerics(format!(
+                    "{what} {id} has an energy, a gradient, a coordinate or an eigenvalue that is not finite"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The set can be written, and the graph names none but its points and families.
+pub(crate) fn check_graph(set: &CriticalSet, graph: &MorseGraph) -> Result<()> {
+    check_set(set)?;
+    let point = |id: usize| match id < set.points.len() {
+        true => Ok(()),
+        false => {
+            Err(Error::Numerics(format!("the graph names point {id}; there are only {}", set.points.len())))
+        }
+    };
+    for c in &graph.connections {
+        point(c.from)?;
+        point(c.to)?;
+    }
+    for loose in &graph.loose {
+        match loose {
+            Loose::Exit { point: p, .. } | Loose::Lost { point: p, .. } => point(*p)?,
+            Loose::NotTransverse { from, to, .. } => {
+                point(*from)?;
+                point(*to)?;
+            }
+            Loose::Degenerate { point: p, family, .. } => {
+                point(*p)?;
+                if *family >= set.degenerate.len() {
+                    return Err(Error::Numerics(format!(
+                        "the graph names degenerate family {family}; there are only {}",
+                        set.degenerate.len()
+                    )));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// At most `most` places out of `0..count`, evenly spread, with both ends.
+pub(crate) fn thinned(count: usize, most: usize) -> Vec<usize> {
+    if count <= most {
+        return (0..count).collect();
+    }
+    if most < 2 {
+        return (0..most).collect();
+    }
+    (0..most).map(|i| i * (count - 1) / (most - 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_keep_their_digits_whatever_the_size() {
+        let shown = |v: f64| significant(v, 6);
+        assert_eq!(shown(0.0), "0.00000");
+        assert_eq!(shown(-146.69951721), "-146.700");
+        assert_eq!(shown(123456.7), "123457");
+        assert_eq!(shown(1.5e9), "1.50000e9");
+        assert_eq!(shown(-2.5e-7), "-2.50000e-7");
+    }
+
+    #[test]
+    fn thinning_keeps_both_ends_and_never_repeats() {
+        for (count, most) in [(0, 5), (1, 5), (5, 5), (6, 5), (7, 1), (7, 0), (1000, 200), (201, 200)] {
+            let places = thinned(count, most);
+            assert_eq!(places.len(), count.min(most));
+            assert!(places.windows(2).all(|w| w[0] < w[1]));
+            if most >= 2 && count > 0 {
+                assert_eq!((places[0], places[places.len() - 1]), (0, count - 1));
+            }
+        }
+    }
+}

@@ -1,1 +1,148 @@
-//! Orbits of the gradient flow.
+//! Orbits of the gradient flow `x' = -grad E(x)`, forwards or backwards in time.
+//!
+//! In: a landscape, a start, a tolerance. Out: accepted steps, one by one, to a visitor that may stop the orbit. One
+//! interface, two methods: a linearly implicit one with the exact Hessian, and a stabilised explicit one where Hessians
+//! are too large. Both control their error, and no step is accepted along which the energy fails to fall.
+
+mod chebyshev;
+mod rosenbrock;
+pub mod trap;
+
+use crate::landscape::Landscape;
+use crate::linalg::norm;
+
+/// The flow, with its direction in time.
+pub struct Flow<'a> {
+    landscape: &'a dyn Landscape,
+    sign: f64,
+}
+
+impl<'a> Flow<'a> {
+    /// Downhill.
+    pub fn forward(landscape: &'a dyn Landscape) -> Self {
+        Flow { landscape, sign: -1.0 }
+    }
+
+    /// Uphill: the same orbits in reversed time.
+    pub fn backward(landscape: &'a dyn Landscape) -> Self {
+        Flow { landscape, sign: 1.0 }
+    }
+
+    fn velocity(&self, x: &[f64], v: &mut [f64]) -> f64 {
+        let energy = self.landscape.gradient(x, v);
+        v.iter_mut().for_each(|v| *v *= self.sign);
+        energy
+    }
+}
+
+/// One accepted state of an orbit.
+pub struct State<'a> {
+    /// Where.
+    pub x: &'a [f64],
+    /// Energy there.
+    pub energy: f64,
+    /// Norm of the gradient there.
+    pub speed: f64,
+}
+
+/// How an orbit is followed.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Error a step may make (length).
+    pub tolerance: f64,
+    /// Longest step (length).
+    pub longest: f64,
+    /// Most steps.
+    pub steps: usize,
+}
+
+/// Why an orbit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The visitor stopped it.
+    Stopped,
+    /// The steps were used up.
+    Exhausted,
+    /// The step fell below what rounding resolves.
+    Stuck,
+}
+
+/// Beyond this dimension Hessians are not formed.
+const IMPLICIT: usize = 200;
+
+/// A one-step method: tries a step of time `h` from a prepared state.
+trait Method {
+    /// Prepares for steps from `x`, where the velocity is `v`.
+    fn prepare(&mut self, flow: &Flow<'_>, x: &[f64], v: &[f64]);
+    /// Writes the new state; returns the estimated error (length), infinite if the step makes no sense.
+    fn attempt(&mut self, flow: &Flow<'_>, x: &[f64], v: &[f64], h: f64, out: &mut [f64]) -> f64;
+    /// The error is of this order in the step.
+    fn order(&self) -> f64;
+}
+
+/// Follows the orbit from `start`; `visit` sees every accepted state (not the start) and returns false to stop.
+pub fn integrate(
+    flow: &Flow<'_>,
+    start: &[f64],
+    options: &Options,
+    mut visit: impl FnMut(&State<'_>) -> bool,
+) -> End {
+    let n = start.len();
+    let mut method: Box<dyn Method> = if n <= IMPLICIT {
+        Box::new(rosenbrock::Rosenbrock::new(n))
+    } else {
+        Box::new(chebyshev::Chebyshev::new(n))
+    };
+    let (mut x, mut v) = (start.to_vec(), vec![0.0; n]);
+    let (mut next, mut next_v) = (vec![0.0; n], vec![0.0; n]);
+    let mut energy = flow.velocity(&x, &mut v);
+    let mut speed = norm(&v);
+    if !(energy.is_finite() && speed.is_finite()) {
+        return End::Stuck;
+    }
+    let mut h = 0.01 * options.longest / speed.max(f64::MIN_POSITIVE);
+    let exponent = 1.0 / method.order();
+    for _ in 0..options.steps {
+        method.prepare(flow, &x, &v);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            if tries > 60 {
+                return End::Stuck;
+            }
+            let error = method.attempt(flow, &x, &v, h, &mut next);
+            let length: f64 = next.iter().zip(&x).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+            if !(error.is_finite() && length.is_finite()) {
+                h *= 0.1;
+                continue;
+            }
+            if length > options.longest {
+                h *= (0.9 * options.longest / length).max(0.1);
+                continue;
+            }
+            let ratio = error / options.tolerance;
+            let factor = (0.85 * ratio.max(1e-12).powf(-exponent)).clamp(0.2, 4.0);
+            if ratio > 1.0 {
+                h *= factor.min(0.7);
+                continue;
+            }
+            let next_energy = flow.velocity(&next, &mut next_v);
+            let noise = 1e-13 * energy.abs().max(next_energy.abs()) + f64::MIN_POSITIVE;
+            let falls = (next_energy - energy) * flow.sign >= -noise;
+            if !(next_energy.is_finite() && falls) {
+                h *= 0.4;
+                continue;
+            }
+            h *= factor;
+            energy = next_energy;
+            std::mem::swap(&mut x, &mut next);
+            std::mem::swap(&mut v, &mut next_v);
+            break;
+        }
+        speed = norm(&v);
+        if !visit(&State { x: &x, energy, speed }) {
+            return End::Stopped;
+        }
+    }
+    End::Exhausted
+}

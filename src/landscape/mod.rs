@@ -3,13 +3,20 @@
 //! In: a kind's parameters (a [`Section`](crate::study::Section) of a study). Out: a boxed [`Family`].
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
+mod exp;
+pub mod formula;
+mod hull;
+pub mod mixture;
+pub mod modern_hopfield;
 pub mod region;
+mod softmax;
+pub mod trapping;
 
 use faer::{MatMut, MatRef};
 
 pub use region::{Region, Shape};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::study::Section;
 
 /// An energy `E` on R^n with derivatives. Points are columns wherever several come together.
@@ -34,6 +41,11 @@ pub trait Landscape: Send + Sync {
 
     /// The region to study when the user names none; `None` if the kind cannot tell.
     fn region(&self) -> Option<Region>;
+
+    /// Period of each coordinate; empty if there are none.
+    fn period(&self) -> Vec<Option<f64>> {
+        vec![]
+    }
 
     /// The patterns, one a column (n x K), that make good starting points; `None` if there are none.
     fn data(&self) -> Option<MatRef<'_, f64>> {
@@ -70,8 +82,8 @@ pub trait Linearization: Send + Sync {
     fn apply(&self, vectors: MatRef<'_, f64>, out: MatMut<'_, f64>);
 }
 
-/// A landscape that splits: `E(origin + basis z + w) = inner(z) + (normal/2) |w|^2` for every `w` orthogonal to the
-/// columns of `basis`.
+/// A landscape that splits: `E(origin + basis z + w) = offset + inner(z) + (normal/2) |w|^2` for every `w` orthogonal
+/// to the columns of `basis`.
 pub struct Reduced {
     /// The landscape on R^r.
     pub inner: Box<dyn Family>,
@@ -79,6 +91,8 @@ pub struct Reduced {
     pub origin: Vec<f64>,
     /// Orthonormal columns (n x r).
     pub basis: faer::Mat<f64>,
+    /// The constant that the inner energy lacks.
+    pub offset: f64,
     /// The curvature in each of the n - r normal directions.
     pub normal: f64,
 }
@@ -145,4 +159,20 @@ pub enum Takes {
 }
 
 /// All kinds, in the order in which they are listed.
-pub const KINDS: &[&Kind] = &[];
+pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &formula::KIND];
+
+/// The error for a parameter that a family does not have, naming those that it has.
+fn no_such_parameter(kind: &str, name: &str, have: &[(String, f64)]) -> Error {
+    let names: Vec<&str> = have.iter().map(|(n, _)| n.as_str()).collect();
+    Error::input(format!("{kind} has no parameter `{name}`"))
+        .with_help(format!("it has {}", names.join(", ")))
+}
+
+/// Points an error of a constructor at the key of the section that its message names in back quotes.
+fn blame(section: &Section, keys: &[&str], error: Error) -> Error {
+    let message = error.to_string();
+    match keys.iter().find(|key| message.contains(&format!("`{key}`"))) {
+        Some(key) => section.error(key, message),
+        None => error,
+    }
+}

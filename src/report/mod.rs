@@ -1,1 +1,19 @@
-//! Pictures.
+//! Pictures: the phase portrait (in one and two dimensions) and a drawing of the connection graph (in any).
+//!
+//! In: a landscape, its [`CriticalSet`](crate::critical::CriticalSet), its
+//! [`MorseGraph`](crate::connection::MorseGraph). Out: an SVG document, the same bytes for the same input.
+
+mod canvas;
+mod contour;
+mod drawing;
+mod frame;
+mod gallery;
+mod geometry;
+mod layout;
+mod portrait;
+mod profile;
+mod style;
+mod thumbnail;
+
+pub use drawing::drawing;
+pub use portrait::portrait;

@@ -1,0 +1,448 @@
+//! Builds the connection graph from a critical set.
+
+use faer::Mat;
+use petgraph::unionfind::UnionFind;
+use rayon::prelude::*;
+
+use super::orbits::{Branch, Task, follow_branch};
+use super::{Connection, Loose, MorseGraph, MorseSmale};
+use crate::control::{Control, Progress};
+use crate::critical::{Completeness, CriticalSet, Level};
+use crate::flow::trap::positive_radius;
+use crate::landscape::trapping::is_entered;
+use crate::landscape::{Landscape, Reduced, Region};
+use crate::linalg::{column, column_mut, symmetric_eigen};
+
+/// How the graph is computed.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Error an integration step may make, relative to the landscape's scale; an orbit that misses a saddle's stable
+    /// manifold by less than a hundred times this is reported as a saddle-saddle connection.
+    pub tolerance: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { tolerance: 1e-9 }
+    }
+}
+
+/// Branches followed at a time before progress is told.
+const BATCH: usize = 256;
+
+/// A critical point as the graph's builder knows it, in search coordinates.
+pub(super) struct Node {
+    pub(super) x: Vec<f64>,
+    pub(super) energy: f64,
+    pub(super) index: usize,
+    pub(super) values: Vec<f64>,
+    /// Eigenvectors: all, or none for points from which no branch starts and at which none can pass.
+    pub(super) vectors: Mat<f64>,
+    /// Radius of the ball that holds whatever enters it; zero for a saddle.
+    pub(super) trap: f64,
+}
+
+impl Node {
+    pub(super) fn vector(&self, j: usize) -> Vec<f64> {
+        self.vectors.col(j).iter().copied().collect()
+    }
+}
+
+/// The landscape in search coordinates with its critical points.
+pub(super) struct Place<'a> {
+    landscape: &'a dyn Landscape,
+    reduced: Option<&'a Reduced>,
+    pub(super) region: &'a Region,
+    pub(super) nodes: Vec<Node>,
+    set: &'a CriticalSet,
+    scale: f64,
+    /// Energy that full space adds to that of the reduced landscape.
+    pub(super) offset: f64,
+    /// A typical gradient: largest curvature times scale.
+    pub(super) steepness: f64,
+    top: usize,
+}
+
+impl Place<'_> {
+    pub(super) fn landscape(&self) -> &dyn Landscape {
+        self.landscape
+    }
+
+    pub(super) fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    pub(super) fn full_dim(&self) -> usize {
+        self.region.dim()
+    }
+
+    /// Can an orbit end at this point: a minimum forwards, a point of full index backwards?
+    pub(super) fn is_end(&self, id: usize, backward: bool) -> bool {
+        self.nodes[id].index == if backward { self.top } else { 0 }
+    }
+
+    pub(super) fn difference(&self, a: &[f64], b: &[f64]) -> Vec<f64> {
+        if self.reduced.is_none() {
+            return self.region.difference(a, b);
+        }
+        a.iter().zip(b).map(|(a, b)| b - a).collect()
+    }
+
+    pub(super) fn distance(&self, a: &[f64], b: &[f64]) -> f64 {
+        if self.reduced.is_none() && self.region.is_periodic() {
+            return self.region.distance(a, b);
+        }
+        a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+    }
+
+    pub(super) fn lift(&self, z: &[f64]) -> Vec<f64> {
+        self.reduced.map_or_else(|| z.to_vec(), |r| r.lift(z))
+    }
+
+    pub(super) fn contains(&self, z: &[f64]) -> bool {
+        match self.reduced {
+            None => self.region.contains(z),
+            Some(r) => self.region.contains(&r.lift(z)),
+        }
+    }
+
+    /// The degenerate family whose energy the point has and which is nearest.
+    pub(super) fn family_at(&self, z: &[f64]) -> Option<usize> {
+        let x = self.lift(z);
+        let energy = self.landscape.energy(z) + self.offset;
+        let away = |f: usize| {
+            let samples = &self.set.degenerate[f].samples;
+            samples.iter().map(|s| self.region.distance(s, &x)).fold(f64::INFINITY, f64::min)
+        };
+        (0..self.set.degenerate.len())
+            .filter(|&f| {
+                let level = self.set.degenerate[f].energy;
+                (energy - level).abs() < 1e-5 * (1.0 + level.abs())
+            })
+            .min_by(|a, b| away(*a).total_cmp(&away(*b)).then(a.cmp(b)))
+    }
+}
+
+/// The connection graph of `set`: the unstable manifolds of its points of index 1, and the stable manifolds of its
+/// points of index n - 1 (n >= 2), each followed on both sides.
+///
+/// Connections between other indices need manifolds of higher dimension and are not examined: the verdict says so.
+pub fn connect(
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    options: &Options,
+    control: &Control<'_>,
+) -> MorseGraph {
+    let reduced = landscape.reduce();
+    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
+    let place = settle(inner, reduced.as_ref(), set);
+    let n = inner.dim();
+    let mut tasks = vec![];
+    for (id, node) in place.nodes.iter().enumerate() {
+        for side in [1.0, -1.0] {
+            if node.index == 1 {
+                tasks.push(Task { id, side, backward: false });
+            }
+            if n >= 2 && node.index == n - 1 {
+                tasks.push(Task { id, side, backward: true });
+            }
+        }
+    }
+    // In large dimensions an orbit is wanted for where it ends: a coarser one does, and costs a fraction.
+    let tolerance = if n > 32 { options.tolerance.max(1e-7) } else { options.tolerance };
+    let mut connections = vec![];
+    let mut loose = vec![];
+    let mut finished = true;
+    for (i, batch) in tasks.chunks(BATCH).enumerate() {
+        if control.stopped() {
+            finished = false;
+            break;
+        }
+        let branches: Vec<Branch> = batch.par_iter().map(|t| follow_branch(&place, *t, tolerance)).collect();
+        for (task, branch) in batch.iter().zip(branches) {
+            file(&place, *task, branch, &mut connections, &mut loose);
+        }
+        let done = (i * BATCH + batch.len()).min(tasks.len());
+        (control.progress)(Progress { stage: "orbits", done, total: tasks.len(), note: "" });
+    }
+    connections.sort_by_key(|c| (c.from, -(c.sign as i32), c.to));
+    let mut union = UnionFind::<usize>::new(set.points.len());
+    for c in connections.iter().filter(|c| set.points[c.from].index == 1) {
+        union.union(c.from, c.to);
+    }
+    let low: Vec<usize> = (0..set.points.len()).filter(|&i| set.points[i].index <= 1).collect();
+    let components = low.iter().filter(|&&i| low.iter().find(|&&j| union.equiv(i, j)) == Some(&i)).count();
+    let morse_smale = verdict(landscape, set, &loose, n, finished);
+    MorseGraph { connections, loose, morse_smale, components }
+}
+
+/// Puts a branch where it belongs.
+fn file(
+    place: &Place<'_>,
+    task: Task,
+    branch: Branch,
+    connections: &mut Vec<Connection>,
+    loose: &mut Vec<Loose>,
+) {
+    let Task { id: point, backward, .. } = task;
+    match branch {
+        Branch::Arrived { id, orbit } => {
+            let (from, to) = if backward { (id, point) } else { (point, id) };
+            let sign = sign(place, task);
+            connections.push(Connection { from, to, orbit, sign, level: Level::Checked });
+        }
+        Branch::Exit { orbit } => loose.push(Loose::Exit { point, orbit, backward }),
+        Branch::NotTransverse { id, orbit, gap } => {
+            let (from, to) = if backward { (id, point) } else { (point, id) };
+            // A backward orbit between saddles is the forward one of the other: report it once.
+            let known = loose.iter().any(|l| {
+                matches!(l, Loose::NotTransverse { from: f, to: t, orbit: o, .. }
+                    if *f == from && *t == to && same_course(place, o, &orbit))
+            });
+            if !known {
+                loose.push(Loose::NotTransverse { from, to, orbit, gap });
+            }
+        }
+        Branch::Degenerate { family, orbit } => {
+            loose.push(Loose::Degenerate { point, family, orbit, backward })
+        }
+        Branch::Lost { orbit, reason } => loose.push(Loose::Lost { point, orbit, backward, reason }),
+    }
+}
+
+/// Do two orbits between the same points run along each other?
+fn same_course(place: &Place<'_>, a: &super::Orbit, b: &super::Orbit) -> bool {
+    let Some(middle) = a.points.get(a.points.len() / 2) else { return true };
+    let away = b.points.iter().map(|p| place.region.distance(p, middle)).fold(f64::INFINITY, f64::min);
+    away < 0.05 * place.scale
+}
+
+/// The sign of a connection in the boundary operator: unstable manifolds are oriented by their eigenvectors in
+/// ascending order of the eigenvalues, those of full dimension by the coordinates; the sign compares the upper
+/// orientation with (direction of the flow, lower orientation).
+fn sign(place: &Place<'_>, task: Task) -> i8 {
+    if !task.backward {
+        return if task.side > 0.0 { 1 } else { -1 };
+    }
+    let node = &place.nodes[task.id];
+    let n = node.x.len();
+    // The orbit arrives from the side it was followed to: the flow points the other way.
+    let frame = Mat::from_fn(n, n, |i, j| {
+        if j == 0 { -task.side * node.vectors[(i, n - 1)] } else { node.vectors[(i, j - 1)] }
+    });
+    if frame.determinant() > 0.0 { 1 } else { -1 }
+}
+
+/// The critical points in search coordinates, with eigenvectors where branches start or pass and traps where they end.
+fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a CriticalSet) -> Place<'a> {
+    let n = inner.dim();
+    let offset = reduced.map_or(0.0, |r| r.offset);
+    let coordinates: Vec<Vec<f64>> =
+        set.points.iter().map(|p| reduced.map_or_else(|| p.x.clone(), |r| r.project(&p.x))).collect();
+    let mut nodes: Vec<Node> = set
+        .points
+        .par_iter()
+        .zip(&coordinates)
+        .map(|(p, x)| {
+            let full = p.index > 0 || n <= 16;
+            let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
+            if full && n <= 2500 {
+                let mut h = Mat::zeros(n, n);
+                inner.hessian(x, h.as_mut());
+                symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut());
+                orient(&mut vectors);
+            } else {
+                (values, vectors) = lowest(inner, x, p.index);
+            }
+            Node { x: x.clone(), energy: p.energy - offset, index: p.index, values, vectors, trap: 0.0 }
+        })
+        .collect();
+    let mut scale = extent(&coordinates).min(set.region.radius());
+    if !(scale > 0.0) {
+        scale = set.region.radius();
+    }
+    let largest = set.points.iter().flat_map(|p| &p.eigenvalues).fold(0.0_f64, |m, v| m.max(v.abs()));
+    let mut place = Place {
+        landscape: inner,
+        reduced,
+        region: &set.region,
+        nodes: vec![],
+        set,
+        scale,
+        offset,
+        steepness: largest * scale,
+        top: n,
+    };
+    let traps: Vec<f64> = (0..nodes.len()).into_par_iter().map(|id| trap(&place, &nodes, id)).collect();
+    nodes.iter_mut().zip(traps).for_each(|(node, trap)| node.trap = trap);
+    place.nodes = nodes;
+    place
+}
+
+/// Largest distance of a point from the mean of all.
+fn extent(points: &[Vec<f64>]) -> f64 {
+    let Some(first) = points.first() else { return 0.0 };
+    let mut mean = vec![0.0; first.len()];
+    points.iter().for_each(|p| crate::linalg::axpy(1.0 / points.len() as f64, p, &mut mean));
+    points
+        .iter()
+        .map(|p| p.iter().zip(&mean).map(|(a, b)| (a - b) * (a - b)).sum::<f64>())
+        .fold(0.0, f64::max)
+        .sqrt()
+}
+
+/// Eigenvectors have no sign of their own: the largest component is made positive, so that orientations, and with them
+/// the signs of connections, do not depend on the eigensolver.
+fn orient(vectors: &mut Mat<f64>) {
+    for j in 0..vectors.ncols() {
+        let column = vectors.col_as_slice_mut(j);
+        let largest = column.iter().fold(0.0_f64, |m, v| if v.abs() > m.abs() + 1e-9 { *v } else { m });
+        if largest < 0.0 {
+            column.iter_mut().for_each(|v| *v = -*v);
+        }
+    }
+}
+
+/// The unstable modes of a point in large dimension (none for a minimum).
+fn lowest(landscape: &dyn Landscape, x: &[f64], index: usize) -> (Vec<f64>, Mat<f64>) {
+    if index == 0 {
+        return (vec![], Mat::zeros(x.len(), 0));
+    }
+    let linear = landscape.linearize(column(x));
+    let none = Mat::zeros(x.len(), 0);
+    let modes = crate::critical::lowest_modes(&|v, o| linear.apply(v, o), none.as_ref(), index, 1e-9, 300);
+    let mut vectors = modes.vectors;
+    orient(&mut vectors);
+    (modes.values, vectors)
+}
+
+/// The ball around an end of orbits (a minimum, a point of full index) that holds what enters it.
+fn trap(place: &Place<'_>, nodes: &[Node], id: usize) -> f64 {
+    let node = &nodes[id];
+    let n = node.x.len();
+    let sign = if node.index == 0 {
+        1.0
+    } else if node.index == n {
+        -1.0
+    } else {
+        return 0.0;
+    };
+    // The Hessian is singular somewhere between two critical points: towards the nearest ones it is looked at first.
+    let mut others: Vec<(f64, Vec<f64>)> = nodes
+        .iter()
+        .enumerate()
+        .filter(|(other, _)| *other != id)
+        .map(|(_, other)| {
+            let d = place.difference(&node.x, &other.x);
+            (crate::linalg::norm(&d), d)
+        })
+        .collect();
+    others.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let most = others.first().map_or(0.25 * place.scale, |o| (0.5 * o.0).min(0.25 * place.scale));
+    let mut directions: Vec<Vec<f64>> = others.into_iter().take(6).map(|o| o.1).collect();
+    directions.extend((0..node.vectors.ncols().min(6)).map(|j| node.vector(j)));
+    let mut state = id as u64 + 1;
+    for _ in 0..4 {
+        directions.push(
+            (0..n)
+                .map(|_| {
+                    state =
+                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 33) as f64 / (1u64 << 31) as f64 - 0.5
+                })
+                .collect(),
+        );
+    }
+    if n > 200 {
+        return gradient_radius(place, node, &directions, sign, most);
+    }
+    positive_radius(place.landscape, &node.x, &directions, sign, most)
+}
+
+/// Where Hessians are too large to form: the radius on which curvature along every sampled direction, measured by
+/// Hessian-vector products, is positive; halved, since other directions were not asked.
+fn gradient_radius(place: &Place<'_>, node: &Node, directions: &[Vec<f64>], sign: f64, most: f64) -> f64 {
+    let n = node.x.len();
+    let mut radius = most;
+    let mut product = vec![0.0; n];
+    for _ in 0..40 {
+        let holds = directions.iter().all(|d| {
+            let size = crate::linalg::norm(d);
+            size == 0.0
+                || [1.0, -1.0].iter().all(|side| {
+                    let x: Vec<f64> =
+                        node.x.iter().zip(d).map(|(c, d)| c + side * radius * d / size).collect();
+                    let linear = place.landscape.linearize(column(&x));
+                    linear.apply(column(d), column_mut(&mut product));
+                    sign * crate::linalg::dot(d, &product) > 0.0
+                })
+        });
+        if holds {
+            return 0.5 * radius;
+        }
+        radius *= 0.7;
+    }
+    0.0
+}
+
+/// Is the flow Morse-Smale, as far as can be told?
+fn verdict(
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    loose: &[Loose],
+    n: usize,
+    finished: bool,
+) -> MorseSmale {
+    if let Some(f) = set.degenerate.first() {
+        let what =
+            if f.dimension > 0 { "a continuum of critical points" } else { "a degenerate critical point" };
+        return MorseSmale::No(format!("there is {what} at energy {}", f.energy));
+    }
+    for l in loose {
+        if let Loose::NotTransverse { from, to, gap, .. } = l {
+            return MorseSmale::No(format!(
+                "an orbit joins point {from} (index {}) to point {to} (index {}); it misses by {gap:.1e} of the scale",
+                set.points[*from].index, set.points[*to].index
+            ));
+        }
+    }
+    if set.interrupted || !finished {
+        return MorseSmale::Unknown("the computation was interrupted".into());
+    }
+    for l in loose {
+        if let Loose::Lost { point, reason, .. } = l {
+            return MorseSmale::Unknown(format!("an orbit of point {point} was lost: {reason}"));
+        }
+    }
+    if set.points.is_empty() {
+        return MorseSmale::Unknown("no critical point was found".into());
+    }
+    if let Some(chi) = set.euler_expected
+        && set.euler_characteristic() != chi
+    {
+        let sum = set.euler_characteristic();
+        return MorseSmale::Unknown(format!(
+            "points are missing: their alternating sum is {sum}, the region's Euler characteristic {chi}"
+        ));
+    }
+    match set.completeness {
+        Completeness::Unknown => return MorseSmale::Unknown("the critical set may be incomplete".into()),
+        Completeness::Estimated { high, .. } if high > 1.0 => {
+            return MorseSmale::Unknown(format!("up to {high:.0} critical points may be unseen"));
+        }
+        _ => {}
+    }
+    if let Some(p) = set.points.iter().find(|p| p.index >= 2 && n > 2) {
+        return MorseSmale::Unknown(format!(
+            "connections from index {} down, between manifolds of higher dimension, were not examined",
+            p.index
+        ));
+    }
+    if !is_entered(landscape, &set.region) {
+        return MorseSmale::Unknown("the flow does not enter the region everywhere on its boundary".into());
+    }
+    MorseSmale::Yes(match set.completeness {
+        Completeness::Proven => Level::Checked,
+        _ => Level::Estimated,
+    })
+}

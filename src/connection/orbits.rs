@@ -1,0 +1,287 @@
+//! Orbits on one-dimensional invariant manifolds: where each of the two branches ends.
+
+use super::{Orbit, build::Place};
+use crate::flow::{self, End, Flow, integrate};
+use crate::linalg::{axpy, dot, norm};
+
+/// Where a branch ended.
+pub(super) enum Branch {
+    /// In the trap of this point (id).
+    Arrived { id: usize, orbit: Orbit },
+    /// Through the region's boundary.
+    Exit { orbit: Orbit },
+    /// It ran onto the stable manifold of this point (id), which it misses by less than the integration can tell.
+    NotTransverse { id: usize, orbit: Orbit, gap: f64 },
+    /// Into this degenerate family.
+    Degenerate { family: usize, orbit: Orbit },
+    /// Nowhere.
+    Lost { orbit: Orbit, reason: String },
+}
+
+/// A branch to follow: from point `id` along its mode, on one side, forwards or backwards.
+#[derive(Clone, Copy)]
+pub(super) struct Task {
+    pub(super) id: usize,
+    pub(super) side: f64,
+    pub(super) backward: bool,
+}
+
+/// Points of an orbit that are kept in low and in high dimension.
+const KEPT: (usize, usize) = (200, 40);
+
+/// Follows one branch to its end.
+pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Branch {
+    let landscape = place.landscape();
+    let scale = place.scale();
+    let flow = if task.backward { Flow::backward(landscape) } else { Flow::forward(landscape) };
+    let start = leave(place, task);
+    let node = &place.nodes[task.id];
+    let mut trace = Trace::new(place, node);
+    trace.push(&start, landscape.energy(&start));
+    // The closest approach to every other point that could be met on the way.
+    let mut nearest: Vec<(f64, Vec<f64>)> = vec![(f64::INFINITY, vec![]); place.nodes.len()];
+    let mut verdict = None;
+    let options = flow::Options { tolerance: tolerance * scale, longest: 0.02 * scale, steps: 20_000 };
+    let mut near = 0.05 * scale;
+    if place.nodes.len() > 200 {
+        near *= 0.5;
+    }
+    let end = integrate(&flow, &start, &options, |state| {
+        trace.push(state.x, state.energy);
+        if !place.contains(state.x) {
+            verdict = Some(Verdict::Exit);
+            return false;
+        }
+        for (id, other) in place.nodes.iter().enumerate() {
+            let distance = place.distance(&other.x, state.x);
+            if place.is_end(id, task.backward) {
+                if distance < other.trap {
+                    verdict = Some(Verdict::Trap(id));
+                    return false;
+                }
+            } else if id != task.id && distance < near && distance < nearest[id].0 {
+                nearest[id] = (distance, state.x.to_vec());
+            }
+        }
+        if state.speed < 1e-12 * place.steepness {
+            verdict = Some(Verdict::Rest);
+            return false;
+        }
+        true
+    });
+    let last = trace.last.clone();
+    let mut orbit = trace.finish(place, task.backward);
+    // The nearest miss of a point whose stable manifold (unstable one, backwards) this orbit should not meet.
+    let miss = nearest
+        .iter()
+        .enumerate()
+        .filter(|(_, (d, _))| d.is_finite())
+        .map(|(id, (_, x))| (gap(place, id, x, task.backward), id))
+        .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    if let Some((gap, id)) = miss
+        && gap < 1e2 * tolerance
+    {
+        // What follows the passage was decided by rounding: the orbit ends at the point.
+        orbit.cut_at(place, &place.nodes[id], task.backward);
+        return Branch::NotTransverse { id, orbit, gap };
+    }
+    match (verdict, end) {
+        (Some(Verdict::Exit), _) => {
+            orbit.drop_outside(place, task.backward);
+            Branch::Exit { orbit }
+        }
+        (Some(Verdict::Trap(id)), _) => {
+            orbit.close(place, &place.nodes[id], task.backward);
+            Branch::Arrived { id, orbit }
+        }
+        (_, end) => {
+            if let Some(family) = place.family_at(&last) {
+                return Branch::Degenerate { family, orbit };
+            }
+            let reason = match end {
+                End::Exhausted => "it did not arrive within the steps allowed".to_string(),
+                End::Stuck => "the step fell below what rounding resolves".to_string(),
+                End::Stopped => "it came to rest away from every known critical point".to_string(),
+            };
+            Branch::Lost { orbit, reason }
+        }
+    }
+}
+
+enum Verdict {
+    Exit,
+    Trap(usize),
+    Rest,
+}
+
+/// The first point off the critical point: on the quadratic approximation `x + s v + s^2 w` of its manifold, with
+/// `(H - 2 lambda) w = -D3E(v, v, .)/2`, at a distance where the cubic remainder is below 1e-9 of the distance.
+fn leave(place: &Place<'_>, task: Task) -> Vec<f64> {
+    let node = &place.nodes[task.id];
+    let n = node.x.len();
+    let mode = if task.backward { n - 1 } else { 0 };
+    let (v, lambda) = (node.vector(mode), node.values[mode]);
+    let mut cubic = vec![0.0; n];
+    place.landscape().third(&node.x, &v, &v, &mut cubic);
+    let rate = norm(&cubic);
+    let reach = if rate > 0.0 { lambda.abs() / rate } else { f64::INFINITY };
+    let s = task.side * (1e-3 * reach).clamp(1e-7 * place.scale(), 1e-3 * place.scale());
+    let mut x = node.x.clone();
+    axpy(s, &v, &mut x);
+    if node.vectors.ncols() == n {
+        for j in 0..n {
+            let u = node.vector(j);
+            let divisor = node.values[j] - 2.0 * lambda;
+            if divisor.abs() > 1e-6 * lambda.abs() {
+                axpy(-0.5 * s * s * dot(&u, &cubic) / divisor, &u, &mut x);
+            }
+        }
+    }
+    x
+}
+
+/// How far, relative to the scale, an orbit whose closest approach to node `id` is `x` missed its stable manifold: the
+/// unstable coordinate, carried back along the linearised flow to where the orbit entered the neighbourhood.
+fn gap(place: &Place<'_>, id: usize, x: &[f64], backward: bool) -> f64 {
+    let node = &place.nodes[id];
+    let difference = place.difference(&node.x, x);
+    let sign = if backward { -1.0 } else { 1.0 };
+    let (mut out, mut out_rate, mut inward) = (0.0, 0.0, 0.0);
+    for j in 0..node.vectors.ncols() {
+        let c = dot(&node.vector(j), &difference).powi(2);
+        if sign * node.values[j] < 0.0 {
+            out += c;
+            out_rate += c * node.values[j].abs();
+        } else {
+            inward += c * node.values[j].abs();
+        }
+    }
+    let total: f64 = dot(&difference, &difference);
+    let in_square = (total - out).max(f64::MIN_POSITIVE);
+    if out == 0.0 {
+        return 0.0;
+    }
+    let (grow, decay) = (out_rate / out, inward / in_square);
+    let entry = 0.05 * place.scale();
+    let back = (in_square.sqrt() / entry).min(1.0);
+    let power = if decay > 0.0 { grow / decay } else { 0.0 };
+    out.sqrt() * back.powf(power) / place.scale()
+}
+
+/// An orbit under way, in search coordinates, thinned as it grows.
+struct Trace {
+    points: Vec<Vec<f64>>,
+    energies: Vec<f64>,
+    last: Vec<f64>,
+    last_energy: f64,
+    stride: usize,
+    seen: usize,
+    most: usize,
+}
+
+impl Trace {
+    fn new(place: &Place<'_>, node: &super::build::Node) -> Self {
+        let most = if place.full_dim() <= 16 { KEPT.0 } else { KEPT.1 };
+        Trace {
+            points: vec![node.x.clone()],
+            energies: vec![node.energy],
+            last: node.x.clone(),
+            last_energy: node.energy,
+            stride: 1,
+            seen: 0,
+            most,
+        }
+    }
+
+    fn push(&mut self, x: &[f64], energy: f64) {
+        self.seen += 1;
+        self.last = x.to_vec();
+        self.last_energy = energy;
+        if !self.seen.is_multiple_of(self.stride) {
+            return;
+        }
+        self.points.push(x.to_vec());
+        self.energies.push(energy);
+        if self.points.len() > 2 * self.most {
+            // Keep the start and every second point.
+            let mut i = 0;
+            self.points.retain(|_| {
+                i += 1;
+                i == 1 || i % 2 == 0
+            });
+            let mut i = 0;
+            self.energies.retain(|_| {
+                i += 1;
+                i == 1 || i % 2 == 0
+            });
+            self.stride *= 2;
+        }
+    }
+
+    /// The orbit from its upper to its lower end, still in search coordinates.
+    fn finish(mut self, place: &Place<'_>, backward: bool) -> Orbit {
+        if self.points.last() != Some(&self.last) {
+            self.points.push(self.last);
+            self.energies.push(self.last_energy);
+        }
+        if backward {
+            self.points.reverse();
+            self.energies.reverse();
+        }
+        let points = self.points.iter().map(|x| place.lift(x)).collect();
+        let energies = self.energies.iter().map(|e| e + place.offset).collect();
+        Orbit { points, energies }
+    }
+}
+
+impl Orbit {
+    /// Adds the critical point at which the orbit ends.
+    fn close(&mut self, place: &Place<'_>, node: &super::build::Node, backward: bool) {
+        let mut x = place.lift(&node.x);
+        let end = if backward { self.points.first() } else { self.points.last() };
+        if let Some(end) = end {
+            // In a periodic coordinate the orbit runs on in the cover: end there, too.
+            let step = place.region.difference(end, &x);
+            x = end.iter().zip(&step).map(|(a, d)| a + d).collect();
+        }
+        let energy = node.energy + place.offset;
+        if backward {
+            self.points.insert(0, x);
+            self.energies.insert(0, energy);
+        } else {
+            self.points.push(x);
+            self.energies.push(energy);
+        }
+    }
+
+    /// Cuts off what comes after the closest approach to a point and ends there.
+    fn cut_at(&mut self, place: &Place<'_>, node: &super::build::Node, backward: bool) {
+        let goal = place.lift(&node.x);
+        let distance = |x: &Vec<f64>| place.region.distance(x, &goal);
+        let closest = (0..self.points.len())
+            .min_by(|a, b| distance(&self.points[*a]).total_cmp(&distance(&self.points[*b])))
+            .unwrap_or(0);
+        if backward {
+            self.points.drain(..=closest);
+            self.energies.drain(..=closest);
+        } else {
+            self.points.truncate(closest);
+            self.energies.truncate(closest);
+        }
+        self.close(place, node, backward);
+    }
+
+    /// Drops the points outside the region.
+    fn drop_outside(&mut self, place: &Place<'_>, backward: bool) {
+        let inside = |x: &Vec<f64>| place.region.contains(x);
+        if backward {
+            let first = self.points.iter().position(inside).unwrap_or(0);
+            self.points.drain(..first);
+            self.energies.drain(..first);
+        } else {
+            let last = self.points.iter().rposition(inside).map_or(0, |i| i + 1);
+            self.points.truncate(last);
+            self.energies.truncate(last);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A landscape together with the region in which its critical points are sought, in the coordinates of the search:
+//! those of the affine hull where the landscape reduces to it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use faer::{MatMut, MatRef};
+
+use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape};
+
+/// Where and on what the search runs.
+pub(crate) struct Problem<'a> {
+    /// The landscape in search coordinates, counting its evaluations.
+    pub(crate) landscape: Counted<'a>,
+    /// The region in search coordinates (a ball where the true one is a slice of a box).
+    pub(crate) region: Region,
+    /// The reduction and the region in full space.
+    lifted: Option<(&'a Reduced, &'a Region)>,
+    /// Length that steps and tolerances are relative to: the region's radius, or that of the data where it is smaller.
+    pub(crate) scale: f64,
+}
+
+impl<'a> Problem<'a> {
+    pub(crate) fn new(
+        landscape: &'a dyn Landscape,
+        reduced: Option<&'a Reduced>,
+        region: &'a Region,
+    ) -> Self {
+        let (inner, inside, lifted) = match reduced {
+            None => (landscape, region.clone(), None),
+            Some(r) => (r.inner.as_ref() as &dyn Landscape, slice(r, region), Some((r, region))),
+        };
+        let mut scale = inside.radius();
+        if let Some(data) = inner.data() {
+            let n = data.nrows();
+            let mean: Vec<f64> =
+                (0..n).map(|i| data.row(i).iter().sum::<f64>() / data.ncols() as f64).collect();
+            let spread = data
+                .col_iter()
+                .map(|c| c.iter().zip(&mean).map(|(y, m)| (y - m) * (y - m)).sum::<f64>())
+                .fold(0.0, f64::max)
+                .sqrt();
+            if spread > 0.0 {
+                scale = scale.min(spread);
+            }
+        }
+        Problem { landscape: Counted::new(inner), region: inside, lifted, scale }
+    }
+
+    pub(crate) fn dim(&self) -> usize {
+        self.landscape.dim()
+    }
+
+    /// Is the point in the region, enlarged by `factor`?
+    pub(crate) fn contains(&self, z: &[f64], factor: f64) -> bool {
+        match self.lifted {
+            None => self.region.contains_scaled(z, factor),
+            Some((reduced, region)) => {
+                z.iter().all(|z| z.is_finite()) && region.contains_scaled(&reduced.lift(z), factor)
+            }
+        }
+    }
+
+    /// A point of full space.
+    pub(crate) fn lift(&self, z: &[f64]) -> Vec<f64> {
+        match self.lifted {
+            None => z.to_vec(),
+            Some((reduced, _)) => reduced.lift(z),
+        }
+    }
+}
+
+/// The ball in which the reduced subspace meets (the ball about) the region.
+fn slice(reduced: &Reduced, region: &Region) -> Region {
+    let center = region.center();
+    let z = reduced.project(&center);
+    let foot = reduced.lift(&z);
+    let off: f64 = foot.iter().zip(&center).map(|(a, b)| (a - b) * (a - b)).sum();
+    let mut radius = region.radius();
+    if matches!(region.shape, Shape::Ball { .. }) {
+        radius = (radius * radius - off).max(0.0).sqrt();
+    }
+    Region::ball(z, radius.max(f64::MIN_POSITIVE))
+}
+
+impl Reduced {
+    /// `origin + basis z`.
+    pub fn lift(&self, z: &[f64]) -> Vec<f64> {
+        let mut x = self.origin.clone();
+        for (j, z) in z.iter().enumerate() {
+            x.iter_mut().zip(self.basis.col(j).iter()).for_each(|(x, b)| *x += z * b);
+        }
+        x
+    }
+
+    /// `basis' (x - origin)`.
+    pub fn project(&self, x: &[f64]) -> Vec<f64> {
+        (0..self.basis.ncols())
+            .map(|j| {
+                let b = self.basis.col(j);
+                x.iter().zip(&self.origin).zip(b.iter()).map(|((x, o), b)| (x - o) * b).sum()
+            })
+            .collect()
+    }
+}
+
+/// A landscape that counts how often it is evaluated.
+pub(crate) struct Counted<'a> {
+    inner: &'a dyn Landscape,
+    pub(crate) gradients: AtomicU64,
+    pub(crate) hessian_vectors: AtomicU64,
+    pub(crate) hessians: AtomicU64,
+}
+
+impl<'a> Counted<'a> {
+    fn new(inner: &'a dyn Landscape) -> Self {
+        let zero = || AtomicU64::new(0);
+        Counted { inner, gradients: zero(), hessian_vectors: zero(), hessians: zero() }
+    }
+}
+
+struct CountedLinearization<'a> {
+    inner: Box<dyn Linearization + 'a>,
+    count: &'a AtomicU64,
+}
+
+impl Linearization for CountedLinearization<'_> {
+    fn apply(&self, vectors: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        self.count.fetch_add(vectors.ncols() as u64, Ordering::Relaxed);
+        self.inner.apply(vectors, out);
+    }
+}
+
+impl Landscape for Counted<'_> {
+    fn dim(&self) -> usize {
+        self.inner.dim()
+    }
+
+    fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], gradients: MatMut<'_, f64>) {
+        self.gradients.fetch_add(points.ncols() as u64, Ordering::Relaxed);
+        self.inner.gradients(points, energies, gradients);
+    }
+
+    fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
+        Box::new(CountedLinearization { inner: self.inner.linearize(points), count: &self.hessian_vectors })
+    }
+
+    fn hessian(&self, x: &[f64], out: MatMut<'_, f64>) {
+        self.hessians.fetch_add(1, Ordering::Relaxed);
+        self.inner.hessian(x, out);
+    }
+
+    fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
+        self.inner.third(x, u, v, out);
+    }
+
+    fn region(&self) -> Option<Region> {
+        self.inner.region()
+    }
+
+    fn data(&self) -> Option<MatRef<'_, f64>> {
+        self.inner.data()
+    }
+}

@@ -1,0 +1,269 @@
+//! The last digits of a critical point, its spectrum and index, and how far all that can be relied on.
+//!
+//! Newton to the floor of rounding, then the Newton-Kantorovich quantities in floating point: with the smallest
+//! `|eigenvalue|` m, the remaining gradient r (not below its rounding error) and the curvature's rate L along the softest
+//! modes, the point is isolated and its index sure where `h = L r / m^2` is small; its distance to the true point is
+//! then about `r / m`. Otherwise it is degenerate to working precision and gets no index.
+
+use faer::{Mat, MatRef};
+
+use super::follow::{FLAT, Followed};
+use super::modes::{lowest_modes, project};
+use super::problem::Problem;
+use crate::landscape::Landscape;
+use crate::linalg::{axpy, column, dot, norm, symmetric_eigen};
+
+/// Full spectra up to this dimension; beyond it the lowest eigenvalues and the largest.
+const FULL_SPECTRUM: usize = 2500;
+
+/// Newton-Kantorovich's `h` above which a point counts as degenerate (the theorem asks for 1/2).
+const KANTOROVICH: f64 = 0.05;
+
+/// A critical point in search coordinates, before it is lifted and numbered.
+#[derive(Clone, Debug)]
+pub(crate) struct Refined {
+    pub(crate) x: Vec<f64>,
+    pub(crate) energy: f64,
+    pub(crate) gradient_norm: f64,
+    /// Eigenvalues, ascending: all, or the lowest ones and the largest.
+    pub(crate) values: Vec<f64>,
+    /// Eigenvectors of the lowest of them (columns; all of them in small dimensions).
+    pub(crate) vectors: Mat<f64>,
+    /// Bound of the distance to the exact point; infinite for a degenerate one.
+    pub(crate) radius: f64,
+    /// Number of negative eigenvalues, or `None` for a degenerate point.
+    pub(crate) index: Option<usize>,
+}
+
+impl Refined {
+    /// Eigenvector number `j`.
+    pub(crate) fn vector(&self, j: usize) -> &[f64] {
+        self.vectors.col_as_slice(j)
+    }
+
+    /// Eigenvectors that are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.vectors.ncols()
+    }
+
+    /// `max |eigenvalue|`.
+    pub(crate) fn spectral_radius(&self) -> f64 {
+        self.values.iter().fold(0.0, |m, v| m.max(v.abs()))
+    }
+}
+
+/// Sharpens what [`follow`](super::follow) found and classifies it; `None` if Newton left the place.
+pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) -> Option<Refined> {
+    let n = problem.dim();
+    let landscape = &problem.landscape;
+    let mut x = found.x.clone();
+    let mut g = vec![0.0; n];
+    let mut energy = landscape.gradient(&x, &mut g);
+    let (mut values, mut vectors) = spectrum(problem, &x)?;
+    let mut moved = 0.0;
+    for _ in 0..12 {
+        let step = newton_step(problem, &x, &g, &values, vectors.as_ref());
+        let length = norm(&step);
+        if !(length.is_finite() && length < 1e-2 * problem.scale) {
+            break;
+        }
+        let mut trial = x.clone();
+        axpy(1.0, &step, &mut trial);
+        let mut trial_g = vec![0.0; n];
+        let trial_energy = landscape.gradient(&trial, &mut trial_g);
+        if !(norm(&trial_g) < norm(&g)) {
+            break;
+        }
+        (x, g, energy) = (trial, trial_g, trial_energy);
+        moved += length;
+        if length > 1e-6 * problem.scale {
+            (values, vectors) = spectrum(problem, &x)?;
+            moved = 0.0;
+        }
+        if length < 1e-15 * problem.scale {
+            break;
+        }
+    }
+    if moved > 1e-13 * problem.scale {
+        (values, vectors) = spectrum(problem, &x)?;
+    }
+    problem.region.wrap(&mut x);
+    if !(energy.is_finite() && problem.contains(&x, 1.0)) {
+        return None;
+    }
+    let gradient_norm = norm(&g);
+    let mut refined =
+        Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, index: None };
+    classify(problem, &mut refined, tolerance);
+    Some(refined)
+}
+
+/// Sets index and radius where the point is nondegenerate.
+fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
+    let largest = point.spectral_radius();
+    let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
+    let noise = rounding(problem, point, largest);
+    let remaining = point.gradient_norm.max(noise);
+    if !(smallest > tolerance * largest) {
+        return;
+    }
+    let rate = curvature_rate(problem, point);
+    if rate * remaining > KANTOROVICH * smallest * smallest {
+        return;
+    }
+    point.radius = 2.0 * remaining / smallest;
+    point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
+}
+
+/// The rounding error of the gradient near the point, measured: what is left of the change over a few tiny
+/// displacements when the Hessian's part is taken off. Never below a unit in the last place of its terms.
+fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
+    let n = point.x.len();
+    let length = norm(&problem.region.difference(&problem.region.center(), &point.x)).max(problem.scale);
+    let size = 2.0_f64.powi(-44) * length / (n as f64).sqrt();
+    let linear = problem.landscape.linearize(column(&point.x));
+    let (mut here, mut there, mut change) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    problem.landscape.gradient(&point.x, &mut here);
+    let mut worst = f64::EPSILON * largest * length;
+    for k in 0..4u64 {
+        // Signs from the bits of a multiplicative hash: any fixed set of directions will do.
+        let sign = |i: usize| {
+            if ((i as u64 + 1) * (2 * k + 3)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0 {
+                1.0
+            } else {
+                -1.0
+            }
+        };
+        let moved: Vec<f64> = (0..n).map(|i| point.x[i] + sign(i) * size).collect();
+        let exact: Vec<f64> = (0..n).map(|i| moved[i] - point.x[i]).collect();
+        problem.landscape.gradient(&moved, &mut there);
+        linear.apply(column(&exact), crate::linalg::column_mut(&mut change));
+        let left: f64 = (0..n).map(|i| (there[i] - here[i] - change[i]).powi(2)).sum::<f64>().sqrt();
+        worst = worst.max(4.0 * left);
+    }
+    worst
+}
+
+/// `max |D3E(v, v, .)|` over the softest modes: how fast curvature changes where it matters.
+fn curvature_rate(problem: &Problem<'_>, point: &Refined) -> f64 {
+    let mut soft: Vec<usize> = (0..point.kept()).collect();
+    soft.sort_by(|a, b| point.values[*a].abs().total_cmp(&point.values[*b].abs()).then(a.cmp(b)));
+    let mut out = vec![0.0; point.x.len()];
+    soft.iter()
+        .take(3)
+        .map(|&j| {
+            problem.landscape.third(&point.x, point.vector(j), point.vector(j), &mut out);
+            norm(&out)
+        })
+        .fold(0.0, f64::max)
+}
+
+/// Spectrum at `x`: full up to [`FULL_SPECTRUM`] dimensions.
+fn spectrum(problem: &Problem<'_>, x: &[f64]) -> Option<(Vec<f64>, Mat<f64>)> {
+    let n = problem.dim();
+    if n <= FULL_SPECTRUM {
+        let (mut h, mut values, mut vectors) = (Mat::zeros(n, n), vec![0.0; n], Mat::zeros(n, n));
+        problem.landscape.hessian(x, h.as_mut());
+        if !symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut()) {
+            return None;
+        }
+        return Some((values, vectors));
+    }
+    let linear = problem.landscape.linearize(column(x));
+    let none = Mat::zeros(n, 0);
+    let mut k = 8;
+    let low = loop {
+        let modes = lowest_modes(&|v, o| linear.apply(v, o), none.as_ref(), k, 1e-9, 300);
+        let top = *modes.values.last()?;
+        if top > 0.0 || k >= 256 {
+            break modes;
+        }
+        k *= 2;
+    };
+    let negative = |v: MatRef<'_, f64>, mut o: faer::MatMut<'_, f64>| {
+        linear.apply(v, o.as_mut());
+        for c in o.col_iter_mut() {
+            c.iter_mut().for_each(|e| *e = -*e);
+        }
+    };
+    let high = lowest_modes(&negative, none.as_ref(), 1, 1e-9, 300);
+    let mut values = low.values;
+    values.push(-high.values[0]);
+    Some((values, low.vectors))
+}
+
+/// `-H^-1 g`, with curvatures below the flat limit taken at that limit.
+fn newton_step(
+    problem: &Problem<'_>,
+    x: &[f64],
+    g: &[f64],
+    values: &[f64],
+    vectors: MatRef<'_, f64>,
+) -> Vec<f64> {
+    let n = x.len();
+    let largest = values.iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs()));
+    let coordinates = project(vectors, g);
+    let mut step = vec![0.0; n];
+    let mut rest = g.to_vec();
+    for (j, c) in coordinates.iter().enumerate() {
+        let v: Vec<f64> = vectors.col(j).iter().copied().collect();
+        let curvature =
+            if values[j].abs() < FLAT * largest { (FLAT * largest).copysign(values[j]) } else { values[j] };
+        axpy(-c / curvature, &v, &mut step);
+        axpy(-c, &v, &mut rest);
+    }
+    if vectors.ncols() < n {
+        // The complement of the known modes is positive definite: conjugate gradients.
+        let linear = problem.landscape.linearize(column(x));
+        let part = complement_descent(&*linear, vectors, &rest);
+        axpy(1.0, &part, &mut step);
+    }
+    step
+}
+
+/// Solves `P H P d = -rest` in the complement of the columns of `known`.
+fn complement_descent(
+    linear: &dyn crate::landscape::Linearization,
+    known: MatRef<'_, f64>,
+    rest: &[f64],
+) -> Vec<f64> {
+    let n = rest.len();
+    let mut d = vec![0.0; n];
+    let mut residual: Vec<f64> = rest.iter().map(|r| -r).collect();
+    let mut direction = residual.clone();
+    let mut product = vec![0.0; n];
+    let goal = 1e-10 * norm(rest);
+    for _ in 0..500 {
+        let rr = dot(&residual, &residual);
+        if rr.sqrt() <= goal {
+            break;
+        }
+        linear.apply(column(&direction), crate::linalg::column_mut(&mut product));
+        for (j, c) in project(known, &product).iter().enumerate() {
+            product.iter_mut().zip(known.col(j).iter()).for_each(|(p, v)| *p -= c * v);
+        }
+        let curvature = dot(&direction, &product);
+        if !(curvature > 0.0) {
+            break;
+        }
+        let alpha = rr / curvature;
+        axpy(alpha, &direction, &mut d);
+        axpy(-alpha, &product, &mut residual);
+        let beta = dot(&residual, &residual) / rr;
+        direction.iter_mut().zip(&residual).for_each(|(p, r)| *p = r + beta * *p);
+    }
+    d
+}
+
+/// Is what a search ended at this known point, not quite converged? Then its gradient is what the Hessian makes of the
+/// distance; at another critical point close by it would be far smaller.
+pub(crate) fn is_same(problem: &Problem<'_>, known: &Refined, found: &Followed) -> bool {
+    let distance = problem.region.distance(&known.x, &found.x);
+    if distance <= 10.0 * known.radius && known.radius.is_finite() {
+        return true;
+    }
+    let smallest = known.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
+    distance < 1e-3 * problem.scale
+        && found.gradient_norm >= 0.3 * smallest * distance
+        && found.gradient_norm <= 3.0 * known.spectral_radius() * distance
+}

@@ -1,0 +1,624 @@
+//! `method = "search"`: critical points by many searches, round by round, until a stated rule says that all were met.
+//!
+//! A round starts searches from everything that is new since the last one, and from random points:
+//! * descents from every datum and from random points (index 0);
+//! * between neighbouring minima along a relaxed path (index 1), and from the level points of simplices of minima
+//!   (index k from k + 1 minima: exact as the noise of a mixture falls);
+//! * from each point up along its softest modes (index + 1) and down along its unstable ones (index - 1): near a fold
+//!   the partner lies where the cubic model along the soft mode says;
+//! * from random points to every index.
+//!
+//! The search ends when a round brought nothing new, nothing systematic is left to try, the minima are joined by
+//! saddles, the Euler characteristic is that of the region (where known) and fewer than half a point is expected to be
+//! unseen, at the upper end of the interval; or when its rounds are used up. The answer says which.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use faer::Mat;
+use petgraph::unionfind::UnionFind;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::family::Family;
+use super::follow::follow;
+use super::problem::Problem;
+use super::refine::{Refined, is_same, refine};
+use super::unseen::unseen;
+use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work, starts, string};
+use crate::control::{Control, Progress};
+use crate::error::{Error, Result};
+use crate::landscape::trapping::{is_entered, trapping_region};
+use crate::landscape::{Landscape, Reduced, Region};
+
+/// What a search may be told; the defaults suit most landscapes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Highest Morse index to look for; by default as high as points are found (all, up to eight dimensions).
+    pub max_index: Option<usize>,
+    /// Most rounds; by default 60 up to 32 dimensions, 8 beyond.
+    pub rounds: Option<usize>,
+    /// A point whose smallest |eigenvalue| is below this times its largest is degenerate.
+    pub degenerate_tolerance: f64,
+    /// Nearest minima that each minimum is paired with.
+    pub neighbours: usize,
+    /// Seed of the random starts.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { max_index: None, rounds: None, degenerate_tolerance: 1e-8, neighbours: 8, seed: 0 }
+    }
+}
+
+/// Searches run at a time before their results are merged: fixed, so that the answer does not depend on threads.
+const BATCH: usize = 128;
+/// Simplices of minima that are tried in all.
+const SIMPLICES: usize = 6000;
+/// Above this number of points of one index the next index is not searched unless asked for.
+const CROWD: usize = 300;
+/// Upper end of the number of unseen points at which the search may end.
+const UNSEEN: f64 = 0.5;
+
+/// One search to run.
+enum Seed {
+    /// Eigenvector following from a point.
+    Climb { x: Vec<f64>, index: usize, directions: Option<Mat<f64>>, from: Option<usize> },
+    /// The peaks of a path between two minima (ids in the pool).
+    Between { a: usize, b: usize },
+}
+
+/// Where a search ended.
+enum Met {
+    Known(usize),
+    New(Box<Refined>),
+}
+
+struct Known {
+    point: Refined,
+    meetings: usize,
+    expanded: bool,
+    /// Minima that descents from this saddle of index 1 reached.
+    ends: Vec<usize>,
+}
+
+/// Everything found so far.
+struct Pool<'a> {
+    problem: &'a Problem<'a>,
+    options: &'a Options,
+    points: Vec<Known>,
+    families: Vec<Family>,
+    tried: BTreeSet<Vec<usize>>,
+    simplices: usize,
+    work: Work,
+}
+
+/// Finds the critical points of `landscape` in `region` (by default the landscape's own, or else a ball that the flow is
+/// seen to enter).
+///
+/// # Errors
+/// If the region does not fit, or none is given and none can be found. An empty answer is no error.
+pub fn search(
+    landscape: &dyn Landscape,
+    region: Option<&Region>,
+    options: &Options,
+    control: &Control<'_>,
+) -> Result<CriticalSet> {
+    let region = settle_region(landscape, region)?;
+    let reduced = landscape.reduce();
+    let problem = Problem::new(landscape, reduced.as_ref(), &region);
+    let entered = is_entered(landscape, &region);
+    let euler = entered.then_some(if region.is_periodic() { 0 } else { 1 });
+    let mut pool = Pool {
+        problem: &problem,
+        options,
+        points: vec![],
+        families: vec![],
+        tried: BTreeSet::new(),
+        simplices: 0,
+        work: Work::default(),
+    };
+    let (completeness, top) = pool.run(euler, control);
+    let mut work = pool.work;
+    work.gradients = problem.landscape.gradients.load(Ordering::Relaxed);
+    work.hessian_vectors = problem.landscape.hessian_vectors.load(Ordering::Relaxed);
+    work.hessians = problem.landscape.hessians.load(Ordering::Relaxed);
+    let offset = reduced.as_ref().map_or(0.0, |r| r.offset);
+    let mut points: Vec<CriticalPoint> =
+        pool.points.into_iter().filter_map(|k| lift(&problem, reduced.as_ref(), offset, k.point)).collect();
+    points.sort_by(|a, b| {
+        (a.index.cmp(&b.index)).then(a.energy.total_cmp(&b.energy)).then_with(|| compare(&a.x, &b.x))
+    });
+    let mut degenerate: Vec<DegenerateFamily> = pool
+        .families
+        .into_iter()
+        .map(|f| DegenerateFamily {
+            x: problem.lift(&f.first.x),
+            energy: f.first.energy + offset,
+            eigenvalues: with_normals(&f.first.values, reduced.as_ref()),
+            dimension: f.dimension,
+            gradient_norm: f.first.gradient_norm,
+            samples: f.samples.iter().map(|s| problem.lift(s)).collect(),
+        })
+        .collect();
+    degenerate.sort_by(|a, b| a.energy.total_cmp(&b.energy).then_with(|| compare(&a.x, &b.x)));
+    Ok(CriticalSet {
+        points,
+        degenerate,
+        completeness,
+        euler_expected: euler,
+        highest_index: top,
+        region,
+        work,
+        interrupted: control.stopped(),
+    })
+}
+
+/// The region to use, checked against the landscape.
+fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<Region> {
+    let n = landscape.dim();
+    let mut region = match region {
+        Some(region) if region.dim() != n => {
+            let have = region.dim();
+            return Err(Error::input(format!("the region has dimension {have}, the landscape has {n}")));
+        }
+        Some(region) => region.clone(),
+        None => landscape.region().or_else(|| trapping_region(landscape)).ok_or_else(|| {
+            Error::input(
+                "no region: the energy does not grow in every direction, so none can be chosen for it",
+            )
+            .with_help("[region]\nbox = { lower = [-2.0, -2.0], upper = [2.0, 2.0] }")
+        })?,
+    };
+    let period = landscape.period();
+    if region.period.is_empty() && period.iter().any(Option::is_some) {
+        // A box that spans a period is a circle in that coordinate; a narrower one is a plain interval.
+        if let crate::landscape::Shape::Box { lower, upper } = &region.shape {
+            region.period = period
+                .iter()
+                .enumerate()
+                .map(|(i, p)| p.filter(|p| (upper[i] - lower[i] - p).abs() <= 1e-9 * p))
+                .collect();
+        }
+    }
+    Ok(region)
+}
+
+fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
+    a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+}
+
+/// Eigenvalues in full space: those of the reduced landscape and the normal curvature, once for each normal direction.
+fn with_normals(values: &[f64], reduced: Option<&Reduced>) -> Vec<f64> {
+    let mut all = values.to_vec();
+    if let Some(r) = reduced {
+        all.extend(std::iter::repeat_n(r.normal, r.basis.nrows() - r.basis.ncols()));
+        all.sort_by(f64::total_cmp);
+    }
+    all
+}
+
+fn lift(
+    problem: &Problem<'_>,
+    reduced: Option<&Reduced>,
+    offset: f64,
+    point: Refined,
+) -> Option<CriticalPoint> {
+    Some(CriticalPoint {
+        x: problem.lift(&point.x),
+        energy: point.energy + offset,
+        eigenvalues: with_normals(&point.values, reduced),
+        index: point.index?,
+        gradient_norm: point.gradient_norm,
+        radius: point.radius,
+        level: Level::Checked,
+    })
+}
+
+impl Pool<'_> {
+    /// Rounds until the rule holds; returns the claim of completeness and the highest index searched.
+    fn run(&mut self, euler: Option<i64>, control: &Control<'_>) -> (Completeness, usize) {
+        let n = self.problem.dim();
+        let rounds = self.options.rounds.unwrap_or(if n <= 32 { 60 } else { 8 });
+        let mut first: Vec<Seed> = vec![];
+        if let Some(data) = self.problem.landscape.data() {
+            first.extend(data.col_iter().map(|c| descent(c.iter().copied().collect())));
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
+        let extra = if n <= 32 { 32 } else { 16 };
+        first.extend((0..extra).map(|_| descent(starts::random(self.problem, &mut rng))));
+        self.execute(first, control);
+        let mut top = self.top_index();
+        for round in 0..rounds {
+            if control.stopped() {
+                self.work.ended = "interrupted".into();
+                return (Completeness::Unknown, top);
+            }
+            self.work.rounds = round + 1;
+            let before = self.points.len() + self.families.len();
+            // What is new is followed up at once, generation by generation, before random starts are spent.
+            for _ in 0..20 {
+                top = self.top_index();
+                let seeds = self.systematic(top);
+                if seeds.is_empty() || control.stopped() {
+                    break;
+                }
+                self.execute(seeds, control);
+            }
+            let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed ^ (0x9e37_79b9 * (round as u64 + 1)));
+            let random = self.random(top, &mut rng);
+            self.execute(random, control);
+            let found_more = self.points.len() + self.families.len() > before;
+            let bridges = self.bridges();
+            let joined = bridges.is_empty();
+            if !joined {
+                self.execute(bridges, control);
+                continue;
+            }
+            let euler_holds = euler.is_none_or(|chi| !self.families.is_empty() || self.euler() == chi);
+            if !found_more && euler_holds && self.unseen().high <= UNSEEN {
+                self.work.ended =
+                    "nothing new, nothing left to try, fewer than half a point expected unseen".into();
+                break;
+            }
+        }
+        if self.work.ended.is_empty() {
+            self.work.ended = format!("its {rounds} rounds were used up");
+        }
+        let u = self.unseen();
+        let claim = if self.points.is_empty() && self.families.is_empty() {
+            Completeness::Unknown
+        } else {
+            Completeness::Estimated { unseen: u.estimate, low: u.low, high: u.high }
+        };
+        (claim, top)
+    }
+
+    fn unseen(&self) -> super::unseen::Unseen {
+        let meetings: Vec<usize> = (self.points.iter().map(|k| k.meetings))
+            .chain(self.families.iter().map(|f| f.meetings))
+            .collect();
+        unseen(&meetings)
+    }
+
+    fn euler(&self) -> i64 {
+        self.points.iter().filter_map(|k| k.point.index).map(|i| if i % 2 == 0 { 1 } else { -1 }).sum()
+    }
+
+    fn count(&self, index: usize) -> usize {
+        self.points.iter().filter(|k| k.point.index == Some(index)).count()
+    }
+
+    /// The highest index that is worth a search now.
+    fn top_index(&self) -> usize {
+        let n = self.problem.dim();
+        if let Some(m) = self.options.max_index {
+            return m.min(n);
+        }
+        if n <= 8 {
+            return n;
+        }
+        let mut top = 1;
+        while top < n && (1..=CROWD).contains(&self.count(top)) {
+            top += 1;
+        }
+        top.min(n)
+    }
+
+    /// Runs the searches and takes in what they met.
+    fn execute(&mut self, seeds: Vec<Seed>, control: &Control<'_>) {
+        let total = seeds.len();
+        for (i, batch) in seeds.chunks(BATCH).enumerate() {
+            if control.stopped() {
+                return;
+            }
+            let met: Vec<Vec<Met>> = batch
+                .par_iter()
+                .map(|seed| if control.stopped() { vec![] } else { self.pursue(seed) })
+                .collect();
+            for (seed, met) in batch.iter().zip(met) {
+                self.work.searches += 1;
+                for met in met {
+                    self.work.converged += 1;
+                    let id = match met {
+                        Met::Known(id) => Some(id),
+                        Met::New(point) => self.admit(*point),
+                    };
+                    if let (Some(id), Seed::Climb { index: 0, from: Some(saddle), .. }) = (id, seed) {
+                        self.points[*saddle].ends.push(id);
+                    }
+                    if let Some(id) = id {
+                        self.points[id].meetings += 1;
+                    }
+                }
+            }
+            let note =
+                (0..=self.top_index()).map(|k| self.count(k).to_string()).collect::<Vec<_>>().join(" + ");
+            (control.progress)(Progress {
+                stage: "critical points",
+                done: (i * BATCH + batch.len()).min(total),
+                total,
+                note: &note,
+            });
+        }
+    }
+
+    /// Takes in a new point; its id, or `None` if it belongs to a degenerate family.
+    fn admit(&mut self, point: Refined) -> Option<usize> {
+        let tolerance = self.options.degenerate_tolerance;
+        if point.index.is_none() {
+            if !self.families.iter_mut().any(|f| f.absorb(self.problem, &point, tolerance)) {
+                self.families.push(Family::new(self.problem, point, tolerance));
+            }
+            return None;
+        }
+        let same = |k: &Known| {
+            let reach = 10.0 * (k.point.radius + point.radius);
+            k.point.index == point.index && self.problem.region.distance(&k.point.x, &point.x) <= reach
+        };
+        if let Some(id) = self.points.iter().position(same) {
+            return Some(id);
+        }
+        self.points.push(Known { point, meetings: 0, expanded: false, ends: vec![] });
+        Some(self.points.len() - 1)
+    }
+
+    /// Runs one search.
+    fn pursue(&self, seed: &Seed) -> Vec<Met> {
+        match seed {
+            Seed::Climb { x, index, directions, .. } => {
+                self.meet(x, *index, directions.as_ref()).into_iter().collect()
+            }
+            Seed::Between { a, b } => {
+                let peaks = string::peaks(self.problem, &self.points[*a].point.x, &self.points[*b].point.x);
+                peaks
+                    .iter()
+                    .filter_map(|(x, tangent)| {
+                        let guide = Mat::from_fn(tangent.len(), 1, |i, _| tangent[i]);
+                        self.meet(x, 1, Some(&guide))
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    fn meet(&self, x: &[f64], index: usize, directions: Option<&Mat<f64>>) -> Option<Met> {
+        let found = follow(self.problem, x, index, directions.map(|d| d.as_ref()))?;
+        if let Some(id) = self.points.iter().position(|k| is_same(self.problem, &k.point, &found)) {
+            return Some(Met::Known(id));
+        }
+        refine(self.problem, &found, self.options.degenerate_tolerance).map(|p| Met::New(Box::new(p)))
+    }
+
+    /// Searches that follow from what is known and were not tried yet.
+    fn systematic(&mut self, top: usize) -> Vec<Seed> {
+        let mut seeds = vec![];
+        if top >= 1 {
+            self.pair_up(&mut seeds);
+        }
+        if top >= 2 {
+            self.simplices(top, &mut seeds);
+        }
+        for id in 0..self.points.len() {
+            if !self.points[id].expanded {
+                self.points[id].expanded = true;
+                self.expand(id, top, &mut seeds);
+            }
+        }
+        seeds
+    }
+
+    fn minima(&self) -> Vec<usize> {
+        (0..self.points.len()).filter(|&i| self.points[i].point.index == Some(0)).collect()
+    }
+
+    /// Ids of the minima nearest to minimum `id`, nearest first.
+    fn nearest(&self, id: usize, minima: &[usize], count: usize) -> Vec<usize> {
+        let here = &self.points[id].point.x;
+        let mut others: Vec<(f64, usize)> = minima
+            .iter()
+            .filter(|m| **m != id)
+            .map(|&m| (self.problem.region.distance(here, &self.points[m].point.x), m))
+            .collect();
+        others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        others.truncate(count);
+        others.into_iter().map(|(_, m)| m).collect()
+    }
+
+    /// Paths between each minimum and its neighbours.
+    fn pair_up(&mut self, seeds: &mut Vec<Seed>) {
+        let minima = self.minima();
+        let count = if minima.len() <= 16 { minima.len() } else { self.options.neighbours };
+        for &a in &minima {
+            for b in self.nearest(a, &minima, count) {
+                let pair = vec![a.min(b), a.max(b)];
+                if self.tried.insert(pair.clone()) {
+                    seeds.push(Seed::Between { a: pair[0], b: pair[1] });
+                    if let Some(seed) = self.level_seed(&pair) {
+                        seeds.push(seed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn level_seed(&self, corners: &[usize]) -> Option<Seed> {
+        let points: Vec<&Refined> = corners.iter().map(|&c| &self.points[c].point).collect();
+        let (x, directions) = starts::level_point(self.problem, &points)?;
+        Some(Seed::Climb { x, index: corners.len() - 1, directions: Some(directions), from: None })
+    }
+
+    /// Level points of simplices of neighbouring minima: all simplices where there are few.
+    fn simplices(&mut self, top: usize, seeds: &mut Vec<Seed>) {
+        let minima = self.minima();
+        let largest = (top + 1).min(minima.len());
+        let all = (3..=largest).map(|k| binomial(minima.len(), k)).sum::<f64>() <= SIMPLICES as f64;
+        let count = if all { minima.len() } else { self.options.neighbours };
+        for &a in &minima {
+            let near = self.nearest(a, &minima, count);
+            for size in 3..=largest {
+                for pick in combinations(near.len(), size - 1) {
+                    if self.simplices >= SIMPLICES {
+                        return;
+                    }
+                    let mut corners: Vec<usize> = pick.iter().map(|&i| near[i]).collect();
+                    corners.push(a);
+                    corners.sort_unstable();
+                    if self.tried.insert(corners.clone()) {
+                        self.simplices += 1;
+                        seeds.extend(self.level_seed(&corners));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Up along soft modes, down along unstable ones.
+    fn expand(&self, id: usize, top: usize, seeds: &mut Vec<Seed>) {
+        let point = &self.points[id].point;
+        let Some(index) = point.index else { return };
+        let n = point.x.len();
+        let few = n <= 32;
+        let unstable = Mat::from_fn(n, index.min(point.kept()), |i, j| point.vectors[(i, j)]);
+        for j in 0..index.min(if few { 6 } else { 2 }).min(point.kept()) {
+            let rest = Mat::from_fn(n, index - 1, |i, l| unstable[(i, if l < j { l } else { l + 1 })]);
+            for x in self.displaced(point, j) {
+                let from = (index == 1).then_some(id);
+                seeds.push(Seed::Climb { x, index: index - 1, directions: Some(rest.clone()), from });
+            }
+        }
+        if index < top && (few || index > 0) {
+            for j in index..(index + if few { 4 } else { 1 }).min(point.kept()) {
+                let guide = Mat::from_fn(n, index + 1, |i, l| {
+                    if l < index { unstable[(i, l)] } else { point.vectors[(i, j)] }
+                });
+                for x in self.displaced(point, j) {
+                    seeds.push(Seed::Climb {
+                        x,
+                        index: index + 1,
+                        directions: Some(guide.clone()),
+                        from: None,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Starts on either side of a point along mode `j`, as far away as the cubic model puts its neighbour.
+    fn displaced(&self, point: &Refined, j: usize) -> Vec<Vec<f64>> {
+        let v = point.vector(j);
+        let mut rate = vec![0.0; v.len()];
+        self.problem.landscape.third(&point.x, v, v, &mut rate);
+        let cubic = crate::linalg::dot(&rate, v);
+        let scale = self.problem.scale;
+        let reach = -2.0 * point.values[j] / cubic;
+        let reach = if reach.is_finite() {
+            reach.abs().clamp(1e-6 * scale, 0.15 * scale).copysign(reach)
+        } else {
+            0.15 * scale
+        };
+        [reach, -reach]
+            .iter()
+            .map(|s| {
+                let mut x = point.x.clone();
+                crate::linalg::axpy(*s, v, &mut x);
+                x
+            })
+            .filter(|x| self.problem.contains(x, 1.0))
+            .collect()
+    }
+
+    /// Random starts towards every index.
+    fn random(&self, top: usize, rng: &mut ChaCha8Rng) -> Vec<Seed> {
+        let n = self.problem.dim();
+        let many = if n <= 8 {
+            48
+        } else if n <= 32 {
+            24
+        } else {
+            12
+        };
+        let highest = self.points.iter().filter_map(|k| k.point.index).max().unwrap_or(0);
+        let mut seeds = vec![];
+        for index in 0..=top {
+            let count = if index <= highest + 1 { many } else { many / 4 };
+            for _ in 0..count {
+                let x = starts::random(self.problem, rng);
+                seeds.push(Seed::Climb { x, index, directions: None, from: None });
+            }
+        }
+        seeds
+    }
+
+    /// Untried paths between components of minima that no saddle joins yet.
+    fn bridges(&mut self) -> Vec<Seed> {
+        let minima = self.minima();
+        let mut union = UnionFind::<usize>::new(self.points.len());
+        for k in &self.points {
+            for pair in k.ends.windows(2) {
+                union.union(pair[0], pair[1]);
+            }
+        }
+        let mut seeds = vec![];
+        let parts: BTreeSet<usize> = minima.iter().map(|&m| union.find(m)).collect();
+        if parts.len() <= 1 {
+            return seeds;
+        }
+        for &part in &parts {
+            let (inside, outside): (Vec<usize>, Vec<usize>) =
+                minima.iter().partition(|&&m| union.find(m) == part);
+            let mut pairs: Vec<(f64, Vec<usize>)> = vec![];
+            for &a in &inside {
+                for &b in &outside {
+                    let pair = vec![a.min(b), a.max(b)];
+                    if !self.tried.contains(&pair) {
+                        let d =
+                            self.problem.region.distance(&self.points[a].point.x, &self.points[b].point.x);
+                        pairs.push((d, pair));
+                    }
+                }
+            }
+            pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+            for (_, pair) in pairs.into_iter().take(6) {
+                if self.tried.insert(pair.clone()) {
+                    seeds.push(Seed::Between { a: pair[0], b: pair[1] });
+                }
+            }
+        }
+        seeds
+    }
+}
+
+fn descent(x: Vec<f64>) -> Seed {
+    Seed::Climb { x, index: 0, directions: None, from: None }
+}
+
+fn binomial(n: usize, k: usize) -> f64 {
+    (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product()
+}
+
+/// All increasing choices of `k` out of `0..n`, in lexicographic order.
+fn combinations(n: usize, k: usize) -> impl Iterator<Item = Vec<usize>> {
+    let mut pick: Option<Vec<usize>> = (k <= n).then(|| (0..k).collect());
+    std::iter::from_fn(move || {
+        let current = pick.clone()?;
+        let mut next = current.clone();
+        let mut i = k;
+        pick = loop {
+            if i == 0 {
+                break None;
+            }
+            i -= 1;
+            if next[i] < n - k + i {
+                next[i] += 1;
+                for j in i + 1..k {
+                    next[j] = next[j - 1] + 1;
+                }
+                break Some(next);
+            }
+        };
+        Some(current)
+    })
+}

@@ -1,0 +1,63 @@
+//! GEXF 1.3, for Gephi and networkx.
+
+use std::fmt::Write;
+
+use super::{MOST_COORDINATES, check_graph, edges, escape_xml, level_name, number};
+use crate::connection::MorseGraph;
+use crate::critical::CriticalSet;
+use crate::error::Result;
+
+/// `graph.gexf`: the same nodes, edges and attributes as the GraphML file.
+pub fn graph_gexf(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
+    check_graph(set, graph)?;
+    let n = set.region.dim();
+    let coordinates = if n <= MOST_COORDINATES { n } else { 0 };
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<gexf xmlns=\"http://gexf.net/1.3\" version=\"1.3\">\n  \
+         <meta><creator>smale {}</creator><description>{}</description></meta>\n  \
+         <graph mode=\"static\" defaultedgetype=\"directed\">",
+        env!("CARGO_PKG_VERSION"),
+        escape_xml(title)
+    );
+    let mut attributes = vec![("index".to_owned(), "integer"), ("energy".to_owned(), "double")];
+    attributes.push(("level".to_owned(), "string"));
+    attributes.extend((0..coordinates).map(|i| (format!("x{i}"), "double")));
+    let _ = writeln!(out, "    <attributes class=\"node\">");
+    for (i, (name, kind)) in attributes.iter().enumerate() {
+        let _ = writeln!(out, "      <attribute id=\"{i}\" title=\"{name}\" type=\"{kind}\"/>");
+    }
+    out.push_str(
+        "    </attributes>\n    <attributes class=\"edge\">\n      \
+         <attribute id=\"0\" title=\"sign\" type=\"integer\"/>\n      \
+         <attribute id=\"1\" title=\"level\" type=\"string\"/>\n    </attributes>\n    <nodes>\n",
+    );
+    for (id, p) in set.points.iter().enumerate() {
+        let _ = write!(out, "      <node id=\"{id}\" label=\"{id}\"><attvalues>");
+        let mut value = |i: usize, text: &str| {
+            let _ = write!(out, "<attvalue for=\"{i}\" value=\"{text}\"/>");
+        };
+        value(0, &p.index.to_string());
+        value(1, &number(p.energy));
+        value(2, level_name(p.level));
+        for (i, &x) in p.x.iter().take(coordinates).enumerate() {
+            value(3 + i, &number(x));
+        }
+        let _ = writeln!(out, "</attvalues></node>");
+    }
+    out.push_str("    </nodes>\n    <edges>\n");
+    for (id, e) in edges(graph).into_iter().enumerate() {
+        let _ = writeln!(
+            out,
+            "      <edge id=\"{id}\" source=\"{}\" target=\"{}\"><attvalues>\
+             <attvalue for=\"0\" value=\"{}\"/><attvalue for=\"1\" value=\"{}\"/></attvalues></edge>",
+            e.source,
+            e.target,
+            e.sign,
+            level_name(e.level)
+        );
+    }
+    out.push_str("    </edges>\n  </graph>\n</gexf>\n");
+    Ok(out)
+}

@@ -1,0 +1,88 @@
+//! Tables in CSV (RFC 4180, comma, header line, `\n`): critical points, degenerate families, orbits.
+
+use super::{check_graph, check_set, level_name, number, thinned};
+use crate::connection::MorseGraph;
+use crate::critical::CriticalSet;
+use crate::error::{Error, Result};
+
+/// Orbits are written up to this dimension.
+const MOST_ORBIT_DIMENSIONS: usize = 64;
+/// Points of an orbit that are written at most.
+const MOST_ORBIT_POINTS: usize = 200;
+
+/// `critical_points.csv`: `id,index,energy,gradient_norm,radius,level,lambda_min,lambda_max,x0,x1,..`, a row a point,
+/// in the order of the ids. `radius` is empty where no bound is known.
+pub fn critical_points_csv(set: &CriticalSet) -> Result<String> {
+    check_set(set)?;
+    let columns = ["id", "index", "energy", "gradient_norm", "radius", "level", "lambda_min", "lambda_max"];
+    let rows = set.points.iter().enumerate().map(|(id, p)| {
+        let (low, high) = ends(&p.eigenvalues);
+        let radius = if p.radius.is_finite() { number(p.radius) } else { String::new() };
+        let mut row = vec![id.to_string(), p.index.to_string(), number(p.energy), number(p.gradient_norm)];
+        row.extend([radius, level_name(p.level).to_owned(), low, high]);
+        row.extend(p.x.iter().map(|&x| number(x)));
+        row
+    });
+    table(&columns, set.region.dim(), rows)
+}
+
+/// `degenerate.csv`: `family,dimension,energy,gradient_norm,lambda_min,lambda_max,x0,x1,..`, a row a family at one of
+/// its points.
+pub fn degenerate_csv(set: &CriticalSet) -> Result<String> {
+    check_set(set)?;
+    let columns = ["family", "dimension", "energy", "gradient_norm", "lambda_min", "lambda_max"];
+    let rows = set.degenerate.iter().enumerate().map(|(family, f)| {
+        let (low, high) = ends(&f.eigenvalues);
+        let mut row = vec![family.to_string(), f.dimension.to_string()];
+        row.extend([number(f.energy), number(f.gradient_norm), low, high]);
+        row.extend(f.x.iter().map(|&x| number(x)));
+        row
+    });
+    table(&columns, set.region.dim(), rows)
+}
+
+/// `orbits.csv`: `connection,step,energy,x0,x1,..`, from the upper to the lower end of each connection, thinned to
+/// 200 points an orbit. `connection` counts the edges of the graph in their order, from 0. `None` above 64 dimensions,
+/// where the table would dwarf everything else.
+pub fn orbits_csv(set: &CriticalSet, graph: &MorseGraph) -> Result<Option<String>> {
+    check_graph(set, graph)?;
+    let n = set.region.dim();
+    if n > MOST_ORBIT_DIMENSIONS {
+        return Ok(None);
+    }
+    let mut rows = Vec::new();
+    for (connection, c) in graph.connections.iter().enumerate() {
+        let orbit: Vec<(&Vec<f64>, f64)> = c
+            .orbit
+            .points
+            .iter()
+            .zip(c.orbit.energies.iter().copied())
+            .filter(|(x, e)| x.len() == n && e.is_finite() && x.iter().all(|x| x.is_finite()))
+            .collect();
+        for (step, place) in thinned(orbit.len(), MOST_ORBIT_POINTS).into_iter().enumerate() {
+            let (x, energy) = orbit[place];
+            let mut row = vec![connection.to_string(), step.to_string(), number(energy)];
+            row.extend(x.iter().map(|&x| number(x)));
+            rows.push(row);
+        }
+    }
+    table(&["connection", "step", "energy"], n, rows.into_iter()).map(Some)
+}
+
+/// First and last eigenvalue as text; empty if there is none.
+fn ends(eigenvalues: &[f64]) -> (String, String) {
+    let text = |v: Option<&f64>| v.map_or(String::new(), |&v| number(v));
+    (text(eigenvalues.first()), text(eigenvalues.last()))
+}
+
+fn table(columns: &[&str], n: usize, rows: impl Iterator<Item = Vec<String>>) -> Result<String> {
+    let failed = |e: &dyn std::fmt::Display| Error::Numerics(format!("a table cannot be written: {e}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = columns.iter().map(|&c| c.to_owned()).chain((0..n).map(|i| format!("x{i}")));
+    writer.write_record(header).map_err(|e| failed(&e))?;
+    for row in rows {
+        writer.write_record(row).map_err(|e| failed(&e))?;
+    }
+    let bytes = writer.into_inner().map_err(|e| failed(&e))?;
+    String::from_utf8(bytes).map_err(|e| failed(&e))
+}

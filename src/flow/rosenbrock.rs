@@ -1,0 +1,99 @@
+//! RODAS: a linearly implicit (Rosenbrock) method of order 4 with an embedded solution of order 3, L-stable, six stages
+//! and one factorisation a step. Coefficients: Hairer & Wanner, Solving Ordinary Differential Equations II, section
+//! IV.7 (the variant without time dependence). The Jacobian is the exact Hessian.
+
+use faer::Conj;
+use faer::Mat;
+use faer::linalg::solvers::{PartialPivLu, SolveCore};
+
+use super::{Flow, Method};
+use crate::linalg::{axpy, column_mut, norm};
+
+const GAMMA: f64 = 0.25;
+
+/// `A[i][j]`: weight of stage j in the argument of stage i + 1.
+const A: [[f64; 4]; 4] = [
+    [1.544, 0.0, 0.0, 0.0],
+    [0.946_678_528_081_582_6, 0.255_701_169_898_328_4, 0.0, 0.0],
+    [3.314_825_187_068_521, 2.896_124_015_972_201, 0.998_641_913_997_781_7, 0.0],
+    [1.221_224_509_226_641, 6.019_134_481_288_629, 12.537_083_329_320_87, -0.687_886_036_105_895],
+];
+
+/// `C[i][j]`: weight of stage j (divided by the step) in the right side of stage i + 1.
+const C: [[f64; 5]; 5] = [
+    [-5.668_8, 0.0, 0.0, 0.0, 0.0],
+    [-2.430_093_356_833_875, -0.206_359_915_709_191_5, 0.0, 0.0, 0.0],
+    [-0.107_352_905_815_137_5, -9.594_562_251_023_355, -20.470_286_148_096_16, 0.0, 0.0],
+    [7.496_443_313_967_647, -10.246_804_314_643_52, -33.999_903_528_199_05, 11.708_908_932_061_6, 0.0],
+    [
+        8.083_246_795_921_522,
+        -7.981_132_988_064_893,
+        -31.521_594_328_743_71,
+        16.319_305_431_231_36,
+        -6.058_818_238_834_054,
+    ],
+];
+
+pub(super) struct Rosenbrock {
+    hessian: Mat<f64>,
+    shifted: Mat<f64>,
+    stages: [Vec<f64>; 6],
+    argument: Vec<f64>,
+}
+
+impl Rosenbrock {
+    pub(super) fn new(n: usize) -> Self {
+        Rosenbrock {
+            hessian: Mat::zeros(n, n),
+            shifted: Mat::zeros(n, n),
+            stages: std::array::from_fn(|_| vec![0.0; n]),
+            argument: vec![0.0; n],
+        }
+    }
+}
+
+impl Method for Rosenbrock {
+    fn prepare(&mut self, flow: &Flow<'_>, x: &[f64], _: &[f64]) {
+        flow.landscape.hessian(x, self.hessian.as_mut());
+    }
+
+    fn attempt(&mut self, flow: &Flow<'_>, x: &[f64], v: &[f64], h: f64, out: &mut [f64]) -> f64 {
+        let n = x.len();
+        for j in 0..n {
+            for i in 0..n {
+                self.shifted[(i, j)] = -flow.sign * self.hessian[(i, j)];
+            }
+            self.shifted[(j, j)] += 1.0 / (h * GAMMA);
+        }
+        let lu = PartialPivLu::new(self.shifted.as_ref());
+        for stage in 0..6 {
+            let (done, rest) = self.stages.split_at_mut(stage);
+            let u = &mut rest[0];
+            if stage == 0 {
+                u.copy_from_slice(v);
+            } else {
+                // Stage 6 starts from stage 5's argument plus stage 5 itself.
+                if stage < 5 {
+                    self.argument.copy_from_slice(x);
+                    for (j, done) in done.iter().enumerate() {
+                        axpy(A[stage - 1][j], done, &mut self.argument);
+                    }
+                } else {
+                    axpy(1.0, &done[4], &mut self.argument);
+                }
+                flow.velocity(&self.argument, u);
+                for (j, done) in done.iter().enumerate() {
+                    axpy(C[stage - 1][j] / h, done, u);
+                }
+            }
+            lu.solve_in_place_with_conj(Conj::No, column_mut(u));
+        }
+        out.copy_from_slice(&self.argument);
+        axpy(1.0, &self.stages[5], out);
+        norm(&self.stages[5])
+    }
+
+    fn order(&self) -> f64 {
+        4.0
+    }
+}

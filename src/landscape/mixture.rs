@@ -1,0 +1,403 @@
+//! `mixture`: the energy of the empirical diffusion model and of the Gaussian kernel density,
+//!
+//! `E(x) = -log sum_k w_k exp(-|x - a y_k|^2 / (2 sigma^2)) + (confinement/2) |x|^2`, `sum_k w_k = 1`.
+//!
+//! A schedule gives `a` and `sigma` from a time `t`. The energy of Pham et al. (2025, "Memorization to Generalization")
+//! is `2 sigma^2 E` up to a constant, with their `beta = 1/(2 sigma^2)`: same critical points and indices.
+
+use faer::{Mat, MatMut, MatRef};
+
+use super::hull;
+use super::softmax::LogSumExp;
+use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
+use crate::data::Points;
+use crate::error::{Error, Result};
+use crate::study::Section;
+
+/// How the noise scale `sigma` and the contraction `a` follow from a time `t` (score-based diffusion models; Song et
+/// al. 2021, Karras et al. 2022).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Schedule {
+    /// Variance exploding: `a = 1`, `sigma^2 = s^2 t`.
+    VarianceExploding {
+        /// Noise a unit of time.
+        s: f64,
+    },
+    /// Variance preserving: `a = theta`, `sigma^2 = 1 - theta^2`, `theta = exp(-t^2 (b1 - b0)/4 - t b0/2)`.
+    VariancePreserving {
+        /// Rate at time 0.
+        b0: f64,
+        /// Rate at time 1.
+        b1: f64,
+    },
+    /// Ornstein-Uhlenbeck: `a = e^-t`, `sigma^2 = 1 - e^-2t`.
+    OrnsteinUhlenbeck,
+    /// Karras et al.: `a = 1`, `sigma = t`.
+    Edm,
+}
+
+impl Schedule {
+    /// `(a, sigma)` at time `t > 0`.
+    pub fn at(&self, t: f64) -> (f64, f64) {
+        match *self {
+            Schedule::VarianceExploding { s } => (1.0, s * t.sqrt()),
+            Schedule::VariancePreserving { b0, b1 } => {
+                let log_theta = -t * t * (b1 - b0) / 4.0 - t * b0 / 2.0;
+                (log_theta.exp(), (-(2.0 * log_theta).exp_m1()).sqrt())
+            }
+            Schedule::OrnsteinUhlenbeck => ((-t).exp(), (-(-2.0 * t).exp_m1()).sqrt()),
+            Schedule::Edm => (1.0, t),
+        }
+    }
+
+    /// `(da/dt, dsigma/dt)` at time `t > 0`.
+    pub fn rate_at(&self, t: f64) -> (f64, f64) {
+        let (a, sigma) = self.at(t);
+        match *self {
+            Schedule::VarianceExploding { s } => (0.0, s * s / (2.0 * sigma)),
+            Schedule::VariancePreserving { b0, b1 } => {
+                let rate = -t * (b1 - b0) / 2.0 - b0 / 2.0;
+                (a * rate, -a * a * rate / sigma)
+            }
+            Schedule::OrnsteinUhlenbeck => (-a, a * a / sigma),
+            Schedule::Edm => (0.0, 1.0),
+        }
+    }
+}
+
+/// Noise of a mixture: given outright or through a schedule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Noise {
+    /// Contraction `a` of the data and noise scale `sigma`.
+    Fixed {
+        /// Factor on the data.
+        a: f64,
+        /// Standard deviation of the kernel.
+        sigma: f64,
+    },
+    /// A schedule at a time.
+    Scheduled {
+        /// The schedule.
+        schedule: Schedule,
+        /// The time.
+        t: f64,
+    },
+}
+
+/// The landscape; see the module.
+#[derive(Clone, Debug)]
+pub struct Mixture {
+    data: Mat<f64>,
+    weights: Vec<f64>,
+    noise: Noise,
+    sigma: f64,
+    confinement: f64,
+    scaled: Mat<f64>,
+    kernel: LogSumExp,
+}
+
+impl Mixture {
+    /// From data (n x K, columns), positive weights (length K, any sum), noise and confinement `>= 0`.
+    pub fn new(data: Mat<f64>, weights: Vec<f64>, noise: Noise, confinement: f64) -> Result<Self> {
+        if data.nrows() == 0 || data.ncols() == 0 {
+            return Err(Error::input("mixture: there are no data"));
+        }
+        if weights.len() != data.ncols() {
+            let (have, need) = (weights.len(), data.ncols());
+            return Err(Error::input(format!("mixture: {have} `weights` for {need} data")));
+        }
+        if let Some(k) = weights.iter().position(|w| !(*w > 0.0 && w.is_finite())) {
+            return Err(Error::input(format!(
+                "mixture: `weights`[{k}] is {}, it must be positive",
+                weights[k]
+            )));
+        }
+        if !(confinement >= 0.0 && confinement.is_finite()) {
+            return Err(Error::input(format!(
+                "mixture: `confinement` is {confinement}, it must be zero or more"
+            )));
+        }
+        let (a, sigma) = match noise {
+            Noise::Fixed { a, sigma } => (a, sigma),
+            Noise::Scheduled { schedule, t } => {
+                if !(t > 0.0 && t.is_finite()) {
+                    return Err(Error::input(format!("mixture: time `t` is {t}, it must be positive")));
+                }
+                schedule.at(t)
+            }
+        };
+        if !(sigma > 0.0 && sigma.is_finite() && 1.0 / (sigma * sigma) < 1e200) {
+            return Err(Error::input(format!("mixture: `sigma` is {sigma}, it must be positive")));
+        }
+        if !(a >= 0.0 && a.is_finite()) {
+            return Err(Error::input(format!("mixture: `a` is {a}, it must be zero or more")));
+        }
+        let total: f64 = weights.iter().sum();
+        let weights: Vec<f64> = weights.iter().map(|w| w / total).collect();
+        let scaled = Mat::from_fn(data.nrows(), data.ncols(), |i, k| a * data[(i, k)]);
+        // Distances are taken from the centre of the data: far from the origin nothing cancels.
+        let center = hull::mean(scaled.as_ref());
+        let slope = 1.0 / (sigma * sigma);
+        let patterns = Mat::from_fn(data.nrows(), data.ncols(), |i, k| scaled[(i, k)] - center[i]);
+        let bias = (0..data.ncols())
+            .map(|k| weights[k].ln() - 0.5 * slope * patterns.col(k).iter().map(|y| y * y).sum::<f64>())
+            .collect();
+        let kernel = LogSumExp {
+            bias,
+            linear: center.iter().map(|c| confinement * c).collect(),
+            offset: 0.5 * confinement * center.iter().map(|c| c * c).sum::<f64>(),
+            curvature: slope + confinement,
+            temperature: 1.0,
+            slope,
+            patterns,
+            center,
+        };
+        Ok(Mixture { data, weights, noise, sigma, confinement, scaled, kernel })
+    }
+
+    /// From points with multiplicities as weights.
+    pub fn from_points(points: Points, noise: Noise, confinement: f64) -> Result<Self> {
+        let weights = points.multiplicity.iter().map(|m| *m as f64).collect();
+        Mixture::new(points.values, weights, noise, confinement)
+    }
+
+    /// Noise scale.
+    pub fn sigma(&self) -> f64 {
+        self.sigma
+    }
+
+    /// Derivatives of the gradient in `sigma` and in `a`.
+    fn gradient_by_noise(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let n = self.dim();
+        let sigma = self.sigma;
+        let p = self.kernel.weights(x);
+        // Derivatives of the logits -|x - a y|^2/(2 sigma^2), centred under p.
+        let mut by_sigma = vec![0.0; p.len()];
+        let mut by_a = vec![0.0; p.len()];
+        for k in 0..p.len() {
+            for i in 0..n {
+                let d = x[i] - self.scaled[(i, k)];
+                by_sigma[k] += d * d / sigma.powi(3);
+                by_a[k] += d * self.data[(i, k)] / (sigma * sigma);
+            }
+        }
+        let centred = |l: &mut Vec<f64>| {
+            let mean: f64 = l.iter().zip(&p).map(|(l, p)| l * p).sum();
+            l.iter_mut().zip(&p).for_each(|(l, p)| *l = p * (*l - mean));
+        };
+        centred(&mut by_sigma);
+        centred(&mut by_a);
+        let (mut m, mut m_sigma, mut m_a) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+        for k in 0..p.len() {
+            for i in 0..n {
+                let y = self.scaled[(i, k)] - self.kernel.center[i];
+                m[i] += p[k] * y;
+                m_sigma[i] += by_sigma[k] * y;
+                m_a[i] += by_a[k] * y + p[k] * self.data[(i, k)];
+            }
+        }
+        let s2 = sigma * sigma;
+        let g_sigma = (0..n)
+            .map(|i| -2.0 * (x[i] - self.kernel.center[i] - m[i]) / sigma.powi(3) - m_sigma[i] / s2)
+            .collect();
+        (g_sigma, m_a.iter().map(|m| -m / s2).collect())
+    }
+}
+
+impl Landscape for Mixture {
+    fn dim(&self) -> usize {
+        self.kernel.dim()
+    }
+
+    fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], gradients: MatMut<'_, f64>) {
+        self.kernel.gradients(points, energies, gradients);
+    }
+
+    fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
+        self.kernel.linearize(points)
+    }
+
+    fn hessian(&self, x: &[f64], out: MatMut<'_, f64>) {
+        self.kernel.hessian(x, out);
+    }
+
+    fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
+        self.kernel.third(x, u, v, out);
+    }
+
+    /// A ball about the mean that holds the data (and the origin, when confined): the flow enters it.
+    fn region(&self) -> Option<Region> {
+        let mut radius = hull::spread(self.scaled.as_ref(), &self.kernel.center);
+        if self.confinement > 0.0 {
+            radius = radius.max(self.kernel.center.iter().map(|c| c * c).sum::<f64>().sqrt());
+        }
+        Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.sigma))
+    }
+
+    fn data(&self) -> Option<MatRef<'_, f64>> {
+        Some(self.scaled.as_ref())
+    }
+
+    fn reduce(&self) -> Option<Reduced> {
+        let n = self.dim();
+        let confined = self.confinement > 0.0;
+        // With confinement every critical point lies in the hull of the data and the origin.
+        let origin = if confined { vec![0.0; n] } else { self.kernel.center.clone() };
+        let directions = Mat::from_fn(n, self.scaled.ncols(), |i, k| self.scaled[(i, k)] - origin[i]);
+        let basis = hull::span(directions.as_ref())?;
+        let inner = Mixture::new(
+            hull::coordinates(basis.as_ref(), &origin, self.scaled.as_ref()),
+            self.weights.clone(),
+            Noise::Fixed { a: 1.0, sigma: self.sigma },
+            self.confinement,
+        )
+        .ok()?;
+        let normal = self.kernel.curvature;
+        Some(Reduced { inner: Box::new(inner), origin, basis, offset: 0.0, normal })
+    }
+}
+
+impl Family for Mixture {
+    fn parameters(&self) -> Vec<(String, f64)> {
+        let mut list = match self.noise {
+            Noise::Fixed { a, sigma } => vec![("sigma".to_string(), sigma), ("a".to_string(), a)],
+            Noise::Scheduled { t, .. } => vec![("t".to_string(), t)],
+        };
+        list.push(("confinement".to_string(), self.confinement));
+        list
+    }
+
+    fn with_parameter(&self, name: &str, value: f64) -> Result<Box<dyn Family>> {
+        let (mut noise, mut confinement) = (self.noise, self.confinement);
+        match (name, &mut noise) {
+            ("sigma", Noise::Fixed { sigma, .. }) => *sigma = value,
+            ("a", Noise::Fixed { a, .. }) => *a = value,
+            ("t", Noise::Scheduled { t, .. }) => *t = value,
+            ("confinement", _) => confinement = value,
+            _ => return Err(super::no_such_parameter("mixture", name, &self.parameters())),
+        }
+        Ok(Box::new(Mixture::new(self.data.clone(), self.weights.clone(), noise, confinement)?))
+    }
+
+    fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {
+        let names = self.parameters();
+        match names[parameter].0.as_str() {
+            "confinement" => out.copy_from_slice(x),
+            "sigma" => out.copy_from_slice(&self.gradient_by_noise(x).0),
+            "a" => out.copy_from_slice(&self.gradient_by_noise(x).1),
+            _ => {
+                let (by_sigma, by_a) = self.gradient_by_noise(x);
+                let (da, dsigma) = match self.noise {
+                    Noise::Scheduled { schedule, t } => schedule.rate_at(t),
+                    Noise::Fixed { .. } => (0.0, 0.0),
+                };
+                for i in 0..x.len() {
+                    out[i] = dsigma * by_sigma[i] + da * by_a[i];
+                }
+            }
+        }
+    }
+}
+
+/// The kind's entry in the list.
+pub const KIND: Kind = Kind {
+    name: "mixture",
+    energy: "-log sum_k w_k exp(-|x - a y_k|^2 / (2 sigma^2)) + (confinement/2) |x|^2",
+    source: "empirical diffusion model; Pham et al. 2025, Raya & Ambrogioni 2023; kernel density: Carreira-Perpinan & Williams 2003",
+    keys: &[
+        Key { name: "data", takes: Takes::Data, default: "", doc: "the points y_k, one a row" },
+        Key {
+            name: "rows",
+            takes: Takes::Any,
+            default: "",
+            doc: "rows of the data to use: 300 (the first 300) or \"100..400\"",
+        },
+        Key {
+            name: "sigma",
+            takes: Takes::Number,
+            default: "",
+            doc: "noise scale, in the units of the data; needed unless a schedule is given",
+        },
+        Key { name: "a", takes: Takes::Number, default: "1", doc: "factor on the data" },
+        Key {
+            name: "schedule",
+            takes: Takes::Table,
+            default: "",
+            doc: "noise schedule: { kind = \"ve\", s = 1.0 }, { kind = \"vp\", b0 = 0.1, b1 = 20.0 }, { kind = \"ou\" } or { kind = \"edm\" }",
+        },
+        Key { name: "t", takes: Takes::Number, default: "", doc: "time of the schedule, positive" },
+        Key {
+            name: "weights",
+            takes: Takes::Numbers,
+            default: "equal",
+            doc: "one positive number a row of the data; normalised",
+        },
+        Key { name: "confinement", takes: Takes::Number, default: "0", doc: "adds (confinement/2) |x|^2" },
+    ],
+    build,
+};
+
+fn build(section: &mut Section) -> Result<Box<dyn Family>> {
+    let points = section.points("data")?.ok_or_else(|| {
+        Error::input("mixture needs `data`: a file with one point a row").with_help("data = \"points.csv\"")
+    })?;
+    let noise = noise(section)?;
+    let confinement = section.number("confinement")?.unwrap_or(0.0);
+    let given = section.numbers("weights")?;
+    let weights = match &given {
+        None => points.multiplicity.iter().map(|m| *m as f64).collect(),
+        Some(rows) => points.merge_weights(rows).map_err(|m| section.error("weights", m))?,
+    };
+    // Errors of the constructor are about one of the keys; point at it.
+    Mixture::new(points.values, weights, noise, confinement)
+        .map(|m| Box::new(m) as Box<dyn Family>)
+        .map_err(|e| super::blame(section, &["sigma", "weights", "confinement", "t", "a"], e))
+}
+
+fn noise(section: &mut Section) -> Result<Noise> {
+    let (sigma, a, t) = (section.number("sigma")?, section.number("a")?, section.number("t")?);
+    let Some(mut table) = section.table("schedule")? else {
+        if t.is_some() {
+            return Err(section.error("t", "`t` is the time of a schedule, but there is no `schedule`"));
+        }
+        let sigma = sigma.ok_or_else(|| {
+            Error::input("mixture needs `sigma` (or `schedule` and `t`)").with_help("sigma = 0.35")
+        })?;
+        return Ok(Noise::Fixed { a: a.unwrap_or(1.0), sigma });
+    };
+    for (key, value) in [("sigma", sigma), ("a", a)] {
+        if value.is_some() {
+            return Err(
+                section.error(key, format!("`{key}` follows from `schedule` and `t`; give one or the other"))
+            );
+        }
+    }
+    let t = t.ok_or_else(|| section.error("schedule", "a schedule needs its time `t`"))?;
+    let kind = table.text("kind")?.unwrap_or_default();
+    let number = |table: &mut Section, key: &str, default: f64| -> Result<f64> {
+        let value = table.number(key)?.unwrap_or(default);
+        if value > 0.0 { Ok(value) } else { Err(table.error(key, format!("`{key}` must be positive"))) }
+    };
+    let schedule = match kind.as_str() {
+        "ve" => Schedule::VarianceExploding { s: number(&mut table, "s", 1.0)? },
+        "vp" => Schedule::VariancePreserving {
+            b0: number(&mut table, "b0", 0.1)?,
+            b1: number(&mut table, "b1", 20.0)?,
+        },
+        "ou" => Schedule::OrnsteinUhlenbeck,
+        "edm" => Schedule::Edm,
+        _ => {
+            return Err(table.error("kind", format!("unknown schedule {kind:?}")))
+                .map_err(|e: Error| e.with_help("kind = \"ve\", \"vp\", \"ou\" or \"edm\""));
+        }
+    };
+    table.finish(SCHEDULE_KEYS)?;
+    Ok(Noise::Scheduled { schedule, t })
+}
+
+const SCHEDULE_KEYS: &[Key] = &[
+    Key { name: "kind", takes: Takes::Text, default: "", doc: "ve, vp, ou or edm" },
+    Key { name: "s", takes: Takes::Number, default: "1", doc: "ve: sigma^2 = s^2 t" },
+    Key { name: "b0", takes: Takes::Number, default: "0.1", doc: "vp: rate at time 0" },
+    Key { name: "b1", takes: Takes::Number, default: "20", doc: "vp: rate at time 1" },
+];

@@ -1,0 +1,206 @@
+//! `modern-hopfield`: the dense associative memory of Ramsauer et al. (2020, "Hopfield Networks is All You Need"),
+//!
+//! `E(x) = |x|^2/2 - (1/beta) log sum_k w_k exp(beta y_k.x) + (confinement/2) |x|^2`;
+//!
+//! its fixed points are those of attention with the patterns as keys and values. Published without weights: `w_k = 1`.
+
+use faer::{Mat, MatMut, MatRef};
+
+use super::hull;
+use super::softmax::LogSumExp;
+use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
+use crate::error::{Error, Result};
+use crate::study::Section;
+
+/// The landscape; see the module.
+#[derive(Clone, Debug)]
+pub struct ModernHopfield {
+    patterns: Mat<f64>,
+    weights: Vec<f64>,
+    beta: f64,
+    confinement: f64,
+    kernel: LogSumExp,
+}
+
+impl ModernHopfield {
+    /// From patterns (n x K, columns), positive weights (length K; all 1 in the literature), inverse temperature
+    /// `beta > 0` and confinement `>= 0`.
+    pub fn new(patterns: Mat<f64>, weights: Vec<f64>, beta: f64, confinement: f64) -> Result<Self> {
+        if patterns.nrows() == 0 || patterns.ncols() == 0 {
+            return Err(Error::input("modern-hopfield: there are no patterns"));
+        }
+        if weights.len() != patterns.ncols() {
+            let (have, need) = (weights.len(), patterns.ncols());
+            return Err(Error::input(format!("modern-hopfield: {have} `weights` for {need} patterns")));
+        }
+        if let Some(k) = weights.iter().position(|w| !(*w > 0.0 && w.is_finite())) {
+            return Err(Error::input(format!(
+                "modern-hopfield: `weights`[{k}] is {}, it must be positive",
+                weights[k]
+            )));
+        }
+        if !(beta > 0.0 && beta < 1e200) {
+            return Err(Error::input(format!("modern-hopfield: `beta` is {beta}, it must be positive")));
+        }
+        if !(confinement >= 0.0 && confinement.is_finite()) {
+            return Err(Error::input(format!(
+                "modern-hopfield: `confinement` is {confinement}, it must be zero or more"
+            )));
+        }
+        // About the mean c, with z = x - c and y = c + y': |x|^2/2 - c.x = |z|^2/2 - |c|^2/2, so that the linear terms
+        // cancel and the logits are beta (y'.c + y'.z).
+        let center = hull::mean(patterns.as_ref());
+        let shifted = Mat::from_fn(patterns.nrows(), patterns.ncols(), |i, k| patterns[(i, k)] - center[i]);
+        let bias = (0..patterns.ncols())
+            .map(|k| {
+                weights[k].ln() + beta * shifted.col(k).iter().zip(&center).map(|(y, c)| y * c).sum::<f64>()
+            })
+            .collect();
+        let square: f64 = center.iter().map(|c| c * c).sum();
+        let kernel = LogSumExp {
+            patterns: shifted,
+            bias,
+            linear: center.iter().map(|c| confinement * c).collect(),
+            offset: 0.5 * (confinement - 1.0) * square,
+            curvature: 1.0 + confinement,
+            temperature: 1.0 / beta,
+            slope: beta,
+            center,
+        };
+        Ok(ModernHopfield { patterns, weights, beta, confinement, kernel })
+    }
+}
+
+impl Landscape for ModernHopfield {
+    fn dim(&self) -> usize {
+        self.kernel.dim()
+    }
+
+    fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], gradients: MatMut<'_, f64>) {
+        self.kernel.gradients(points, energies, gradients);
+    }
+
+    fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
+        self.kernel.linearize(points)
+    }
+
+    fn hessian(&self, x: &[f64], out: MatMut<'_, f64>) {
+        self.kernel.hessian(x, out);
+    }
+
+    fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
+        self.kernel.third(x, u, v, out);
+    }
+
+    /// A ball about the mean that holds the patterns (and the origin, when confined): the flow enters it.
+    fn region(&self) -> Option<Region> {
+        let mut radius = hull::spread(self.patterns.as_ref(), &self.kernel.center);
+        if self.confinement > 0.0 {
+            radius = radius.max(self.kernel.center.iter().map(|c| c * c).sum::<f64>().sqrt());
+        }
+        Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.beta.powf(-0.5)))
+    }
+
+    fn data(&self) -> Option<MatRef<'_, f64>> {
+        Some(self.patterns.as_ref())
+    }
+
+    fn reduce(&self) -> Option<Reduced> {
+        let n = self.dim();
+        let confined = self.confinement > 0.0;
+        let zero = vec![0.0; n];
+        let base = if confined { &zero } else { &self.kernel.center };
+        let directions = Mat::from_fn(n, self.patterns.ncols(), |i, k| self.patterns[(i, k)] - base[i]);
+        let basis = hull::span(directions.as_ref())?;
+        // The point of the hull nearest to the origin: then y_k.x has no part along the normals but a constant.
+        let along = hull::coordinates(basis.as_ref(), &zero, MatRef::from_column_major_slice(base, n, 1));
+        let origin: Vec<f64> = (0..n)
+            .map(|i| base[i] - (0..basis.ncols()).map(|j| basis[(i, j)] * along[(j, 0)]).sum::<f64>())
+            .collect();
+        let inner = ModernHopfield::new(
+            hull::coordinates(basis.as_ref(), &origin, self.patterns.as_ref()),
+            self.weights.clone(),
+            self.beta,
+            self.confinement,
+        )
+        .ok()?;
+        let offset = -0.5 * origin.iter().map(|o| o * o).sum::<f64>();
+        Some(Reduced { inner: Box::new(inner), origin, basis, offset, normal: self.kernel.curvature })
+    }
+}
+
+impl Family for ModernHopfield {
+    fn parameters(&self) -> Vec<(String, f64)> {
+        vec![("beta".to_string(), self.beta), ("confinement".to_string(), self.confinement)]
+    }
+
+    fn with_parameter(&self, name: &str, value: f64) -> Result<Box<dyn Family>> {
+        let (beta, confinement) = match name {
+            "beta" => (value, self.confinement),
+            "confinement" => (self.beta, value),
+            _ => return Err(super::no_such_parameter("modern-hopfield", name, &self.parameters())),
+        };
+        let changed = ModernHopfield::new(self.patterns.clone(), self.weights.clone(), beta, confinement)?;
+        Ok(Box::new(changed))
+    }
+
+    fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {
+        if parameter == 1 {
+            out.copy_from_slice(x);
+            return;
+        }
+        // d/dbeta of -sum p_k y_k, where the logits grow at the rate y_k.x; centring y changes neither factor.
+        let p = self.kernel.weights(x);
+        let mut rate: Vec<f64> = self
+            .kernel
+            .patterns
+            .col_iter()
+            .map(|y| y.iter().zip(x).map(|(y, x)| y * x).sum::<f64>())
+            .collect();
+        let mean: f64 = rate.iter().zip(&p).map(|(r, p)| r * p).sum();
+        rate.iter_mut().zip(&p).for_each(|(r, p)| *r = -p * (*r - mean));
+        self.kernel.mean(&rate, out);
+    }
+}
+
+/// The kind's entry in the list.
+pub const KIND: Kind = Kind {
+    name: "modern-hopfield",
+    energy: "|x|^2/2 - (1/beta) log sum_k w_k exp(beta y_k.x) + (confinement/2) |x|^2",
+    source: "Ramsauer et al. 2020",
+    keys: &[
+        Key { name: "data", takes: Takes::Data, default: "", doc: "the patterns y_k, one a row" },
+        Key {
+            name: "rows",
+            takes: Takes::Any,
+            default: "",
+            doc: "rows of the data to use: 300 (the first 300) or \"100..400\"",
+        },
+        Key { name: "beta", takes: Takes::Number, default: "", doc: "inverse temperature, positive" },
+        Key {
+            name: "weights",
+            takes: Takes::Numbers,
+            default: "1 each",
+            doc: "one positive number a row of the data",
+        },
+        Key { name: "confinement", takes: Takes::Number, default: "0", doc: "adds (confinement/2) |x|^2" },
+    ],
+    build,
+};
+
+fn build(section: &mut Section) -> Result<Box<dyn Family>> {
+    let points = section.points("data")?.ok_or_else(|| {
+        Error::input("modern-hopfield needs `data`: a file with one pattern a row")
+            .with_help("data = \"patterns.csv\"")
+    })?;
+    let beta = section.need_number("beta")?;
+    let confinement = section.number("confinement")?.unwrap_or(0.0);
+    let given = section.numbers("weights")?;
+    let weights = match &given {
+        None => points.multiplicity.iter().map(|m| *m as f64).collect(),
+        Some(rows) => points.merge_weights(rows).map_err(|m| section.error("weights", m))?,
+    };
+    ModernHopfield::new(points.values, weights, beta, confinement)
+        .map(|m| Box::new(m) as Box<dyn Family>)
+        .map_err(|e| super::blame(section, &["beta", "weights", "confinement"], e))
+}

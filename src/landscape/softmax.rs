@@ -1,0 +1,301 @@
+//! The energy shared by mixtures and modern Hopfield memories: a quadratic minus a log-sum-exp,
+//!
+//! `E(x) = offset + linear.z + (curvature/2)|z|^2 - temperature log sum_k exp(bias_k + slope y_k.z)`, `z = x - center`.
+//!
+//! With `p = softmax(bias + slope Y'z)`, `m = Y p`: gradient `linear + curvature z - temperature slope m`, Hessian
+//! `curvature I - temperature slope^2 Cov_p(y)`, third derivative `-temperature slope^3` times the third cumulant.
+//! Batches are two matrix products with a softmax between them; columns are independent and run in parallel blocks.
+
+use std::cell::Cell;
+
+use faer::linalg::matmul::{matmul, triangular};
+use faer::prelude::{Reborrow, ReborrowMut};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+use rayon::prelude::*;
+
+use super::Linearization;
+use super::exp::exp_shifted;
+
+/// The kernel and its constants; see the module.
+#[derive(Clone, Debug)]
+pub(super) struct LogSumExp {
+    pub(super) patterns: Mat<f64>,
+    pub(super) bias: Vec<f64>,
+    pub(super) center: Vec<f64>,
+    pub(super) linear: Vec<f64>,
+    pub(super) offset: f64,
+    pub(super) curvature: f64,
+    pub(super) temperature: f64,
+    pub(super) slope: f64,
+}
+
+/// A block's K x b matrix of weights stays within this many numbers (4 MB), about a core's second-level cache.
+const BLOCK: usize = 1 << 19;
+
+/// Weights below this do not reach a Hessian's last bit unless patterns lie 1e7 widths apart, where all but one weight
+/// vanish altogether.
+const NEGLIGIBLE: f64 = 1e-32;
+
+thread_local! {
+    static SCRATCH: Cell<Vec<f64>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends a scratch slice of the given length, its content arbitrary. Taking the buffer out of its cell makes nested
+/// use on one thread safe (it just allocates).
+fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
+    let mut buffer = SCRATCH.take();
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    let result = f(&mut buffer[..length]);
+    SCRATCH.set(buffer);
+    result
+}
+
+impl LogSumExp {
+    pub(super) fn dim(&self) -> usize {
+        self.patterns.nrows()
+    }
+
+    fn count(&self) -> usize {
+        self.patterns.ncols()
+    }
+
+    /// Columns a block: fixed by the data alone, so that results do not depend on the number of threads.
+    fn block(&self) -> usize {
+        (BLOCK / self.count().max(1)).clamp(8, 128)
+    }
+
+    /// Softmax weights `p` (K x b) at `z` (n x b, centred); returns nothing but fills `lse` with the log-sum-exps.
+    fn weights_centred(&self, z: MatRef<'_, f64>, mut p: MatMut<'_, f64>, lse: &mut [f64]) {
+        matmul(p.rb_mut(), Accum::Replace, self.patterns.transpose(), z, self.slope, Par::Seq);
+        for (column, lse) in p.col_iter_mut().zip(lse) {
+            let column = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
+            column.iter_mut().zip(&self.bias).for_each(|(l, b)| *l += b);
+            let (max, sum) = exp_shifted(column);
+            let inverse = 1.0 / sum;
+            column.iter_mut().for_each(|w| *w *= inverse);
+            *lse = max + sum.ln();
+        }
+    }
+
+    /// Softmax weights (K) at one point.
+    pub(super) fn weights(&self, x: &[f64]) -> Vec<f64> {
+        let z: Vec<f64> = x.iter().zip(&self.center).map(|(x, c)| x - c).collect();
+        let mut p = vec![0.0; self.count()];
+        let k = p.len();
+        self.weights_centred(
+            MatRef::from_column_major_slice(&z, z.len(), 1),
+            MatMut::from_column_major_slice_mut(&mut p, k, 1),
+            &mut [0.0],
+        );
+        p
+    }
+
+    /// Weighted mean of the patterns under any weights (not necessarily summing to one).
+    pub(super) fn mean(&self, weights: &[f64], out: &mut [f64]) {
+        let n = out.len();
+        matmul(
+            MatMut::from_column_major_slice_mut(out, n, 1),
+            Accum::Replace,
+            &self.patterns,
+            MatRef::from_column_major_slice(weights, weights.len(), 1),
+            1.0,
+            Par::Seq,
+        );
+    }
+
+    pub(super) fn gradients(
+        &self,
+        points: MatRef<'_, f64>,
+        energies: &mut [f64],
+        mut gradients: MatMut<'_, f64>,
+    ) {
+        let block = self.block();
+        if points.ncols() <= block {
+            return self.gradient_block(points, energies, gradients);
+        }
+        gradients
+            .rb_mut()
+            .par_col_chunks_mut(block)
+            .zip(energies.par_chunks_mut(block))
+            .enumerate()
+            .for_each(|(i, (g, e))| {
+                self.gradient_block(points.subcols(i * block, g.ncols()), e, g);
+            });
+    }
+
+    fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
+        let (n, k, b) = (self.dim(), self.count(), points.ncols());
+        with_scratch((n + k) * b, |scratch| {
+            let (z, p) = scratch.split_at_mut(n * b);
+            self.centre(points, z);
+            let z = MatRef::from_column_major_slice(z, n, b);
+            let mut p = MatMut::from_column_major_slice_mut(p, k, b);
+            self.weights_centred(z, p.rb_mut(), energies);
+            matmul(
+                gradients.rb_mut(),
+                Accum::Replace,
+                &self.patterns,
+                p.rb(),
+                -self.temperature * self.slope,
+                Par::Seq,
+            );
+            for (j, energy) in energies.iter_mut().enumerate() {
+                let (mut square, mut linear) = (0.0, 0.0);
+                for i in 0..n {
+                    let z = z[(i, j)];
+                    square += z * z;
+                    linear += self.linear[i] * z;
+                    gradients[(i, j)] += self.linear[i] + self.curvature * z;
+                }
+                *energy = self.offset + linear + 0.5 * self.curvature * square - self.temperature * *energy;
+            }
+        });
+    }
+
+    fn centre(&self, points: MatRef<'_, f64>, z: &mut [f64]) {
+        for (j, z) in z.chunks_exact_mut(self.dim()).enumerate() {
+            for (i, (z, c)) in z.iter_mut().zip(&self.center).enumerate() {
+                *z = points[(i, j)] - c;
+            }
+        }
+    }
+
+    pub(super) fn hessian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
+        let n = self.dim();
+        let p = self.weights(x);
+        let mut m = vec![0.0; n];
+        self.mean(&p, &mut m);
+        let factor = -self.temperature * self.slope * self.slope;
+        out.fill(0.0);
+        let kept: Vec<usize> = (0..p.len()).filter(|&k| p[k] > NEGLIGIBLE).collect();
+        if n <= 8 {
+            let mut d = [0.0; 8];
+            for &k in &kept {
+                let y = self.patterns.col(k);
+                for i in 0..n {
+                    d[i] = y[i] - m[i];
+                }
+                for j in 0..n {
+                    let f = factor * p[k] * d[j];
+                    for i in j..n {
+                        out[(i, j)] += f * d[i];
+                    }
+                }
+            }
+        } else {
+            // Columns sqrt(p_k) (y_k - m): the covariance is their product with their own transpose.
+            with_scratch(n * kept.len(), |scratch| {
+                for (column, &k) in scratch.chunks_exact_mut(n).zip(&kept) {
+                    let (y, root) = (self.patterns.col(k), p[k].sqrt());
+                    for i in 0..n {
+                        column[i] = root * (y[i] - m[i]);
+                    }
+                }
+                let w = MatRef::from_column_major_slice(&*scratch, n, kept.len());
+                triangular::matmul(
+                    out.rb_mut(),
+                    triangular::BlockStructure::TriangularLower,
+                    Accum::Replace,
+                    w,
+                    triangular::BlockStructure::Rectangular,
+                    w.transpose(),
+                    triangular::BlockStructure::Rectangular,
+                    factor,
+                    Par::Seq,
+                );
+            });
+        }
+        for j in 0..n {
+            out[(j, j)] += self.curvature;
+            for i in j + 1..n {
+                out[(j, i)] = out[(i, j)];
+            }
+        }
+    }
+
+    pub(super) fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
+        let (n, k, b) = (self.dim(), self.count(), points.ncols());
+        let mut weights = Mat::zeros(k, b);
+        let block = self.block();
+        weights.as_mut().par_col_chunks_mut(block).enumerate().for_each(|(i, p)| {
+            let b = p.ncols();
+            with_scratch((n + 1) * b, |scratch| {
+                let (z, lse) = scratch.split_at_mut(n * b);
+                self.centre(points.subcols(i * block, b), z);
+                self.weights_centred(MatRef::from_column_major_slice(z, n, b), p, lse);
+            });
+        });
+        Box::new(Weighted { kernel: self, weights })
+    }
+
+    pub(super) fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
+        let p = self.weights(x);
+        let along = |d: &[f64]| -> Vec<f64> {
+            let mut a = vec![0.0; p.len()];
+            let k = p.len();
+            matmul(
+                MatMut::from_column_major_slice_mut(&mut a, k, 1),
+                Accum::Replace,
+                self.patterns.transpose(),
+                MatRef::from_column_major_slice(d, d.len(), 1),
+                1.0,
+                Par::Seq,
+            );
+            let mean: f64 = a.iter().zip(&p).map(|(a, p)| a * p).sum();
+            a.iter_mut().for_each(|a| *a -= mean);
+            a
+        };
+        let (a, b) = (along(u), along(v));
+        let mut w: Vec<f64> = p.iter().zip(a.iter().zip(&b)).map(|(p, (a, b))| p * a * b).collect();
+        // Subtracting the mean weight centres the last factor: sum p a b (y - m) = sum (p a b - p <ab>) y.
+        let total: f64 = w.iter().sum();
+        w.iter_mut().zip(&p).for_each(|(w, p)| *w -= total * p);
+        self.mean(&w, out);
+        let factor = -self.temperature * self.slope.powi(3);
+        out.iter_mut().for_each(|o| *o *= factor);
+    }
+}
+
+struct Weighted<'a> {
+    kernel: &'a LogSumExp,
+    weights: Mat<f64>,
+}
+
+impl Weighted<'_> {
+    fn apply_block(&self, start: usize, vectors: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let kernel = self.kernel;
+        let (k, b) = (kernel.count(), vectors.ncols());
+        with_scratch(k * b, |scratch| {
+            let mut a = MatMut::from_column_major_slice_mut(scratch, k, b);
+            matmul(a.rb_mut(), Accum::Replace, kernel.patterns.transpose(), vectors, 1.0, Par::Seq);
+            for (j, column) in a.rb_mut().col_iter_mut().enumerate() {
+                let a = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
+                let point = if self.weights.ncols() == 1 { 0 } else { start + j };
+                let p = self.weights.col_as_slice(point);
+                let mean: f64 = a.iter().zip(p).map(|(a, p)| a * p).sum();
+                a.iter_mut().zip(p).for_each(|(a, p)| *a = p * (*a - mean));
+            }
+            let factor = -kernel.temperature * kernel.slope * kernel.slope;
+            matmul(out.rb_mut(), Accum::Replace, &kernel.patterns, a.rb(), factor, Par::Seq);
+        });
+        for (out, v) in out.col_iter_mut().zip(vectors.col_iter()) {
+            for (o, v) in out.iter_mut().zip(v.iter()) {
+                *o += kernel.curvature * v;
+            }
+        }
+    }
+}
+
+impl Linearization for Weighted<'_> {
+    fn apply(&self, vectors: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let block = self.kernel.block();
+        if vectors.ncols() <= block {
+            return self.apply_block(0, vectors, out);
+        }
+        out.par_col_chunks_mut(block).enumerate().for_each(|(i, o)| {
+            self.apply_block(i * block, vectors.subcols(i * block, o.ncols()), o);
+        });
+    }
+}

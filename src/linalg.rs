@@ -1,0 +1,131 @@
+//! Dense linear algebra in the form this crate needs it: sequential (the caller owns the threads), scratch reused.
+
+use std::cell::Cell;
+
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::{MatMut, MatRef, Par};
+
+thread_local! {
+    static STACK: Cell<Option<(usize, MemBuffer)>> = const { Cell::new(None) };
+}
+
+/// Inner product.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Euclidean norm.
+pub fn norm(a: &[f64]) -> f64 {
+    dot(a, a).sqrt()
+}
+
+/// `y += s x`.
+pub fn axpy(s: f64, x: &[f64], y: &mut [f64]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += s * x);
+}
+
+/// A slice as a matrix of one column.
+pub fn column(x: &[f64]) -> MatRef<'_, f64> {
+    MatRef::from_column_major_slice(x, x.len(), 1)
+}
+
+/// A mutable slice as a matrix of one column.
+pub fn column_mut(x: &mut [f64]) -> MatMut<'_, f64> {
+    let n = x.len();
+    MatMut::from_column_major_slice_mut(x, n, 1)
+}
+
+/// Eigenvalues (ascending) and orthonormal eigenvectors (columns) of a symmetric matrix; only its lower triangle is
+/// read. False if the matrix is not finite or the iteration failed; then the outputs are arbitrary.
+pub fn symmetric_eigen(a: MatRef<'_, f64>, values: &mut [f64], mut vectors: MatMut<'_, f64>) -> bool {
+    let n = a.nrows();
+    for j in 0..n {
+        if (j..n).any(|i| !a[(i, j)].is_finite()) {
+            return false;
+        }
+    }
+    match n {
+        0 => return true,
+        1 => {
+            values[0] = a[(0, 0)];
+            vectors[(0, 0)] = 1.0;
+            return true;
+        }
+        2 => {
+            eigen_2(a[(0, 0)], a[(1, 0)], a[(1, 1)], values, vectors);
+            return true;
+        }
+        _ => {}
+    }
+    let mut buffer = match STACK.take() {
+        Some((size, buffer)) if size >= n => (size, buffer),
+        _ => {
+            let request =
+                self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, Default::default());
+            (n, MemBuffer::new(request))
+        }
+    };
+    let done = self_adjoint_evd(
+        a,
+        faer::diag::DiagMut::from_slice_mut(values),
+        Some(vectors),
+        Par::Seq,
+        MemStack::new(&mut buffer.1),
+        Default::default(),
+    );
+    STACK.set(Some(buffer));
+    done.is_ok()
+}
+
+/// The symmetric 2 x 2 case by one Jacobi rotation (Golub & Van Loan, section 8.5), accurate for both eigenvalues.
+fn eigen_2(a: f64, b: f64, c: f64, values: &mut [f64], mut vectors: MatMut<'_, f64>) {
+    let (cos, sin, low, high);
+    if b == 0.0 {
+        (cos, sin, low, high) = (1.0, 0.0, a, c);
+    } else {
+        let tau = (c - a) / (2.0 * b);
+        let t = if tau >= 0.0 { 1.0 / (tau + tau.hypot(1.0)) } else { 1.0 / (tau - tau.hypot(1.0)) };
+        cos = 1.0 / t.hypot(1.0);
+        sin = t * cos;
+        (low, high) = (a - t * b, c + t * b);
+    }
+    // Eigenpairs: `low` with (cos, -sin), `high` with (sin, cos); the names hold before ordering.
+    let first = [(low, [cos, -sin]), (high, [sin, cos])];
+    let order = if low <= high { [0, 1] } else { [1, 0] };
+    for (j, &o) in order.iter().enumerate() {
+        values[j] = first[o].0;
+        vectors[(0, j)] = first[o].1[0];
+        vectors[(1, j)] = first[o].1[1];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use faer::Mat;
+
+    #[test]
+    fn eigenpairs_satisfy_their_equation() {
+        for n in 1..8 {
+            let a = Mat::from_fn(n, n, |i, j| ((i * j + 1) as f64).sin() + ((i + j) as f64).cos());
+            let (mut w, mut v) = (vec![0.0; n], Mat::zeros(n, n));
+            assert!(symmetric_eigen(a.as_ref(), &mut w, v.as_mut()));
+            for j in 0..n {
+                let x: Vec<f64> = (0..n).map(|i| v[(i, j)]).collect();
+                assert!((norm(&x) - 1.0).abs() < 1e-14);
+                for i in 0..n {
+                    let ax: f64 = (0..n).map(|k| a[(i, k)] * x[k]).sum();
+                    assert!((ax - w[j] * x[i]).abs() < 1e-13, "n = {n}");
+                }
+                assert!(j == 0 || w[j - 1] <= w[j]);
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_finite() {
+        let a = Mat::from_fn(3, 3, |_, _| f64::NAN);
+        assert!(!symmetric_eigen(a.as_ref(), &mut [0.0; 3], Mat::zeros(3, 3).as_mut()));
+    }
+}

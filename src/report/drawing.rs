@@ -1,0 +1,338 @@
+//! The connection graph with energy upwards, in any dimension.
+
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::canvas::{Canvas, Lettering, Pen, document};
+use super::frame::{Frame, Symbol, Ticks, axes, legend, legend_height, ticks, title as heading};
+use super::gallery::Gallery;
+use super::geometry::P;
+use super::layout::{minima_order, spread, wishes};
+use super::style::{ALARM, GREY, INK, color, count_of, indices, marker};
+use crate::connection::{Loose, MorseGraph};
+use crate::critical::CriticalSet;
+use crate::error::Result;
+use crate::export::{check_graph, significant, thinned};
+
+const LEFT: f64 = 104.0;
+const RIGHT: f64 = 26.0;
+const HEIGHT: f64 = 520.0;
+/// Nodes carry their ids up to this many.
+const MOST_LABELS: usize = 60;
+
+/// A drawing of the connection graph as an SVG document: energy upwards, minima ordered so that those joined at low
+/// saddles are neighbours, one marker an index.
+///
+/// With `image` (rows, columns) each minimum is also shown as a grayscale image of its coordinates, read row by row;
+/// an input error if that is not the dimension. The axis turns to ranks, and says so, where a few extreme energies
+/// would press all others onto each other.
+pub fn drawing(
+    set: &CriticalSet,
+    graph: &MorseGraph,
+    image: Option<(usize, usize)>,
+    title: &str,
+) -> Result<String> {
+    check_graph(set, graph)?;
+    let order = minima_order(set, graph);
+    let width = (900.0 + 6.0 * order.len().saturating_sub(30) as f64).min(2000.0);
+    let entries = entries(set, graph);
+    let top = 48.0 + legend_height(&entries, width - LEFT - RIGHT) + 8.0;
+    let scale = Scale::new(&energies(set));
+    let frame = Frame {
+        low: (LEFT, top),
+        high: (width - RIGHT, top + HEIGHT + 0.15 * (width - 900.0)),
+        x: (0.0, 1.0),
+        y: scale.range(),
+    };
+    let gallery = match image {
+        Some(shape) if !order.is_empty() => Some(Gallery::new(set, &order, shape, frame.width())?),
+        _ => None,
+    };
+    let below = (frame.low.0, frame.high.1);
+    let pictures = gallery.as_ref().map_or(Ok(vec![]), |g| g.pictures(set, below))?;
+    let height = frame.high.1 + gallery.as_ref().map_or(20.0, Gallery::height);
+
+    let sizes = Sizes::new(set.points.len() + set.degenerate.len(), graph.connections.len());
+    let places = places(set, graph, &order, &scale, &frame, &sizes);
+    document((width, height), title, &pictures, |canvas| {
+        let axis = scale.ticks(frame.y);
+        for (value, _) in &axis {
+            let (_, y) = frame.place((0.0, *value));
+            let pen = Pen { color: RGBColor(225, 225, 225), width: 0.7, alpha: 1.0 };
+            canvas.line(&[(frame.low.0, y), (frame.high.0, y)], pen)?;
+        }
+        if let Some(gallery) = &gallery {
+            gallery.draw(canvas, &places, below)?;
+        }
+        edges(canvas, set, graph, &places, &sizes)?;
+        nodes(canvas, set, &places, &sizes)?;
+        axes(canvas, &frame, (&vec![], ""), (&axis, scale.name()))?;
+        heading(canvas, title, width)?;
+        legend(canvas, &entries, (LEFT, 46.0), width - LEFT - RIGHT)
+    })
+}
+
+/// Energies of the points by id, then of the degenerate families.
+fn energies(set: &CriticalSet) -> Vec<f64> {
+    set.points.iter().map(|p| p.energy).chain(set.degenerate.iter().map(|f| f.energy)).collect()
+}
+
+fn entries(set: &CriticalSet, graph: &MorseGraph) -> Vec<(Symbol, String)> {
+    let dim = set.region.dim();
+    let mut out: Vec<(Symbol, String)> = indices(set)
+        .into_iter()
+        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, dim)))
+        .collect();
+    let pen = |color: RGBColor| Pen { color, width: 1.4, alpha: 1.0 };
+    match graph.connections.len() {
+        0 => {}
+        1 => out.push((Symbol::Line(pen(INK)), "1 connection".into())),
+        count => out.push((Symbol::Line(pen(INK)), format!("{count} connections"))),
+    }
+    let loose = |f: fn(&Loose) -> bool| graph.loose.iter().filter(|l| f(l)).count();
+    match loose(|l| matches!(l, Loose::NotTransverse { .. })) {
+        0 => {}
+        1 => out.push((Symbol::Dashed(pen(ALARM)), "1 orbit from saddle to saddle".into())),
+        count => out.push((Symbol::Dashed(pen(ALARM)), format!("{count} orbits from saddle to saddle"))),
+    }
+    match loose(|l| matches!(l, Loose::Exit { backward: false, .. })) {
+        0 => {}
+        1 => out.push((Symbol::Dashed(pen(GREY)), "1 orbit leaves the region".into())),
+        count => out.push((Symbol::Dashed(pen(GREY)), format!("{count} orbits leave the region"))),
+    }
+    match set.degenerate.len() {
+        0 => {}
+        1 => out.push((Symbol::Dot(GREY), "1 degenerate family".into())),
+        count => out.push((Symbol::Dot(GREY), format!("{count} degenerate families"))),
+    }
+    out
+}
+
+/// The energy axis: linear, or by rank of the distinct values.
+enum Scale {
+    Linear((f64, f64)),
+    Rank { values: Vec<f64>, tolerance: f64 },
+}
+
+impl Scale {
+    fn new(energies: &[f64]) -> Scale {
+        let mut values = energies.to_vec();
+        values.sort_by(f64::total_cmp);
+        let (Some(&low), Some(&high)) = (values.first(), values.last()) else {
+            return Scale::Linear((0.0, 1.0));
+        };
+        let span = high - low;
+        // Copies of one value that differ by rounding are one value.
+        let tolerance = 1e-9 * span.max(1e-3 * low.abs().max(high.abs()));
+        values.dedup_by(|b, a| *b - *a <= tolerance);
+        if !span.is_finite() {
+            return Scale::Rank { values, tolerance };
+        }
+        let rows = |v: &f64| ((v - low) / span * 120.0) as usize;
+        let mut used: Vec<usize> = if span > 0.0 { values.iter().map(rows).collect() } else { vec![] };
+        used.dedup();
+        let enough = (values.len().min(100) as f64 * 0.12).max(4.0);
+        if values.len() >= 8 && (used.len() as f64) < enough {
+            return Scale::Rank { values, tolerance };
+        }
+        let margin = if span > tolerance { 0.07 * span } else { 0.5 * low.abs().max(1.0) };
+        Scale::Linear((low - margin, high + margin))
+    }
+
+    fn range(&self) -> (f64, f64) {
+        match self {
+            Scale::Linear(range) => *range,
+            Scale::Rank { values, .. } => {
+                let last = values.len() as f64 - 1.0;
+                (-0.07 * last.max(1.0), last + 0.07 * last.max(1.0))
+            }
+        }
+    }
+
+    fn place(&self, energy: f64) -> f64 {
+        match self {
+            Scale::Linear(_) => energy,
+            Scale::Rank { values, tolerance } => {
+                values.partition_point(|v| *v < energy - tolerance).min(values.len() - 1) as f64
+            }
+        }
+    }
+
+    fn ticks(&self, range: (f64, f64)) -> Ticks {
+        match self {
+            Scale::Linear(_) => ticks(range, 7),
+            Scale::Rank { values, .. } => thinned(values.len(), 9)
+                .into_iter()
+                .map(|i| (i as f64, significant(values[i], 5).replace('-', "\u{2212}")))
+                .collect(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Scale::Linear(_) => "energy",
+            Scale::Rank { .. } => "energy (not to scale: equal steps from value to value)",
+        }
+    }
+}
+
+/// Sizes that shrink as the graph grows.
+struct Sizes {
+    minimum: f64,
+    other: f64,
+    line: f64,
+    alpha: f64,
+    edged: bool,
+    labels: bool,
+}
+
+impl Sizes {
+    fn new(nodes: usize, edges: usize) -> Sizes {
+        let (minimum, other) = match nodes {
+            0..=40 => (7.0, 6.0),
+            41..=150 => (5.5, 4.6),
+            151..=600 => (4.4, 3.2),
+            _ => (3.4, 2.1),
+        };
+        let (line, alpha) = match edges {
+            0..=80 => (1.2, 0.9),
+            81..=400 => (0.9, 0.55),
+            401..=1500 => (0.7, 0.35),
+            _ => (0.5, 0.22),
+        };
+        Sizes { minimum, other, line, alpha, edged: nodes <= 600, labels: nodes <= MOST_LABELS }
+    }
+}
+
+/// Places of all nodes on the sheet: points by id, then degenerate families.
+fn places(
+    set: &CriticalSet,
+    graph: &MorseGraph,
+    order: &[usize],
+    scale: &Scale,
+    frame: &Frame,
+    sizes: &Sizes,
+) -> Vec<P> {
+    let wishes = wishes(set, graph, order);
+    let mut places: Vec<P> = wishes
+        .into_iter()
+        .zip(energies(set))
+        .map(|(x, energy)| frame.place((x, scale.place(energy))))
+        .collect();
+    let gap = (if sizes.labels { 3.4 } else { 2.3 }) * sizes.other;
+    // Minima keep their places: they already stand apart, or there is no room anyway.
+    spread(&mut places, gap, (frame.low.0 + sizes.minimum, frame.high.0 - sizes.minimum - 4.0));
+    places
+}
+
+fn edges(
+    canvas: &mut Canvas<'_>,
+    set: &CriticalSet,
+    graph: &MorseGraph,
+    places: &[P],
+    sizes: &Sizes,
+) -> Result<()> {
+    let pen = |color: RGBColor| Pen { color, width: sizes.line, alpha: sizes.alpha };
+    for connections in graph.connections.chunk_by(|a, b| a.from == b.from) {
+        let from = connections[0].from;
+        let index = set.points[from].index;
+        let pen = pen(if index <= 1 { INK } else { color(index) });
+        let targets: Vec<usize> = connections.iter().map(|c| c.to).collect();
+        if let [a, b] = targets[..]
+            && a != b
+        {
+            canvas.line(&[places[a], places[from], places[b]], pen)?;
+            continue;
+        }
+        for (k, &to) in targets.iter().enumerate() {
+            let same = targets.iter().filter(|&&t| t == to).count();
+            let before = targets[..k].iter().filter(|&&t| t == to).count();
+            canvas.line(&bowed(places[from], places[to], before as f64 - 0.5 * (same - 1) as f64), pen)?;
+        }
+    }
+    for loose in &graph.loose {
+        match loose {
+            Loose::NotTransverse { from, to, .. } => {
+                let pen = Pen { color: ALARM, width: 1.8, alpha: 1.0 };
+                canvas.dashed(&bowed(places[*from], places[*to], 0.4), pen)?;
+            }
+            Loose::Degenerate { point, family, .. } => {
+                canvas.line(&[places[*point], places[set.points.len() + family]], pen(GREY))?;
+            }
+            Loose::Exit { point, backward: false, .. } => {
+                let (x, y) = places[*point];
+                let length = 4.5 * sizes.other;
+                canvas.dashed(&[(x, y), (x + 0.6 * length, y + length)], Pen { alpha: 1.0, ..pen(GREY) })?;
+            }
+            Loose::Exit { .. } | Loose::Lost { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// A line from `a` to `b`, bowed sideways by `offset` steps so that parallel edges are told apart.
+fn bowed(a: P, b: P, offset: f64) -> Vec<P> {
+    if offset == 0.0 {
+        return vec![a, b];
+    }
+    let (dx, dy) = (b.0 - a.0, b.1 - a.1);
+    let length = dx.hypot(dy).max(1e-9);
+    let bow = offset * (24.0 + 0.08 * length);
+    let control = (0.5 * (a.0 + b.0) - bow * dy / length, 0.5 * (a.1 + b.1) + bow * dx / length);
+    (0..=16)
+        .map(|i| {
+            let t = f64::from(i) / 16.0;
+            let (u, v, w) = ((1.0 - t) * (1.0 - t), 2.0 * t * (1.0 - t), t * t);
+            (u * a.0 + v * control.0 + w * b.0, u * a.1 + v * control.1 + w * b.1)
+        })
+        .collect()
+}
+
+fn nodes(canvas: &mut Canvas<'_>, set: &CriticalSet, places: &[P], sizes: &Sizes) -> Result<()> {
+    for &at in &places[set.points.len()..] {
+        canvas.disc(at, sizes.other, GREY, 1.0)?;
+    }
+    for (id, p) in set.points.iter().enumerate().rev() {
+        let radius = if p.index == 0 { sizes.minimum } else { sizes.other };
+        marker(canvas, p.index, places[id], radius, sizes.edged)?;
+        if sizes.labels {
+            let (down, vertical) = if p.index == 0 { (1.0, VPos::Top) } else { (-0.6, VPos::Bottom) };
+            let lettering = Lettering { horizontal: HPos::Left, vertical, ..Lettering::centered(10.5) };
+            canvas.text(
+                (places[id].0 + radius + 1.0, places[id].1 + down * radius * 0.5),
+                &id.to_string(),
+                lettering,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_is_linear_unless_that_hides_the_points() {
+        assert!(matches!(Scale::new(&[]), Scale::Linear(_)));
+        assert!(matches!(Scale::new(&[3.0, 3.0]), Scale::Linear((a, b)) if a < 3.0 && b > 3.0));
+        let even: Vec<f64> = (0..50).map(f64::from).collect();
+        assert!(matches!(Scale::new(&even), Scale::Linear(_)));
+        // Two values met many times, with rounding, are two values.
+        let two: Vec<f64> = (0..50).map(|i| f64::from(i % 2) + 1e-14 * f64::from(i)).collect();
+        assert!(matches!(Scale::new(&two), Scale::Linear(_)));
+        let outlier: Vec<f64> = even.iter().copied().chain([1e7]).collect();
+        let scale = Scale::new(&outlier);
+        assert!(matches!(scale, Scale::Rank { .. }));
+        assert_eq!((scale.place(0.0), scale.place(49.0), scale.place(1e7)), (0.0, 49.0, 50.0));
+        assert!(matches!(Scale::new(&[-1e308, 1e308]), Scale::Rank { .. }));
+    }
+
+    #[test]
+    fn parallel_edges_part() {
+        let a = bowed((0.0, 0.0), (0.0, 100.0), -0.5);
+        let b = bowed((0.0, 0.0), (0.0, 100.0), 0.5);
+        assert_eq!((a[0], a[16]), (b[0], b[16]));
+        assert!((a[8].0 - b[8].0).abs() > 10.0);
+    }
+}

@@ -1,0 +1,180 @@
+//! Axes: a rectangle of the sheet, the ranges it shows, ticks with labels, and the legend above it.
+
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::canvas::{Canvas, Lettering, Pen};
+use super::geometry::P;
+use super::style::{INK, marker};
+use crate::error::Result;
+
+/// A rectangle of the sheet (pixels) and what of the plane it shows.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) low: P,
+    pub(super) high: P,
+    pub(super) x: (f64, f64),
+    pub(super) y: (f64, f64),
+}
+
+impl Frame {
+    /// Where a point of the plane lies on the sheet.
+    pub(super) fn place(&self, p: P) -> P {
+        let x = (p.0 - self.x.0) / (self.x.1 - self.x.0);
+        let y = (p.1 - self.y.0) / (self.y.1 - self.y.0);
+        (self.low.0 + x * (self.high.0 - self.low.0), self.high.1 - y * (self.high.1 - self.low.1))
+    }
+
+    pub(super) fn width(&self) -> f64 {
+        self.high.0 - self.low.0
+    }
+
+    pub(super) fn height(&self) -> f64 {
+        self.high.1 - self.low.1
+    }
+}
+
+/// Ticks of an axis: where, and what stands there.
+pub(super) type Ticks = Vec<(f64, String)>;
+
+/// Round numbers in the range, about `count` of them, with labels that tell them apart.
+pub(super) fn ticks((low, high): (f64, f64), count: usize) -> Ticks {
+    let range = high - low;
+    if !(range > 0.0 && range.is_finite()) {
+        return vec![];
+    }
+    let raw = range / count.max(1) as f64;
+    let decade = 10f64.powi(raw.log10().floor() as i32);
+    let step =
+        [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * decade).find(|s| *s >= raw * 0.999).unwrap_or(raw);
+    let first = (low / step - 1e-9).ceil();
+    let places: Vec<f64> =
+        (0..=4 * count).map(|i| (first + i as f64) * step).take_while(|v| *v <= high + 1e-9 * step).collect();
+    let largest = places.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let decimals = (-step.log10().floor()).max(0.0);
+    let written = |v: f64| {
+        // Zero may come out as a tiny negative number.
+        let v = if v.abs() < 1e-9 * step { 0.0 } else { v };
+        if decimals > 6.0 && largest < 1.0 || largest >= 1e6 {
+            let digits = (largest.log10().floor() - step.log10().floor()).max(0.0) as usize;
+            if v == 0.0 { "0".to_owned() } else { format!("{v:.digits$e}") }
+        } else {
+            format!("{v:.*}", decimals as usize)
+        }
+    };
+    places.into_iter().map(|v| (v, written(v).replace('-', "\u{2212}"))).collect()
+}
+
+/// Draws the frame with ticks on both axes and the axes' names.
+pub(super) fn axes(
+    canvas: &mut Canvas<'_>,
+    frame: &Frame,
+    x: (&Ticks, &str),
+    y: (&Ticks, &str),
+) -> Result<()> {
+    let pen = Pen { color: INK, width: 1.0, alpha: 1.0 };
+    canvas.rectangle(frame.low, frame.high, pen)?;
+    let letters = Lettering::centered(13.0);
+    for (value, label) in x.0 {
+        let (at, _) = frame.place((*value, frame.y.0));
+        canvas.line(&[(at, frame.high.1), (at, frame.high.1 + 5.0)], pen)?;
+        canvas.text((at, frame.high.1 + 8.0), label, Lettering { vertical: VPos::Top, ..letters })?;
+    }
+    let mut widest = 0;
+    for (value, label) in y.0 {
+        let (_, at) = frame.place((frame.x.0, *value));
+        canvas.line(&[(frame.low.0 - 5.0, at), (frame.low.0, at)], pen)?;
+        canvas.text((frame.low.0 - 8.0, at), label, Lettering { horizontal: HPos::Right, ..letters })?;
+        widest = widest.max(label.chars().count());
+    }
+    let middle = (0.5 * (frame.low.0 + frame.high.0), 0.5 * (frame.low.1 + frame.high.1));
+    let names = Lettering::centered(15.0);
+    canvas.text((middle.0, frame.high.1 + 28.0), x.1, Lettering { vertical: VPos::Top, ..names })?;
+    let left = (frame.low.0 - 24.0 - 7.2 * widest as f64).max(12.0);
+    canvas.text((left, middle.1), y.1, Lettering { upwards: true, ..names })
+}
+
+/// What stands before an entry of the legend.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Symbol {
+    /// The marker of an index.
+    Index(usize),
+    /// A line.
+    Line(Pen),
+    /// A dashed line.
+    Dashed(Pen),
+    /// A dot of a colour.
+    Dot(RGBColor),
+}
+
+const LEGEND_SIZE: f64 = 13.0;
+const LEGEND_ROW: f64 = 21.0;
+
+/// Places of the entries in rows no wider than `width`, and the height of all rows.
+fn legend_layout(entries: &[(Symbol, String)], width: f64) -> (Vec<P>, f64) {
+    let (mut x, mut y) = (0.0, 0.0);
+    let mut places = Vec::with_capacity(entries.len());
+    for (_, text) in entries {
+        let needs = 30.0 + 0.61 * LEGEND_SIZE * text.chars().count() as f64;
+        if x > 0.0 && x + needs > width {
+            (x, y) = (0.0, y + LEGEND_ROW);
+        }
+        places.push((x, y));
+        x += needs + 18.0;
+    }
+    (places, y + LEGEND_ROW)
+}
+
+/// Height that a legend needs at a width.
+pub(super) fn legend_height(entries: &[(Symbol, String)], width: f64) -> f64 {
+    legend_layout(entries, width).1
+}
+
+/// Draws a legend in rows from its upper left corner.
+pub(super) fn legend(canvas: &mut Canvas<'_>, entries: &[(Symbol, String)], at: P, width: f64) -> Result<()> {
+    for ((symbol, text), place) in entries.iter().zip(legend_layout(entries, width).0) {
+        let (x, y) = (at.0 + place.0, at.1 + place.1 + 0.5 * LEGEND_ROW);
+        let stroke = [(x, y), (x + 22.0, y)];
+        match *symbol {
+            Symbol::Index(index) => marker(canvas, index, (x + 13.0, y), 6.0, true)?,
+            Symbol::Line(pen) => canvas.line(&stroke, pen)?,
+            Symbol::Dashed(pen) => canvas.dashed(&stroke, pen)?,
+            Symbol::Dot(color) => canvas.disc((x + 13.0, y), 3.0, color, 1.0)?,
+        }
+        let lettering = Lettering { horizontal: HPos::Left, ..Lettering::centered(LEGEND_SIZE) };
+        canvas.text((x + 28.0, y), text, lettering)?;
+    }
+    Ok(())
+}
+
+/// The title, centred over the frame, shortened where it would not fit.
+pub(super) fn title(canvas: &mut Canvas<'_>, text: &str, width: f64) -> Result<()> {
+    let most = (width / 9.6) as usize;
+    let shown: String = if text.chars().count() > most {
+        text.chars().take(most.saturating_sub(1)).chain(['\u{2026}']).collect()
+    } else {
+        text.to_owned()
+    };
+    canvas.text((0.5 * width, 26.0), &shown, Lettering { bold: true, ..Lettering::centered(17.0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_distinct_and_inside() {
+        for range in [(0.0, 1.0), (-3.3, 7.1), (1e-12, 3e-12), (-1e9, 2e9), (5.0, 5.0 + 1e-8), (-1e-3, 9.0)] {
+            let found = ticks(range, 6);
+            assert!((3..=14).contains(&found.len()), "{range:?}: {found:?}");
+            for w in found.windows(2) {
+                assert!(w[0].0 < w[1].0 && w[0].1 != w[1].1, "{found:?}");
+            }
+            let slack = 1e-6 * (range.1 - range.0);
+            assert!(found.iter().all(|(v, _)| *v >= range.0 - slack && *v <= range.1 + slack));
+        }
+        assert!(ticks((1.0, 1.0), 5).is_empty() && ticks((0.0, f64::NAN), 5).is_empty());
+        let labels: Vec<String> = ticks((-1.0, 1.0), 4).into_iter().map(|t| t.1).collect();
+        assert_eq!(labels, ["\u{2212}1.0", "\u{2212}0.5", "0.0", "0.5", "1.0"]);
+    }
+}

@@ -1,0 +1,434 @@
+//! The phase portrait: level lines of the energy, critical points, and the orbits between them.
+
+use faer::Mat;
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::{HPos, VPos};
+use rayon::prelude::*;
+
+use super::canvas::{Canvas, Lettering, Pen, Picture, document};
+use super::contour::{Grid, levels};
+use super::frame::{Frame, Symbol, axes, legend, legend_height, ticks, title as heading};
+use super::geometry::{P, clipped, middle};
+use super::profile::profile;
+use super::style::{ALARM, GREY, INK, count_of, indices, marker};
+use super::thumbnail;
+use crate::connection::{Loose, MorseGraph, Orbit};
+use crate::critical::CriticalSet;
+use crate::error::{Error, Result};
+use crate::export::{check_graph, thinned};
+use crate::landscape::{Landscape, Region, Shape};
+
+/// Width of the sheet in pixels.
+pub(super) const WIDTH: f64 = 900.0;
+const LEFT: f64 = 84.0;
+const RIGHT: f64 = 24.0;
+/// Grid points along the longer side.
+const GRID: usize = 241;
+/// Data points that are drawn at most.
+const MOST_DATA: usize = 4000;
+/// Critical points carry their ids up to this many.
+const MOST_LABELS: usize = 40;
+/// Orbits carry an arrow up to this many.
+const MOST_ARROWS: usize = 150;
+
+const UNSTABLE: Pen = Pen { color: INK, width: 1.7, alpha: 1.0 };
+const STABLE: Pen = Pen { color: RGBColor(0, 110, 85), width: 1.5, alpha: 1.0 };
+const LEAVING: Pen = Pen { color: RGBColor(90, 90, 90), width: 0.9, alpha: 1.0 };
+const FORBIDDEN: Pen = Pen { color: ALARM, width: 2.4, alpha: 1.0 };
+const FAMILY: Pen = Pen { color: GREY, width: 2.0, alpha: 1.0 };
+
+/// The phase portrait of a landscape in the plane, as an SVG document; in one dimension the graph of the energy.
+///
+/// It shows what lies around the critical points and the orbits between them, within the region, to scale unless the
+/// region's sides differ more than fourfold. An input error above two dimensions.
+pub fn portrait(
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    graph: &MorseGraph,
+    title: &str,
+) -> Result<String> {
+    check_graph(set, graph)?;
+    let n = landscape.dim();
+    if n != set.region.dim() {
+        return Err(Error::input(format!("a landscape of dimension {n}, a region of {}", set.region.dim())));
+    }
+    match n {
+        1 => profile(landscape, set, title),
+        2 => plane(landscape, set, graph, title),
+        _ => {
+            Err(Error::input(format!("a phase portrait needs one or two dimensions; this landscape has {n}")))
+        }
+    }
+}
+
+fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
+    let entries = entries(landscape, set, graph);
+    let top = 48.0 + legend_height(&entries, WIDTH - LEFT - RIGHT) + 8.0;
+    let frame = window(set, graph, top);
+    let grid = sampled(landscape, &frame);
+    let critical: Vec<f64> =
+        set.points.iter().map(|p| p.energy).chain(set.degenerate.iter().map(|f| f.energy)).collect();
+    let levels = levels(&grid.values, &critical);
+    let background = shaded(&grid, &levels, &frame)?;
+    document((WIDTH, frame.high.1 + 62.0), title, &[background], |canvas| {
+        for &level in &levels {
+            let pen = Pen { color: RGBColor(110, 125, 145), width: 0.7, alpha: 0.75 };
+            for line in grid.contours(level) {
+                canvas
+                    .line(&line.into_iter().map(|p| on_sheet(&grid, &frame, p)).collect::<Vec<_>>(), pen)?;
+            }
+        }
+        boundary(canvas, &set.region, &frame)?;
+        data(canvas, landscape, &set.region, &frame)?;
+        families(canvas, set, &frame)?;
+        orbits(canvas, set, graph, &frame)?;
+        points(canvas, set, &frame)?;
+        let (x, y) = (ticks(frame.x, 8), ticks(frame.y, 8));
+        axes(canvas, &frame, (&x, "x0"), (&y, "x1"))?;
+        heading(canvas, title, WIDTH)?;
+        legend(canvas, &entries, (LEFT, 46.0), WIDTH - LEFT - RIGHT)
+    })
+}
+
+fn entries(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph) -> Vec<(Symbol, String)> {
+    let mut out: Vec<(Symbol, String)> = indices(set)
+        .into_iter()
+        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, 2)))
+        .collect();
+    let has = |index: usize| graph.connections.iter().any(|c| set.points[c.from].index == index);
+    if has(1) {
+        out.push((Symbol::Line(UNSTABLE), "unstable manifold".into()));
+    }
+    if has(2) {
+        out.push((Symbol::Dashed(STABLE), "stable manifold".into()));
+    }
+    let loose = |f: fn(&Loose) -> bool| graph.loose.iter().filter(|l| f(l)).count();
+    if loose(|l| matches!(l, Loose::Exit { .. } | Loose::Degenerate { .. } | Loose::Lost { .. })) > 0 {
+        out.push((Symbol::Line(LEAVING), "other orbit".into()));
+    }
+    if loose(|l| matches!(l, Loose::NotTransverse { .. })) > 0 {
+        out.push((Symbol::Line(FORBIDDEN), "saddle to saddle".into()));
+    }
+    match set.degenerate.len() {
+        0 => {}
+        1 => out.push((Symbol::Line(FAMILY), "1 degenerate family".into())),
+        count => out.push((Symbol::Line(FAMILY), format!("{count} degenerate families"))),
+    }
+    if landscape.data().is_some_and(|d| d.ncols() > 0) {
+        out.push((Symbol::Dot(GREY), "data".into()));
+    }
+    out
+}
+
+/// Lower and upper corner of the smallest box around the region.
+pub(super) fn corners(region: &Region) -> (Vec<f64>, Vec<f64>) {
+    match &region.shape {
+        Shape::Ball { center, radius } => {
+            (center.iter().map(|c| c - radius).collect(), center.iter().map(|c| c + radius).collect())
+        }
+        Shape::Box { lower, upper } => (lower.clone(), upper.clone()),
+    }
+}
+
+/// What is shown, and where on the sheet.
+fn window(set: &CriticalSet, graph: &MorseGraph, top: f64) -> Frame {
+    let (region_low, region_high) = corners(&set.region);
+    let sides = [region_high[0] - region_low[0], region_high[1] - region_low[1]];
+    let comparable = sides[0] <= 4.0 * sides[1] && sides[1] <= 4.0 * sides[0];
+    let scale = if comparable { [1.0, 1.0] } else { sides };
+
+    let mut low = [f64::INFINITY; 2];
+    let mut high = [f64::NEG_INFINITY; 2];
+    let shown = set.points.iter().map(|p| &p.x);
+    let shown = shown.chain(set.degenerate.iter().flat_map(|f| std::iter::once(&f.x).chain(&f.samples)));
+    for x in shown.chain(graph.connections.iter().flat_map(|c| &c.orbit.points)) {
+        for i in 0..2 {
+            if x[i].is_finite() {
+                low[i] = low[i].min(x[i]);
+                high[i] = high[i].max(x[i]);
+            }
+        }
+    }
+    let widest = (0..2).map(|i| (high[i] - low[i]) / scale[i]).fold(0.0, f64::max);
+    for i in 0..2 {
+        if set.region.period_of(i).is_some() || widest <= 0.0 || !widest.is_finite() {
+            (low[i], high[i]) = (region_low[i], region_high[i]);
+            continue;
+        }
+        let half = (0.5 * (high[i] - low[i]) / scale[i]).max(0.3 * widest) + 0.16 * widest;
+        let middle = 0.5 * (low[i] + high[i]);
+        low[i] = (middle - half * scale[i]).max(region_low[i]);
+        high[i] = (middle + half * scale[i]).min(region_high[i]);
+    }
+    let ratio = ((high[1] - low[1]) / scale[1]) / ((high[0] - low[0]) / scale[0]);
+    let full = WIDTH - LEFT - RIGHT;
+    let height = (full * ratio).clamp(260.0, 640.0);
+    let width = (height / ratio).clamp(320.0, full);
+    let left = LEFT + 0.5 * (full - width);
+    Frame { low: (left, top), high: (left + width, top + height), x: (low[0], high[0]), y: (low[1], high[1]) }
+}
+
+/// Energies at points given as columns, evaluated in batches of fixed size.
+pub(super) fn energies(landscape: &dyn Landscape, points: &[Vec<f64>]) -> Vec<f64> {
+    let n = landscape.dim();
+    let batches: Vec<Vec<f64>> = points
+        .par_chunks(GRID)
+        .map(|batch| {
+            let columns = Mat::from_fn(n, batch.len(), |i, j| batch[j][i]);
+            let mut gradients = Mat::zeros(n, batch.len());
+            let mut energies = vec![0.0; batch.len()];
+            landscape.gradients(columns.as_ref(), &mut energies, gradients.as_mut());
+            energies
+        })
+        .collect();
+    batches.concat()
+}
+
+fn sampled(landscape: &dyn Landscape, frame: &Frame) -> Grid {
+    let longer = frame.width().max(frame.height());
+    let count = |side: f64| ((GRID - 1) as f64 * side / longer).round().max(40.0) as usize + 1;
+    let (columns, rows) = (count(frame.width()), count(frame.height()));
+    let along = |range: (f64, f64), i: usize, count: usize| {
+        let t = i as f64 / (count - 1) as f64;
+        range.0 * (1.0 - t) + range.1 * t
+    };
+    let points: Vec<Vec<f64>> = (0..columns * rows)
+        .map(|k| vec![along(frame.x, k % columns, columns), along(frame.y, k / columns, rows)])
+        .collect();
+    Grid { columns, rows, values: energies(landscape, &points) }
+}
+
+fn on_sheet(grid: &Grid, frame: &Frame, p: P) -> P {
+    (
+        frame.low.0 + frame.width() * p.0 / (grid.columns - 1) as f64,
+        frame.high.1 - frame.height() * p.1 / (grid.rows - 1) as f64,
+    )
+}
+
+/// The bands between the levels as an image: deeper is darker.
+fn shaded(grid: &Grid, levels: &[f64], frame: &Frame) -> Result<Picture> {
+    const FINE: usize = 3;
+    const DEEP: [f64; 3] = [158.0, 188.0, 222.0];
+    let (columns, rows) = ((grid.columns - 1) * FINE, (grid.rows - 1) * FINE);
+    let mut bytes = Vec::with_capacity(3 * rows * columns);
+    for r in 0..rows {
+        let y = (rows - 1 - r) as f64 / FINE as f64 + 0.5 / FINE as f64;
+        for c in 0..columns {
+            let value = grid.between((c as f64 + 0.5) / FINE as f64, y);
+            let band = if value.is_nan() { levels.len() } else { levels.partition_point(|l| *l < value) };
+            let light = band as f64 / levels.len().max(1) as f64;
+            bytes.extend(DEEP.map(|deep| (deep + (255.0 - deep) * light.powf(0.8)).round() as u8));
+        }
+    }
+    let png = thumbnail::rgb(&bytes, rows, columns)?;
+    Ok(Picture { left: frame.low.0, top: frame.low.1, width: frame.width(), height: frame.height(), png })
+}
+
+/// The region's boundary, where it lies in the window.
+fn boundary(canvas: &mut Canvas<'_>, region: &Region, frame: &Frame) -> Result<()> {
+    let Shape::Ball { center, radius } = &region.shape else { return Ok(()) };
+    let circle: Vec<P> = (0..=720)
+        .map(|i| {
+            let t = f64::from(i) / 720.0 * std::f64::consts::TAU;
+            frame.place((center[0] + radius * t.cos(), center[1] + radius * t.sin()))
+        })
+        .collect();
+    for part in clipped(&circle, frame.low, frame.high) {
+        canvas.dashed(&part, Pen { color: GREY, width: 1.0, alpha: 1.0 })?;
+    }
+    Ok(())
+}
+
+fn data(canvas: &mut Canvas<'_>, landscape: &dyn Landscape, region: &Region, frame: &Frame) -> Result<()> {
+    let Some(data) = landscape.data() else { return Ok(()) };
+    let radius = if data.ncols() <= 300 { 2.2 } else { 1.4 };
+    for j in thinned(data.ncols(), MOST_DATA) {
+        let mut x = vec![data[(0, j)], data[(1, j)]];
+        region.wrap(&mut x);
+        if visible(frame, (x[0], x[1])) {
+            canvas.disc(frame.place((x[0], x[1])), radius, GREY, 0.8)?;
+        }
+    }
+    Ok(())
+}
+
+fn visible(frame: &Frame, p: P) -> bool {
+    let within = |v: f64, range: (f64, f64)| v >= range.0 && v <= range.1;
+    within(p.0, frame.x) && within(p.1, frame.y)
+}
+
+fn families(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<()> {
+    for family in &set.degenerate {
+        for x in std::iter::once(&family.x).chain(&family.samples) {
+            for p in copies(&set.region, x) {
+                if visible(frame, p) {
+                    canvas.disc(frame.place(p), 2.6, GREY, 1.0)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn orbits(canvas: &mut Canvas<'_>, set: &CriticalSet, graph: &MorseGraph, frame: &Frame) -> Result<()> {
+    let arrows = graph.connections.len() + graph.loose.len() <= MOST_ARROWS;
+    for loose in &graph.loose {
+        if let Loose::Exit { orbit, .. } | Loose::Degenerate { orbit, .. } | Loose::Lost { orbit, .. } = loose
+        {
+            curve(canvas, orbit, &set.region, frame, LEAVING, false, arrows)?;
+        }
+    }
+    for c in &graph.connections {
+        let stable = set.points[c.from].index == 2;
+        let pen = if stable { STABLE } else { UNSTABLE };
+        curve(canvas, &c.orbit, &set.region, frame, pen, stable, arrows)?;
+    }
+    for loose in &graph.loose {
+        if let Loose::NotTransverse { orbit, .. } = loose {
+            curve(canvas, orbit, &set.region, frame, FORBIDDEN, false, arrows)?;
+        }
+    }
+    Ok(())
+}
+
+fn curve(
+    canvas: &mut Canvas<'_>,
+    orbit: &Orbit,
+    region: &Region,
+    frame: &Frame,
+    pen: Pen,
+    dashed: bool,
+    arrows: bool,
+) -> Result<()> {
+    let mut parts: Vec<Vec<P>> = Vec::new();
+    for piece in unrolled(region, &orbit.points) {
+        for (across, up) in shifts(region) {
+            let placed: Vec<P> = piece.iter().map(|p| frame.place((p.0 + across, p.1 + up))).collect();
+            parts.extend(clipped(&placed, frame.low, frame.high));
+        }
+    }
+    for part in &parts {
+        if dashed { canvas.dashed(part, pen)? } else { canvas.line(part, pen)? }
+    }
+    let length = |p: &Vec<P>| p.windows(2).map(|w| (w[0].0 - w[1].0).hypot(w[0].1 - w[1].1)).sum::<f64>();
+    let longest = parts.iter().max_by(|a, b| length(a).total_cmp(&length(b)));
+    if let (true, Some((at, (dx, dy)))) = (arrows, longest.and_then(|p| middle(p, 30.0))) {
+        let corner =
+            |along: f64, across: f64| (at.0 + along * dx - across * dy, at.1 + along * dy + across * dx);
+        canvas.polygon(&[corner(5.5, 0.0), corner(-3.5, 3.6), corner(-3.5, -3.6)], pen.color)?;
+    }
+    Ok(())
+}
+
+/// The orbit in pieces that do not jump: a piece ends beyond the edge of the period box where the next one enters.
+fn unrolled(region: &Region, points: &[Vec<f64>]) -> Vec<Vec<P>> {
+    let mut pieces: Vec<Vec<P>> = vec![vec![]];
+    let mut last: Option<Vec<f64>> = None;
+    for point in points {
+        let mut x = point.clone();
+        region.wrap(&mut x);
+        if let Some(before) = &last {
+            let step = region.difference(before, &x);
+            let ahead = (before[0] + step[0], before[1] + step[1]);
+            let half = |i: usize| region.period_of(i).map_or(f64::INFINITY, |p| 0.5 * p);
+            if (ahead.0 - x[0]).abs() > half(0) || (ahead.1 - x[1]).abs() > half(1) {
+                if let Some(piece) = pieces.last_mut() {
+                    piece.push(ahead);
+                }
+                pieces.push(vec![(x[0] - step[0], x[1] - step[1])]);
+            }
+        }
+        if let Some(piece) = pieces.last_mut() {
+            piece.push((x[0], x[1]));
+        }
+        last = Some(x);
+    }
+    pieces
+}
+
+/// By how much a curve is moved to be seen on every side: a curve along the edge of a period box lies on both.
+fn shifts(region: &Region) -> Vec<P> {
+    let along = |i: usize| region.period_of(i).map_or(vec![0.0], |p| vec![0.0, -p, p]);
+    let up = along(1);
+    along(0).into_iter().flat_map(|a| up.iter().map(move |&b| (a, b)).collect::<Vec<_>>()).collect()
+}
+
+/// The point, and its copies on the other side where it lies on the edge of a period box.
+fn copies(region: &Region, x: &[f64]) -> Vec<P> {
+    let mut wrapped = x.to_vec();
+    region.wrap(&mut wrapped);
+    let (low, high) = corners(region);
+    let places = |i: usize| {
+        let mut out = vec![wrapped[i]];
+        if let Some(period) = region.period_of(i) {
+            if wrapped[i] - low[i] < 1e-6 * period {
+                out.push(high[i]);
+            } else if high[i] - wrapped[i] < 1e-6 * period {
+                out.push(low[i]);
+            }
+        }
+        out
+    };
+    let (across, up) = (places(0), places(1));
+    across.iter().flat_map(|&a| up.iter().map(move |&b| (a, b))).collect()
+}
+
+fn points(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<()> {
+    let radius = match set.points.len() {
+        0..=30 => 6.0,
+        31..=120 => 4.6,
+        _ => 3.2,
+    };
+    // Minima last, so that they are never hidden.
+    for (id, p) in set.points.iter().enumerate().rev() {
+        for place in copies(&set.region, &p.x).into_iter().filter(|&p| visible(frame, p)) {
+            let at = frame.place(place);
+            marker(canvas, p.index, at, radius, true)?;
+            if set.points.len() <= MOST_LABELS {
+                let left = at.0 > frame.high.0 - 30.0;
+                let lettering = Lettering {
+                    horizontal: if left { HPos::Right } else { HPos::Left },
+                    vertical: VPos::Bottom,
+                    ..Lettering::centered(12.0)
+                };
+                let side = if left { -1.0 } else { 1.0 };
+                canvas.text(
+                    (at.0 + side * (radius + 1.5), at.1 - radius * 0.6),
+                    &id.to_string(),
+                    lettering,
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_breaks_where_it_wraps() {
+        let region = Region {
+            shape: Shape::Box { lower: vec![0.0, -1.0], upper: vec![1.0, 1.0] },
+            period: vec![Some(1.0), None],
+        };
+        let points: Vec<Vec<f64>> = (0..=10).map(|i| vec![0.75 + 0.05 * f64::from(i), 0.0]).collect();
+        let pieces = unrolled(&region, &points);
+        assert_eq!(pieces.len(), 2);
+        // The first piece ends at or beyond the right edge, the second starts at or before the left one.
+        assert!(pieces[0].last().unwrap().0 >= 1.0 - 1e-12 && pieces[1][0].0 <= 1e-12);
+        assert!(pieces.iter().flatten().all(|p| (-0.06..=1.06).contains(&p.0)));
+    }
+
+    #[test]
+    fn points_on_the_edge_of_a_torus_are_shown_on_both_sides() {
+        let region = Region {
+            shape: Shape::Box { lower: vec![0.0, 0.0], upper: vec![1.0, 1.0] },
+            period: vec![Some(1.0), Some(1.0)],
+        };
+        assert_eq!(copies(&region, &[0.0, 1.0]).len(), 4);
+        assert_eq!(copies(&region, &[0.5, 1.0]).len(), 2);
+        assert_eq!(copies(&region, &[0.5, 0.5]), [(0.5, 0.5)]);
+    }
+}

@@ -1,0 +1,102 @@
+//! The portrait in one dimension: the graph of the energy with its critical points.
+
+use plotters::style::text_anchor::{HPos, VPos};
+
+use super::canvas::{Lettering, Pen, document};
+use super::frame::{Frame, Symbol, axes, legend, legend_height, ticks, title as heading};
+use super::geometry::{P, clipped};
+use super::portrait::{WIDTH, corners, energies};
+use super::style::{GREY, INK, count_of, indices, marker};
+use crate::critical::CriticalSet;
+use crate::error::Result;
+use crate::export::thinned;
+use crate::landscape::Landscape;
+
+const LEFT: f64 = 96.0;
+const RIGHT: f64 = 24.0;
+const SAMPLES: usize = 1200;
+
+pub(super) fn profile(landscape: &dyn Landscape, set: &CriticalSet, title: &str) -> Result<String> {
+    let mut entries: Vec<(Symbol, String)> = indices(set)
+        .into_iter()
+        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, 1)))
+        .collect();
+    if !set.degenerate.is_empty() {
+        entries.push((Symbol::Dot(GREY), format!("{} degenerate", set.degenerate.len())));
+    }
+    let top = 48.0 + legend_height(&entries, WIDTH - LEFT - RIGHT) + 8.0;
+    let x = shown(set);
+    let points: Vec<Vec<f64>> =
+        (0..SAMPLES).map(|i| vec![x.0 + (x.1 - x.0) * i as f64 / (SAMPLES - 1) as f64]).collect();
+    let curve: Vec<P> = points.iter().map(|x| x[0]).zip(energies(landscape, &points)).collect();
+    let special: Vec<(f64, f64)> = set.points.iter().map(|p| (p.x[0], p.energy)).collect();
+    let y = heights(&curve, &special);
+    let frame = Frame { low: (LEFT, top), high: (WIDTH - RIGHT, top + 440.0), x, y };
+    document((WIDTH, frame.high.1 + 62.0), title, &[], |canvas| {
+        let placed: Vec<P> = curve.iter().map(|&p| frame.place(p)).collect();
+        for part in clipped(&placed, frame.low, frame.high) {
+            canvas.line(&part, Pen { color: INK, width: 1.8, alpha: 1.0 })?;
+        }
+        if let Some(data) = landscape.data() {
+            for j in thinned(data.ncols(), 2000) {
+                let (at, _) = frame.place((data[(0, j)], y.0));
+                if at >= frame.low.0 && at <= frame.high.0 {
+                    let tick = [(at, frame.high.1 - 9.0), (at, frame.high.1)];
+                    canvas.line(&tick, Pen { color: GREY, width: 1.0, alpha: 0.7 })?;
+                }
+            }
+        }
+        for f in &set.degenerate {
+            canvas.disc(frame.place((f.x[0], f.energy)), 5.0, GREY, 1.0)?;
+        }
+        for (id, p) in set.points.iter().enumerate() {
+            let at = frame.place((p.x[0], p.energy));
+            marker(canvas, p.index, at, 6.0, true)?;
+            if set.points.len() <= 40 {
+                let below = if p.index == 0 { 20.0 } else { -10.0 };
+                let lettering = Lettering {
+                    horizontal: HPos::Center,
+                    vertical: VPos::Bottom,
+                    ..Lettering::centered(12.0)
+                };
+                canvas.text((at.0, at.1 + below), &id.to_string(), lettering)?;
+            }
+        }
+        axes(canvas, &frame, (&ticks(x, 8), "x0"), (&ticks(y, 7), "energy"))?;
+        heading(canvas, title, WIDTH)?;
+        legend(canvas, &entries, (LEFT, 46.0), WIDTH - LEFT - RIGHT)
+    })
+}
+
+/// The interval around the critical points, within the region.
+fn shown(set: &CriticalSet) -> (f64, f64) {
+    let (low, high) = corners(&set.region);
+    let places = set.points.iter().map(|p| p.x[0]).chain(set.degenerate.iter().map(|f| f.x[0]));
+    let (a, b) = places.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
+    if b <= a || set.region.is_periodic() || !(b - a).is_finite() {
+        return (low[0], high[0]);
+    }
+    let margin = 0.35 * (b - a);
+    ((a - margin).max(low[0]), (b + margin).min(high[0]))
+}
+
+/// The range of energies: the critical values with room above and below; the curve's own where they are all equal.
+fn heights(curve: &[P], special: &[(f64, f64)]) -> (f64, f64) {
+    let range = |values: &[P]| {
+        values
+            .iter()
+            .map(|p| p.1)
+            .filter(|v| v.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)))
+    };
+    let (curve_low, curve_high) = range(curve);
+    let (low, high) = range(special);
+    let spread = high - low;
+    let (a, b) = if spread > 1e-9 * (curve_high - curve_low).max(0.0) && spread.is_finite() {
+        (low - 0.15 * spread, (high + 0.5 * spread).min(curve_high.max(high) + 0.1 * spread))
+    } else {
+        let margin = 0.08 * (curve_high - curve_low);
+        (curve_low - margin, curve_high + margin)
+    };
+    if b > a && (b - a).is_finite() { (a, b) } else { (-1.0, 1.0) }
+}

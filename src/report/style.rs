@@ -1,0 +1,87 @@
+//! Colours and markers: one colour and one shape an index, so that neither is needed to read the other.
+//!
+//! The colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers.
+
+use plotters::style::RGBColor;
+
+use super::canvas::{Canvas, Pen};
+use super::geometry::P;
+use crate::critical::CriticalSet;
+use crate::error::Result;
+
+/// Lines and letters.
+pub(super) const INK: RGBColor = RGBColor(50, 50, 50);
+/// What stands in the background: data, leaders, degenerate families.
+pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
+/// What should not be there.
+pub(super) const ALARM: RGBColor = RGBColor(213, 94, 0);
+
+/// Colour of an index.
+pub(super) fn color(index: usize) -> RGBColor {
+    match index {
+        0 => RGBColor(0, 114, 178),
+        1 => RGBColor(230, 159, 0),
+        2 => RGBColor(0, 158, 115),
+        3 => RGBColor(204, 121, 167),
+        4 => RGBColor(86, 180, 233),
+        5 => RGBColor(148, 103, 60),
+        6 => RGBColor(0, 0, 0),
+        _ => RGBColor(115, 115, 40),
+    }
+}
+
+/// Draws the marker of an index: disc, square, triangle, diamond, pentagon, star, ..; `edged` for a white rim that
+/// lifts it from what lies behind.
+pub(super) fn marker(canvas: &mut Canvas<'_>, index: usize, at: P, radius: f64, edged: bool) -> Result<()> {
+    let Some(corners) = corners(index) else {
+        if edged {
+            canvas.disc(at, radius + 1.3, RGBColor(255, 255, 255), 1.0)?;
+        }
+        return canvas.disc(at, radius, color(index), 1.0);
+    };
+    let shape: Vec<P> = corners.iter().map(|c| (at.0 + radius * c.0, at.1 + radius * c.1)).collect();
+    if edged {
+        let closed: Vec<P> = shape.iter().chain(&shape[..1]).copied().collect();
+        canvas.line(&closed, Pen { color: RGBColor(255, 255, 255), width: 2.6, alpha: 1.0 })?;
+    }
+    canvas.polygon(&shape, color(index))
+}
+
+/// Corners of a marker for radius 1, of about equal area; `None` for a disc.
+fn corners(index: usize) -> Option<Vec<P>> {
+    let ring = |count: usize, turn: f64, radii: [f64; 2]| {
+        (0..count)
+            .map(|i| {
+                let angle = (i as f64 / count as f64 + turn) * std::f64::consts::TAU;
+                (radii[i % 2] * angle.sin(), -radii[i % 2] * angle.cos())
+            })
+            .collect::<Vec<P>>()
+    };
+    match index {
+        0 => None,
+        1 => Some(ring(4, 0.125, [1.25, 1.25])),
+        2 => Some(ring(3, 0.0, [1.45, 1.45])),
+        3 => Some(ring(4, 0.0, [1.35, 1.35])),
+        4 => Some(ring(5, 0.0, [1.2, 1.2])),
+        5 => Some(ring(10, 0.0, [1.5, 0.65])),
+        6 => Some(ring(3, 0.5, [1.45, 1.45])),
+        _ => Some(ring(8, 0.0, [1.5, 0.5])),
+    }
+}
+
+/// "3 minima", "1 saddle of index 2", "1 maximum".
+pub(super) fn count_of(count: usize, index: usize, dim: usize) -> String {
+    let one = count == 1;
+    if index == 0 {
+        format!("{count} {}", if one { "minimum" } else { "minima" })
+    } else if index == dim {
+        format!("{count} {}", if one { "maximum" } else { "maxima" })
+    } else {
+        format!("{count} {} of index {index}", if one { "saddle" } else { "saddles" })
+    }
+}
+
+/// Indices met in the set with how many points have them.
+pub(super) fn indices(set: &CriticalSet) -> Vec<(usize, usize)> {
+    set.counts().into_iter().enumerate().filter(|(_, count)| *count > 0).collect()
+}

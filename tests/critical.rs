@@ -1,0 +1,103 @@
+//! Critical points against known answers.
+
+mod common;
+
+use common::{Case, cases};
+use smale::Control;
+use smale::critical::{CriticalSet, Options, search};
+
+fn find(case: &Case) -> CriticalSet {
+    search(case.landscape.as_ref(), None, &Options::default(), &Control::quiet()).expect("a region is known")
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+}
+
+fn check(prefix: &str) {
+    let mut wrong = vec![];
+    for case in cases(prefix) {
+        let started = std::time::Instant::now();
+        let set = find(&case);
+        println!(
+            "{}: {:?} in {:.3} s, {} rounds, {} searches, {}",
+            case.name,
+            set.counts(),
+            started.elapsed().as_secs_f64(),
+            set.work.rounds,
+            set.work.searches,
+            set.work.ended
+        );
+        if set.counts() != case.counts || !set.degenerate.is_empty() {
+            wrong.push(format!("{}: {:?} instead of {:?}", case.name, set.counts(), case.counts));
+            continue;
+        }
+        for known in &case.points {
+            let near = set
+                .points
+                .iter()
+                .filter(|p| p.index == known.index)
+                .min_by(|a, b| distance(&a.x, &known.x).total_cmp(&distance(&b.x, &known.x)))
+                .expect("counts agree");
+            let away = distance(&near.x, &known.x);
+            if away > 1e-9 || away > near.radius + 1e-15 || (near.energy - known.energy).abs() > 1e-11 {
+                wrong.push(format!(
+                    "{}: index {} at {:?} is {away:e} off (radius {:e}), energy {:e} off",
+                    case.name,
+                    known.index,
+                    known.x,
+                    near.radius,
+                    near.energy - known.energy
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn planar_mixtures() {
+    check("planar");
+}
+
+#[test]
+fn mixtures_in_space() {
+    check("space");
+}
+
+#[test]
+fn unequal_weights_and_duplicates() {
+    check("weighted");
+}
+
+#[test]
+fn points_on_a_circle() {
+    check("circle");
+}
+
+#[test]
+fn three_on_a_triangle() {
+    check("triangle");
+}
+
+#[test]
+fn hopfield() {
+    check("hopfield");
+}
+
+#[test]
+fn mixtures_in_five_dimensions() {
+    check("five");
+}
+
+/// Four points span three of the fifty dimensions: the search runs there.
+#[test]
+fn four_points_in_fifty_dimensions() {
+    check("fifty");
+}
+
+/// As the noise falls the points of index k are counted by a rule on the Delaunay triangulation.
+#[test]
+fn small_noise() {
+    check("small");
+}
