@@ -73,18 +73,19 @@ pub(crate) fn follow(
             let length = norm(&step.s);
             trial.copy_from_slice(&x);
             axpy(1.0, &step.s, &mut trial);
-            if !step.cut && length <= settled {
-                // The last, full Newton step: take it and stop.
-                landscape.gradient(&trial, &mut trial_g);
-                let (before, after) = (norm(&g), norm(&trial_g));
-                let better = after <= before;
-                let found = if better { trial } else { x };
-                return Some(Followed { x: found, gradient_norm: if better { after } else { before } });
-            }
             let trial_energy = landscape.gradient(&trial, &mut trial_g);
             let miss: f64 = (0..n).map(|i| (trial_g[i] - g[i] - step.hs[i]).powi(2)).sum::<f64>().sqrt();
             let poor = miss / norm(&step.hs).max(1e-3 * norm(&g)).max(f64::MIN_POSITIVE);
             let noise = 1e-13 * (energy.abs() + trial_energy.abs());
+            // The last, full Newton step; or one so small that its failure to improve anything is rounding.
+            if !step.cut && (length <= settled || length <= 1e-6 * problem.scale && poor >= 1.0) {
+                let (before, after) = (norm(&g), norm(&trial_g));
+                return Some(if after <= before {
+                    Followed { x: trial, gradient_norm: after }
+                } else {
+                    Followed { x, gradient_norm: before }
+                });
+            }
             let falls = index > 0 || trial_energy <= energy + noise;
             if trial_energy.is_finite() && poor < 1.0 && falls {
                 energy = trial_energy;

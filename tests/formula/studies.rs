@@ -7,7 +7,7 @@ use std::path::Path;
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 use smale::landscape::formula::Formula;
-use smale::landscape::{Family, Landscape};
+use smale::landscape::{Family, Landscape, trapping};
 
 /// A study's formula, and the corners of the box it is studied in.
 fn study(name: &str) -> Formula {
@@ -254,4 +254,21 @@ fn rank_one() {
     }
     published(&f, &[0.0; 3], 3, Some(3.5), 1e-14);
     assert_eq!(counts(&f, &[-2.5; 3], &[2.5; 3], 16), [2, 2, 2, 1]);
+}
+
+#[test]
+fn studies_without_a_region_find_one() {
+    // All of them grow like a quartic, and all their critical points lie within 5 of the origin.
+    for name in [
+        "himmelblau",
+        "dual-cusp",
+        "heteroclinic-flip",
+        "styblinski-tang",
+        "three-hole",
+        "bistable-ring",
+        "rank-one",
+    ] {
+        let region = trapping::trapping_region(&study(name)).unwrap();
+        assert!(region.radius() < 50.0, "{name}: {region:?}");
+    }
 }
