@@ -3,6 +3,7 @@
 //! The way through: a [`study`] names a [`landscape`]; [`critical`] finds its critical points; [`flow`] carries
 //! orbits down; [`connection`] joins the points into the Morse graph; [`export`] and [`report`] write it out.
 
+pub mod cli;
 pub mod connection;
 pub mod control;
 pub mod critical;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The command `smale`.
+
+fn main() -> std::process::ExitCode {
+    smale::cli::main()
+}

@@ -1,6 +1,18 @@
 //! Data in: csv, npy, npz and safetensors to a matrix of points, with duplicates merged into weights.
+//!
+//! In: a path, with `#key` where a file holds several arrays. Out: a [`RawTable`] of finite numbers, one point a row,
+//! and from it [`Points`].
+
+mod csv;
+mod merge;
+mod npy;
+mod number;
+mod safetensors;
+mod source;
 
 use faer::Mat;
+
+pub use source::read;
 
 /// Points as columns, duplicates merged.
 #[derive(Clone, Debug)]
@@ -11,6 +23,22 @@ pub struct Points {
     pub multiplicity: Vec<usize>,
     /// For each row of the file (after any selection of rows) the column of its point.
     pub column_of_row: Vec<usize>,
+}
+
+/// A table of finite numbers as it stands in a file: at least one row and one column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawTable {
+    /// Length of a row.
+    pub columns: usize,
+    /// All rows, one after the other.
+    pub values: Vec<f64>,
+}
+
+impl RawTable {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.columns
+    }
 }
 
 impl Points {

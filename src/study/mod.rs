@@ -1,5 +1,292 @@
 //! The study file: what to analyse and how, and the folder the results go to.
+//!
+//! In: a TOML file and what the command line lays over it. Out: a [`Study`]; for its results a [`Folder`].
 
+mod folder;
+mod keys;
+mod nearest;
+pub mod pipeline;
+mod region;
+pub mod schema;
 mod section;
+mod value;
 
+use std::path::{Path, PathBuf};
+
+pub use folder::Folder;
+pub use keys::of_kind as keys_of_kind;
 pub use section::Section;
+pub use value::Override;
+
+use crate::error::{Error, Result};
+use crate::landscape::{Family, KINDS, Kind, Region};
+use nearest::nearest;
+use value::Entry;
+
+/// How critical points are to be found; `None` leaves the choice to the search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CriticalSection {
+    /// "auto" or "search".
+    pub method: String,
+    /// Highest Morse index to search for.
+    pub max_index: Option<usize>,
+    /// Most rounds of search, at least 1.
+    pub rounds: Option<usize>,
+    /// Eigenvalues below this share of the largest count as zero; positive.
+    pub degenerate_tolerance: Option<f64>,
+    /// How many of its nearest minima each minimum is paired with, at least 1.
+    pub neighbours: Option<usize>,
+}
+
+/// How critical points are to be connected; `None` leaves the choice to the search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GraphSection {
+    /// Error of an orbit, relative to the landscape's own scale; positive.
+    pub tolerance: Option<f64>,
+}
+
+/// How results are to be shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReportSection {
+    /// Rows and columns of a state that is an image.
+    pub image: Option<[usize; 2]>,
+    /// Title; that of the study if absent.
+    pub title: Option<String>,
+}
+
+/// A study, checked except for what only its landscape can tell.
+#[derive(Clone)]
+pub struct Study {
+    /// The file it was read from; `None` if it comes from flags.
+    pub path: Option<PathBuf>,
+    /// Its title.
+    pub title: Option<String>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The kind of its landscape.
+    pub kind: &'static Kind,
+    /// `[critical]`.
+    pub critical: CriticalSection,
+    /// `[graph]`.
+    pub graph: GraphSection,
+    /// `[report]`.
+    pub report: ReportSection,
+    /// Sections that this version can't do yet and skips.
+    pub not_done: Vec<String>,
+    landscape: Section,
+    region: Option<region::Choice>,
+}
+
+impl Study {
+    /// Reads a study file and lays `overrides` over it: keys that begin with a section's name, and `seed` and `title`,
+    /// go there, all others to `[landscape]`.
+    ///
+    /// Errors name the file, the line and the key.
+    pub fn read(path: &Path, overrides: &[Override]) -> Result<Study> {
+        if path.is_dir() {
+            return Err(Error::file(path, "is a folder, not a study file"));
+        }
+        let bytes = std::fs::read(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::file(path, "there is no such study file"),
+            _ => Error::file(path, e),
+        })?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let good = e.utf8_error().valid_up_to();
+            let line = e.as_bytes()[..good].iter().filter(|b| **b == b'\n').count() + 1;
+            Error::file(path, format!("line {line} is no text (UTF-8), so this is no study file"))
+        })?;
+        let source = value::file_source(path, text);
+        let entries = value::parse(&source)?;
+        if entries.is_empty() && overrides.is_empty() {
+            return Err(Error::file(path, "the study is empty: it needs at least a [landscape]"));
+        }
+        let mut study = Study::from_entries(entries, overrides, KINDS)?;
+        study.path = Some(path.to_owned());
+        Ok(study)
+    }
+
+    /// A study without a file, from flags alone.
+    pub fn from_flags(overrides: &[Override]) -> Result<Study> {
+        Study::from_entries(Vec::new(), overrides, KINDS)
+    }
+
+    fn from_entries(
+        mut entries: Vec<Entry>,
+        overrides: &[Override],
+        kinds: &'static [&'static Kind],
+    ) -> Result<Study> {
+        for over in overrides {
+            let (first, alone) = over.first();
+            let top = keys::TOP.iter().any(|k| k.name == first);
+            let table = first == "landscape" || keys::TABLES.iter().any(|t| t.name == first);
+            let stays = if alone { top && !table } else { table };
+            let over = over.clone();
+            if stays { over } else { over.within("landscape") }.apply(&mut entries)?;
+        }
+        let mut top = Section::new("", entries);
+        let title = top.text("title")?;
+        let seed = top.integer("seed")?.unwrap_or(0) as u64;
+        let mut landscape = top.table("landscape")?;
+        let sections = Sections::read(&mut top)?;
+        top.finish(keys::TOP)?;
+        let landscape = landscape.as_mut().ok_or_else(|| {
+            Error::input("the study has no [landscape]")
+                .with_help("write [landscape] and below it kind = \"mixture\" and data = \"points.csv\", say")
+        })?;
+        let kind = find_kind(landscape, kinds)?;
+        Ok(Study {
+            path: None,
+            title,
+            seed,
+            kind,
+            critical: sections.critical,
+            graph: sections.graph,
+            report: sections.report,
+            not_done: sections.not_done,
+            landscape: landscape.clone(),
+            region: sections.region,
+        })
+    }
+
+    /// Builds the landscape, which reads its data.
+    pub fn build(&self) -> Result<Box<dyn Family>> {
+        let mut section = self.landscape.clone();
+        let built = (self.kind.build)(&mut section).map_err(|e| section.locate(e));
+        // A misspelt key is often why another one is missing, so it is the better message.
+        let known = keys::of_kind(self.kind);
+        match built {
+            Ok(family) => section.finish(&known).map(|()| family),
+            Err(error) => section.misspelt(&known).and(Err(error)),
+        }
+    }
+
+    /// The region that the study names, for a landscape of this dimension; `None` if it names none.
+    pub fn region_for(&self, dim: usize) -> Result<Option<Region>> {
+        self.region.as_ref().map(|choice| choice.for_dim(dim)).transpose()
+    }
+
+    /// Where results go unless somebody says otherwise: `<name of the study>.results` in the current directory.
+    pub fn default_folder(&self) -> PathBuf {
+        let stem = self.path.as_deref().and_then(Path::file_stem);
+        let mut name = stem.map_or_else(|| "smale".into(), std::ffi::OsStr::to_owned);
+        name.push(".results");
+        PathBuf::from(name)
+    }
+}
+
+/// The sections beside the landscape.
+#[derive(Default)]
+struct Sections {
+    critical: CriticalSection,
+    graph: GraphSection,
+    report: ReportSection,
+    region: Option<region::Choice>,
+    not_done: Vec<String>,
+}
+
+impl Sections {
+    fn read(top: &mut Section) -> Result<Sections> {
+        let mut all = Sections::default();
+        for table in keys::TABLES {
+            let Some(mut section) = top.table(table.name)? else { continue };
+            let Some(known) = table.keys else {
+                all.not_done.push(table.name.to_owned());
+                continue;
+            };
+            match table.name {
+                "region" => all.region = Some(region::read(&mut section)?),
+                "critical" => all.critical = critical(&mut section)?,
+                "graph" => all.graph.tolerance = positive(&mut section, "tolerance")?,
+                _ => all.report = report(&mut section)?,
+            }
+            section.finish(known)?;
+        }
+        if all.critical.method.is_empty() {
+            all.critical.method = "auto".into();
+        }
+        Ok(all)
+    }
+}
+
+fn critical(section: &mut Section) -> Result<CriticalSection> {
+    let method = section.text("method")?.unwrap_or_else(|| "auto".into());
+    if method == "complete" {
+        return Err(section
+            .error(
+                "method",
+                "this version has no proof of completeness yet, so `method` can't be \"complete\"",
+            )
+            .with_help("write method = \"search\""));
+    }
+    if !keys::METHODS.contains(&method.as_str()) {
+        let error = section.error("method", format!("unknown `method` {method:?}"));
+        return Err(error.with_help("it is \"auto\" or \"search\""));
+    }
+    Ok(CriticalSection {
+        method,
+        max_index: section.integer("max_index")?,
+        rounds: at_least_one(section, "rounds")?,
+        degenerate_tolerance: positive(section, "degenerate_tolerance")?,
+        neighbours: at_least_one(section, "neighbours")?,
+    })
+}
+
+fn report(section: &mut Section) -> Result<ReportSection> {
+    let image = match section.numbers("image")?.as_deref() {
+        None => None,
+        Some(&[rows, columns])
+            if [rows, columns].iter().all(|v| v.fract() == 0.0 && (1.0..=1e6).contains(v)) =>
+        {
+            Some([rows as usize, columns as usize])
+        }
+        Some(_) => {
+            return Err(section
+                .error("image", "`image` must be two positive whole numbers")
+                .with_help("write image = [28, 28]: rows and columns of a state drawn as an image"));
+        }
+    };
+    Ok(ReportSection { image, title: section.text("title")? })
+}
+
+fn positive(section: &mut Section, key: &str) -> Result<Option<f64>> {
+    match section.number(key)? {
+        Some(v) if v <= 0.0 => Err(section.error(key, format!("`{key}` must be positive, not {v}"))),
+        value => Ok(value),
+    }
+}
+
+fn at_least_one(section: &mut Section, key: &str) -> Result<Option<usize>> {
+    match section.integer(key)? {
+        Some(0) => Err(section.error(key, format!("`{key}` must be at least 1"))),
+        value => Ok(value),
+    }
+}
+
+/// The kind that a landscape section names.
+fn find_kind(landscape: &mut Section, kinds: &'static [&'static Kind]) -> Result<&'static Kind> {
+    let Some(name) = landscape.text("kind")? else {
+        let list = kinds.iter().map(|k| k.name).collect::<Vec<_>>().join(", ");
+        return Err(landscape.missing("kind", "\"mixture\"").with_help(format!("the kinds are: {list}")));
+    };
+    kind_named(&name, kinds).map_err(|help| {
+        landscape.error("kind", format!("there is no `kind` of landscape called {name:?}")).with_help(help)
+    })
+}
+
+fn kind_named(name: &str, kinds: &'static [&'static Kind]) -> std::result::Result<&'static Kind, String> {
+    let names: Vec<&str> = kinds.iter().map(|k| k.name).collect();
+    kinds.iter().find(|k| k.name == name).copied().ok_or_else(|| match nearest(name, &names) {
+        Some(near) => format!("did you mean {near:?}? The kinds are: {}", names.join(", ")),
+        None => format!("the kinds are: {}", names.join(", ")),
+    })
+}
+
+/// The kind of this name; the error names the nearest and lists all.
+pub fn kind(name: &str) -> Result<&'static Kind> {
+    kind_named(name, KINDS).map_err(|help| {
+        Error::input(format!("there is no kind of landscape called {name:?}")).with_help(help)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,65 +1,366 @@
 //! A table of a study, read key by key; what nobody reads is reported as unknown.
 
-use crate::data::Points;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::nearest::nearest;
+use super::value::{At, Entry, Override, Value};
+use crate::data::{self, Points, RawTable};
 use crate::error::{Error, Result};
 use crate::landscape::Key;
 
+/// Largest integer up to which every integer is a f64.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// A table of a study file (or of the command line), which knows where each of its keys stands.
-pub struct Section {}
+#[derive(Clone, Debug)]
+pub struct Section {
+    name: String,
+    entries: Vec<Entry>,
+    /// Where the table itself stands; `None` if it is nowhere in a file.
+    header: Option<At>,
+}
 
 impl Section {
+    /// A section called `name` from `key=value` pairs alone, without any file.
+    pub fn from_pairs(name: &str, pairs: &[&str]) -> Result<Section> {
+        let mut entries = Vec::new();
+        for pair in pairs {
+            Override::parse(pair)?.apply(&mut entries)?;
+        }
+        Ok(Section { name: name.to_owned(), entries, header: None })
+    }
+
+    pub(super) fn new(name: &str, entries: Vec<Entry>) -> Section {
+        Section { name: name.to_owned(), entries, header: None }
+    }
+
     /// A finite real number (whole numbers count); an error with its place if it is anything else.
-    pub fn number(&mut self, _key: &str) -> Result<Option<f64>> {
-        unimplemented!()
+    pub fn number(&mut self, key: &str) -> Result<Option<f64>> {
+        self.mark(key);
+        let Some(entry) = self.get(key) else { return Ok(None) };
+        self.finite(key, &entry.value, &entry.value_at, "a number").map(Some)
     }
+
     /// A number that must be there.
-    pub fn need_number(&mut self, _key: &str) -> Result<f64> {
-        unimplemented!()
+    pub fn need_number(&mut self, key: &str) -> Result<f64> {
+        self.number(key)?.ok_or_else(|| self.missing(key, "0.5"))
     }
+
     /// A whole number, zero or more.
-    pub fn integer(&mut self, _key: &str) -> Result<Option<usize>> {
-        unimplemented!()
+    pub fn integer(&mut self, key: &str) -> Result<Option<usize>> {
+        self.mark(key);
+        let Some(entry) = self.get(key) else { return Ok(None) };
+        self.whole(key, &entry.value, &entry.value_at).map(Some)
     }
+
     /// A text.
-    pub fn text(&mut self, _key: &str) -> Result<Option<String>> {
-        unimplemented!()
+    pub fn text(&mut self, key: &str) -> Result<Option<String>> {
+        self.mark(key);
+        let Some(entry) = self.get(key) else { return Ok(None) };
+        match &entry.value {
+            Value::Text(text) => Ok(Some(text.clone())),
+            // On the command line nobody quotes a text that happens to look like a number.
+            _ if entry.value_at.source.name.starts_with("--") => Ok(Some(entry.value_at.text().to_owned())),
+            other => {
+                let help = format!("write it in quotes: {key} = \"...\"");
+                Err(self.error(key, format!("`{key}` must be a text, not {}", other.what())).with_help(help))
+            }
+        }
     }
+
     /// true or false.
-    pub fn flag(&mut self, _key: &str) -> Result<Option<bool>> {
-        unimplemented!()
+    pub fn flag(&mut self, key: &str) -> Result<Option<bool>> {
+        self.mark(key);
+        let Some(entry) = self.get(key) else { return Ok(None) };
+        match &entry.value {
+            Value::Flag(flag) => Ok(Some(*flag)),
+            other => Err(self
+                .error(key, format!("`{key}` must be true or false, not {}", other.what()))
+                .with_help(format!("write {key} = true or {key} = false, without quotes"))),
+        }
     }
+
     /// An array of finite numbers.
-    pub fn numbers(&mut self, _key: &str) -> Result<Option<Vec<f64>>> {
-        unimplemented!()
+    pub fn numbers(&mut self, key: &str) -> Result<Option<Vec<f64>>> {
+        self.mark(key);
+        let Some(entry) = self.get(key) else { return Ok(None) };
+        match &entry.value {
+            Value::Array(items) => {
+                let number = |(value, at): &(Value, At)| self.finite(key, value, at, "an array of numbers");
+                items.iter().map(number).collect::<Result<Vec<f64>>>().map(Some)
+            }
+            other => Err(self
+                .error(key, format!("`{key}` must be an array of numbers, not {}", other.what()))
+                .with_help(format!("write {key} = [0.5, 1.0]"))),
+        }
     }
+
     /// A table within this one.
-    pub fn table(&mut self, _key: &str) -> Result<Option<Section>> {
-        unimplemented!()
+    pub fn table(&mut self, key: &str) -> Result<Option<Section>> {
+        let name = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
+        self.mark(key);
+        let Some(entry) = self.get(key) else { return Ok(None) };
+        match &entry.value {
+            Value::Table(entries) => {
+                let (entries, header) = (entries.clone(), Some(entry.value_at.clone()));
+                Ok(Some(Section { name, entries, header }))
+            }
+            other => Err(self
+                .error(key, format!("`{key}` must be a table, not {}", other.what()))
+                .with_help(format!("write [{name}] and its keys below, or {key} = {{ ... }}"))),
+        }
     }
+
     /// The keys that are there and not yet read, in the file's order.
     pub fn remaining(&self) -> Vec<String> {
-        unimplemented!()
+        self.entries.iter().filter(|e| !e.read).map(|e| e.key.clone()).collect()
     }
-    /// The points named by a key of kind [`Data`](crate::landscape::Takes::Data), with the section's key `rows` applied.
-    pub fn points(&mut self, _key: &str) -> Result<Option<Points>> {
-        unimplemented!()
+
+    /// Is the value of `key` an array?
+    pub fn is_array(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|e| matches!(e.value, Value::Array(_)))
     }
+
+    /// A path, relative to the folder of the study (from the command line: to the current directory).
+    pub fn path(&mut self, key: &str) -> Result<Option<PathBuf>> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        if text.trim().is_empty() {
+            return Err(self.error(key, format!("`{key}` must name a file")));
+        }
+        let folder = self.get(key).map(|e| e.value_at.source.folder.clone()).unwrap_or_default();
+        Ok(Some(folder.join(text)))
+    }
+
+    /// The points named by a key of kind [`Data`](crate::landscape::Takes::Data), with the section's key `rows`
+    /// applied. The value is a path, or an array of points that are arrays of numbers.
+    pub fn points(&mut self, key: &str) -> Result<Option<Points>> {
+        let table = if self.is_array(key) {
+            self.inline_table(key)?
+        } else {
+            let Some(path) = self.path(key)? else { return Ok(None) };
+            data::read(&path).map_err(|error| match error {
+                Error::Input { message, help, place: None } => {
+                    let located = self.error(key, message);
+                    help.map_or(located.clone(), |h| located.with_help(h))
+                }
+                Error::File { .. } => self.error(key, error.to_string()).with_help(
+                    "paths are relative to the study file, those of flags to the current directory",
+                ),
+                other => other,
+            })?
+        };
+        let rows = self.rows(table.rows())?;
+        let columns = table.columns;
+        let mut values = table.values;
+        values.truncate(rows.end * columns);
+        values.drain(..rows.start * columns);
+        Points::from_rows(values, columns).map_err(|e| self.error(key, e.to_string())).map(Some)
+    }
+
     /// An input error that points at the value of `key`.
-    pub fn error(&self, _key: &str, _message: impl Into<String>) -> Error {
-        unimplemented!()
+    pub fn error(&self, key: &str, message: impl Into<String>) -> Error {
+        let error = Error::input(self.naming(key, message.into()));
+        match self.get(key).map(|e| &e.value_at).or(self.header.as_ref()) {
+            Some(at) => error.at(at.place()),
+            None => error,
+        }
     }
+
     /// An input error that points into the text value of `key`: `start..end` are byte offsets in the decoded text.
-    pub fn error_in_text(
-        &self,
-        _key: &str,
-        _start: usize,
-        _end: usize,
-        _message: impl Into<String>,
-    ) -> Error {
-        unimplemented!()
+    pub fn error_in_text(&self, key: &str, start: usize, end: usize, message: impl Into<String>) -> Error {
+        let whole = self.error(key, message);
+        let Some(Entry { value: Value::Text(text), value_at, .. }) = self.get(key) else { return whole };
+        let (Some(offset), true) = (offset_of_text(value_at.text(), text), start <= end && end <= text.len())
+        else {
+            return whole;
+        };
+        let begin = value_at.start + offset;
+        whole.at(At { source: value_at.source.clone(), start: begin + start, end: begin + end }.place())
     }
+
     /// Complains about keys that nobody has read, naming the nearest of `known`.
-    pub fn finish(&self, _known: &[Key]) -> Result<()> {
-        unimplemented!()
+    pub fn finish(&self, known: &[Key]) -> Result<()> {
+        let mut unread = self.entries.iter().filter(|e| !e.read);
+        if let Some(stranger) = unread.clone().find(|e| known.iter().all(|k| k.name != e.key)) {
+            return Err(self.unknown(stranger, known));
+        }
+        match unread.next() {
+            None => Ok(()),
+            Some(entry) => Err(Error::input(format!("`{}` has no effect {}", entry.key, self.whereabouts()))
+                .with_help("nothing else here makes use of it: remove it")
+                .at(entry.key_at.place())),
+        }
     }
+
+    /// The error for the first unread key that looks like a slip for one of `known`.
+    pub(super) fn misspelt(&self, known: &[Key]) -> Result<()> {
+        let names: Vec<&str> = known.iter().map(|k| k.name).collect();
+        let slip =
+            |e: &&Entry| !e.read && !names.contains(&e.key.as_str()) && nearest(&e.key, &names).is_some();
+        self.entries.iter().find(slip).map_or(Ok(()), |entry| Err(self.unknown(entry, known)))
+    }
+
+    fn unknown(&self, entry: &Entry, known: &[Key]) -> Error {
+        let key = &entry.key;
+        let names: Vec<&str> = known.iter().map(|k| k.name).collect();
+        let list = names.join(", ");
+        let help = match nearest(key, &names) {
+            Some(near) => format!("did you mean `{near}`? The keys are: {list}"),
+            None => format!("the keys are: {list}"),
+        };
+        let place = entry.key_at.place();
+        Error::input(format!("unknown key `{key}` {}", self.whereabouts())).with_help(help).at(place)
+    }
+
+    /// The error for a key that must be there; `example` is a value it could have.
+    pub fn missing(&self, key: &str, example: &str) -> Error {
+        let error = Error::input(format!("`{key}` is missing {}", self.whereabouts()));
+        match &self.header {
+            Some(at) => error.at(at.place()).with_help(format!("write, for example, {key} = {example}")),
+            None => error.with_help(format!("add, for example, --set {key}={example}")),
+        }
+    }
+
+    /// The same error, with the section's own place if it has none.
+    pub(super) fn locate(&self, error: Error) -> Error {
+        match (&error, &self.header) {
+            (Error::Input { place: None, .. }, Some(at)) => error.at(at.place()),
+            _ => error,
+        }
+    }
+
+    /// The rows that the key `rows` selects of so many.
+    fn rows(&mut self, there: usize) -> Result<Range<usize>> {
+        const HELP: &str =
+            "write rows = 300 for the first 300, or rows = \"100..400\" for 300 after the first 100";
+        self.mark("rows");
+        let Some(entry) = self.get("rows") else { return Ok(0..there) };
+        let range = match &entry.value {
+            Value::Number(_) => {
+                0..self.whole("rows", &entry.value, &entry.value_at).map_err(|e| e.with_help(HELP))?
+            }
+            Value::Text(text) => {
+                let bound = |s: &str, default| {
+                    if s.trim().is_empty() { Some(default) } else { s.trim().parse().ok() }
+                };
+                let parsed = text.split_once("..").and_then(|(a, b)| Some(bound(a, 0)?..bound(b, there)?));
+                parsed.ok_or_else(|| self.error("rows", "`rows` is no range of rows").with_help(HELP))?
+            }
+            other => {
+                return Err(self.error("rows", format!("`rows` can't be {}", other.what())).with_help(HELP));
+            }
+        };
+        if range.is_empty() {
+            return Err(self.error("rows", "`rows` selects no row").with_help(HELP));
+        }
+        if range.end > there {
+            return Err(self
+                .error("rows", format!("`rows` asks for row {}, but the data have {there}", range.end))
+                .with_help(format!("at most {there}")));
+        }
+        Ok(range)
+    }
+
+    /// An array of points, each an array of numbers.
+    fn inline_table(&mut self, key: &str) -> Result<RawTable> {
+        self.mark(key);
+        let entry = self.get(key).map(|e| &e.value);
+        let Some(Value::Array(points)) = entry else { return Err(self.missing(key, "[[0.0, 1.0]]")) };
+        let (mut values, mut columns) = (Vec::new(), 0);
+        for (i, (point, at)) in points.iter().enumerate() {
+            let Value::Array(numbers) = point else {
+                return Err(Error::input(format!("`{key}` must be a path or an array of points"))
+                    .at(at.place())
+                    .with_help(format!("write {key} = \"points.csv\" or {key} = [[0.0, 1.0], [1.0, 0.0]]")));
+            };
+            if i == 0 {
+                columns = numbers.len();
+            }
+            if numbers.len() != columns || columns == 0 {
+                let message = format!("point {} of `{key}` has {} coordinates", i + 1, numbers.len());
+                let help =
+                    format!("every point needs as many as the first, which has {columns}, and at least one");
+                return Err(Error::input(message).at(at.place()).with_help(help));
+            }
+            for (number, at) in numbers {
+                values.push(self.finite(key, number, at, "a path or an array of points")?);
+            }
+        }
+        if values.is_empty() {
+            return Err(self.error(key, format!("`{key}` holds no point")));
+        }
+        Ok(RawTable { columns, values })
+    }
+
+    fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.key == key)
+    }
+
+    fn mark(&mut self, key: &str) {
+        if let Some(entry) = self.entries.iter_mut().find(|e| e.key == key) {
+            entry.read = true;
+        }
+    }
+
+    fn finite(&self, key: &str, value: &Value, at: &At, wanted: &str) -> Result<f64> {
+        let error = |message: String| Error::input(message).at(at.place());
+        match value {
+            Value::Number(v) if v.is_finite() => Ok(*v),
+            Value::Number(v) => Err(error(format!("`{key}` must be finite, not {v}"))
+                .with_help("neither nan nor inf nor a number beyond 1.8e308 can be computed with")),
+            Value::Text(text) if text.trim().parse::<f64>().is_ok_and(f64::is_finite) => {
+                Err(error(format!("`{key}` must be {wanted}, not a text"))
+                    .with_help(format!("write it without quotes: {}", text.trim())))
+            }
+            other => Err(error(format!("`{key}` must be {wanted}, not {}", other.what())).with_help(
+                format!("write {key} = {}", if wanted == "a number" { "0.5" } else { "[0.5, 1.0]" }),
+            )),
+        }
+    }
+
+    fn whole(&self, key: &str, value: &Value, at: &At) -> Result<usize> {
+        match value {
+            Value::Number(v) if v.fract() == 0.0 && (0.0..=EXACT).contains(v) => Ok(*v as usize),
+            other => {
+                let found = match other {
+                    Value::Number(_) => at.text().to_owned(),
+                    _ => other.what().to_owned(),
+                };
+                Err(Error::input(format!("`{key}` must be a whole number, zero or more, not {found}"))
+                    .at(at.place())
+                    .with_help(format!("write, for example, {key} = 3")))
+            }
+        }
+    }
+
+    /// The message, with the key in front if it does not mention it.
+    fn naming(&self, key: &str, message: String) -> String {
+        let mentioned =
+            message.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).any(|word| word == key);
+        if mentioned { message } else { format!("`{key}`: {message}") }
+    }
+
+    fn whereabouts(&self) -> String {
+        if self.name.is_empty() { "at the top of the study".into() } else { format!("in [{}]", self.name) }
+    }
+}
+
+/// Where in the raw TOML string the decoded text begins, if it stands there as it is.
+fn offset_of_text(raw: &str, text: &str) -> Option<usize> {
+    if raw == text {
+        return Some(0); // unquoted, from the command line
+    }
+    for quotes in ["\"\"\"", "'''", "\"", "'"] {
+        let Some(inner) = raw.strip_prefix(quotes).and_then(|r| r.strip_suffix(quotes)) else { continue };
+        if inner == text {
+            return Some(quotes.len());
+        }
+        // The line end right after the opening quotes is no part of the text.
+        let trimmed = inner.strip_prefix("\r\n").or_else(|| inner.strip_prefix('\n'));
+        if trimmed == Some(text) {
+            return Some(quotes.len() + inner.len() - text.len());
+        }
+    }
+    None
 }

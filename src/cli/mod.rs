@@ -1,0 +1,78 @@
+//! The command `smale`: parse, call the library, print. One file a command.
+
+mod landscapes;
+mod output;
+mod progress;
+mod render;
+mod run;
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+const EXAMPLES: &str = "\
+Examples:
+  smale run study.toml
+  smale graph --landscape mixture --data points.csv --set sigma=0.35
+  smale critical study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
+  smale landscapes mixture
+
+Exit codes: 0 done, 2 the input is wrong, 3 a computation fell short, 130 interrupted (results so far are kept).";
+
+/// Critical points, Morse indices and connection graphs of energy landscapes: associative memories, diffusion models,
+/// formulas.
+#[derive(Parser)]
+#[command(name = "smale", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Do everything that a study asks for and write it into a result folder
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::Arguments),
+    /// Find the critical points of a landscape with their Morse indices
+    #[command(after_help = run::EXAMPLES)]
+    Critical(run::Arguments),
+    /// Find the critical points and how they are connected
+    #[command(after_help = run::EXAMPLES)]
+    Graph(run::Arguments),
+    /// List the kinds of landscape, or the keys of one of them
+    Landscapes(landscapes::Arguments),
+    /// Print the JSON schema of the study file
+    Schema,
+}
+
+/// What a command that went through ended with.
+enum End {
+    Done,
+    Interrupted,
+}
+
+/// Runs the command with the arguments of the process.
+pub fn main() -> ExitCode {
+    use crate::study::pipeline::Part;
+    // Wrong arguments end the process here, with exit code 2.
+    let ended = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments, Part::All),
+        Command::Critical(arguments) => run::run(&arguments, Part::Critical),
+        Command::Graph(arguments) => run::run(&arguments, Part::Graph),
+        Command::Landscapes(arguments) => landscapes::run(&arguments),
+        Command::Schema => schema::run(),
+    };
+    match ended {
+        Ok(End::Done) => ExitCode::SUCCESS,
+        Ok(End::Interrupted) => ExitCode::from(130),
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    output::say(&render::render(error, output::colours()));
+    ExitCode::from(error.exit_code())
+}

@@ -1,0 +1,143 @@
+//! `smale run`, `smale critical`, `smale graph`: a study, or a landscape of flags, to a result folder.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+
+use super::progress::Reporter;
+use super::{End, output};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::study::pipeline::{Outcome, Part, execute};
+use crate::study::{self, Folder, Override, Study};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  smale graph study.toml
+  smale graph study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
+  smale graph --landscape mixture --data points.csv --set sigma=0.35
+  smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json";
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Study file (TOML)
+    #[arg(required_unless_present = "landscape", conflicts_with_all = ["landscape", "data"])]
+    study: Option<PathBuf>,
+    /// Kind of landscape, instead of a study
+    #[arg(long, value_name = "KIND")]
+    landscape: Option<String>,
+    /// Its data: csv, npy, npz#key or safetensors#key; rows are points
+    #[arg(long, value_name = "FILE", requires = "landscape")]
+    data: Option<String>,
+    /// Set a key of the landscape, or with a dot one of another section; wins over the study
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Result folder [default: the study's name with .results, in the current directory]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Seed of everything random; wins over the study
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Number of threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Say nothing but errors and the result
+    #[arg(long)]
+    quiet: bool,
+    /// Print the summary as JSON on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
+}
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn run(arguments: &Arguments, part: Part) -> Result<End> {
+    let study = study(arguments)?;
+    threads(arguments)?;
+    let reporter = Reporter::new(arguments.quiet);
+    for section in &study.not_done {
+        reporter.tell(&format!("warning: this version has no `{section}` yet: the section is skipped"));
+    }
+    let folder = Folder::open(&arguments.out.clone().unwrap_or_else(|| study.default_folder()))?;
+    watch_for_interrupts()?;
+    let show = |message: crate::control::Progress<'_>| reporter.show(message);
+    let outcome = execute(&study, part, &Control { stop: &STOP, progress: &show });
+    reporter.finish();
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            folder.abandon();
+            return Err(error);
+        }
+    };
+    write(&study, &folder, &outcome, arguments)?;
+    Ok(if outcome.interrupted { End::Interrupted } else { End::Done })
+}
+
+fn study(arguments: &Arguments) -> Result<Study> {
+    let mut overrides = Vec::new();
+    if let Some(kind) = &arguments.landscape {
+        study::kind(kind).map_err(|e| name_flag(e, "--landscape"))?;
+        overrides.push(Override::text("--landscape", &["landscape", "kind"], kind));
+    }
+    if let Some(data) = &arguments.data {
+        overrides.push(Override::text("--data", &["landscape", "data"], data));
+    }
+    for set in &arguments.sets {
+        overrides.push(Override::parse(set)?);
+    }
+    let mut study = match &arguments.study {
+        Some(path) => Study::read(path, &overrides)?,
+        None => Study::from_flags(&overrides)?,
+    };
+    study.seed = arguments.seed.unwrap_or(study.seed);
+    Ok(study)
+}
+
+fn name_flag(error: Error, flag: &str) -> Error {
+    match error {
+        Error::Input { message, help, place } => {
+            Error::Input { message: format!("{flag}: {message}"), help, place }
+        }
+        other => other,
+    }
+}
+
+fn threads(arguments: &Arguments) -> Result<()> {
+    let Some(threads) = arguments.threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(threads))
+        .build_global()
+        .map_err(|e| Error::input(format!("--threads {threads}: {e}")))
+}
+
+/// The first Ctrl-C asks the work to end with what it has, the second ends the process.
+fn watch_for_interrupts() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        output::say("\nstopping: keeping what is done (again to quit at once)\n");
+    })
+    .map_err(|e| Error::input(format!("interrupts can't be watched for: {e}")))
+}
+
+fn write(study: &Study, folder: &Folder, outcome: &Outcome, arguments: &Arguments) -> Result<()> {
+    for (name, bytes) in &outcome.files {
+        folder.write(name, bytes)?;
+    }
+    let mut summary = outcome.summary.clone();
+    if let (Some(object), false) = (summary.as_object_mut(), study.not_done.is_empty()) {
+        object.entry("not_done").or_insert_with(|| study.not_done.clone().into());
+    }
+    // The summary comes last: who sees it sees the rest.
+    let text = serde_json::to_string_pretty(&summary)
+        .map_err(|e| Error::Numerics(format!("the summary can't be written as JSON: {e}")))?
+        + "\n";
+    folder.write("summary.json", text.as_bytes())?;
+    if arguments.json {
+        return output::print(&text);
+    }
+    output::print(&format!("{}\nresults: {}\n", outcome.headline.trim_end(), folder.path().display()))
+}

@@ -1,0 +1,157 @@
+//! Arrays of numpy: npy files, and npz archives of them.
+
+use std::io::{Cursor, Read};
+
+use npyz::zip::ZipArchive;
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+
+use super::RawTable;
+use super::number::{Form, Number};
+use super::source::{check_finite, choose, rows_and_columns};
+use crate::error::{Error, Result};
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+/// A header is a Python dictionary of three entries; numpy itself refuses more than 10,000 characters.
+const LONGEST_HEADER: usize = 1 << 16;
+
+/// Reads the bytes of an npy file.
+pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
+    let (header, data) = split(file, bytes)?;
+    let number = element(file, &header)?;
+    let shape = header.shape();
+    let (rows, columns) = rows_and_columns(file, shape)?;
+    let needed = (rows * columns).checked_mul(number.bytes);
+    if needed.is_none_or(|n| n > data.len()) {
+        return Err(Error::input(format!(
+            "{file} is cut off: an array of shape {shape:?} with {} bytes a number does not fit in {} bytes",
+            number.bytes,
+            data.len()
+        )));
+    }
+    let data = &data[..rows * columns * number.bytes];
+    let values = match header.order() {
+        Order::C => {
+            let mut values = Vec::with_capacity(rows * columns);
+            number.decode(data, |v| values.push(v));
+            values
+        }
+        Order::Fortran => {
+            let mut values = vec![0.0; rows * columns];
+            let columns_in_c_order = c_order_of_fortran_columns(&shape[1..], columns);
+            let mut element = 0;
+            number.decode(data, |v| {
+                values[element % rows * columns + columns_in_c_order[element / rows]] = v;
+                element += 1;
+            });
+            values
+        }
+    };
+    let table = RawTable { columns, values };
+    check_finite(file, &table)?;
+    Ok(table)
+}
+
+/// Reads one array of the bytes of an npz file.
+pub(super) fn parse_archive(file: &str, bytes: &[u8], key: Option<&str>) -> Result<RawTable> {
+    let broken = |why: String| Error::input(format!("{file} is no readable npz archive: {why}"));
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| broken(e.to_string()))?;
+    let mut names: Vec<String> =
+        archive.file_names().filter_map(npyz::npz::array_name_from_file_name).map(str::to_owned).collect();
+    names.sort();
+    if names.is_empty() {
+        return Err(broken("it holds no array".into()));
+    }
+    let name = choose(file, &names, key)?;
+    let mut entry = archive
+        .by_name(&npyz::npz::file_name_from_array_name(name))
+        .map_err(|e| broken(format!("array `{name}`: {e}")))?;
+    // The size that the archive states is not to be trusted with an allocation; the vector grows as data come.
+    let stated = entry.size();
+    let mut array = Vec::new();
+    entry
+        .by_ref()
+        .take(stated)
+        .read_to_end(&mut array)
+        .map_err(|e| broken(format!("array `{name}`: {e}")))?;
+    parse(&format!("{file}#{name}"), &array)
+}
+
+/// The header and what follows it. The lengths are checked before the header is parsed, and its nesting too, as the
+/// parser recurses.
+fn split<'a>(file: &str, bytes: &'a [u8]) -> Result<(NpyHeader, &'a [u8])> {
+    let broken = |why: &str| Error::input(format!("{file} is no readable npy file: {why}"));
+    if !bytes.starts_with(MAGIC) || bytes.len() < 10 {
+        return Err(broken("it does not begin like one"));
+    }
+    let (start, length) = match (bytes[6], bytes.get(8..12)) {
+        (1, _) => (10, usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))),
+        (_, Some(&[a, b, c, d])) => (12, u32::from_le_bytes([a, b, c, d]) as usize),
+        _ => return Err(broken("its header is cut off")),
+    };
+    if length > LONGEST_HEADER {
+        return Err(broken(&format!("its header claims {length} bytes")));
+    }
+    let Some(text) = bytes.get(start..start + length) else {
+        return Err(broken("its header is cut off"));
+    };
+    let (mut depth, mut deepest) = (0i32, 0);
+    for b in text {
+        match b {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    if deepest > 8 {
+        return Err(broken("its header is not the description of an array"));
+    }
+    if shape_digits(text) > 18 {
+        return Err(broken("its header describes an array beyond all memory"));
+    }
+    let header = NpyHeader::from_reader(&bytes[..start + length]).map_err(|e| broken(&e.to_string()))?;
+    Ok((header, &bytes[start + length..]))
+}
+
+/// Number of digits in the shape of a header: a product of numbers has at most as many digits as they have together,
+/// so this bounds the size before anybody multiplies.
+fn shape_digits(header: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(header);
+    let shape = text.split_once("shape").map_or("", |(_, rest)| rest.split(')').next().unwrap_or(""));
+    shape.bytes().filter(u8::is_ascii_digit).count()
+}
+
+fn element(file: &str, header: &NpyHeader) -> Result<Number> {
+    let dtype = header.dtype();
+    let refused = || {
+        Error::input(format!("{file} holds elements of type {}, which are no real numbers", dtype.descr()))
+            .with_help("float16 to float64, integers and bool are read: convert with array.astype('f8')")
+    };
+    let DType::Plain(plain) = &dtype else { return Err(refused()) };
+    let form = match plain.type_char() {
+        TypeChar::Float => Form::Float,
+        TypeChar::Int => Form::Signed,
+        TypeChar::Uint => Form::Unsigned,
+        TypeChar::Bool => Form::Bool,
+        _ => return Err(refused()),
+    };
+    let bytes = plain.num_bytes().unwrap_or(0);
+    let number = Number { form, bytes, big_endian: plain.endianness() == Endianness::Big };
+    if number.known() { Ok(number) } else { Err(refused()) }
+}
+
+/// For each of the `columns` trailing positions in Fortran order its place in C order.
+fn c_order_of_fortran_columns(trailing: &[u64], columns: usize) -> Vec<usize> {
+    (0..columns)
+        .map(|mut rest| {
+            let (mut place, mut stride) = (0, columns);
+            for &size in trailing {
+                let size = size as usize;
+                stride /= size;
+                place += rest % size * stride;
+                rest /= size;
+            }
+            place
+        })
+        .collect()
+}

@@ -1,0 +1,125 @@
+//! The keys of a study outside the landscape, section by section: what the check for unknown keys and the JSON schema
+//! go by.
+
+use crate::landscape::{Key, Kind, Takes};
+
+/// A section of a study.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    pub(super) doc: &'static str,
+    /// `None` if this version has no use for the section yet.
+    pub(super) keys: Option<&'static [Key]>,
+}
+
+const fn key(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Key {
+    Key { name, takes, default, doc }
+}
+
+/// Ways to look for critical points.
+pub(super) const METHODS: [&str; 3] = ["auto", "search", "complete"];
+
+/// Keys at the top.
+pub(super) const TOP: &[Key] = &[
+    key("title", Takes::Text, "", "title of the study"),
+    key("seed", Takes::Integer, "0", "seed of everything random; the same seed gives the same results"),
+    key("landscape", Takes::Table, "", "what is analysed; needed"),
+    key("region", Takes::Table, "", "where it is analysed; default from the landscape"),
+    key("critical", Takes::Table, "", "how critical points are found"),
+    key("graph", Takes::Table, "", "how they are connected"),
+    key("continue", Takes::Table, "", "continuation in a parameter"),
+    key("measure", Takes::Table, "", "the invariant measure at falling temperature"),
+    key("certify", Takes::Table, "", "the certificate of structural stability"),
+    key("report", Takes::Table, "", "how results are shown"),
+];
+
+const REGION: &[Key] = &[
+    key(
+        "ball",
+        Takes::Table,
+        "",
+        "{ center = [0.0, 0.0], radius = 2.0 }; the centre is the origin if left out",
+    ),
+    key(
+        "box",
+        Takes::Table,
+        "",
+        "{ lower = [-1.0, -2.0], upper = [1.0, 2.0] }; a single number holds for every coordinate",
+    ),
+];
+
+/// Keys of a ball.
+pub(super) const BALL: &[Key] = &[
+    key("center", Takes::Numbers, "the origin", "centre, one number a coordinate"),
+    key("radius", Takes::Number, "", "radius, positive"),
+];
+
+/// Keys of a box.
+pub(super) const BOX: &[Key] = &[
+    key("lower", Takes::Any, "", "lower corner: one number a coordinate, or one number for all"),
+    key("upper", Takes::Any, "", "upper corner: one number a coordinate, or one number for all"),
+];
+
+const CRITICAL: &[Key] = &[
+    key("method", Takes::Text, "auto", "search: many starts; complete: all of them, proven; auto chooses"),
+    key("max_index", Takes::Integer, "", "highest Morse index to search for"),
+    key("rounds", Takes::Integer, "", "most rounds of search"),
+    key(
+        "neighbours",
+        Takes::Integer,
+        "",
+        "how many of its nearest minima each minimum is paired with to find saddles",
+    ),
+    key(
+        "degenerate_tolerance",
+        Takes::Number,
+        "",
+        "eigenvalues below this share of the largest count as zero",
+    ),
+];
+
+const GRAPH: &[Key] =
+    &[key("tolerance", Takes::Number, "", "error of an orbit a step, relative to the landscape's own scale")];
+
+const REPORT: &[Key] = &[
+    key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
+    key("title", Takes::Text, "title of the study", "title of the page and the plots"),
+];
+
+/// The sections beside the landscape.
+pub(super) const TABLES: &[Table] = &[
+    Table { name: "region", doc: "Where the landscape is analysed: a ball or a box.", keys: Some(REGION) },
+    Table { name: "critical", doc: "How critical points are found.", keys: Some(CRITICAL) },
+    Table { name: "graph", doc: "How critical points are connected.", keys: Some(GRAPH) },
+    Table { name: "continue", doc: "Continuation in a parameter; skipped by this version.", keys: None },
+    Table {
+        name: "measure",
+        doc: "The invariant measure at falling temperature; skipped by this version.",
+        keys: None,
+    },
+    Table {
+        name: "certify",
+        doc: "The certificate of structural stability; skipped by this version.",
+        keys: None,
+    },
+    Table { name: "report", doc: "How results are shown.", keys: Some(REPORT) },
+];
+
+/// The keys of a section of this version.
+pub(super) fn of_section(name: &str) -> &'static [Key] {
+    TABLES.iter().find(|t| t.name == name).and_then(|t| t.keys).unwrap_or(&[])
+}
+
+/// All keys of a kind: `kind` itself, its own, and `rows` if it reads data.
+pub fn of_kind(kind: &Kind) -> Vec<Key> {
+    let mut keys = vec![key("kind", Takes::Text, "", "which landscape; needed")];
+    keys.extend(kind.keys.iter().filter(|k| k.name != "kind"));
+    if kind.keys.iter().any(|k| k.takes == Takes::Data) && kind.keys.iter().all(|k| k.name != "rows") {
+        keys.push(key(
+            "rows",
+            Takes::Any,
+            "all",
+            "rows of the data to use: 300 (the first 300) or \"100..400\"",
+        ));
+    }
+    keys
+}

@@ -1,0 +1,98 @@
+//! The JSON schema of a study, from the tables of keys and the kinds of landscape.
+
+use serde_json::{Map, Value, json};
+
+use super::keys;
+use crate::landscape::{KINDS, Key, Kind, Takes};
+
+/// JSON schema (draft 2020-12) of a study file.
+pub fn schema() -> Value {
+    let mut properties = Map::new();
+    for key in keys::TOP {
+        let section = keys::TABLES.iter().find(|t| t.name == key.name);
+        let value = match (key.name, section) {
+            ("landscape", _) => json!({
+                "description": "What is analysed.",
+                "oneOf": KINDS.iter().map(|k| kind(k)).collect::<Vec<_>>(),
+            }),
+            (_, Some(table)) => match table.keys {
+                None => json!({ "type": "object", "description": table.doc }),
+                Some(keys) => described(object(keys, &[]), table.doc),
+            },
+            (_, None) => of_key(key),
+        };
+        properties.insert(key.name.into(), value);
+    }
+    for (shape, keys, required) in
+        [("ball", keys::BALL, &["radius"][..]), ("box", keys::BOX, &["lower", "upper"])]
+    {
+        let doc = properties["region"]["properties"][shape]["description"].take();
+        let mut table = object(keys, required);
+        table["description"] = doc;
+        properties["region"]["properties"][shape] = table;
+    }
+    properties["region"]["oneOf"] = json!([{ "required": ["ball"] }, { "required": ["box"] }]);
+    properties["critical"]["properties"]["method"]["enum"] = json!(keys::METHODS);
+    let image = &mut properties["report"]["properties"]["image"];
+    image["items"] = json!({ "type": "integer", "minimum": 1 });
+    image["minItems"] = json!(2);
+    image["maxItems"] = json!(2);
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Study of smale",
+        "description": "What to analyse and how; a TOML file.",
+        "type": "object",
+        "properties": properties,
+        "required": ["landscape"],
+        "additionalProperties": false,
+    })
+}
+
+fn kind(kind: &Kind) -> Value {
+    let mut value = object(&keys::of_kind(kind), &["kind"]);
+    value["title"] = json!(kind.name);
+    value["description"] = json!(format!("{} ({})", kind.energy, kind.source));
+    value["properties"]["kind"] = json!({ "const": kind.name });
+    value
+}
+
+fn object(keys: &[Key], required: &[&str]) -> Value {
+    let properties: Map<String, Value> = keys.iter().map(|k| (k.name.to_owned(), of_key(k))).collect();
+    let mut value = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        value["required"] = json!(required);
+    }
+    value
+}
+
+fn of_key(key: &Key) -> Value {
+    let numbers = json!({ "type": "array", "items": { "type": "number" } });
+    let mut value = match key.takes {
+        Takes::Number => json!({ "type": "number" }),
+        Takes::Integer => json!({ "type": "integer", "minimum": 0 }),
+        Takes::Text => json!({ "type": "string" }),
+        Takes::Flag => json!({ "type": "boolean" }),
+        Takes::Numbers => numbers,
+        Takes::Table => json!({ "type": "object" }),
+        Takes::Data => json!({ "type": ["string", "array"], "items": numbers }),
+        Takes::Any => json!({}),
+    };
+    let default = match key.takes {
+        Takes::Number => key.default.parse::<f64>().ok().map(|v| json!(v)),
+        Takes::Integer => key.default.parse::<u64>().ok().map(|v| json!(v)),
+        Takes::Flag => key.default.parse::<bool>().ok().map(|v| json!(v)),
+        _ => None,
+    };
+    let mut doc = key.doc.to_owned();
+    match default {
+        Some(default) => value["default"] = default,
+        None if !key.default.is_empty() => doc += &format!(" (default: {})", key.default),
+        None => {}
+    }
+    described(value, &doc)
+}
+
+fn described(mut value: Value, doc: &str) -> Value {
+    value["description"] = json!(doc);
+    value
+}
