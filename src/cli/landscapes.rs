@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::output::{print, wrap};
 use super::End;
+use super::output::{print, wrap};
 use crate::error::Result;
 use crate::landscape::{KINDS, Key, Kind, Takes};
 use crate::study::{keys_of_kind, kind};
@@ -59,7 +59,10 @@ fn table(kinds: &[&Kind]) -> String {
 
 fn describe(kind: &Kind) -> String {
     let keys = keys_of_kind(kind);
-    let mut text = format!("{}\n\n  energy  {}\n  source  {}\n\nKeys of [landscape]\n\n", kind.name, kind.energy, kind.source);
+    let mut text = format!(
+        "{}\n\n  energy  {}\n  source  {}\n\nKeys of [landscape]\n\n",
+        kind.name, kind.energy, kind.source
+    );
     let name = keys.iter().map(|k| k.name.len()).max().unwrap_or(0);
     let takes = keys.iter().map(|k| takes(k).len()).max().unwrap_or(0);
     for key in &keys {

@@ -48,12 +48,7 @@ pub(crate) fn lowest_modes(
         if !symmetric_eigen(small.as_ref(), &mut values, vectors.as_mut()) {
             // Not finite: hand back what came in, marked as no good.
             let vectors = Mat::from_fn(n, k, |i, j| basis[j][i]);
-            return Modes {
-                values: vec![f64::NAN; k],
-                images: vectors.clone(),
-                vectors,
-                residual: f64::INFINITY,
-            };
+            return Modes { values: vec![f64::NAN; k], images: vectors.clone(), vectors };
         }
         scale = values.iter().fold(scale, |s, v| s.max(v.abs()));
         let combine = |list: &[Vec<f64>], j: usize, from: usize| -> Vec<f64> {
