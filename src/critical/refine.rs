@@ -3,7 +3,8 @@
 //! Newton to the floor of rounding, then the Newton-Kantorovich quantities in floating point: with the smallest
 //! `|eigenvalue|` m, the remaining gradient r (not below its rounding error) and the curvature's rate L along the softest
 //! modes, the point is isolated and its index sure where `h = L r / m^2` is small; its distance to the true point is
-//! then about `r / m`. Otherwise it is degenerate to working precision and gets no index.
+//! then about `r / m`. Where h is not small, or the next critical point would be too near to be told apart, or m is
+//! below the stated fraction of the largest eigenvalue, it is degenerate to working precision and gets no index.
 
 use faer::{Mat, MatRef};
 
@@ -18,6 +19,11 @@ const FULL_SPECTRUM: usize = 2500;
 
 /// Newton-Kantorovich's `h` above which a point counts as degenerate (the theorem asks for 1/2).
 const KANTOROVICH: f64 = 0.05;
+
+/// Two critical points closer than this (relative to the scale) are one: `smallest / rate` is about half the distance to
+/// the next along the softest mode. It also catches points where the whole Hessian vanishes, which no ratio of
+/// eigenvalues shows.
+const RESOLVED: f64 = 1e-7;
 
 /// A critical point in search coordinates, before it is lifted and numbered.
 #[derive(Clone, Debug)]
@@ -108,7 +114,8 @@ fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
         return;
     }
     let rate = curvature_rate(problem, point);
-    if rate * remaining > KANTOROVICH * smallest * smallest {
+    let unresolved = smallest < RESOLVED * problem.scale * rate;
+    if unresolved || rate * remaining > KANTOROVICH * smallest * smallest {
         return;
     }
     point.radius = 2.0 * remaining / smallest;
