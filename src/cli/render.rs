@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_value() {
         let text = "[landscape]\nsigma = -1\n";
-        let error = Error::input("`sigma` must be positive").with_help("sigma = 0.5").at(place(text, (20, 2)));
+        let error =
+            Error::input("`sigma` must be positive").with_help("sigma = 0.5").at(place(text, (20, 2)));
         let expected = "\
 error: `sigma` must be positive
  --> s.toml:2:9
@@ -103,9 +104,14 @@ help: sigma = 0.5
 
     #[test]
     fn odd_places_do_no_harm() {
-        for (text, span) in
-            [("", (0, 0)), ("", (5, 9)), ("a\n", (2, 0)), ("\u{1b}[2J\tü", (5, 9)), ("a\r\nb", (0, 9)), ("üü", (1, 1))]
-        {
+        for (text, span) in [
+            ("", (0, 0)),
+            ("", (5, 9)),
+            ("a\n", (2, 0)),
+            ("\u{1b}[2J\tü", (5, 9)),
+            ("a\r\nb", (0, 9)),
+            ("üü", (1, 1)),
+        ] {
             let shown = render(&Error::input("bad").at(place(text, span)), false);
             assert!(!shown.contains('\u{1b}'));
             assert_eq!(shown.lines().count(), 4, "{shown}");

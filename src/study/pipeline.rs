@@ -30,6 +30,7 @@ pub struct Outcome {
 
 /// Does what the study asks for.
 pub fn execute(study: &Study, _what: Part, _control: &Control<'_>) -> Result<Outcome> {
-    study.build()?;
+    let landscape = study.build()?;
+    study.region_for(landscape.dim())?;
     Err(Error::Numerics("nothing is computed yet".into()))
 }
