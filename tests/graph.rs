@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
 use common::{Case, cases};
 use smale::Control;
 use smale::connection::{Loose, MorseGraph, connect};
@@ -32,17 +30,6 @@ fn places(case: &Case, set: &CriticalSet) -> Vec<usize> {
                 .expect("the case has points")
         })
         .collect()
-}
-
-/// The boundary operator squared, entry by entry; it must vanish (in the plane, where both maps are computed).
-fn boundary_squared(set: &CriticalSet, graph: &MorseGraph) -> Vec<i64> {
-    let mut total: BTreeMap<(usize, usize), i64> = BTreeMap::new();
-    for upper in graph.connections.iter().filter(|c| set.points[c.from].index == 2) {
-        for lower in graph.connections.iter().filter(|c| c.from == upper.to) {
-            *total.entry((upper.from, lower.to)).or_default() += upper.sign as i64 * lower.sign as i64;
-        }
-    }
-    total.into_values().collect()
 }
 
 fn check(prefix: &str) {
@@ -92,7 +79,7 @@ fn check(prefix: &str) {
                 wrong.push(format!("{}: the energy rises along {} to {}", case.name, c.from, c.to));
             }
         }
-        if case.points[0].x.len() == 2 && boundary_squared(&set, &graph).iter().any(|e| *e != 0) {
+        if case.points[0].x.len() == 2 && graph.boundary_squared(&set) != 0 {
             wrong.push(format!("{}: d.d is not zero", case.name));
         }
         if graph.components != 1 {

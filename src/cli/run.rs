@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<
             return Err(error);
         }
     };
-    write(&study, &folder, &outcome, common.json)?;
+    write(&folder, &outcome, common.json)?;
     Ok(if outcome.interrupted { End::Interrupted } else { End::Done })
 }
 
@@ -114,21 +114,22 @@ fn watch_for_interrupts() -> Result<()> {
     .map_err(|e| Error::input(format!("interrupts can't be watched for: {e}")))
 }
 
-fn write(study: &Study, folder: &Folder, outcome: &Outcome, json: bool) -> Result<()> {
+fn write(folder: &Folder, outcome: &Outcome, json: bool) -> Result<()> {
     for (name, bytes) in &outcome.files {
         folder.write(name, bytes)?;
     }
-    let mut summary = outcome.summary.clone();
-    if let (Some(object), false) = (summary.as_object_mut(), study.not_done.is_empty()) {
-        object.entry("not_done").or_insert_with(|| study.not_done.clone().into());
-    }
     // The summary comes last: who sees it sees the rest.
-    let text = serde_json::to_string_pretty(&summary)
-        .map_err(|e| Error::Numerics(format!("the summary can't be written as JSON: {e}")))?
-        + "\n";
-    folder.write("summary.json", text.as_bytes())?;
+    folder.write("summary.json", pretty(&outcome.summary)?.as_bytes())?;
     if json {
-        return output::print(&text);
+        let mut summary = outcome.summary.clone();
+        summary["timings"] = outcome.timings.clone();
+        return output::print(&pretty(&summary)?);
     }
     output::print(&format!("{}\nresults: {}\n", outcome.headline.trim_end(), folder.path().display()))
+}
+
+fn pretty(value: &serde_json::Value) -> Result<String> {
+    serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
+        .map_err(|e| Error::Numerics(format!("the summary can't be written as JSON: {e}")))
 }

@@ -417,6 +417,9 @@ fn verdict(
     if set.points.is_empty() {
         return MorseSmale::Unknown("no critical point was found".into());
     }
+    if set.highest_index < n && set.points.iter().any(|p| p.index == set.highest_index) {
+        return MorseSmale::Unknown(format!("points of index above {} were not searched", set.highest_index));
+    }
     if let Some(chi) = set.euler_expected
         && set.euler_characteristic() != chi
     {

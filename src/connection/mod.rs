@@ -7,7 +7,9 @@ mod orbits;
 
 pub use build::{Options, connect};
 
-use crate::critical::Level;
+use std::collections::BTreeMap;
+
+use crate::critical::{CriticalSet, Level};
 
 /// An orbit sampled along its way, from its upper to its lower end.
 #[derive(Clone, Debug, Default)]
@@ -102,4 +104,19 @@ pub struct MorseGraph {
     pub morse_smale: MorseSmale,
     /// Number of connected components among the nodes of index 0 and 1.
     pub components: usize,
+}
+
+impl MorseGraph {
+    /// Number of entries of the squared boundary operator from index 2 to index 0 that are not zero; only meaningful
+    /// where all connections from index 2 to index 1 were computed (in the plane).
+    pub fn boundary_squared(&self, set: &CriticalSet) -> usize {
+        let mut entries: BTreeMap<(usize, usize), i64> = BTreeMap::new();
+        for upper in self.connections.iter().filter(|c| set.points[c.from].index == 2) {
+            for lower in self.connections.iter().filter(|c| c.from == upper.to) {
+                let sign = i64::from(upper.sign) * i64::from(lower.sign);
+                *entries.entry((upper.from, lower.to)).or_default() += sign;
+            }
+        }
+        entries.into_values().filter(|e| *e != 0).count()
+    }
 }

@@ -22,8 +22,6 @@ pub(crate) struct Family {
     pub(crate) dimension: usize,
     /// Points met, `first` included.
     pub(crate) samples: Vec<Vec<f64>>,
-    /// How often it was met.
-    pub(crate) meetings: usize,
 }
 
 impl Family {
@@ -33,7 +31,7 @@ impl Family {
         if dimension > 0 {
             samples.extend(neighbours(problem, &point, tolerance));
         }
-        Family { first: point, dimension, samples, meetings: 1 }
+        Family { first: point, dimension, samples }
     }
 
     /// Does the point belong here? If so it is taken in.
@@ -54,7 +52,6 @@ impl Family {
             distance(&nearest) < 1e-6 * problem.scale || walk(problem, point, &nearest, tolerance)
         };
         if joined {
-            self.meetings += 1;
             if self.dimension > 0 && self.samples.len() < SAMPLES && distance(&nearest) > close {
                 self.samples.push(point.x.clone());
             }
@@ -125,7 +122,7 @@ fn correct(problem: &Problem<'_>, x: Vec<f64>, tolerance: f64) -> Option<Vec<f64
         }
         let largest = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         // Wider than the classification: after a step the null curvature is only small, not zero.
-        let limit = (1e3 * tolerance).max(1e2 * FLAT).min(1e-3) * largest;
+        let limit = (1e3 * tolerance).clamp(1e2 * FLAT, 1e-3) * largest;
         let c = project(vectors.as_ref(), &g);
         let mut length = 0.0;
         for j in 0..n {

@@ -14,7 +14,7 @@ mod unseen;
 
 pub(crate) use modes::lowest_modes;
 pub use search::{Options, search};
-pub use unseen::{Unseen, unseen};
+pub use unseen::{Meetings, Unseen, unseen};
 
 use serde::Serialize;
 

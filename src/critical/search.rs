@@ -25,7 +25,7 @@ use super::family::Family;
 use super::follow::follow;
 use super::problem::Problem;
 use super::refine::{Refined, is_same, refine};
-use super::unseen::unseen;
+use super::unseen::{Meetings, Unseen, unseen};
 use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work, starts, string};
 use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
@@ -78,7 +78,7 @@ enum Met {
 
 struct Known {
     point: Refined,
-    meetings: usize,
+    meetings: Meetings,
     expanded: bool,
     /// Minima that descents from this saddle of index 1 reached.
     ends: Vec<usize>,
@@ -226,10 +226,10 @@ impl Pool<'_> {
         if let Some(data) = self.problem.landscape.data() {
             first.extend(data.col_iter().map(|c| descent(c.iter().copied().collect())));
         }
+        self.execute(first, false, control);
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
-        let extra = if n <= 32 { 32 } else { 16 };
-        first.extend((0..extra).map(|_| descent(starts::random(self.problem, &mut rng))));
-        self.execute(first, control);
+        let random = (0..32).map(|_| descent(starts::random(self.problem, &mut rng))).collect();
+        self.execute(random, true, control);
         let mut top = self.top_index();
         for round in 0..rounds {
             if control.stopped() {
@@ -245,16 +245,16 @@ impl Pool<'_> {
                 if seeds.is_empty() || control.stopped() {
                     break;
                 }
-                self.execute(seeds, control);
+                self.execute(seeds, false, control);
             }
             let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed ^ (0x9e37_79b9 * (round as u64 + 1)));
             let random = self.random(top, &mut rng);
-            self.execute(random, control);
+            self.execute(random, true, control);
             let found_more = self.points.len() + self.families.len() > before;
             let bridges = self.bridges();
             let joined = bridges.is_empty();
             if !joined {
-                self.execute(bridges, control);
+                self.execute(bridges, false, control);
                 continue;
             }
             let euler_holds = euler.is_none_or(|chi| !self.families.is_empty() || self.euler() == chi);
@@ -268,7 +268,7 @@ impl Pool<'_> {
             self.work.ended = format!("its {rounds} rounds were used up");
         }
         let u = self.unseen();
-        let claim = if self.points.is_empty() && self.families.is_empty() {
+        let claim = if self.points.is_empty() {
             Completeness::Unknown
         } else {
             Completeness::Estimated { unseen: u.estimate, low: u.low, high: u.high }
@@ -276,11 +276,18 @@ impl Pool<'_> {
         (claim, top)
     }
 
-    fn unseen(&self) -> super::unseen::Unseen {
-        let meetings: Vec<usize> = (self.points.iter().map(|k| k.meetings))
-            .chain(self.families.iter().map(|f| f.meetings))
-            .collect();
-        unseen(&meetings)
+    /// Points still unseen, summed over the indices: each has searches of its own.
+    fn unseen(&self) -> Unseen {
+        let highest = self.points.iter().filter_map(|k| k.point.index).max().unwrap_or(0);
+        let mut sum = Unseen { estimate: 0.0, low: 0.0, high: 0.0 };
+        for index in 0..=highest {
+            let of_index = self.points.iter().filter(|k| k.point.index == Some(index));
+            let part = unseen(&of_index.map(|k| k.meetings).collect::<Vec<_>>());
+            sum.estimate += part.estimate;
+            sum.low += part.low;
+            sum.high += part.high;
+        }
+        sum
     }
 
     fn euler(&self) -> i64 {
@@ -308,7 +315,7 @@ impl Pool<'_> {
     }
 
     /// Runs the searches and takes in what they met.
-    fn execute(&mut self, seeds: Vec<Seed>, control: &Control<'_>) {
+    fn execute(&mut self, seeds: Vec<Seed>, random: bool, control: &Control<'_>) {
         let total = seeds.len();
         for (i, batch) in seeds.chunks(BATCH).enumerate() {
             if control.stopped() {
@@ -324,13 +331,13 @@ impl Pool<'_> {
                     self.work.converged += 1;
                     let id = match met {
                         Met::Known(id) => Some(id),
-                        Met::New(point) => self.admit(*point),
+                        Met::New(point) => self.admit(*point, random),
                     };
                     if let (Some(id), Seed::Climb { index: 0, from: Some(saddle), .. }) = (id, seed) {
                         self.points[*saddle].ends.push(id);
                     }
-                    if let Some(id) = id {
-                        self.points[id].meetings += 1;
+                    if let (Some(id), true) = (id, random) {
+                        self.points[id].meetings.random += 1;
                     }
                 }
             }
@@ -346,7 +353,7 @@ impl Pool<'_> {
     }
 
     /// Takes in a new point; its id, or `None` if it belongs to a degenerate family.
-    fn admit(&mut self, point: Refined) -> Option<usize> {
+    fn admit(&mut self, point: Refined, random: bool) -> Option<usize> {
         let tolerance = self.options.degenerate_tolerance;
         if point.index.is_none() {
             if !self.families.iter_mut().any(|f| f.absorb(self.problem, &point, tolerance)) {
@@ -361,7 +368,12 @@ impl Pool<'_> {
         if let Some(id) = self.points.iter().position(same) {
             return Some(id);
         }
-        self.points.push(Known { point, meetings: 0, expanded: false, ends: vec![] });
+        self.points.push(Known {
+            point,
+            meetings: Meetings { random: 0, random_first: random },
+            expanded: false,
+            ends: vec![],
+        });
         Some(self.points.len() - 1)
     }
 
@@ -543,7 +555,7 @@ impl Pool<'_> {
         let highest = self.points.iter().filter_map(|k| k.point.index).max().unwrap_or(0);
         let mut seeds = vec![];
         for index in 0..=top {
-            let count = if index <= highest + 1 { many } else { many / 4 };
+            let count = if index <= highest + 1 { many } else { many / 6 };
             for _ in 0..count {
                 let x = starts::random(self.problem, rng);
                 seeds.push(Seed::Climb { x, index, directions: None, from: None });

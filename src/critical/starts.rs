@@ -1,7 +1,7 @@
 //! Where searches start: at the data, at random, between known points.
 
 use rand::{Rng, RngExt};
-use rand_distr::{Distribution, Exp1, StandardNormal};
+use rand_distr::{Distribution, Exp1};
 
 use super::problem::Problem;
 use super::refine::Refined;
@@ -54,14 +54,6 @@ fn near(data: faer::MatRef<'_, f64>, first: usize, rng: &mut impl Rng) -> usize 
         }
     }
     best.1
-}
-
-/// A small random displacement, for starts that must leave a symmetric place.
-pub(crate) fn jitter(x: &mut [f64], size: f64, rng: &mut impl Rng) {
-    for x in x.iter_mut() {
-        let z: f64 = StandardNormal.sample(rng);
-        *x += size * z;
-    }
 }
 
 /// The point of the affine hull of some minima at which their quadratic wells `E_i + c |x - m_i|^2 / 2` are level (the

@@ -1,8 +1,16 @@
-//! From a study to its results.
+//! From a study to its results: the landscape, its critical points, its graph, and the files that hold them.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
 
 use super::Study;
+use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::critical::{self, Completeness, CriticalSet, Level};
+use crate::error::Result;
+use crate::landscape::Landscape;
+use crate::{export, report};
 
 /// How much of a study is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +26,10 @@ pub enum Part {
 /// What came out.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The content of `summary.json`.
-    pub summary: serde_json::Value,
+    /// The content of `summary.json`: the same, bit for bit, whenever the study is run again.
+    pub summary: Value,
+    /// Seconds spent, by stage; kept apart from the summary since no two runs agree on them.
+    pub timings: Value,
     /// Names and contents of the other files of the result folder.
     pub files: Vec<(String, Vec<u8>)>,
     /// Was the work stopped before its end?
@@ -29,8 +39,288 @@ pub struct Outcome {
 }
 
 /// Does what the study asks for.
-pub fn execute(study: &Study, _what: Part, _control: &Control<'_>) -> Result<Outcome> {
+///
+/// # Errors
+/// If the landscape cannot be built, the region does not fit it, or a result is not finite.
+pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outcome> {
+    let started = Instant::now();
     let landscape = study.build()?;
-    study.region_for(landscape.dim())?;
-    Err(Error::Numerics("nothing is computed yet".into()))
+    let landscape: &dyn Landscape = landscape.as_ref();
+    let region = study.region_for(landscape.dim())?;
+    let built = started.elapsed().as_secs_f64();
+
+    let set = critical::search(landscape, region.as_ref(), &critical_options(study), control)?;
+    let searched = started.elapsed().as_secs_f64();
+
+    let graph = (what != Part::Critical && !set.interrupted)
+        .then(|| connection::connect(landscape, &set, &graph_options(study), control));
+    let connected = started.elapsed().as_secs_f64();
+
+    let title = title(study);
+    let mut files = tables(&set)?;
+    if let Some(graph) = &graph {
+        files.extend(graph_files(&set, graph, &title)?);
+        files.extend(pictures(study, landscape, &set, graph, &title)?);
+    }
+    let drawn = started.elapsed().as_secs_f64();
+    Ok(Outcome {
+        summary: summary(study, &title, landscape, &set, graph.as_ref()),
+        timings: json!({
+            "landscape": built,
+            "critical": searched - built,
+            "graph": connected - searched,
+            "files": drawn - connected,
+            "total": drawn,
+        }),
+        files,
+        interrupted: set.interrupted || control.stopped(),
+        headline: headline(&title, &set, graph.as_ref()),
+    })
+}
+
+fn critical_options(study: &Study) -> critical::Options {
+    let default = critical::Options::default();
+    let asked = &study.critical;
+    critical::Options {
+        max_index: asked.max_index,
+        rounds: asked.rounds,
+        degenerate_tolerance: asked.degenerate_tolerance.unwrap_or(default.degenerate_tolerance),
+        neighbours: asked.neighbours.unwrap_or(default.neighbours),
+        seed: study.seed,
+    }
+}
+
+fn graph_options(study: &Study) -> connection::Options {
+    let default = connection::Options::default();
+    connection::Options { tolerance: study.graph.tolerance.unwrap_or(default.tolerance) }
+}
+
+fn title(study: &Study) -> String {
+    let stem = || study.path.as_deref()?.file_stem().map(|s| s.to_string_lossy().into_owned());
+    (study.report.title.clone())
+        .or_else(|| study.title.clone())
+        .or_else(stem)
+        .unwrap_or_else(|| study.kind.name.to_string())
+}
+
+fn tables(set: &CriticalSet) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files = vec![
+        ("critical_points.csv".to_string(), export::critical_points_csv(set)?.into_bytes()),
+        ("critical_points.npy".to_string(), export::critical_points_npy(set)?),
+    ];
+    if !set.degenerate.is_empty() {
+        files.push(("degenerate.csv".to_string(), export::degenerate_csv(set)?.into_bytes()));
+    }
+    Ok(files)
+}
+
+fn graph_files(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files = vec![
+        ("graph.json".to_string(), export::graph_json(set, graph, title)?.into_bytes()),
+        ("graph.graphml".to_string(), export::graph_graphml(set, graph, title)?.into_bytes()),
+        ("graph.gexf".to_string(), export::graph_gexf(set, graph, title)?.into_bytes()),
+        ("graph.dot".to_string(), export::graph_dot(set, graph, title)?.into_bytes()),
+    ];
+    if let Some(orbits) = export::orbits_csv(set, graph)? {
+        files.push(("orbits.csv".to_string(), orbits.into_bytes()));
+    }
+    Ok(files)
+}
+
+fn pictures(
+    study: &Study,
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    graph: &MorseGraph,
+    title: &str,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    let image = study.report.image.map(|[rows, columns]| (rows, columns));
+    let mut files = vec![("graph.svg".to_string(), report::drawing(set, graph, image, title)?.into_bytes())];
+    if landscape.dim() <= 2 {
+        let portrait = report::portrait(landscape, set, graph, title)?;
+        files.push(("portrait.svg".to_string(), portrait.into_bytes()));
+    }
+    Ok(files)
+}
+
+/// The content of `summary.json`; docs/results.md explains each key.
+fn summary(
+    study: &Study,
+    title: &str,
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    graph: Option<&MorseGraph>,
+) -> Value {
+    let mut all = json!({
+        "title": title,
+        "kind": study.kind.name,
+        "dimension": landscape.dim(),
+        "counts": set.counts(),
+        "degenerate": set.degenerate.len(),
+        "euler_characteristic": set.euler_characteristic(),
+        "euler_expected": set.euler_expected,
+        "highest_index_searched": set.highest_index,
+        "degenerate_families": set.degenerate.iter().map(|f| json!({
+            "dimension": f.dimension,
+            "energy": f.energy,
+            "smallest_eigenvalue": smallest(&f.eigenvalues),
+        })).collect::<Vec<_>>(),
+        "degenerate_tolerance": critical_options(study).degenerate_tolerance,
+        "region": region(set),
+        "checks": checks(set, graph),
+        "levels": { "critical_points": "checked", "completeness": "estimated" },
+        "work": set.work,
+        "interrupted": set.interrupted,
+        "not_done": study.not_done,
+        "seed": study.seed,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    match set.completeness {
+        Completeness::Proven => all["completeness"] = "proven".into(),
+        Completeness::Unknown => all["completeness"] = "unknown".into(),
+        Completeness::Estimated { unseen, low, high } => {
+            all["completeness"] = "estimated".into();
+            all["unseen"] = json!({
+                "estimate": finite(unseen), "low": finite(low), "high": finite(high), "confidence": 0.95,
+            });
+        }
+    }
+    if let Some(graph) = graph {
+        all["edges"] = graph.connections.len().into();
+        all["components"] = graph.components.into();
+        let (verdict, reason): (Value, Value) = match &graph.morse_smale {
+            MorseSmale::Yes(_) => (true.into(), Value::Null),
+            MorseSmale::No(reason) => (false.into(), reason.as_str().into()),
+            MorseSmale::Unknown(reason) => ("unknown".into(), reason.as_str().into()),
+        };
+        all["morse_smale"] = verdict;
+        all["morse_smale_reason"] = reason;
+        all["levels"]["connections"] = "checked".into();
+        if let MorseSmale::Yes(level) = graph.morse_smale {
+            all["levels"]["morse_smale"] = level_name(level).into();
+        }
+    }
+    all
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Proven => "proven",
+        Level::Checked => "checked",
+        Level::Estimated => "estimated",
+    }
+}
+
+/// JSON has no infinity: absent is `null`.
+fn finite(x: f64) -> Value {
+    serde_json::Number::from_f64(x).map_or(Value::Null, Value::Number)
+}
+
+fn smallest(eigenvalues: &[f64]) -> Value {
+    let by_size = |a: &&f64, b: &&f64| a.abs().total_cmp(&b.abs());
+    eigenvalues.iter().min_by(by_size).map_or(Value::Null, |v| finite(*v))
+}
+
+fn region(set: &CriticalSet) -> Value {
+    let mut value = match &set.region.shape {
+        crate::landscape::Shape::Ball { center, radius } => {
+            json!({ "ball": { "center": center, "radius": radius } })
+        }
+        crate::landscape::Shape::Box { lower, upper } => json!({ "box": { "lower": lower, "upper": upper } }),
+    };
+    if set.region.is_periodic() {
+        value["period"] = json!(set.region.period);
+    }
+    value
+}
+
+/// Invariants that the numbers must meet; each says whether it holds.
+fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
+    let mut list = vec![];
+    let mut check = |name: &str, passed: bool, detail: String| {
+        list.push(json!({ "name": name, "passed": passed, "detail": detail }));
+    };
+    let counts = set.counts();
+    let all_indices = set.highest_index >= set.region.dim() || counts.len() <= set.highest_index;
+    if let (Some(chi), true, true) = (set.euler_expected, set.degenerate.is_empty(), all_indices) {
+        let sum = set.euler_characteristic();
+        check(
+            "euler_characteristic",
+            sum == chi,
+            format!("sum of (-1)^index is {sum}, the region's is {chi}"),
+        );
+    }
+    let residual =
+        set.points.iter().map(|p| p.gradient_norm / spectral_radius(&p.eigenvalues)).fold(0.0, f64::max);
+    let length = set.region.radius();
+    check(
+        "residuals",
+        residual <= 1e-10 * length,
+        format!("largest |gradient| / |Hessian| is {residual:.1e}, the region's radius {length:.3e}"),
+    );
+    let Some(graph) = graph else { return list };
+    let falls = graph
+        .connections
+        .iter()
+        .all(|c| c.orbit.energies.windows(2).all(|w| w[1] <= w[0] + 1e-12 * w[0].abs().max(w[1].abs())));
+    check("energy_falls", falls, format!("along {} connecting orbits", graph.connections.len()));
+    if set.degenerate.is_empty() && set.euler_expected.is_some() && !set.region.is_periodic() {
+        check(
+            "connected",
+            graph.components == 1,
+            format!("minima and saddles of index 1 form {} component(s)", graph.components),
+        );
+    }
+    let lost = graph.loose.iter().filter(|l| matches!(l, Loose::Lost { .. })).count();
+    check("orbits_end", lost == 0, format!("{lost} orbits could not be followed to an end"));
+    if set.points.iter().any(|p| p.index == 2) && set.region.dim() == 2 && set.degenerate.is_empty() {
+        let squared = graph.boundary_squared(set);
+        check("boundary_squared", squared == 0, format!("{squared} entries of d.d differ from 0"));
+    }
+    list
+}
+
+fn spectral_radius(eigenvalues: &[f64]) -> f64 {
+    eigenvalues.iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs()))
+}
+
+fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>) -> String {
+    let counts = set.counts();
+    let mut parts: Vec<String> = counts
+        .iter()
+        .enumerate()
+        .filter(|(index, count)| **count > 0 || *index == 0)
+        .map(|(index, count)| match (index, count) {
+            (0, 1) => "1 minimum".to_string(),
+            (0, n) => format!("{n} minima"),
+            (1, 1) => "1 saddle of index 1".to_string(),
+            (1, n) => format!("{n} saddles of index 1"),
+            (k, n) => format!("{n} of index {k}"),
+        })
+        .collect();
+    match set.degenerate.len() {
+        0 => {}
+        1 => parts.push("1 degenerate family".into()),
+        n => parts.push(format!("{n} degenerate families")),
+    }
+    let mut text = format!("{title}: {}", parts.join(", "));
+    text += &match set.completeness {
+        Completeness::Proven => "; complete (proven)".to_string(),
+        Completeness::Estimated { low, high, .. } if high.is_finite() => {
+            format!("; unseen: {low:.1} to {high:.1} (estimated)")
+        }
+        _ => "; completeness unknown".to_string(),
+    };
+    if set.interrupted {
+        text += "; interrupted";
+    }
+    if let Some(graph) = graph {
+        text += &format!("\n{} connections", graph.connections.len());
+        text += &match &graph.morse_smale {
+            MorseSmale::Yes(level) => format!("; Morse-Smale ({})", level_name(*level)),
+            MorseSmale::No(reason) => format!("; not Morse-Smale: {reason}"),
+            MorseSmale::Unknown(reason) => format!("; Morse-Smale unknown: {reason}"),
+        };
+    }
+    text
 }
