@@ -230,3 +230,64 @@ fn a_full_disk_is_said_so() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("standard output"));
 }
+
+#[test]
+fn a_study_runs_into_a_folder_of_its_name() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("study.results")).unwrap();
+    write(&folder, "study.results/mine.txt", "mine");
+    let output = smale(&folder, &["run", "study.toml", "--quiet"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("results: study.results"));
+    let results = folder.path().join("study.results");
+    let read = |name: &str| std::fs::read(results.join(name)).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&read("summary.json")).unwrap();
+    // Two memories at distance 2 merge at sigma = 1: below there are two minima and a saddle.
+    assert_eq!(summary["counts"], serde_json::json!([2, 1]));
+    assert_eq!(read("mine.txt"), b"mine");
+    assert!(
+        std::fs::read_dir(&results).unwrap().all(|f| !f
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with('.'))
+    );
+
+    let output = smale(&folder, &["run", "study.toml", "--quiet", "--set", "sigma=1.5", "--out", "wide"]);
+    assert!(output.status.success());
+    let wide = std::fs::read(folder.path().join("wide/summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&wide).unwrap();
+    assert_eq!(summary["counts"], serde_json::json!([1]));
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let folder = folder();
+    write(&folder, "points.csv", "0.1,0.3\n-0.3,-0.9\n-0.5,-1\n0.1,1.3\n-0.5,-0.6\n0.5,0.4\n");
+    for (out, threads) in [("one", "1"), ("three", "3")] {
+        let output = smale(
+            &folder,
+            &["graph", "study.toml", "--set", "sigma=0.2", "--threads", threads, "--out", out],
+        );
+        assert!(output.status.success());
+    }
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder.path().join("one")).unwrap().map(|f| f.unwrap().file_name()).collect();
+    names.sort();
+    assert!(names.iter().any(|n| n == "summary.json"));
+    for name in names {
+        let bytes = |out: &str| std::fs::read(folder.path().join(out).join(&name)).unwrap();
+        assert!(bytes("one") == bytes("three"), "{name:?} differs");
+    }
+}
+
+#[test]
+fn json_is_all_that_stands_on_standard_output() {
+    let folder = folder();
+    write(&folder, "study.toml", study("sigma = 0.5\n[measure]\ntemperatures = [0.1]\n"));
+    let output = smale(&folder, &["--json", "critical", "study.toml"]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["counts"], serde_json::json!([2, 1]));
+    assert_eq!(summary["not_done"], serde_json::json!(["measure"]));
+    assert!(text(&output.stderr).contains("no `measure` yet"));
+}
