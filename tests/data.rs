@@ -1,5 +1,7 @@
 //! Tables of numbers in every format that is read, and what is said of those that can't be.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 
 use smale::data::{Points, RawTable, read};

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::End;
-use super::output::{print, wrap};
+use super::output::{deliver, wrap};
+use super::{Common, End};
 use crate::error::Result;
 use crate::landscape::{KINDS, Key, Kind, Takes};
 use crate::study::{keys_of_kind, kind};
@@ -16,23 +16,20 @@ pub(super) struct Arguments {
     /// A kind, to see its keys and a study to begin with
     #[arg(value_name = "KIND")]
     kind: Option<String>,
-    /// Print as JSON
-    #[arg(long)]
-    json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<End> {
+pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
     let kinds: Vec<&Kind> = match &arguments.kind {
         Some(name) => vec![kind(name)?],
         None => KINDS.to_vec(),
     };
-    let text = match (arguments.json, arguments.kind.is_some()) {
-        (true, _) => format!("{:#}\n", json(&kinds)),
-        (false, true) => kinds.iter().map(|k| describe(k)).collect(),
-        (false, false) => table(&kinds),
-    };
-    print(&text)?;
-    Ok(End::Done)
+    match (common.json, arguments.kind.is_some()) {
+        (true, _) => deliver("landscapes.json", &format!("{:#}\n", json(&kinds)), common),
+        (false, true) => {
+            deliver("landscapes.txt", &kinds.iter().map(|k| describe(k)).collect::<String>(), common)
+        }
+        (false, false) => deliver("landscapes.txt", &table(&kinds), common),
+    }
 }
 
 fn table(kinds: &[&Kind]) -> String {
@@ -41,7 +38,7 @@ fn table(kinds: &[&Kind]) -> String {
         longest.max(head.len()).min(most)
     };
     let name = column(|k| k.name, "KIND", usize::MAX);
-    let energy = column(|k| k.energy, "ENERGY", 56);
+    let energy = column(|k| k.energy, "ENERGY", 46);
     let source = WIDTH.saturating_sub(name + energy + 4).max(20);
     let mut text = format!("{:name$}  {:energy$}  SOURCE\n", "KIND", "ENERGY");
     for kind in kinds {

@@ -7,9 +7,10 @@ mod render;
 mod run;
 mod schema;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::error::Error;
 
@@ -29,18 +30,40 @@ Exit codes: 0 done, 2 the input is wrong, 3 a computation fell short, 130 interr
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(Args)]
+struct Common {
+    /// Result folder [default: the study's name with .results, in the current directory]
+    #[arg(long, value_name = "DIR", global = true)]
+    out: Option<PathBuf>,
+    /// Seed of everything random; wins over the study
+    #[arg(long, value_name = "NUMBER", global = true, allow_negative_numbers = true)]
+    seed: Option<u64>,
+    /// Number of threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "NUMBER", global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Say nothing but errors and the result
+    #[arg(long, global = true)]
+    quiet: bool,
+    /// Print the summary as JSON on standard output, and nothing else there
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
     /// Do everything that a study asks for and write it into a result folder
-    #[command(after_help = run::EXAMPLES)]
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("run"))]
     Run(run::Arguments),
     /// Find the critical points of a landscape with their Morse indices
-    #[command(after_help = run::EXAMPLES)]
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("critical"))]
     Critical(run::Arguments),
     /// Find the critical points and how they are connected
-    #[command(after_help = run::EXAMPLES)]
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("graph"))]
     Graph(run::Arguments),
     /// List the kinds of landscape, or the keys of one of them
     Landscapes(landscapes::Arguments),
@@ -58,12 +81,13 @@ enum End {
 pub fn main() -> ExitCode {
     use crate::study::pipeline::Part;
     // Wrong arguments end the process here, with exit code 2.
-    let ended = match Arguments::parse().command {
-        Command::Run(arguments) => run::run(&arguments, Part::All),
-        Command::Critical(arguments) => run::run(&arguments, Part::Critical),
-        Command::Graph(arguments) => run::run(&arguments, Part::Graph),
-        Command::Landscapes(arguments) => landscapes::run(&arguments),
-        Command::Schema => schema::run(),
+    let Arguments { command, common } = Arguments::parse();
+    let ended = match command {
+        Command::Run(arguments) => run::run(&arguments, &common, Part::All),
+        Command::Critical(arguments) => run::run(&arguments, &common, Part::Critical),
+        Command::Graph(arguments) => run::run(&arguments, &common, Part::Graph),
+        Command::Landscapes(arguments) => landscapes::run(&arguments, &common),
+        Command::Schema => schema::run(&common),
     };
     match ended {
         Ok(End::Done) => ExitCode::SUCCESS,

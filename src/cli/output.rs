@@ -3,7 +3,9 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
+use super::{Common, End};
 use crate::error::{Error, Result};
+use crate::study::Folder;
 
 /// Writes text to standard output. A reader that has gone away (`| head`) is no error.
 pub(super) fn print(text: &str) -> Result<()> {
@@ -12,6 +14,15 @@ pub(super) fn print(text: &str) -> Result<()> {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::file(Path::new("standard output"), e)),
         _ => Ok(()),
     }
+}
+
+/// Hands over the one text that a command makes: on standard output, or under `name` in the folder of `--out`.
+pub(super) fn deliver(name: &str, text: &str, common: &Common) -> Result<End> {
+    match &common.out {
+        Some(out) => Folder::open(out)?.write(name, text.as_bytes())?,
+        None => print(text)?,
+    }
+    Ok(End::Done)
 }
 
 /// Writes text to standard error; if that fails there is nowhere left to say so.

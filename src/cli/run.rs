@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 
 use super::progress::Reporter;
-use super::{End, output};
+use super::{Common, End, output};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::study::pipeline::{Outcome, Part, execute};
@@ -18,6 +18,13 @@ Examples:
   smale graph study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
   smale graph --landscape mixture --data points.csv --set sigma=0.35
   smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json";
+
+/// The lines of usage of one of the three commands.
+pub(super) fn usage(command: &str) -> String {
+    format!(
+        "smale {command} [OPTIONS] <STUDY>\n       smale {command} [OPTIONS] --landscape <KIND> [--data <FILE>] [--set <KEY=VALUE>]..."
+    )
+}
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -33,33 +40,19 @@ pub(super) struct Arguments {
     /// Set a key of the landscape, or with a dot one of another section; wins over the study
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Result folder [default: the study's name with .results, in the current directory]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Seed of everything random; wins over the study
-    #[arg(long, value_name = "NUMBER")]
-    seed: Option<u64>,
-    /// Number of threads; results do not depend on it [default: all cores]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-    /// Say nothing but errors and the result
-    #[arg(long)]
-    quiet: bool,
-    /// Print the summary as JSON on standard output, and nothing else there
-    #[arg(long)]
-    json: bool,
 }
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
-pub(super) fn run(arguments: &Arguments, part: Part) -> Result<End> {
-    let study = study(arguments)?;
-    threads(arguments)?;
-    let reporter = Reporter::new(arguments.quiet);
+pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<End> {
+    let mut study = study(arguments)?;
+    study.seed = common.seed.unwrap_or(study.seed);
+    threads(common.threads)?;
+    let reporter = Reporter::new(common.quiet);
     for section in &study.not_done {
         reporter.tell(&format!("warning: this version has no `{section}` yet: the section is skipped"));
     }
-    let folder = Folder::open(&arguments.out.clone().unwrap_or_else(|| study.default_folder()))?;
+    let folder = Folder::open(&common.out.clone().unwrap_or_else(|| study.default_folder()))?;
     watch_for_interrupts()?;
     let show = |message: crate::control::Progress<'_>| reporter.show(message);
     let outcome = execute(&study, part, &Control { stop: &STOP, progress: &show });
@@ -71,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, part: Part) -> Result<End> {
             return Err(error);
         }
     };
-    write(&folder, &outcome, arguments)?;
+    write(&folder, &outcome, common.json)?;
     Ok(if outcome.interrupted { End::Interrupted } else { End::Done })
 }
 
@@ -87,12 +80,10 @@ fn study(arguments: &Arguments) -> Result<Study> {
     for set in &arguments.sets {
         overrides.push(Override::parse(set)?);
     }
-    let mut study = match &arguments.study {
-        Some(path) => Study::read(path, &overrides)?,
-        None => Study::from_flags(&overrides)?,
-    };
-    study.seed = arguments.seed.unwrap_or(study.seed);
-    Ok(study)
+    match &arguments.study {
+        Some(path) => Study::read(path, &overrides),
+        None => Study::from_flags(&overrides),
+    }
 }
 
 fn name_flag(error: Error, flag: &str) -> Error {
@@ -104,8 +95,8 @@ fn name_flag(error: Error, flag: &str) -> Error {
     }
 }
 
-fn threads(arguments: &Arguments) -> Result<()> {
-    let Some(threads) = arguments.threads else { return Ok(()) };
+fn threads(threads: Option<u16>) -> Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
     rayon::ThreadPoolBuilder::new()
         .num_threads(usize::from(threads))
         .build_global()
@@ -123,13 +114,13 @@ fn watch_for_interrupts() -> Result<()> {
     .map_err(|e| Error::input(format!("interrupts can't be watched for: {e}")))
 }
 
-fn write(folder: &Folder, outcome: &Outcome, arguments: &Arguments) -> Result<()> {
+fn write(folder: &Folder, outcome: &Outcome, json: bool) -> Result<()> {
     for (name, bytes) in &outcome.files {
         folder.write(name, bytes)?;
     }
     // The summary comes last: who sees it sees the rest.
     folder.write("summary.json", pretty(&outcome.summary)?.as_bytes())?;
-    if arguments.json {
+    if json {
         let mut summary = outcome.summary.clone();
         summary["timings"] = outcome.timings.clone();
         return output::print(&pretty(&summary)?);

@@ -1,10 +1,9 @@
 //! `smale schema`: the JSON schema of the study file.
 
-use super::{End, output};
+use super::{Common, End, output};
 use crate::error::Result;
 use crate::study::schema::schema;
 
-pub(super) fn run() -> Result<End> {
-    output::print(&format!("{:#}\n", schema()))?;
-    Ok(End::Done)
+pub(super) fn run(common: &Common) -> Result<End> {
+    output::deliver("schema.json", &format!("{:#}\n", schema()), common)
 }

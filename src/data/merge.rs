@@ -34,7 +34,7 @@ impl Points {
         if columns == 0 || values.is_empty() {
             return Err(Error::input("there are no points: at least one row and one column are needed"));
         }
-        if values.len() % columns != 0 {
+        if !values.len().is_multiple_of(columns) {
             return Err(Error::input(format!("{} numbers do not fill rows of {columns}", values.len())));
         }
         if let Some(bad) = values.iter().position(|v| !v.is_finite()) {

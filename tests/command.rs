@@ -1,0 +1,293 @@
+//! The command: what it says of wrong input, its help, its schema and its manners.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+fn smale(folder: &TempDir, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_smale")).args(arguments).current_dir(folder.path()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A folder with a small study and its points.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "points.csv", "1,0\n-1,0\n");
+    write(&folder, "study.toml", study("sigma = 0.5\n"));
+    folder
+}
+
+fn write(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) {
+    std::fs::write(folder.path().join(name), content).unwrap();
+}
+
+fn study(rest: &str) -> String {
+    format!("[landscape]\nkind = \"mixture\"\ndata = \"points.csv\"\n{rest}")
+}
+
+/// Runs `smale` and checks that it refuses its input with one error that holds all of `parts`.
+fn refuses(folder: &TempDir, arguments: &[&str], parts: &[&str]) {
+    let output = smale(folder, arguments);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+    assert!(!said.contains("panicked") && !said.contains('\u{1b}'), "{said}");
+    for part in parts {
+        assert!(said.contains(part), "{arguments:?}: no {part:?} in\n{said}");
+    }
+}
+
+#[test]
+fn garbage_studies_are_refused_with_their_line() {
+    let folder = folder();
+    for (content, parts) in [
+        (String::new(), &["bad.toml", "empty"][..]),
+        ("# nothing\n".into(), &["empty"]),
+        ("[landscape]\n".into(), &["bad.toml:1:1", "`kind`", "mixture"]),
+        ("title = 3\n[landscape]\nkind = \"mixture\"\n".into(), &["bad.toml:1:9", "`title`", "quotes"]),
+        (
+            "[landscape]\nkind = \"mixtrue\"\n".into(),
+            &["bad.toml:2:8", "did you mean \"mixture\"", "^^^^^^^^^"],
+        ),
+        ("1,0\n-1,0\n".into(), &["bad.toml:1:", "TOML"]),
+        ("[landscape]\nkind = \"mixture\nsigma = 1\n".into(), &["bad.toml:2:"]),
+        (study("sigma = 0.5\nsigma = 1\n"), &["bad.toml:5:", "duplicate"]),
+        (study("simga = 0.5\n"), &["bad.toml:4:1", "`simga`", "`sigma`"]),
+        (study("sigma = \"0.5\"\n"), &["bad.toml:4:9", "`sigma`", "a text"]),
+        (study("sigma = [1]\n"), &["bad.toml:4:9", "an array"]),
+        (study("sigma = nan\n"), &["bad.toml:4:9", "NaN"]),
+        (study("sigma = -inf\n"), &["bad.toml:4:9", "-inf"]),
+        (study("sigma = -1\n"), &["bad.toml:4:9", "sigma"]),
+        (study("sigma = 1\nrows = 9\n"), &["bad.toml:5:8", "row 9", "2"]),
+        (study("sigma = 1\nweights = [1]\n"), &["bad.toml:5:11", "weights"]),
+        (study("sigma = 1\n[critical]\nrounds = 1.5\n"), &["bad.toml:6:10", "whole number", "1.5"]),
+        (study("sigma = 1\n[critical]\nmethod = \"complete\"\n"), &["bad.toml:6:10", "method = \"search\""]),
+        (study("sigma = 1\n[graf]\n"), &["bad.toml:5:2", "did you mean `graph`"]),
+        (study("sigma = 1\n[region]\nball = { radius = -1 }\n"), &["bad.toml:6:19", "positive"]),
+        (
+            study("sigma = 1\n[region]\nball = { center = [0], radius = 1 }\n"),
+            &["bad.toml:6:19", "dimension 2"],
+        ),
+    ] {
+        write(&folder, "bad.toml", &content);
+        refuses(&folder, &["run", "bad.toml"], parts);
+        assert!(!folder.path().join("bad.results").exists(), "no folder for nothing");
+    }
+    write(&folder, "bad.toml", [b'[', 0xff, 0, 1]);
+    refuses(&folder, &["run", "bad.toml"], &["bad.toml", "no text"]);
+    refuses(&folder, &["run", "none.toml"], &["none.toml", "no such"]);
+    refuses(&folder, &["run", "."], &["folder"]);
+    refuses(&folder, &["run", "points.csv"], &["points.csv:1:"]);
+}
+
+#[test]
+fn garbage_data_are_refused_with_their_line() {
+    let folder = folder();
+    for (content, parts) in [
+        ("1,0\n1\n", &["points.csv:2:1", "1 field"][..]),
+        ("x,y\n1,0\n1,nan\n", &["points.csv:3:3", "(`y`)", "nan"]),
+        ("", &["study.toml:3:8", "empty"]),
+    ] {
+        write(&folder, "points.csv", content);
+        refuses(&folder, &["critical", "study.toml"], parts);
+    }
+    std::fs::remove_file(folder.path().join("points.csv")).unwrap();
+    refuses(&folder, &["graph", "study.toml"], &["study.toml:3:8", "points.csv", "no such file", "^"]);
+    std::fs::create_dir(folder.path().join("points.csv")).unwrap();
+    refuses(&folder, &["graph", "study.toml"], &["study.toml:3:8", "folder"]);
+}
+
+#[test]
+fn wrong_flags_are_refused() {
+    let folder = folder();
+    for (arguments, parts) in [
+        (&["run"][..], &["--landscape"][..]),
+        (&["run", "study.toml", "--threads", "0"], &["--threads"]),
+        (&["run", "study.toml", "--seed", "-1"], &["seed", "-1"]),
+        (&["run", "study.toml", "--set", "sigma"], &["--set", "`=`"]),
+        (&["run", "study.toml", "--set", "sigma=wide"], &["--set", "sigma=wide", "^^^^"]),
+        (&["run", "study.toml", "--set", "critical.round=2"], &["`round`", "`rounds`"]),
+        (&["run", "study.toml", "--landscape", "mixture"], &["--landscape"]),
+        (&["graph", "--landscape", "mixtrue"], &["--landscape", "\"mixture\""]),
+        (&["graph", "--landscape", "mixture", "--data", "no.csv", "--set", "sigma=1"], &["--data", "no.csv"]),
+        (&["graph", "--landscape", "mixture", "--data", "points.csv"], &["sigma"]),
+        (&["run", "study.toml", "--out", "points.csv"], &["points.csv", "not a folder"]),
+        (&["landscapes", "mixtrue"], &["mixture"]),
+        (&["grap"], &["graph"]),
+    ] {
+        refuses(&folder, arguments, parts);
+    }
+}
+
+#[test]
+fn help_and_version() {
+    let folder = folder();
+    for arguments in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["critical", "--help"],
+        &["graph", "--help"],
+        &["landscapes", "--help"],
+        &["schema", "--help"],
+        &["help", "run"],
+    ] {
+        let output = smale(&folder, arguments);
+        assert!(output.status.success());
+        assert!(text(&output.stdout).contains("Usage"), "{arguments:?}");
+    }
+    assert!(text(&smale(&folder, &["graph", "--help"]).stdout).contains("--set sigma=0.35"));
+    assert_eq!(
+        text(&smale(&folder, &["--version"]).stdout),
+        concat!("smale ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn landscapes_are_listed_with_their_keys() {
+    let folder = folder();
+    let list = text(&smale(&folder, &["landscapes"]).stdout);
+    for kind in smale::landscape::KINDS {
+        assert!(list.lines().any(|l| l.starts_with(kind.name)), "{list}");
+        let shown = text(&smale(&folder, &["landscapes", kind.name]).stdout);
+        assert!(kind.keys.iter().all(|k| shown.contains(k.name)) && shown.contains("[landscape]"), "{shown}");
+    }
+    let output = smale(&folder, &["landscapes", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), smale::landscape::KINDS.len());
+}
+
+#[test]
+fn the_schema_names_every_key() {
+    let folder = folder();
+    let output = smale(&folder, &["schema"]);
+    assert!(output.status.success());
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let top = &schema["properties"];
+    for key in [
+        "title",
+        "seed",
+        "landscape",
+        "region",
+        "critical",
+        "graph",
+        "continue",
+        "measure",
+        "certify",
+        "report",
+    ] {
+        assert!(top[key].is_object(), "{key}");
+    }
+    for (section, keys) in [
+        ("region", &["ball", "box"][..]),
+        ("critical", &["method", "max_index", "rounds", "degenerate_tolerance", "neighbours"]),
+        ("graph", &["tolerance"]),
+        ("report", &["image", "title"]),
+    ] {
+        for key in keys {
+            assert!(top[section]["properties"][*key].is_object(), "{section}.{key}");
+        }
+    }
+    let kinds = top["landscape"]["oneOf"].as_array().unwrap();
+    for (kind, schema) in smale::landscape::KINDS.iter().zip(kinds) {
+        assert_eq!(schema["properties"]["kind"]["const"], kind.name);
+        for key in kind.keys {
+            assert!(schema["properties"][key.name].is_object(), "{}.{}", kind.name, key.name);
+        }
+    }
+    let output = smale(&folder, &["schema", "--out", "here"]);
+    assert!(output.status.success() && output.stdout.is_empty());
+    assert!(folder.path().join("here/schema.json").exists());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_smale"))
+        .arg("schema")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_said_so() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_smale")).arg("schema").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("standard output"));
+}
+
+#[test]
+fn a_study_runs_into_a_folder_of_its_name() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("study.results")).unwrap();
+    write(&folder, "study.results/mine.txt", "mine");
+    let output = smale(&folder, &["run", "study.toml", "--quiet"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("results: study.results"));
+    let results = folder.path().join("study.results");
+    let read = |name: &str| std::fs::read(results.join(name)).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&read("summary.json")).unwrap();
+    // Two memories at distance 2 merge at sigma = 1: below there are two minima and a saddle.
+    assert_eq!(summary["counts"], serde_json::json!([2, 1]));
+    assert_eq!(read("mine.txt"), b"mine");
+    assert!(
+        std::fs::read_dir(&results).unwrap().all(|f| !f
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with('.'))
+    );
+
+    let output = smale(&folder, &["run", "study.toml", "--quiet", "--set", "sigma=1.5", "--out", "wide"]);
+    assert!(output.status.success());
+    let wide = std::fs::read(folder.path().join("wide/summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&wide).unwrap();
+    assert_eq!(summary["counts"], serde_json::json!([1]));
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let folder = folder();
+    write(&folder, "points.csv", "0.1,0.3\n-0.3,-0.9\n-0.5,-1\n0.1,1.3\n-0.5,-0.6\n0.5,0.4\n");
+    for (out, threads) in [("one", "1"), ("three", "3")] {
+        let output = smale(
+            &folder,
+            &["graph", "study.toml", "--set", "sigma=0.2", "--threads", threads, "--out", out],
+        );
+        assert!(output.status.success());
+    }
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder.path().join("one")).unwrap().map(|f| f.unwrap().file_name()).collect();
+    names.sort();
+    assert!(names.iter().any(|n| n == "summary.json"));
+    for name in names {
+        let bytes = |out: &str| std::fs::read(folder.path().join(out).join(&name)).unwrap();
+        assert!(bytes("one") == bytes("three"), "{name:?} differs");
+    }
+}
+
+#[test]
+fn json_is_all_that_stands_on_standard_output() {
+    let folder = folder();
+    write(&folder, "study.toml", study("sigma = 0.5\n[measure]\ntemperatures = [0.1]\n"));
+    let output = smale(&folder, &["--json", "critical", "study.toml"]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["counts"], serde_json::json!([2, 1]));
+    assert_eq!(summary["not_done"], serde_json::json!(["measure"]));
+    assert!(text(&output.stderr).contains("no `measure` yet"));
+}
