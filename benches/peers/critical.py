@@ -21,11 +21,13 @@ import tomllib
 import venv
 from pathlib import Path
 
+from one_thread import NAMES
+
 HERE = Path(__file__).resolve().parent
 CASES = HERE.parent.parent / "tests" / "cases"
 DEFAULT = ["planar-k30-s35", "twenty-0"]
 PEERS = ["pele", "topsearch"]
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON")}
+ONE_THREAD = dict.fromkeys([*NAMES, "RAYON_NUM_THREADS"], "1")
 
 
 def environment(folder, name):

@@ -9,16 +9,12 @@ Kernels: `gradient` (energies and gradients), `hessian_vector` (one product a po
 gradient), `product` (1024 x 1024 x 1024, float64). CPU time of the process, so other load counts for little.
 """
 
-import os
-
-for name in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM"):
-    os.environ[f"{name}_NUM_THREADS"] = "1"
-
 import argparse
 import json
 import statistics
 import time
 
+import one_thread  # noqa: F401  before numpy
 import numpy as np
 
 POINTS = 256

@@ -1,5 +1,5 @@
-"""pele on one case: minima by quenches from the data and basin hopping, then a local connection attempt for each pair
-of minima, nearest first, then single-ended searches from displaced minima. Prints one JSON line.
+"""pele on one case: minima by quenches from each memory's own well and basin hopping, then a local connection attempt
+for each pair of minima, nearest first, then single-ended searches from displaced minima. Prints one JSON line.
 
     python run_pele.py CASE.toml --seed 1 --limit 60
 """
@@ -9,6 +9,7 @@ import json
 import logging
 import os
 
+import one_thread  # noqa: F401  before numpy
 import numpy as np
 from pele.landscape import LocalConnect
 from pele.potentials import BasePotential
@@ -44,7 +45,7 @@ class System(BaseSystem):
         return self.potential
 
     def get_random_configuration(self):
-        return self.rng.permutation(self.tally.energy.points)[0].copy()
+        return self.rng.permutation(self.tally.energy.starts)[0].copy()
 
     def get_compare_exact(self):
         return lambda a, b: np.linalg.norm(a - b) < self.tally.radius
@@ -79,7 +80,7 @@ def main():
         return database.addMinimum(energy, coords)
 
     quench = system.get_minimizer()
-    for y in tally.energy.points:
+    for y in tally.energy.starts:
         end = quench(y)
         if end.success:
             keep_minimum(end.energy, end.coords)
@@ -122,7 +123,9 @@ def main():
     while not tally.over():
         single += 1
         minima = database.minima()
-        start = minima[rng.integers(len(minima))].coords + sigma * rng.normal(size=tally.energy.points.shape[1])
+        # About 1.5 sigma away, in any dimension.
+        push_away = rng.normal(size=tally.energy.points.shape[1])
+        start = minima[rng.integers(len(minima))].coords + 1.5 * sigma * push_away / np.linalg.norm(push_away)
         saddle = findTransitionState(start, potential, **search)
         if saddle.success and saddle.eigenval < 0:
             one, two = minima_from_ts(potential, saddle.coords, n=saddle.eigenvec, **push)

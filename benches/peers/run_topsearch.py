@@ -1,5 +1,6 @@
-"""topsearch on one case: minima by minimisation from the data and basin hopping, then a double-ended search for each
-minimum and its nearest neighbours, more neighbours each round. Prints one JSON line.
+"""topsearch on one case: minima by minimisation from each memory's own well and basin hopping, then a double-ended
+search for each minimum and its nearest neighbours, more neighbours and more basin hopping each round. Prints one JSON
+line.
 
     python run_topsearch.py CASE.toml --seed 1 --limit 60
 
@@ -13,7 +14,9 @@ import os
 import random
 import tempfile
 import warnings
+from collections import Counter
 
+import one_thread  # noqa: F401  before numpy
 import numpy as np
 from topsearch.analysis.pair_selection import closest_enumeration
 from topsearch.data.coordinates import StandardCoordinates
@@ -79,11 +82,13 @@ def main():
         potential = Energy(tally.energy)
         bounds = [(low - sigma, high + sigma) for low, high in zip(points.min(0), points.max(0))]
         coords = StandardCoordinates(ndim=points.shape[1], bounds=bounds)
+        # Steps of about 1.6 sigma in any dimension.
+        step = 5.6 * sigma / np.sqrt(coords.ndim)
         network = KineticTransitionNetwork()
         similarity = Recording(tally)
         hopping = BasinHopping(ktn=network, potential=potential, similarity=similarity,
-                               step_taking=StandardPerturbation(max_displacement=4 * sigma))
-        for y in points:
+                               step_taking=StandardPerturbation(max_displacement=step))
+        for y in tally.energy.starts:
             coords.position = y.copy()
             hopping.run(coords=coords, n_steps=0, conv_crit=1e-6, temperature=1.0)
         hopping.run(coords=coords, n_steps=100, conv_crit=1e-6, temperature=1.0)
@@ -94,14 +99,20 @@ def main():
                                  neb_conv_crit=1e-2)
         sampling = NetworkSampling(ktn=network, coords=coords, global_optimiser=hopping, single_ended_search=following,
                                    double_ended_search=band, similarity=similarity)
-        attempts, neighbours = 0, 2
-        while not tally.over() and neighbours < 4 * max(network.n_minima, 2):
-            for pair in sorted(closest_enumeration(network, similarity, coords, neighbours)):
-                sampling.run_connection_attempts([pair])
+        attempts, neighbours, tried = 0, 2, Counter()
+        while not tally.over():
+            for one, two in sorted(closest_enumeration(network, similarity, coords, neighbours)):
+                # It would refuse these two kinds of pair itself, after a slow look through its list.
+                if network.G.has_edge(one, two) or tried[one, two] == 3:
+                    continue
+                tried[one, two] += 1
                 attempts += 1
+                sampling.run_connection_attempts([[one, two]])
                 if tally.over():
                     break
-            neighbours += 2
+            neighbours = min(neighbours + 2, network.n_minima)
+            coords.position = tally.energy.starts[np.random.randint(len(points))].copy()
+            hopping.run(coords=coords, n_steps=20, conv_crit=1e-6, temperature=1.0)
         kept = [network.n_minima, network.n_ts]
     print(json.dumps(tally.result("topsearch 0.0.3", seed=given.seed, pairs=attempts, kept=kept)))
 

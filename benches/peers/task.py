@@ -23,6 +23,8 @@ class Mixture:
         self.scaled = self.points * self.scale
         self.half = 0.5 * self.scale * np.einsum("kn,kn->k", self.points, self.points)
         self.constant = np.log(len(self.points))
+        # Where each memory alone, with the confinement, would have its minimum.
+        self.starts = self.points * (self.scale / (self.scale + self.confinement))
         self.calls = 0
 
     def both(self, x):

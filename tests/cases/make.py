@@ -488,7 +488,7 @@ def space():
 def five():
     """Equal Gaussians at points N(0, I) of dimension 5; millions of starts in their hull."""
     rows = [(8, 0.5, 51), (8, 0.7, 52), (8, 0.9, 58), (12, 0.5, 53), (12, 0.7, 54), (12, 0.9, 55), (20, 0.7, 56)]
-    for k, sigma, seed in rows + [(20, 0.9, 57)]:
+    for k, sigma, seed in rows + [(20, 0.5, 57)]:
         source = f"{HOW}points default_rng({seed}).normal(size=({k}, 5))"
         attempt(f"five-k{k}-s{round(100 * sigma)}", f"{k} Gaussians in dimension 5, sigma {sigma}", source,
                 mixture(gaussian(k, 5, seed), sigma), random=1_500_000)
@@ -505,7 +505,7 @@ def fifty():
 
 def twenty():
     """Equal Gaussians at points N(0, I) of dimension 20, with |x|^2 added."""
-    for seed in (0, 1, 2):
+    for seed in (0, 1):
         source = f"{HOW}points default_rng({seed}).normal(size=(50, 20))"
         attempt(f"twenty-{seed}", "50 Gaussians in dimension 20, sigma 0.8, with |x|^2 added", source,
                 mixture(gaussian(50, 20, seed), 0.8, confinement=2.0), random=400_000, limit=25_000)
