@@ -231,8 +231,8 @@ impl Pool<'_> {
         let n = self.problem.dim();
         let rounds = self.options.rounds.unwrap_or(if n <= 32 { 60 } else { 8 });
         let mut first: Vec<Seed> = vec![];
-        if let Some(data) = self.problem.landscape.data() {
-            first.extend(data.col_iter().map(|c| descent(c.iter().copied().collect())));
+        if let Some(wells) = &self.problem.wells {
+            first.extend(wells.col_iter().map(|c| descent(c.iter().copied().collect())));
         }
         self.execute(first, false, control);
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
@@ -483,7 +483,8 @@ impl Pool<'_> {
     fn level_seed(&self, corners: &[usize]) -> Option<Seed> {
         let points: Vec<&Refined> = corners.iter().map(|&c| &self.points[c].point).collect();
         let (x, directions) = starts::level_point(self.problem, &points)?;
-        let reach = points.iter().map(|p| self.problem.region.distance(&p.x, &x)).fold(f64::INFINITY, f64::min);
+        let reach =
+            points.iter().map(|p| self.problem.region.distance(&p.x, &x)).fold(f64::INFINITY, f64::min);
         Some(Seed::Level { x, directions, reach })
     }
 
@@ -570,7 +571,8 @@ impl Pool<'_> {
     /// Random starts: a few towards every index, most towards those of which most may be unseen.
     fn random(&self, top: usize, rng: &mut ChaCha8Rng) -> Vec<Seed> {
         let highest = self.highest();
-        let doubt = |index: usize| if index > highest { 0.0 } else { self.unseen_of(index).high.clamp(0.01, 1e3) };
+        let doubt =
+            |index: usize| if index > highest { 0.0 } else { self.unseen_of(index).high.clamp(0.01, 1e3) };
         let total: f64 = (0..=top).map(doubt).sum();
         let mut seeds = vec![];
         for index in 0..=top {
