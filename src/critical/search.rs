@@ -36,7 +36,8 @@ use crate::linalg::solve_symmetric;
 /// What a search may be told; the defaults suit most landscapes.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Highest Morse index to look for; by default as high as points are found (all, up to eight dimensions).
+    /// Highest Morse index to look for. By default all up to eight dimensions; beyond, an index above 1 only if there are
+    /// points of the one below, and no more than 300.
     pub max_index: Option<usize>,
     /// Most rounds; by default 60 up to 32 dimensions, 8 beyond.
     pub rounds: Option<usize>,

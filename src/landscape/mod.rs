@@ -1,6 +1,6 @@
 //! What is analysed: energy landscapes, one file a kind, and the traits they meet.
 //!
-//! In: a kind's parameters (a [`Section`](crate::study::Section) of a study). Out: a boxed [`Family`].
+//! In: a kind's parameters (a [`Section`] of a study). Out: a boxed [`Family`].
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
 mod exp;
