@@ -193,7 +193,7 @@ fn refused(answer: &Answer) {
 
 #[test]
 fn heteroclinic_flip_flips() {
-    for f in [0.01, -0.01, 1e-4, -1e-4] {
+    for f in [0.01_f64, -0.01, 1e-4, -1e-4] {
         let answer = run("heteroclinic-flip", &["K=0.75", &format!("f={f}")]);
         answer.has(&[3, 2]);
         assert_eq!(answer.summary["morse_smale"], true);
