@@ -101,3 +101,8 @@ fn four_points_in_fifty_dimensions() {
 fn small_noise() {
     check("small");
 }
+
+#[test]
+fn fifty_points_in_twenty_dimensions() {
+    check("twenty");
+}

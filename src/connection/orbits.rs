@@ -29,6 +29,9 @@ pub(super) struct Task {
 /// Points of an orbit that are kept in low and in high dimension.
 const KEPT: (usize, usize) = (200, 40);
 
+/// Up to this dimension orbits are wanted for their course, beyond for where they end.
+const DRAWN: usize = 16;
+
 /// Follows one branch to its end.
 pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Branch {
     let landscape = place.landscape();
@@ -46,6 +49,7 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     if place.nodes.len() > 200 {
         near *= 0.5;
     }
+    let drawn = place.full_dim() <= DRAWN;
     let end = integrate(&flow, &start, &options, |state| {
         trace.push(state.x, state.energy);
         if !place.contains(state.x) {
@@ -57,7 +61,8 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
             if place.is_end(id, task.backward) {
                 if distance < other.trap {
                     verdict = Some(Verdict::Trap(id));
-                    return false;
+                    // Decided; where orbits are drawn the rest of the way is followed as well.
+                    return drawn && distance > 0.01 * scale;
                 }
             } else if id != task.id && distance < near && distance < nearest[id].0 {
                 nearest[id] = (distance, state.x.to_vec());
@@ -181,7 +186,7 @@ struct Trace {
 
 impl Trace {
     fn new(place: &Place<'_>, node: &super::build::Node) -> Self {
-        let most = if place.full_dim() <= 16 { KEPT.0 } else { KEPT.1 };
+        let most = if place.full_dim() <= DRAWN { KEPT.0 } else { KEPT.1 };
         Trace {
             points: vec![node.x.clone()],
             energies: vec![node.energy],

@@ -27,6 +27,12 @@ const GUIDED: usize = 4;
 /// Curvatures below this (relative to the largest) do not lengthen a step: along them nothing is known.
 pub(crate) const FLAT: f64 = 1e-8;
 
+/// Most steps of a search.
+const MOST: usize = 150;
+
+/// Steps in a row with fewer negative eigenvalues than the index wanted before a search is given up.
+const PATIENCE: usize = 50;
+
 /// Where a search ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Followed {
@@ -55,7 +61,9 @@ pub(crate) fn follow(
     let landscape = &problem.landscape;
     let dense = n <= DENSE;
     let settled = if dense { 1e-10 } else { 1e-6 } * problem.scale;
-    let most = if dense { 200 } else { 120 };
+    // A search that goes round in circles, or climbs where there is nothing to climb, is given up early.
+    let mut mark = (vec![f64::INFINITY; n], 1);
+    let mut wrong = 0;
     let mut x = start.to_vec();
     let mut g = vec![0.0; n];
     let mut energy = landscape.gradient(&x, &mut g);
@@ -66,10 +74,14 @@ pub(crate) fn follow(
     let mut model = Model::new(landscape, index, directions);
     let mut trial = x.clone();
     let mut trial_g = vec![0.0; n];
-    for iteration in 0..most {
+    for iteration in 0..MOST {
         model.prepare(&x, &g, iteration)?;
+        wrong = if model.short_of_index() { wrong + 1 } else { 0 };
+        if wrong > PATIENCE {
+            return None;
+        }
         let mut step = model.step(&g, radius)?;
-        loop {
+        let length = loop {
             let length = norm(&step.s);
             trial.copy_from_slice(&x);
             axpy(1.0, &step.s, &mut trial);
@@ -96,18 +108,28 @@ pub(crate) fn follow(
                 } else if poor < 0.2 && step.cut {
                     radius = (2.0 * radius).min(0.5 * problem.scale);
                 }
-                break;
+                break length;
             }
             radius = 0.25 * length.min(radius);
             if radius < 1e-14 * problem.scale {
                 return None;
             }
             step = model.step(&g, radius)?;
-        }
-        if !problem.contains(&x, 1.2) {
+        };
+        if !problem.contains(&x, 1.05) {
             return None;
         }
         problem.region.wrap(&mut x);
+        if index > 0 {
+            // Brent's cycle detection: a place of the past, renewed at every power of two.
+            let back: f64 = x.iter().zip(&mark.0).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+            if back < 0.01 * length {
+                return None;
+            }
+            if iteration + 1 == mark.1 {
+                mark = (x.clone(), 2 * mark.1);
+            }
+        }
     }
     None
 }
@@ -194,6 +216,15 @@ impl<'a> Model<'a> {
             }
         }
         Some(())
+    }
+
+    /// Are there fewer directions of negative curvature here than the index asks for?
+    fn short_of_index(&self) -> bool {
+        let highest = match &self.local {
+            Local::Dense { values, .. } => self.index.checked_sub(1).map(|k| values[k]),
+            Local::Krylov { low, .. } => low.as_ref().and_then(|m| m.values.last().copied()),
+        };
+        highest.is_some_and(|v| v > 0.0)
     }
 
     /// The step within `radius`.

@@ -23,6 +23,7 @@ use rayon::prelude::*;
 
 use super::family::Family;
 use super::follow::follow;
+use super::modes::project;
 use super::problem::Problem;
 use super::refine::{Refined, is_same, refine};
 use super::unseen::{Meetings, Unseen, unseen};
@@ -57,8 +58,12 @@ impl Default for Options {
 const BATCH: usize = 128;
 /// Simplices of minima that are tried in all.
 const SIMPLICES: usize = 6000;
+/// Newton's step at a level point, relative to its distance from the corners, below which it is followed.
+const PROMISING: f64 = 0.5;
 /// Above this number of points of one index the next index is not searched unless asked for.
 const CROWD: usize = 300;
+/// Random starts a round beyond the few that every index gets.
+const RANDOM: f64 = 48.0;
 /// Upper end of the number of unseen points at which the search may end.
 const UNSEEN: f64 = 0.5;
 
@@ -66,6 +71,9 @@ const UNSEEN: f64 = 0.5;
 enum Seed {
     /// Eigenvector following from a point.
     Climb { x: Vec<f64>, index: usize, directions: Option<Mat<f64>>, from: Option<usize> },
+    /// The same from the level point of a simplex of minima, whose nearest corner is `reach` away, if Newton's step
+    /// there is short against that and the index is right: as the noise falls both come true where a point is.
+    Level { x: Vec<f64>, directions: Mat<f64>, reach: f64 },
     /// The peaks of a path between two minima (ids in the pool).
     Between { a: usize, b: usize },
 }
@@ -276,13 +284,21 @@ impl Pool<'_> {
         (claim, top)
     }
 
-    /// Points still unseen, summed over the indices: each has searches of its own.
+    /// Points of one index still unseen: each index has searches of its own.
+    fn unseen_of(&self, index: usize) -> Unseen {
+        let of_index = self.points.iter().filter(|k| k.point.index == Some(index));
+        unseen(&of_index.map(|k| k.meetings).collect::<Vec<_>>())
+    }
+
+    /// The highest index of a known point.
+    fn highest(&self) -> usize {
+        self.points.iter().filter_map(|k| k.point.index).max().unwrap_or(0)
+    }
+
     fn unseen(&self) -> Unseen {
-        let highest = self.points.iter().filter_map(|k| k.point.index).max().unwrap_or(0);
         let mut sum = Unseen { estimate: 0.0, low: 0.0, high: 0.0 };
-        for index in 0..=highest {
-            let of_index = self.points.iter().filter(|k| k.point.index == Some(index));
-            let part = unseen(&of_index.map(|k| k.meetings).collect::<Vec<_>>());
+        for index in 0..=self.highest() {
+            let part = self.unseen_of(index);
             sum.estimate += part.estimate;
             sum.low += part.low;
             sum.high += part.high;
@@ -383,6 +399,14 @@ impl Pool<'_> {
             Seed::Climb { x, index, directions, .. } => {
                 self.meet(x, *index, directions.as_ref()).into_iter().collect()
             }
+            Seed::Level { x, directions, reach } => {
+                let index = directions.ncols();
+                if is_promising(self.problem, x, index, *reach) {
+                    self.meet(x, index, Some(directions)).into_iter().collect()
+                } else {
+                    vec![]
+                }
+            }
             Seed::Between { a, b } => {
                 let peaks = string::peaks(self.problem, &self.points[*a].point.x, &self.points[*b].point.x);
                 peaks
@@ -459,7 +483,8 @@ impl Pool<'_> {
     fn level_seed(&self, corners: &[usize]) -> Option<Seed> {
         let points: Vec<&Refined> = corners.iter().map(|&c| &self.points[c].point).collect();
         let (x, directions) = starts::level_point(self.problem, &points)?;
-        Some(Seed::Climb { x, index: corners.len() - 1, directions: Some(directions), from: None })
+        let reach = points.iter().map(|p| self.problem.region.distance(&p.x, &x)).fold(f64::INFINITY, f64::min);
+        Some(Seed::Level { x, directions, reach })
     }
 
     /// Level points of simplices of neighbouring minima: all simplices where there are few.
@@ -542,20 +567,15 @@ impl Pool<'_> {
             .collect()
     }
 
-    /// Random starts towards every index.
+    /// Random starts: a few towards every index, most towards those of which most may be unseen.
     fn random(&self, top: usize, rng: &mut ChaCha8Rng) -> Vec<Seed> {
-        let n = self.problem.dim();
-        let many = if n <= 8 {
-            48
-        } else if n <= 32 {
-            24
-        } else {
-            12
-        };
-        let highest = self.points.iter().filter_map(|k| k.point.index).max().unwrap_or(0);
+        let highest = self.highest();
+        let doubt = |index: usize| if index > highest { 0.0 } else { self.unseen_of(index).high.clamp(0.01, 1e3) };
+        let total: f64 = (0..=top).map(doubt).sum();
         let mut seeds = vec![];
         for index in 0..=top {
-            let count = if index <= highest + 1 { many } else { many / 6 };
+            let share = RANDOM * doubt(index) / total;
+            let count = if index > highest + 1 { 2 } else { 6 } + share.ceil() as usize;
             for _ in 0..count {
                 let x = starts::random(self.problem, rng);
                 seeds.push(Seed::Climb { x, index, directions: None, from: None });
@@ -601,6 +621,20 @@ impl Pool<'_> {
         }
         seeds
     }
+}
+
+/// Is `x` close to a critical point of this index, by the quadratic model there?
+fn is_promising(problem: &Problem<'_>, x: &[f64], index: usize, reach: f64) -> bool {
+    let n = x.len();
+    let (mut h, mut values, mut vectors) = (Mat::zeros(n, n), vec![0.0; n], Mat::zeros(n, n));
+    problem.landscape.hessian(x, h.as_mut());
+    if !crate::linalg::symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut()) {
+        return false;
+    }
+    let mut g = vec![0.0; n];
+    problem.landscape.gradient(x, &mut g);
+    let step: f64 = project(vectors.as_ref(), &g).iter().zip(&values).map(|(g, v)| (g / v).powi(2)).sum();
+    values.iter().filter(|v| **v < 0.0).count() == index && step.sqrt() < PROMISING * reach
 }
 
 fn descent(x: Vec<f64>) -> Seed {

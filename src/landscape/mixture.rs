@@ -2,6 +2,10 @@
 //!
 //! `E(x) = -log sum_k w_k exp(-|x - a y_k|^2 / (2 sigma^2)) + (confinement/2) |x|^2`, `sum_k w_k = 1`.
 //!
+//! The confinement changes nothing but the numbers: with `kappa = 1/sigma^2 + confinement` it is, up to a constant, a
+//! mixture of width `kappa^(-1/2)` about `a y_k / (kappa sigma^2)` with weights
+//! `w_k exp(-confinement |a y_k|^2 / (2 kappa sigma^2))`, and is computed as that.
+//!
 //! A schedule gives `a` and `sigma` from a time `t`. The energy of Pham et al. (2025, "Memorization to Generalization")
 //! is `2 sigma^2 E` up to a constant, with their `beta = 1/(2 sigma^2)`: same critical points and indices.
 
@@ -88,7 +92,7 @@ pub enum Noise {
 #[derive(Clone, Debug)]
 pub struct Mixture {
     data: Mat<f64>,
-    weights: Vec<f64>,
+    log_weights: Vec<f64>,
     noise: Noise,
     sigma: f64,
     confinement: f64,
@@ -133,26 +137,41 @@ impl Mixture {
             return Err(Error::input(format!("mixture: `a` is {a}, it must be zero or more")));
         }
         let total: f64 = weights.iter().sum();
-        let weights: Vec<f64> = weights.iter().map(|w| w / total).collect();
+        let log_weights = weights.iter().map(|w| (w / total).ln()).collect();
+        Ok(Mixture::assemble(data, log_weights, noise, (a, sigma), confinement))
+    }
+
+    /// From checked values.
+    fn assemble(
+        data: Mat<f64>,
+        log_weights: Vec<f64>,
+        noise: Noise,
+        (a, sigma): (f64, f64),
+        confinement: f64,
+    ) -> Self {
         let scaled = Mat::from_fn(data.nrows(), data.ncols(), |i, k| a * data[(i, k)]);
-        // Distances are taken from the centre of the data: far from the origin nothing cancels.
-        let center = hull::mean(scaled.as_ref());
-        let slope = 1.0 / (sigma * sigma);
-        let patterns = Mat::from_fn(data.nrows(), data.ncols(), |i, k| scaled[(i, k)] - center[i]);
+        let kappa = 1.0 / (sigma * sigma) + confinement;
+        let shrink = 1.0 / (1.0 + confinement * sigma * sigma);
+        // Distances are taken from the centre of the wells: far from the origin nothing cancels.
+        let center: Vec<f64> = hull::mean(scaled.as_ref()).iter().map(|m| shrink * m).collect();
+        let patterns = Mat::from_fn(data.nrows(), data.ncols(), |i, k| shrink * scaled[(i, k)] - center[i]);
+        let square = |m: &Mat<f64>, k: usize| m.col(k).iter().map(|y| y * y).sum::<f64>();
         let bias = (0..data.ncols())
-            .map(|k| weights[k].ln() - 0.5 * slope * patterns.col(k).iter().map(|y| y * y).sum::<f64>())
+            .map(|k| {
+                let shifted = log_weights[k] - 0.5 * confinement * shrink * square(&scaled, k);
+                shifted - 0.5 * kappa * square(&patterns, k)
+            })
             .collect();
         let kernel = LogSumExp {
-            bias,
-            linear: center.iter().map(|c| confinement * c).collect(),
-            offset: 0.5 * confinement * center.iter().map(|c| c * c).sum::<f64>(),
-            curvature: slope + confinement,
-            temperature: 1.0,
-            slope,
             patterns,
+            bias,
             center,
+            offset: 0.0,
+            curvature: kappa,
+            temperature: 1.0,
+            slope: kappa,
         };
-        Ok(Mixture { data, weights, noise, sigma, confinement, scaled, kernel })
+        Mixture { data, log_weights, noise, sigma, confinement, scaled, kernel }
     }
 
     /// From points with multiplicities as weights.
@@ -166,7 +185,7 @@ impl Mixture {
         self.sigma
     }
 
-    /// Derivatives of the gradient in `sigma` and in `a`.
+    /// Derivatives of the gradient `(x - m)/sigma^2 + confinement x` in `sigma` and in `a`.
     fn gradient_by_noise(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let n = self.dim();
         let sigma = self.sigma;
@@ -187,19 +206,18 @@ impl Mixture {
         };
         centred(&mut by_sigma);
         centred(&mut by_a);
-        let (mut m, mut m_sigma, mut m_a) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+        let (mut pull, mut m_sigma, mut m_a) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
         for k in 0..p.len() {
             for i in 0..n {
-                let y = self.scaled[(i, k)] - self.kernel.center[i];
-                m[i] += p[k] * y;
-                m_sigma[i] += by_sigma[k] * y;
-                m_a[i] += by_a[k] * y + p[k] * self.data[(i, k)];
+                // Differences to x: the centred rates sum to zero, so any origin will do.
+                let d = self.scaled[(i, k)] - x[i];
+                pull[i] += p[k] * d;
+                m_sigma[i] += by_sigma[k] * d;
+                m_a[i] += by_a[k] * d + p[k] * self.data[(i, k)];
             }
         }
         let s2 = sigma * sigma;
-        let g_sigma = (0..n)
-            .map(|i| -2.0 * (x[i] - self.kernel.center[i] - m[i]) / sigma.powi(3) - m_sigma[i] / s2)
-            .collect();
+        let g_sigma = (0..n).map(|i| 2.0 * pull[i] / sigma.powi(3) - m_sigma[i] / s2).collect();
         (g_sigma, m_a.iter().map(|m| -m / s2).collect())
     }
 }
@@ -225,13 +243,10 @@ impl Landscape for Mixture {
         self.kernel.third(x, u, v, out);
     }
 
-    /// A ball about the mean that holds the data (and the origin, when confined): the flow enters it.
+    /// A ball about the mean of the wells that holds them all: the flow enters it.
     fn region(&self) -> Option<Region> {
-        let mut radius = hull::spread(self.scaled.as_ref(), &self.kernel.center);
-        if self.confinement > 0.0 {
-            radius = radius.max(self.kernel.center.iter().map(|c| c * c).sum::<f64>().sqrt());
-        }
-        Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.sigma))
+        let radius = hull::spread(self.kernel.patterns.as_ref(), &vec![0.0; self.dim()]);
+        Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.kernel.curvature.powf(-0.5)))
     }
 
     fn data(&self) -> Option<MatRef<'_, f64>> {
@@ -239,21 +254,21 @@ impl Landscape for Mixture {
     }
 
     fn reduce(&self) -> Option<Reduced> {
-        let n = self.dim();
-        let confined = self.confinement > 0.0;
-        // With confinement every critical point lies in the hull of the data and the origin.
-        let origin = if confined { vec![0.0; n] } else { self.kernel.center.clone() };
-        let directions = Mat::from_fn(n, self.scaled.ncols(), |i, k| self.scaled[(i, k)] - origin[i]);
-        let basis = hull::span(directions.as_ref())?;
-        let inner = Mixture::new(
-            hull::coordinates(basis.as_ref(), &origin, self.scaled.as_ref()),
-            self.weights.clone(),
-            Noise::Fixed { a: 1.0, sigma: self.sigma },
-            self.confinement,
-        )
-        .ok()?;
-        let normal = self.kernel.curvature;
-        Some(Reduced { inner: Box::new(inner), origin, basis, offset: 0.0, normal })
+        let kernel = &self.kernel;
+        let basis = hull::span(kernel.patterns.as_ref())?;
+        // In the hull: a plain mixture of the wells. What its width takes from the logits goes back into the weights.
+        let sigma = kernel.curvature.powf(-0.5);
+        let log_weights = (0..kernel.bias.len())
+            .map(|k| {
+                kernel.bias[k]
+                    + 0.5 * kernel.curvature * kernel.patterns.col(k).iter().map(|y| y * y).sum::<f64>()
+            })
+            .collect();
+        let wells = hull::coordinates(basis.as_ref(), &vec![0.0; self.dim()], kernel.patterns.as_ref());
+        let noise = Noise::Fixed { a: 1.0, sigma };
+        let inner = Mixture::assemble(wells, log_weights, noise, (1.0, sigma), 0.0);
+        let origin = kernel.center.clone();
+        Some(Reduced { inner: Box::new(inner), origin, basis, offset: 0.0, normal: kernel.curvature })
     }
 }
 
@@ -276,7 +291,8 @@ impl Family for Mixture {
             ("confinement", _) => confinement = value,
             _ => return Err(super::no_such_parameter("mixture", name, &self.parameters())),
         }
-        Ok(Box::new(Mixture::new(self.data.clone(), self.weights.clone(), noise, confinement)?))
+        let weights = self.log_weights.iter().map(|w| w.exp()).collect();
+        Ok(Box::new(Mixture::new(self.data.clone(), weights, noise, confinement)?))
     }
 
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {

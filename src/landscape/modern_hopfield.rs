@@ -2,6 +2,8 @@
 //!
 //! `E(x) = |x|^2/2 - (1/beta) log sum_k w_k exp(beta y_k.x) + (confinement/2) |x|^2`;
 //!
+//! computed, with `kappa = 1 + confinement`, as `kappa` times the unconfined energy of the patterns `y_k/kappa` at
+//! `beta kappa`;
 //! its fixed points are those of attention with the patterns as keys and values. Published without weights: `w_k = 1`.
 
 use faer::{Mat, MatMut, MatRef};
@@ -47,24 +49,26 @@ impl ModernHopfield {
                 "modern-hopfield: `confinement` is {confinement}, it must be zero or more"
             )));
         }
-        // About the mean c, with z = x - c and y = c + y': |x|^2/2 - c.x = |z|^2/2 - |c|^2/2, so that the linear terms
-        // cancel and the logits are beta (y'.c + y'.z).
-        let center = hull::mean(patterns.as_ref());
-        let shifted = Mat::from_fn(patterns.nrows(), patterns.ncols(), |i, k| patterns[(i, k)] - center[i]);
+        // With kappa = 1 + confinement the wells are y/kappa. About their mean m, with z = x - m and y = kappa (m + y'):
+        // kappa |x|^2/2 - kappa m.x = kappa (|z|^2 - |m|^2)/2, so that the linear terms cancel and the logits are
+        // beta kappa (y'.m + y'.z).
+        let kappa = 1.0 + confinement;
+        let center: Vec<f64> = hull::mean(patterns.as_ref()).iter().map(|m| m / kappa).collect();
+        let wells =
+            Mat::from_fn(patterns.nrows(), patterns.ncols(), |i, k| patterns[(i, k)] / kappa - center[i]);
+        let slope = beta * kappa;
         let bias = (0..patterns.ncols())
             .map(|k| {
-                weights[k].ln() + beta * shifted.col(k).iter().zip(&center).map(|(y, c)| y * c).sum::<f64>()
+                weights[k].ln() + slope * wells.col(k).iter().zip(&center).map(|(y, m)| y * m).sum::<f64>()
             })
             .collect();
-        let square: f64 = center.iter().map(|c| c * c).sum();
         let kernel = LogSumExp {
-            patterns: shifted,
+            patterns: wells,
             bias,
-            linear: center.iter().map(|c| confinement * c).collect(),
-            offset: 0.5 * (confinement - 1.0) * square,
-            curvature: 1.0 + confinement,
+            offset: -0.5 * kappa * center.iter().map(|c| c * c).sum::<f64>(),
+            curvature: kappa,
             temperature: 1.0 / beta,
-            slope: beta,
+            slope,
             center,
         };
         Ok(ModernHopfield { patterns, weights, beta, confinement, kernel })
@@ -92,13 +96,10 @@ impl Landscape for ModernHopfield {
         self.kernel.third(x, u, v, out);
     }
 
-    /// A ball about the mean that holds the patterns (and the origin, when confined): the flow enters it.
+    /// A ball about the mean of the wells that holds them all: the flow enters it.
     fn region(&self) -> Option<Region> {
-        let mut radius = hull::spread(self.patterns.as_ref(), &self.kernel.center);
-        if self.confinement > 0.0 {
-            radius = radius.max(self.kernel.center.iter().map(|c| c * c).sum::<f64>().sqrt());
-        }
-        Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.beta.powf(-0.5)))
+        let radius = hull::spread(self.kernel.patterns.as_ref(), &vec![0.0; self.dim()]);
+        Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.kernel.slope.powf(-0.5)))
     }
 
     fn data(&self) -> Option<MatRef<'_, f64>> {
@@ -107,25 +108,20 @@ impl Landscape for ModernHopfield {
 
     fn reduce(&self) -> Option<Reduced> {
         let n = self.dim();
-        let confined = self.confinement > 0.0;
-        let zero = vec![0.0; n];
-        let base = if confined { &zero } else { &self.kernel.center };
-        let directions = Mat::from_fn(n, self.patterns.ncols(), |i, k| self.patterns[(i, k)] - base[i]);
-        let basis = hull::span(directions.as_ref())?;
+        let kernel = &self.kernel;
+        let basis = hull::span(kernel.patterns.as_ref())?;
         // The point of the hull nearest to the origin: then y_k.x has no part along the normals but a constant.
-        let along = hull::coordinates(basis.as_ref(), &zero, MatRef::from_column_major_slice(base, n, 1));
+        let zero = vec![0.0; n];
+        let along = hull::coordinates(basis.as_ref(), &zero, crate::linalg::column(&kernel.center));
         let origin: Vec<f64> = (0..n)
-            .map(|i| base[i] - (0..basis.ncols()).map(|j| basis[(i, j)] * along[(j, 0)]).sum::<f64>())
+            .map(|i| {
+                kernel.center[i] - (0..basis.ncols()).map(|j| basis[(i, j)] * along[(j, 0)]).sum::<f64>()
+            })
             .collect();
-        let inner = ModernHopfield::new(
-            hull::coordinates(basis.as_ref(), &origin, self.patterns.as_ref()),
-            self.weights.clone(),
-            self.beta,
-            self.confinement,
-        )
-        .ok()?;
-        let offset = -0.5 * origin.iter().map(|o| o * o).sum::<f64>();
-        Some(Reduced { inner: Box::new(inner), origin, basis, offset, normal: self.kernel.curvature })
+        let patterns = hull::coordinates(basis.as_ref(), &zero, self.patterns.as_ref());
+        let inner = ModernHopfield::new(patterns, self.weights.clone(), self.beta, self.confinement).ok()?;
+        let offset = -0.5 * kernel.curvature * origin.iter().map(|o| o * o).sum::<f64>();
+        Some(Reduced { inner: Box::new(inner), origin, basis, offset, normal: kernel.curvature })
     }
 }
 
@@ -149,8 +145,10 @@ impl Family for ModernHopfield {
             out.copy_from_slice(x);
             return;
         }
-        // d/dbeta of -sum p_k y_k, where the logits grow at the rate y_k.x; centring y changes neither factor.
+        // d/dbeta of -sum p_k y_k, where the logits grow at the rate y_k.x; centring y changes neither factor. The
+        // kernel's patterns are y/kappa, which leaves kappa^2.
         let p = self.kernel.weights(x);
+        let kappa = self.kernel.curvature;
         let mut rate: Vec<f64> = self
             .kernel
             .patterns
@@ -158,7 +156,7 @@ impl Family for ModernHopfield {
             .map(|y| y.iter().zip(x).map(|(y, x)| y * x).sum::<f64>())
             .collect();
         let mean: f64 = rate.iter().zip(&p).map(|(r, p)| r * p).sum();
-        rate.iter_mut().zip(&p).for_each(|(r, p)| *r = -p * (*r - mean));
+        rate.iter_mut().zip(&p).for_each(|(r, p)| *r = -kappa * kappa * p * (*r - mean));
         self.kernel.mean(&rate, out);
     }
 }

@@ -1,8 +1,8 @@
 //! The energy shared by mixtures and modern Hopfield memories: a quadratic minus a log-sum-exp,
 //!
-//! `E(x) = offset + linear.z + (curvature/2)|z|^2 - temperature log sum_k exp(bias_k + slope y_k.z)`, `z = x - center`.
+//! `E(x) = offset + (curvature/2)|z|^2 - temperature log sum_k exp(bias_k + slope y_k.z)`, `z = x - center`.
 //!
-//! With `p = softmax(bias + slope Y'z)`, `m = Y p`: gradient `linear + curvature z - temperature slope m`, Hessian
+//! With `p = softmax(bias + slope Y'z)`, `m = Y p`: gradient `curvature z - temperature slope m`, Hessian
 //! `curvature I - temperature slope^2 Cov_p(y)`, third derivative `-temperature slope^3` times the third cumulant.
 //! Batches are two matrix products with a softmax between them; columns are independent and run in parallel blocks.
 
@@ -22,7 +22,6 @@ pub(super) struct LogSumExp {
     pub(super) patterns: Mat<f64>,
     pub(super) bias: Vec<f64>,
     pub(super) center: Vec<f64>,
-    pub(super) linear: Vec<f64>,
     pub(super) offset: f64,
     pub(super) curvature: f64,
     pub(super) temperature: f64,
@@ -142,14 +141,13 @@ impl LogSumExp {
                 Par::Seq,
             );
             for (j, energy) in energies.iter_mut().enumerate() {
-                let (mut square, mut linear) = (0.0, 0.0);
+                let mut square = 0.0;
                 for i in 0..n {
                     let z = z[(i, j)];
                     square += z * z;
-                    linear += self.linear[i] * z;
-                    gradients[(i, j)] += self.linear[i] + self.curvature * z;
+                    gradients[(i, j)] += self.curvature * z;
                 }
-                *energy = self.offset + linear + 0.5 * self.curvature * square - self.temperature * *energy;
+                *energy = self.offset + 0.5 * self.curvature * square - self.temperature * *energy;
             }
         });
     }
