@@ -14,7 +14,8 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::Linearization;
-use super::exp::exp_shifted;
+use super::exp::{covary, exp_shifted};
+use crate::linalg::{column, column_mut};
 
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
@@ -65,16 +66,13 @@ impl LogSumExp {
         (BLOCK / self.count().max(1)).clamp(8, 128)
     }
 
-    /// Softmax weights `p` (K x b) at `z` (n x b, centred); returns nothing but fills `lse` with the log-sum-exps.
-    fn weights_centred(&self, z: MatRef<'_, f64>, mut p: MatMut<'_, f64>, lse: &mut [f64]) {
+    /// Softmax weights (K x b) at `z` (n x b, centred), not divided by their sums; fills in those and the log-sum-exps.
+    fn weigh(&self, z: MatRef<'_, f64>, mut p: MatMut<'_, f64>, lse: &mut [f64], sums: &mut [f64]) {
         matmul(p.rb_mut(), Accum::Replace, self.patterns.transpose(), z, self.slope, Par::Seq);
-        for (column, lse) in p.col_iter_mut().zip(lse) {
+        for ((column, lse), total) in p.col_iter_mut().zip(lse).zip(sums) {
             let column = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
-            column.iter_mut().zip(&self.bias).for_each(|(l, b)| *l += b);
-            let (max, sum) = exp_shifted(column);
-            let inverse = 1.0 / sum;
-            column.iter_mut().for_each(|w| *w *= inverse);
-            *lse = max + sum.ln();
+            let (max, sum) = exp_shifted(column, &self.bias);
+            (*lse, *total) = (max + sum.ln(), sum);
         }
     }
 
@@ -82,12 +80,9 @@ impl LogSumExp {
     pub(super) fn weights(&self, x: &[f64]) -> Vec<f64> {
         let z: Vec<f64> = x.iter().zip(&self.center).map(|(x, c)| x - c).collect();
         let mut p = vec![0.0; self.count()];
-        let k = p.len();
-        self.weights_centred(
-            MatRef::from_column_major_slice(&z, z.len(), 1),
-            MatMut::from_column_major_slice_mut(&mut p, k, 1),
-            &mut [0.0],
-        );
+        let mut sum = [0.0];
+        self.weigh(column(&z), column_mut(&mut p), &mut [0.0], &mut sum);
+        p.iter_mut().for_each(|w| *w /= sum[0]);
         p
     }
 
@@ -126,12 +121,13 @@ impl LogSumExp {
 
     fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
         let (n, k, b) = (self.dim(), self.count(), points.ncols());
-        with_scratch((n + k) * b, |scratch| {
-            let (z, p) = scratch.split_at_mut(n * b);
+        with_scratch((n + k + 1) * b, |scratch| {
+            let (z, rest) = scratch.split_at_mut(n * b);
+            let (p, sums) = rest.split_at_mut(k * b);
             self.centre(points, z);
             let z = MatRef::from_column_major_slice(z, n, b);
             let mut p = MatMut::from_column_major_slice_mut(p, k, b);
-            self.weights_centred(z, p.rb_mut(), energies);
+            self.weigh(z, p.rb_mut(), energies, sums);
             matmul(
                 gradients.rb_mut(),
                 Accum::Replace,
@@ -141,11 +137,11 @@ impl LogSumExp {
                 Par::Seq,
             );
             for (j, energy) in energies.iter_mut().enumerate() {
-                let mut square = 0.0;
+                let (mut square, inverse) = (0.0, 1.0 / sums[j]);
                 for i in 0..n {
-                    let z = z[(i, j)];
+                    let (z, g) = (z[(i, j)], &mut gradients[(i, j)]);
                     square += z * z;
-                    gradients[(i, j)] += self.curvature * z;
+                    *g = *g * inverse + self.curvature * z;
                 }
                 *energy = self.offset + 0.5 * self.curvature * square - self.temperature * *energy;
             }
@@ -217,12 +213,16 @@ impl LogSumExp {
         let (n, k, b) = (self.dim(), self.count(), points.ncols());
         let mut weights = Mat::zeros(k, b);
         let block = self.block();
-        weights.as_mut().par_col_chunks_mut(block).enumerate().for_each(|(i, p)| {
+        weights.as_mut().par_col_chunks_mut(block).enumerate().for_each(|(i, mut p)| {
             let b = p.ncols();
-            with_scratch((n + 1) * b, |scratch| {
-                let (z, lse) = scratch.split_at_mut(n * b);
+            with_scratch((n + 2) * b, |scratch| {
+                let (z, rest) = scratch.split_at_mut(n * b);
+                let (lse, sums) = rest.split_at_mut(b);
                 self.centre(points.subcols(i * block, b), z);
-                self.weights_centred(MatRef::from_column_major_slice(z, n, b), p, lse);
+                self.weigh(MatRef::from_column_major_slice(z, n, b), p.rb_mut(), lse, sums);
+                for (column, sum) in p.col_iter_mut().zip(&*sums) {
+                    column.iter_mut().for_each(|w| *w /= sum);
+                }
             });
         });
         Box::new(Weighted { kernel: self, weights })
@@ -272,8 +272,7 @@ impl Weighted<'_> {
                 let a = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
                 let point = if self.weights.ncols() == 1 { 0 } else { start + j };
                 let p = self.weights.col_as_slice(point);
-                let mean: f64 = a.iter().zip(p).map(|(a, p)| a * p).sum();
-                a.iter_mut().zip(p).for_each(|(a, p)| *a = p * (*a - mean));
+                covary(a, p);
             }
             let factor = -kernel.temperature * kernel.slope * kernel.slope;
             matmul(out.rb_mut(), Accum::Replace, &kernel.patterns, a.rb(), factor, Par::Seq);
