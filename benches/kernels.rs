@@ -43,8 +43,9 @@ impl fmt::Display for Size {
 const SMALL: Size = Size { dim: 2, memories: 30 };
 const MIDDLE: Size = Size { dim: 64, memories: 1797 };
 const LARGE: Size = Size { dim: 784, memories: 10_000 };
-const BATCHES: [Size; 3] = [SMALL, MIDDLE, LARGE];
-const SINGLE: [Size; 4] = [SMALL, Size { dim: 64, memories: 300 }, MIDDLE, LARGE];
+const TWENTY: Size = Size { dim: 20, memories: 50 };
+const BATCHES: [Size; 4] = [SMALL, TWENTY, MIDDLE, LARGE];
+const SINGLE: [Size; 5] = [SMALL, TWENTY, Size { dim: 64, memories: 300 }, MIDDLE, LARGE];
 
 impl Size {
     /// Data N(0, I), at a noise that lets several memories share each point (as in peers/kernels.py).

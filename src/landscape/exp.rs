@@ -11,7 +11,7 @@
 use pulp::{Arch, NullaryFnOnce};
 
 /// Numbers worked on together.
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 
 /// Below this the exponential is returned as zero (the true value is under 2.3e-308).
 const UNDERFLOW: f64 = -708.0;
@@ -61,37 +61,43 @@ impl NullaryFnOnce for Shifted<'_> {
 
     #[inline(always)]
     fn call(self) -> (f64, f64) {
-        let (blocks, rest) = self.logits.as_chunks_mut::<BLOCK>();
-        let (bias, bias_rest) = self.bias.as_chunks::<BLOCK>();
-        let mut highest = [f64::NEG_INFINITY; BLOCK];
-        let mut raise = |block: &[f64; BLOCK]| {
-            for i in 0..BLOCK {
-                highest[i] = if block[i] > highest[i] { block[i] } else { highest[i] };
-            }
-        };
-        for (block, bias) in blocks.iter_mut().zip(bias) {
-            for i in 0..BLOCK {
-                block[i] += bias[i];
-            }
-            raise(block);
-        }
-        // The rest as a block of its own: what fills it up vanishes in the exponential.
-        let mut last = [f64::NEG_INFINITY; BLOCK];
-        for (last, (logit, bias)) in last.iter_mut().zip(rest.iter().zip(bias_rest)) {
-            *last = logit + bias;
-        }
-        raise(&last);
-        let max = highest.iter().fold(f64::NEG_INFINITY, |m, l| if *l > m { *l } else { m });
-        let mut sums = [0.0; BLOCK];
-        for block in blocks {
-            exp_block(block, max, &mut sums);
-        }
-        if !rest.is_empty() {
-            exp_block(&mut last, max, &mut sums);
-            rest.copy_from_slice(&last[..rest.len()]);
-        }
-        (max, total(sums))
+        exp_shifted_inline(self.logits, self.bias)
     }
+}
+
+/// [`exp_shifted`] to be inlined into vector code.
+#[inline(always)]
+pub(super) fn exp_shifted_inline(logits: &mut [f64], bias: &[f64]) -> (f64, f64) {
+    let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
+    let (bias, bias_rest) = bias.as_chunks::<BLOCK>();
+    let mut highest = [f64::NEG_INFINITY; BLOCK];
+    // Through local arrays: of those the compiler knows that nothing else points to them.
+    for (block, bias) in blocks.iter_mut().zip(bias) {
+        let mut sums = [0.0; BLOCK];
+        for i in 0..BLOCK {
+            sums[i] = block[i] + bias[i];
+            highest[i] = if sums[i] > highest[i] { sums[i] } else { highest[i] };
+        }
+        *block = sums;
+    }
+    // The rest as a block of its own: what fills it up vanishes in the exponential.
+    let mut last = [f64::NEG_INFINITY; BLOCK];
+    for (last, (logit, bias)) in last.iter_mut().zip(rest.iter().zip(bias_rest)) {
+        *last = logit + bias;
+    }
+    for i in 0..BLOCK {
+        highest[i] = if last[i] > highest[i] { last[i] } else { highest[i] };
+    }
+    let max = halve(highest, |a, b| if a > b { a } else { b });
+    let mut sums = [0.0; BLOCK];
+    for block in blocks {
+        exp_block(block, max, &mut sums);
+    }
+    if !rest.is_empty() {
+        exp_block(&mut last, max, &mut sums);
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+    (max, halve(sums, |a, b| a + b))
 }
 
 #[inline(always)]
@@ -126,8 +132,9 @@ impl NullaryFnOnce for Covary<'_> {
     }
 }
 
+/// Inner product, to be inlined into vector code.
 #[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<BLOCK>(), b.as_chunks::<BLOCK>());
     let mut sums = [0.0_f64; BLOCK];
     for (a, b) in a.iter().zip(b) {
@@ -138,20 +145,20 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
         *sum = a.mul_add(*b, *sum);
     }
-    total(sums)
+    halve(sums, |a, b| a + b)
 }
 
-/// The sum of the partial sums, by halving.
+/// Combines partial results into one, by halving.
 #[inline(always)]
-fn total(mut sums: [f64; BLOCK]) -> f64 {
+pub(super) fn halve(mut parts: [f64; BLOCK], combine: impl Fn(f64, f64) -> f64) -> f64 {
     let mut half = BLOCK / 2;
     while half > 0 {
         for i in 0..half {
-            sums[i] += sums[i + half];
+            parts[i] = combine(parts[i], parts[i + half]);
         }
         half /= 2;
     }
-    sums[0]
+    parts[0]
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! `curvature I - temperature slope^2 Cov_p(y)`, third derivative `-temperature slope^3` times the third cumulant.
 //! Batches are two matrix products with a softmax between them; columns are independent and run in parallel blocks.
 
+use std::array;
 use std::cell::Cell;
 
 use faer::linalg::matmul::{matmul, triangular};
@@ -15,11 +16,14 @@ use rayon::prelude::*;
 
 use super::Linearization;
 use super::exp::{covary, exp_shifted};
+use super::low_dimension::{self, LowDimension, Softmax};
 use crate::linalg::{column, column_mut};
 
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
 pub(super) struct LogSumExp {
+    /// The patterns and biases once more, in another order, where the dimension is low.
+    pub(super) low: Option<LowDimension>,
     pub(super) patterns: Mat<f64>,
     pub(super) bias: Vec<f64>,
     pub(super) center: Vec<f64>,
@@ -119,8 +123,34 @@ impl LogSumExp {
             });
     }
 
+    /// The softmax at one point in low dimension, its weights (in need of a scratch) and the centred point.
+    fn softmax_low(
+        &self,
+        low: &LowDimension,
+        x: impl Fn(usize) -> f64,
+        weights: &mut [f64],
+    ) -> (Softmax, [f64; low_dimension::MOST]) {
+        let n = self.dim();
+        let z = array::from_fn(|i| if i < n { x(i) - self.center[i] } else { 0.0 });
+        (low.softmax(&z[..n], self.slope, weights), z)
+    }
+
     fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
         let (n, k, b) = (self.dim(), self.count(), points.ncols());
+        if let Some(low) = &self.low {
+            return with_scratch(low.width(), |weights| {
+                for j in 0..b {
+                    let (at, z) = self.softmax_low(low, |i| points[(i, j)], weights);
+                    let mut square = 0.0;
+                    for i in 0..n {
+                        square += z[i] * z[i];
+                        gradients[(i, j)] =
+                            self.curvature * z[i] - self.temperature * self.slope * at.mean[i];
+                    }
+                    energies[j] = self.offset + 0.5 * self.curvature * square - self.temperature * at.lse;
+                }
+            });
+        }
         with_scratch((n + k + 1) * b, |scratch| {
             let (z, rest) = scratch.split_at_mut(n * b);
             let (p, sums) = rest.split_at_mut(k * b);
@@ -158,49 +188,41 @@ impl LogSumExp {
 
     pub(super) fn hessian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
         let n = self.dim();
+        let factor = -self.temperature * self.slope * self.slope;
+        if let Some(low) = &self.low {
+            with_scratch(2 * low.width(), |scratch| {
+                let (weights, scratch) = scratch.split_at_mut(low.width());
+                let (at, _) = self.softmax_low(low, |i| x[i], weights);
+                low.covariance(weights, &at, factor, scratch, out.rb_mut());
+            });
+            (0..n).for_each(|j| out[(j, j)] += self.curvature);
+            return;
+        }
         let p = self.weights(x);
         let mut m = vec![0.0; n];
         self.mean(&p, &mut m);
-        let factor = -self.temperature * self.slope * self.slope;
-        out.fill(0.0);
         let kept: Vec<usize> = (0..p.len()).filter(|&k| p[k] > NEGLIGIBLE).collect();
-        if n <= 8 {
-            let mut d = [0.0; 8];
-            for &k in &kept {
-                let y = self.patterns.col(k);
+        // Columns sqrt(p_k) (y_k - m): the covariance is their product with their own transpose.
+        with_scratch(n * kept.len(), |scratch| {
+            for (column, &k) in scratch.chunks_exact_mut(n).zip(&kept) {
+                let (y, root) = (self.patterns.col(k), p[k].sqrt());
                 for i in 0..n {
-                    d[i] = y[i] - m[i];
-                }
-                for j in 0..n {
-                    let f = factor * p[k] * d[j];
-                    for i in j..n {
-                        out[(i, j)] += f * d[i];
-                    }
+                    column[i] = root * (y[i] - m[i]);
                 }
             }
-        } else {
-            // Columns sqrt(p_k) (y_k - m): the covariance is their product with their own transpose.
-            with_scratch(n * kept.len(), |scratch| {
-                for (column, &k) in scratch.chunks_exact_mut(n).zip(&kept) {
-                    let (y, root) = (self.patterns.col(k), p[k].sqrt());
-                    for i in 0..n {
-                        column[i] = root * (y[i] - m[i]);
-                    }
-                }
-                let w = MatRef::from_column_major_slice(&*scratch, n, kept.len());
-                triangular::matmul(
-                    out.rb_mut(),
-                    triangular::BlockStructure::TriangularLower,
-                    Accum::Replace,
-                    w,
-                    triangular::BlockStructure::Rectangular,
-                    w.transpose(),
-                    triangular::BlockStructure::Rectangular,
-                    factor,
-                    Par::Seq,
-                );
-            });
-        }
+            let w = MatRef::from_column_major_slice(&*scratch, n, kept.len());
+            triangular::matmul(
+                out.rb_mut(),
+                triangular::BlockStructure::TriangularLower,
+                Accum::Replace,
+                w,
+                triangular::BlockStructure::Rectangular,
+                w.transpose(),
+                triangular::BlockStructure::Rectangular,
+                factor,
+                Par::Seq,
+            );
+        });
         for j in 0..n {
             out[(j, j)] += self.curvature;
             for i in j + 1..n {
@@ -211,6 +233,14 @@ impl LogSumExp {
 
     pub(super) fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
         let (n, k, b) = (self.dim(), self.count(), points.ncols());
+        if self.low.is_some() {
+            let mut hessians = vec![Mat::zeros(n, n); b];
+            for (h, x) in hessians.iter_mut().zip(points.col_iter()) {
+                let x: [f64; low_dimension::MOST] = array::from_fn(|i| if i < n { x[i] } else { 0.0 });
+                self.hessian(&x[..n], h.as_mut());
+            }
+            return Box::new(Hessians(hessians));
+        }
         let mut weights = Mat::zeros(k, b);
         let block = self.block();
         weights.as_mut().par_col_chunks_mut(block).enumerate().for_each(|(i, mut p)| {
@@ -253,6 +283,20 @@ impl LogSumExp {
         self.mean(&w, out);
         let factor = -self.temperature * self.slope.powi(3);
         out.iter_mut().for_each(|o| *o *= factor);
+    }
+}
+
+/// In low dimension the Hessians themselves take less room than the weights.
+struct Hessians(Vec<Mat<f64>>);
+
+impl Linearization for Hessians {
+    fn apply(&self, vectors: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        for j in 0..vectors.ncols() {
+            let h = &self.0[if self.0.len() == 1 { 0 } else { j }];
+            for i in 0..h.nrows() {
+                out[(i, j)] = (0..h.ncols()).map(|k| h[(i, k)] * vectors[(k, j)]).sum();
+            }
+        }
     }
 }
 
