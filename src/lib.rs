@@ -18,3 +18,8 @@ pub mod study;
 
 pub use control::Control;
 pub use error::{Error, Result};
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

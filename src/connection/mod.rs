@@ -1,6 +1,6 @@
 //! The connection graph: which critical points are joined by an orbit of the flow `x' = -grad E`.
 //!
-//! In: a landscape and its [`CriticalSet`](crate::critical::CriticalSet). Out: a [`MorseGraph`].
+//! In: a landscape and its [`CriticalSet`]. Out: a [`MorseGraph`].
 
 mod build;
 mod orbits;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use faer::{MatMut, MatRef};
+use faer::{Mat, MatMut, MatRef};
 
 use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape};
 
@@ -11,6 +11,8 @@ use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape};
 pub(crate) struct Problem<'a> {
     /// The landscape in search coordinates, counting its evaluations.
     pub(crate) landscape: Counted<'a>,
+    /// Where minima are looked for first (columns).
+    pub(crate) wells: Option<Mat<f64>>,
     /// The region in search coordinates (a ball where the true one is a slice of a box).
     pub(crate) region: Region,
     /// The reduction and the region in full space.
@@ -30,7 +32,8 @@ impl<'a> Problem<'a> {
             Some(r) => (r.inner.as_ref() as &dyn Landscape, slice(r, region), Some((r, region))),
         };
         let mut scale = inside.radius();
-        if let Some(data) = inner.data() {
+        let wells = inner.wells();
+        if let Some(data) = &wells {
             let n = data.nrows();
             let mean: Vec<f64> =
                 (0..n).map(|i| data.row(i).iter().sum::<f64>() / data.ncols() as f64).collect();
@@ -43,7 +46,7 @@ impl<'a> Problem<'a> {
                 scale = scale.min(spread);
             }
         }
-        Problem { landscape: Counted::new(inner), region: inside, lifted, scale }
+        Problem { landscape: Counted::new(inner), wells, region: inside, lifted, scale }
     }
 
     pub(crate) fn dim(&self) -> usize {
@@ -155,9 +158,5 @@ impl Landscape for Counted<'_> {
 
     fn region(&self) -> Option<Region> {
         self.inner.region()
-    }
-
-    fn data(&self) -> Option<MatRef<'_, f64>> {
-        self.inner.data()
     }
 }

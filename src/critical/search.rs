@@ -23,7 +23,6 @@ use rayon::prelude::*;
 
 use super::family::Family;
 use super::follow::follow;
-use super::modes::project;
 use super::problem::Problem;
 use super::refine::{Refined, is_same, refine};
 use super::unseen::{Meetings, Unseen, unseen};
@@ -32,11 +31,13 @@ use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::landscape::trapping::{is_entered, trapping_region};
 use crate::landscape::{Landscape, Reduced, Region};
+use crate::linalg::solve_symmetric;
 
 /// What a search may be told; the defaults suit most landscapes.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Highest Morse index to look for; by default as high as points are found (all, up to eight dimensions).
+    /// Highest Morse index to look for. By default all up to eight dimensions; beyond, an index above 1 only if there are
+    /// points of the one below, and no more than 300.
     pub max_index: Option<usize>,
     /// Most rounds; by default 60 up to 32 dimensions, 8 beyond.
     pub rounds: Option<usize>,
@@ -231,8 +232,8 @@ impl Pool<'_> {
         let n = self.problem.dim();
         let rounds = self.options.rounds.unwrap_or(if n <= 32 { 60 } else { 8 });
         let mut first: Vec<Seed> = vec![];
-        if let Some(data) = self.problem.landscape.data() {
-            first.extend(data.col_iter().map(|c| descent(c.iter().copied().collect())));
+        if let Some(wells) = &self.problem.wells {
+            first.extend(wells.col_iter().map(|c| descent(c.iter().copied().collect())));
         }
         self.execute(first, false, control);
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
@@ -483,7 +484,8 @@ impl Pool<'_> {
     fn level_seed(&self, corners: &[usize]) -> Option<Seed> {
         let points: Vec<&Refined> = corners.iter().map(|&c| &self.points[c].point).collect();
         let (x, directions) = starts::level_point(self.problem, &points)?;
-        let reach = points.iter().map(|p| self.problem.region.distance(&p.x, &x)).fold(f64::INFINITY, f64::min);
+        let reach =
+            points.iter().map(|p| self.problem.region.distance(&p.x, &x)).fold(f64::INFINITY, f64::min);
         Some(Seed::Level { x, directions, reach })
     }
 
@@ -570,7 +572,8 @@ impl Pool<'_> {
     /// Random starts: a few towards every index, most towards those of which most may be unseen.
     fn random(&self, top: usize, rng: &mut ChaCha8Rng) -> Vec<Seed> {
         let highest = self.highest();
-        let doubt = |index: usize| if index > highest { 0.0 } else { self.unseen_of(index).high.clamp(0.01, 1e3) };
+        let doubt =
+            |index: usize| if index > highest { 0.0 } else { self.unseen_of(index).high.clamp(0.01, 1e3) };
         let total: f64 = (0..=top).map(doubt).sum();
         let mut seeds = vec![];
         for index in 0..=top {
@@ -626,15 +629,12 @@ impl Pool<'_> {
 /// Is `x` close to a critical point of this index, by the quadratic model there?
 fn is_promising(problem: &Problem<'_>, x: &[f64], index: usize, reach: f64) -> bool {
     let n = x.len();
-    let (mut h, mut values, mut vectors) = (Mat::zeros(n, n), vec![0.0; n], Mat::zeros(n, n));
+    let mut h = Mat::zeros(n, n);
     problem.landscape.hessian(x, h.as_mut());
-    if !crate::linalg::symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut()) {
-        return false;
-    }
-    let mut g = vec![0.0; n];
-    problem.landscape.gradient(x, &mut g);
-    let step: f64 = project(vectors.as_ref(), &g).iter().zip(&values).map(|(g, v)| (g / v).powi(2)).sum();
-    values.iter().filter(|v| **v < 0.0).count() == index && step.sqrt() < PROMISING * reach
+    let mut step = vec![0.0; n];
+    problem.landscape.gradient(x, &mut step);
+    let Some(negative) = solve_symmetric(h.as_ref(), &mut step) else { return false };
+    negative == index && crate::linalg::norm(&step) < PROMISING * reach
 }
 
 fn descent(x: Vec<f64>) -> Seed {

@@ -5,7 +5,6 @@ use rand_distr::{Distribution, Exp1};
 
 use super::problem::Problem;
 use super::refine::Refined;
-use crate::landscape::Landscape;
 use crate::linalg::dot;
 
 /// A random start: a random mean of a few data that lie near each other, or a point of the region where there are no
@@ -13,7 +12,7 @@ use crate::linalg::dot;
 pub(crate) fn random(problem: &Problem<'_>, rng: &mut impl Rng) -> Vec<f64> {
     let n = problem.dim();
     for _ in 0..100 {
-        let x = match problem.landscape.data() {
+        let x = match problem.wells.as_ref().map(|w| w.as_ref()) {
             Some(data) if data.ncols() > 1 && rng.random_range(0..8) > 0 => {
                 let count = data.ncols();
                 let first = rng.random_range(0..count);

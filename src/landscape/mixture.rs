@@ -255,6 +255,10 @@ impl Landscape for Mixture {
         Some(self.scaled.as_ref())
     }
 
+    fn wells(&self) -> Option<Mat<f64>> {
+        Some(self.kernel.wells())
+    }
+
     fn reduce(&self) -> Option<Reduced> {
         let kernel = &self.kernel;
         let basis = hull::span(kernel.patterns.as_ref())?;

@@ -1,6 +1,6 @@
 //! What is analysed: energy landscapes, one file a kind, and the traits they meet.
 //!
-//! In: a kind's parameters (a [`Section`](crate::study::Section) of a study). Out: a boxed [`Family`].
+//! In: a kind's parameters (a [`Section`] of a study). Out: a boxed [`Family`].
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
 mod exp;
@@ -13,7 +13,7 @@ pub mod region;
 mod softmax;
 pub mod trapping;
 
-use faer::{MatMut, MatRef};
+use faer::{Mat, MatMut, MatRef};
 
 pub use region::{Region, Shape};
 
@@ -48,9 +48,14 @@ pub trait Landscape: Send + Sync {
         vec![]
     }
 
-    /// The patterns, one a column (n x K), that make good starting points; `None` if there are none.
+    /// The patterns, one a column (n x K), as the user knows them; `None` if there are none.
     fn data(&self) -> Option<MatRef<'_, f64>> {
         None
+    }
+
+    /// Where minima are to be looked for first, one point a column: by default at the data.
+    fn wells(&self) -> Option<Mat<f64>> {
+        self.data().map(|d| d.to_owned())
     }
 
     /// The same landscape in fewer dimensions, where it is exactly a landscape plus a quadratic in the rest.
@@ -91,7 +96,7 @@ pub struct Reduced {
     /// A point of the r-dimensional affine subspace (length n).
     pub origin: Vec<f64>,
     /// Orthonormal columns (n x r).
-    pub basis: faer::Mat<f64>,
+    pub basis: Mat<f64>,
     /// The constant that the inner energy lacks.
     pub offset: f64,
     /// The curvature in each of the n - r normal directions.

@@ -108,6 +108,10 @@ impl Landscape for ModernHopfield {
         Some(self.patterns.as_ref())
     }
 
+    fn wells(&self) -> Option<Mat<f64>> {
+        Some(self.kernel.wells())
+    }
+
     fn reduce(&self) -> Option<Reduced> {
         let n = self.dim();
         let kernel = &self.kernel;

@@ -61,6 +61,11 @@ impl LogSumExp {
         self.patterns.nrows()
     }
 
+    /// The centres of the wells, in the landscape's coordinates.
+    pub(super) fn wells(&self) -> Mat<f64> {
+        Mat::from_fn(self.dim(), self.count(), |i, k| self.patterns[(i, k)] + self.center[i])
+    }
+
     fn count(&self) -> usize {
         self.patterns.ncols()
     }

@@ -9,8 +9,8 @@ use super::{Landscape, Region};
 /// Samples on each boundary.
 const SAMPLES: usize = 400;
 
-/// The smallest of the regions of radius 2^k, -6 <= k <= 40, that the flow enters together with the next six; `None` if
-/// there is none (the energy does not grow in every direction).
+/// The smallest of the regions of radius 2^k, -6 <= k <= 40, that the flow enters together with the next six, enlarged
+/// by a quarter; `None` if there is none (the energy does not grow in every direction).
 pub fn trapping_region(landscape: &dyn Landscape) -> Option<Region> {
     let n = landscape.dim();
     let period = landscape.period();

@@ -41,7 +41,7 @@ pub struct CriticalSection {
 /// How critical points are to be connected; `None` leaves the choice to the search.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GraphSection {
-    /// Error of an orbit, relative to the landscape's own scale; positive.
+    /// Error of a step of an orbit, relative to the landscape's own scale; positive.
     pub tolerance: Option<f64>,
 }
 
