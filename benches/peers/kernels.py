@@ -48,7 +48,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=15)
     repeats = parser.parse_args().repeats
     rng = np.random.default_rng(0)
-    for dim, memories in ((2, 30), (64, 1797), (784, 10000)):
+    for dim, memories in ((2, 30), (20, 50), (64, 1797), (784, 10000)):
         y = rng.normal(size=(memories, dim))
         # About sqrt(dim) apart: with this sigma several memories share each point.
         scale = 1.0 / (0.35 * np.sqrt(dim / 2)) ** 2

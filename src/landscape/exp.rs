@@ -1,7 +1,17 @@
-//! The exponential of non-positive numbers over a slice, written so that the compiler turns it into vector code.
+//! Softmax over a slice, written so that the compiler turns it into vector code.
 //!
-//! Cody-Waite reduction `x = n ln 2 + r`, `|r| <= ln(2)/2`, and the Taylor polynomial of degree 13 in `r`, whose
-//! truncation is below 2^-59; the result is within 1 ulp (the tests measure it against the standard library).
+//! Exponentials of non-positive numbers: Cody-Waite reduction `x = n ln 2 + r`, `|r| <= ln(2)/2`, and the Taylor
+//! polynomial of degree 13 in `r`, whose truncation is below 2^-59; the result is within 1 ulp (the tests measure it
+//! against the standard library).
+//!
+//! What `pulp` runs with the processor's full instruction set is a type with an inlined method: the body of a closure
+//! would be compiled for the least processor there is. Sums run over interleaved partial sums, so that their order does
+//! not depend on the processor.
+
+use pulp::{Arch, NullaryFnOnce};
+
+/// Numbers worked on together.
+pub(super) const BLOCK: usize = 16;
 
 /// Below this the exponential is returned as zero (the true value is under 2.3e-308).
 const UNDERFLOW: f64 = -708.0;
@@ -13,64 +23,142 @@ fn exp_nonpositive(x: f64) -> f64 {
     const LN2_HI: f64 = 6.931_471_803_691_238e-1;
     const LN2_LO: f64 = 1.908_214_929_270_587_7e-10;
     let clamped = if x < UNDERFLOW { UNDERFLOW } else { x };
-    let shifted = clamped * std::f64::consts::LOG2_E + MAGIC;
+    let shifted = clamped.mul_add(std::f64::consts::LOG2_E, MAGIC);
     let n = shifted - MAGIC;
-    let r = (clamped - n * LN2_HI) - n * LN2_LO;
+    let r = n.mul_add(-LN2_LO, n.mul_add(-LN2_HI, clamped));
     // Taylor coefficients 1/k!, highest first, by Horner.
-    let mut p = 1.0 / 6_227_020_800.0;
-    p = p * r + 1.0 / 479_001_600.0;
-    p = p * r + 1.0 / 39_916_800.0;
-    p = p * r + 1.0 / 3_628_800.0;
-    p = p * r + 1.0 / 362_880.0;
-    p = p * r + 1.0 / 40_320.0;
-    p = p * r + 1.0 / 5_040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
+    let mut p: f64 = 1.0 / 6_227_020_800.0;
+    p = p.mul_add(r, 1.0 / 479_001_600.0);
+    p = p.mul_add(r, 1.0 / 39_916_800.0);
+    p = p.mul_add(r, 1.0 / 3_628_800.0);
+    p = p.mul_add(r, 1.0 / 362_880.0);
+    p = p.mul_add(r, 1.0 / 40_320.0);
+    p = p.mul_add(r, 1.0 / 5_040.0);
+    p = p.mul_add(r, 1.0 / 720.0);
+    p = p.mul_add(r, 1.0 / 120.0);
+    p = p.mul_add(r, 1.0 / 24.0);
+    p = p.mul_add(r, 1.0 / 6.0);
+    p = p.mul_add(r, 0.5);
     // exp(r) = 1 + (r + r^2 p): the last sum carries the only large rounding.
-    let value = 1.0 + (r + r * r * p);
+    let value = 1.0 + (r * r).mul_add(p, r);
     let scaled = f64::from_bits(value.to_bits().wrapping_add(shifted.to_bits() << 52));
     if x < UNDERFLOW { 0.0 } else { scaled }
 }
 
-/// Turns logits into `exp(logit - max)` in place; returns the largest logit and the sum of the exponentials.
-///
-/// The sum runs over eight interleaved partial sums, so that its order does not depend on the processor.
-pub(super) fn exp_shifted(logits: &mut [f64]) -> (f64, f64) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let mut lanes = [f64::NEG_INFINITY; 8];
-            let mut chunks = logits.chunks_exact(8);
-            for chunk in &mut chunks {
-                for (m, l) in lanes.iter_mut().zip(chunk) {
-                    *m = if *l > *m { *l } else { *m };
-                }
-            }
-            let max = chunks
-                .remainder()
-                .iter()
-                .chain(&lanes)
-                .fold(f64::NEG_INFINITY, |m, l| if *l > m { *l } else { m });
-            let mut sums = [0.0; 8];
-            let mut chunks = logits.chunks_exact_mut(8);
-            for chunk in &mut chunks {
-                for (s, l) in sums.iter_mut().zip(chunk) {
-                    *l = exp_nonpositive(*l - max);
-                    *s += *l;
-                }
-            }
-            let mut tail = 0.0;
-            for l in chunks.into_remainder() {
-                *l = exp_nonpositive(*l - max);
-                tail += *l;
-            }
-            let [a, b, c, d, e, f, g, h] = sums;
-            (max, (((a + e) + (c + g)) + ((b + f) + (d + h))) + tail)
-        },
-    )
+/// Turns logits into `exp(logit + bias - max)` in place; returns the largest `logit + bias` and the sum of the
+/// exponentials.
+pub(super) fn exp_shifted(logits: &mut [f64], bias: &[f64]) -> (f64, f64) {
+    Arch::new().dispatch(Shifted { logits, bias })
+}
+
+struct Shifted<'a> {
+    logits: &'a mut [f64],
+    bias: &'a [f64],
+}
+
+impl NullaryFnOnce for Shifted<'_> {
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn call(self) -> (f64, f64) {
+        exp_shifted_inline(self.logits, self.bias)
+    }
+}
+
+/// [`exp_shifted`] to be inlined into vector code.
+#[inline(always)]
+pub(super) fn exp_shifted_inline(logits: &mut [f64], bias: &[f64]) -> (f64, f64) {
+    let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
+    let (bias, bias_rest) = bias.as_chunks::<BLOCK>();
+    let mut highest = [f64::NEG_INFINITY; BLOCK];
+    // Through local arrays: of those the compiler knows that nothing else points to them.
+    for (block, bias) in blocks.iter_mut().zip(bias) {
+        let mut sums = [0.0; BLOCK];
+        for i in 0..BLOCK {
+            sums[i] = block[i] + bias[i];
+            highest[i] = if sums[i] > highest[i] { sums[i] } else { highest[i] };
+        }
+        *block = sums;
+    }
+    // The rest as a block of its own: what fills it up vanishes in the exponential.
+    let mut last = [f64::NEG_INFINITY; BLOCK];
+    for (last, (logit, bias)) in last.iter_mut().zip(rest.iter().zip(bias_rest)) {
+        *last = logit + bias;
+    }
+    for i in 0..BLOCK {
+        highest[i] = if last[i] > highest[i] { last[i] } else { highest[i] };
+    }
+    let max = halve(highest, |a, b| if a > b { a } else { b });
+    let mut sums = [0.0; BLOCK];
+    for block in blocks {
+        exp_block(block, max, &mut sums);
+    }
+    if !rest.is_empty() {
+        exp_block(&mut last, max, &mut sums);
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+    (max, halve(sums, |a, b| a + b))
+}
+
+#[inline(always)]
+fn exp_block(block: &mut [f64; BLOCK], max: f64, sums: &mut [f64; BLOCK]) {
+    for l in block.iter_mut() {
+        *l = exp_nonpositive(*l - max);
+    }
+    for i in 0..BLOCK {
+        sums[i] += block[i];
+    }
+}
+
+/// Turns `a` into `p (a - p.a)`, entry by entry: the weights of the patterns in a product with their covariance.
+pub(super) fn covary(a: &mut [f64], p: &[f64]) {
+    Arch::new().dispatch(Covary { a, p });
+}
+
+struct Covary<'a> {
+    a: &'a mut [f64],
+    p: &'a [f64],
+}
+
+impl NullaryFnOnce for Covary<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let mean = dot(self.a, self.p);
+        for (a, p) in self.a.iter_mut().zip(self.p) {
+            *a = p * (*a - mean);
+        }
+    }
+}
+
+/// Inner product, to be inlined into vector code.
+#[inline(always)]
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<BLOCK>(), b.as_chunks::<BLOCK>());
+    let mut sums = [0.0_f64; BLOCK];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..BLOCK {
+            sums[i] = a[i].mul_add(b[i], sums[i]);
+        }
+    }
+    for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *sum = a.mul_add(*b, *sum);
+    }
+    halve(sums, |a, b| a + b)
+}
+
+/// Combines partial results into one, by halving.
+#[inline(always)]
+pub(super) fn halve(mut parts: [f64; BLOCK], combine: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut half = BLOCK / 2;
+    while half > 0 {
+        for i in 0..half {
+            parts[i] = combine(parts[i], parts[i + half]);
+        }
+        half /= 2;
+    }
+    parts[0]
 }
 
 #[cfg(test)]
@@ -96,11 +184,35 @@ mod tests {
     fn sums_of_any_length() {
         for n in 1..40 {
             let mut logits: Vec<f64> = (0..n).map(|k| (k as f64 * 1.7).sin() * 30.0).collect();
-            let plain: Vec<f64> = logits.clone();
-            let (max, sum) = exp_shifted(&mut logits);
+            let bias: Vec<f64> = (0..n).map(|k| (k as f64 * 0.3).cos()).collect();
+            let plain: Vec<f64> = logits.iter().zip(&bias).map(|(l, b)| l + b).collect();
+            let (max, sum) = exp_shifted(&mut logits, &bias);
             assert_eq!(max, plain.iter().copied().fold(f64::MIN, f64::max));
             let expected: f64 = plain.iter().map(|l| (l - max).exp()).sum();
             assert!((sum - expected).abs() <= 1e-14 * expected);
+            for (l, plain) in logits.iter().zip(&plain) {
+                assert!((l - (plain - max).exp()).abs() <= 1e-15);
+            }
         }
+    }
+
+    #[test]
+    fn covariance_weights_of_any_length() {
+        for n in 1..40 {
+            let p: Vec<f64> = (0..n).map(|k| (1.0 + k as f64).recip()).collect();
+            let a: Vec<f64> = (0..n).map(|k| (k as f64 * 1.7).sin()).collect();
+            let mean: f64 = a.iter().zip(&p).map(|(a, p)| a * p).sum();
+            let mut weights = a.clone();
+            covary(&mut weights, &p);
+            for k in 0..n {
+                assert!((weights[k] - p[k] * (a[k] - mean)).abs() <= 1e-14);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        let mut logits = vec![0.0, f64::NAN, -1.0];
+        assert!(exp_shifted(&mut logits, &[0.0; 3]).1.is_nan());
     }
 }

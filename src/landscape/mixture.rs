@@ -12,6 +12,7 @@
 use faer::{Mat, MatMut, MatRef};
 
 use super::hull;
+use super::low_dimension::LowDimension;
 use super::softmax::LogSumExp;
 use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::data::Points;
@@ -156,13 +157,14 @@ impl Mixture {
         let center: Vec<f64> = hull::mean(scaled.as_ref()).iter().map(|m| shrink * m).collect();
         let patterns = Mat::from_fn(data.nrows(), data.ncols(), |i, k| shrink * scaled[(i, k)] - center[i]);
         let square = |m: &Mat<f64>, k: usize| m.col(k).iter().map(|y| y * y).sum::<f64>();
-        let bias = (0..data.ncols())
+        let bias: Vec<f64> = (0..data.ncols())
             .map(|k| {
                 let shifted = log_weights[k] - 0.5 * confinement * shrink * square(&scaled, k);
                 shifted - 0.5 * kappa * square(&patterns, k)
             })
             .collect();
         let kernel = LogSumExp {
+            low: LowDimension::new(patterns.as_ref(), &bias),
             patterns,
             bias,
             center,

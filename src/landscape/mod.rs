@@ -6,6 +6,7 @@
 mod exp;
 pub mod formula;
 mod hull;
+mod low_dimension;
 pub mod mixture;
 pub mod modern_hopfield;
 pub mod region;

@@ -9,6 +9,7 @@
 use faer::{Mat, MatMut, MatRef};
 
 use super::hull;
+use super::low_dimension::LowDimension;
 use super::softmax::LogSumExp;
 use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::error::{Error, Result};
@@ -57,12 +58,13 @@ impl ModernHopfield {
         let wells =
             Mat::from_fn(patterns.nrows(), patterns.ncols(), |i, k| patterns[(i, k)] / kappa - center[i]);
         let slope = beta * kappa;
-        let bias = (0..patterns.ncols())
+        let bias: Vec<f64> = (0..patterns.ncols())
             .map(|k| {
                 weights[k].ln() + slope * wells.col(k).iter().zip(&center).map(|(y, m)| y * m).sum::<f64>()
             })
             .collect();
         let kernel = LogSumExp {
+            low: LowDimension::new(wells.as_ref(), &bias),
             patterns: wells,
             bias,
             offset: -0.5 * kappa * center.iter().map(|c| c * c).sum::<f64>(),

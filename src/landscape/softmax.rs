@@ -6,6 +6,7 @@
 //! `curvature I - temperature slope^2 Cov_p(y)`, third derivative `-temperature slope^3` times the third cumulant.
 //! Batches are two matrix products with a softmax between them; columns are independent and run in parallel blocks.
 
+use std::array;
 use std::cell::Cell;
 
 use faer::linalg::matmul::{matmul, triangular};
@@ -14,11 +15,15 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::Linearization;
-use super::exp::exp_shifted;
+use super::exp::{covary, exp_shifted};
+use super::low_dimension::{self, LowDimension, Softmax};
+use crate::linalg::{column, column_mut};
 
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
 pub(super) struct LogSumExp {
+    /// The patterns and biases once more, in another order, where the dimension is low.
+    pub(super) low: Option<LowDimension>,
     pub(super) patterns: Mat<f64>,
     pub(super) bias: Vec<f64>,
     pub(super) center: Vec<f64>,
@@ -70,16 +75,13 @@ impl LogSumExp {
         (BLOCK / self.count().max(1)).clamp(8, 128)
     }
 
-    /// Softmax weights `p` (K x b) at `z` (n x b, centred); returns nothing but fills `lse` with the log-sum-exps.
-    fn weights_centred(&self, z: MatRef<'_, f64>, mut p: MatMut<'_, f64>, lse: &mut [f64]) {
+    /// Softmax weights (K x b) at `z` (n x b, centred), not divided by their sums; fills in those and the log-sum-exps.
+    fn weigh(&self, z: MatRef<'_, f64>, mut p: MatMut<'_, f64>, lse: &mut [f64], sums: &mut [f64]) {
         matmul(p.rb_mut(), Accum::Replace, self.patterns.transpose(), z, self.slope, Par::Seq);
-        for (column, lse) in p.col_iter_mut().zip(lse) {
+        for ((column, lse), total) in p.col_iter_mut().zip(lse).zip(sums) {
             let column = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
-            column.iter_mut().zip(&self.bias).for_each(|(l, b)| *l += b);
-            let (max, sum) = exp_shifted(column);
-            let inverse = 1.0 / sum;
-            column.iter_mut().for_each(|w| *w *= inverse);
-            *lse = max + sum.ln();
+            let (max, sum) = exp_shifted(column, &self.bias);
+            (*lse, *total) = (max + sum.ln(), sum);
         }
     }
 
@@ -87,12 +89,9 @@ impl LogSumExp {
     pub(super) fn weights(&self, x: &[f64]) -> Vec<f64> {
         let z: Vec<f64> = x.iter().zip(&self.center).map(|(x, c)| x - c).collect();
         let mut p = vec![0.0; self.count()];
-        let k = p.len();
-        self.weights_centred(
-            MatRef::from_column_major_slice(&z, z.len(), 1),
-            MatMut::from_column_major_slice_mut(&mut p, k, 1),
-            &mut [0.0],
-        );
+        let mut sum = [0.0];
+        self.weigh(column(&z), column_mut(&mut p), &mut [0.0], &mut sum);
+        p.iter_mut().for_each(|w| *w /= sum[0]);
         p
     }
 
@@ -129,14 +128,41 @@ impl LogSumExp {
             });
     }
 
+    /// The softmax at one point in low dimension, its weights (in need of a scratch) and the centred point.
+    fn softmax_low(
+        &self,
+        low: &LowDimension,
+        x: impl Fn(usize) -> f64,
+        weights: &mut [f64],
+    ) -> (Softmax, [f64; low_dimension::MOST]) {
+        let n = self.dim();
+        let z = array::from_fn(|i| if i < n { x(i) - self.center[i] } else { 0.0 });
+        (low.softmax(&z[..n], self.slope, weights), z)
+    }
+
     fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
         let (n, k, b) = (self.dim(), self.count(), points.ncols());
-        with_scratch((n + k) * b, |scratch| {
-            let (z, p) = scratch.split_at_mut(n * b);
+        if let Some(low) = &self.low {
+            return with_scratch(low.width(), |weights| {
+                for j in 0..b {
+                    let (at, z) = self.softmax_low(low, |i| points[(i, j)], weights);
+                    let mut square = 0.0;
+                    for i in 0..n {
+                        square += z[i] * z[i];
+                        gradients[(i, j)] =
+                            self.curvature * z[i] - self.temperature * self.slope * at.mean[i];
+                    }
+                    energies[j] = self.offset + 0.5 * self.curvature * square - self.temperature * at.lse;
+                }
+            });
+        }
+        with_scratch((n + k + 1) * b, |scratch| {
+            let (z, rest) = scratch.split_at_mut(n * b);
+            let (p, sums) = rest.split_at_mut(k * b);
             self.centre(points, z);
             let z = MatRef::from_column_major_slice(z, n, b);
             let mut p = MatMut::from_column_major_slice_mut(p, k, b);
-            self.weights_centred(z, p.rb_mut(), energies);
+            self.weigh(z, p.rb_mut(), energies, sums);
             matmul(
                 gradients.rb_mut(),
                 Accum::Replace,
@@ -146,11 +172,11 @@ impl LogSumExp {
                 Par::Seq,
             );
             for (j, energy) in energies.iter_mut().enumerate() {
-                let mut square = 0.0;
+                let (mut square, inverse) = (0.0, 1.0 / sums[j]);
                 for i in 0..n {
-                    let z = z[(i, j)];
+                    let (z, g) = (z[(i, j)], &mut gradients[(i, j)]);
                     square += z * z;
-                    gradients[(i, j)] += self.curvature * z;
+                    *g = *g * inverse + self.curvature * z;
                 }
                 *energy = self.offset + 0.5 * self.curvature * square - self.temperature * *energy;
             }
@@ -167,49 +193,41 @@ impl LogSumExp {
 
     pub(super) fn hessian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
         let n = self.dim();
+        let factor = -self.temperature * self.slope * self.slope;
+        if let Some(low) = &self.low {
+            with_scratch(2 * low.width(), |scratch| {
+                let (weights, scratch) = scratch.split_at_mut(low.width());
+                let (at, _) = self.softmax_low(low, |i| x[i], weights);
+                low.covariance(weights, &at, factor, scratch, out.rb_mut());
+            });
+            (0..n).for_each(|j| out[(j, j)] += self.curvature);
+            return;
+        }
         let p = self.weights(x);
         let mut m = vec![0.0; n];
         self.mean(&p, &mut m);
-        let factor = -self.temperature * self.slope * self.slope;
-        out.fill(0.0);
         let kept: Vec<usize> = (0..p.len()).filter(|&k| p[k] > NEGLIGIBLE).collect();
-        if n <= 8 {
-            let mut d = [0.0; 8];
-            for &k in &kept {
-                let y = self.patterns.col(k);
+        // Columns sqrt(p_k) (y_k - m): the covariance is their product with their own transpose.
+        with_scratch(n * kept.len(), |scratch| {
+            for (column, &k) in scratch.chunks_exact_mut(n).zip(&kept) {
+                let (y, root) = (self.patterns.col(k), p[k].sqrt());
                 for i in 0..n {
-                    d[i] = y[i] - m[i];
-                }
-                for j in 0..n {
-                    let f = factor * p[k] * d[j];
-                    for i in j..n {
-                        out[(i, j)] += f * d[i];
-                    }
+                    column[i] = root * (y[i] - m[i]);
                 }
             }
-        } else {
-            // Columns sqrt(p_k) (y_k - m): the covariance is their product with their own transpose.
-            with_scratch(n * kept.len(), |scratch| {
-                for (column, &k) in scratch.chunks_exact_mut(n).zip(&kept) {
-                    let (y, root) = (self.patterns.col(k), p[k].sqrt());
-                    for i in 0..n {
-                        column[i] = root * (y[i] - m[i]);
-                    }
-                }
-                let w = MatRef::from_column_major_slice(&*scratch, n, kept.len());
-                triangular::matmul(
-                    out.rb_mut(),
-                    triangular::BlockStructure::TriangularLower,
-                    Accum::Replace,
-                    w,
-                    triangular::BlockStructure::Rectangular,
-                    w.transpose(),
-                    triangular::BlockStructure::Rectangular,
-                    factor,
-                    Par::Seq,
-                );
-            });
-        }
+            let w = MatRef::from_column_major_slice(&*scratch, n, kept.len());
+            triangular::matmul(
+                out.rb_mut(),
+                triangular::BlockStructure::TriangularLower,
+                Accum::Replace,
+                w,
+                triangular::BlockStructure::Rectangular,
+                w.transpose(),
+                triangular::BlockStructure::Rectangular,
+                factor,
+                Par::Seq,
+            );
+        });
         for j in 0..n {
             out[(j, j)] += self.curvature;
             for i in j + 1..n {
@@ -220,14 +238,26 @@ impl LogSumExp {
 
     pub(super) fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
         let (n, k, b) = (self.dim(), self.count(), points.ncols());
+        if self.low.is_some() {
+            let mut hessians = vec![Mat::zeros(n, n); b];
+            for (h, x) in hessians.iter_mut().zip(points.col_iter()) {
+                let x: [f64; low_dimension::MOST] = array::from_fn(|i| if i < n { x[i] } else { 0.0 });
+                self.hessian(&x[..n], h.as_mut());
+            }
+            return Box::new(Hessians(hessians));
+        }
         let mut weights = Mat::zeros(k, b);
         let block = self.block();
-        weights.as_mut().par_col_chunks_mut(block).enumerate().for_each(|(i, p)| {
+        weights.as_mut().par_col_chunks_mut(block).enumerate().for_each(|(i, mut p)| {
             let b = p.ncols();
-            with_scratch((n + 1) * b, |scratch| {
-                let (z, lse) = scratch.split_at_mut(n * b);
+            with_scratch((n + 2) * b, |scratch| {
+                let (z, rest) = scratch.split_at_mut(n * b);
+                let (lse, sums) = rest.split_at_mut(b);
                 self.centre(points.subcols(i * block, b), z);
-                self.weights_centred(MatRef::from_column_major_slice(z, n, b), p, lse);
+                self.weigh(MatRef::from_column_major_slice(z, n, b), p.rb_mut(), lse, sums);
+                for (column, sum) in p.col_iter_mut().zip(&*sums) {
+                    column.iter_mut().for_each(|w| *w /= sum);
+                }
             });
         });
         Box::new(Weighted { kernel: self, weights })
@@ -261,6 +291,20 @@ impl LogSumExp {
     }
 }
 
+/// In low dimension the Hessians themselves take less room than the weights.
+struct Hessians(Vec<Mat<f64>>);
+
+impl Linearization for Hessians {
+    fn apply(&self, vectors: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        for j in 0..vectors.ncols() {
+            let h = &self.0[if self.0.len() == 1 { 0 } else { j }];
+            for i in 0..h.nrows() {
+                out[(i, j)] = (0..h.ncols()).map(|k| h[(i, k)] * vectors[(k, j)]).sum();
+            }
+        }
+    }
+}
+
 struct Weighted<'a> {
     kernel: &'a LogSumExp,
     weights: Mat<f64>,
@@ -277,8 +321,7 @@ impl Weighted<'_> {
                 let a = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
                 let point = if self.weights.ncols() == 1 { 0 } else { start + j };
                 let p = self.weights.col_as_slice(point);
-                let mean: f64 = a.iter().zip(p).map(|(a, p)| a * p).sum();
-                a.iter_mut().zip(p).for_each(|(a, p)| *a = p * (*a - mean));
+                covary(a, p);
             }
             let factor = -kernel.temperature * kernel.slope * kernel.slope;
             matmul(out.rb_mut(), Accum::Replace, &kernel.patterns, a.rb(), factor, Par::Seq);

@@ -1,0 +1,288 @@
+//! The kernels of `mixture`, one thread: energies with gradients and Hessian-vector products at 256 points, single
+//! gradients and Hessians, and the softmax alone.
+//!
+//! `cargo bench --bench kernels` prints divan's times (a `Gitem` is 1e9 floating-point operations of the matrix
+//! products, or 1e9 exponentials), then a table of rates beside the machine's matrix product and numpy, measured in
+//! turns within the run. With a filter only divan's part runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hint::black_box;
+use std::process::Command;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use smale::landscape::mixture::{Mixture, Noise};
+use smale::landscape::{Landscape, Linearization};
+
+/// Points of a batch.
+const POINTS: usize = 256;
+/// Order of the square matrices whose product is the yardstick.
+const PRODUCT: usize = 1024;
+/// Turns of the comparison; medians over them are shown.
+const TURNS: usize = 5;
+
+/// Dimension and number of memories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Size {
+    dim: usize,
+    memories: usize,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} x {}", self.dim, self.memories)
+    }
+}
+
+const SMALL: Size = Size { dim: 2, memories: 30 };
+const MIDDLE: Size = Size { dim: 64, memories: 1797 };
+const LARGE: Size = Size { dim: 784, memories: 10_000 };
+const TWENTY: Size = Size { dim: 20, memories: 50 };
+const BATCHES: [Size; 4] = [SMALL, TWENTY, MIDDLE, LARGE];
+const SINGLE: [Size; 5] = [SMALL, TWENTY, Size { dim: 64, memories: 300 }, MIDDLE, LARGE];
+
+impl Size {
+    /// Data N(0, I), at a noise that lets several memories share each point (as in peers/kernels.py).
+    fn mixture(self) -> Mixture {
+        let sigma = 0.35 * (self.dim as f64 / 2.0).sqrt();
+        let data = normal(self.dim, self.memories, 0);
+        let noise = Noise::Fixed { a: 1.0, sigma };
+        Mixture::new(data, vec![1.0; self.memories], noise, 0.0).expect("a valid mixture")
+    }
+
+    /// Operations of the two matrix products that a gradient or a Hessian-vector product at each of `points` takes.
+    fn flops(self, points: usize) -> usize {
+        4 * self.dim * self.memories * points
+    }
+}
+
+fn normal(rows: usize, columns: usize, seed: u64) -> Mat<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    Mat::from_fn(rows, columns, |_, _| StandardNormal.sample(&mut rng))
+}
+
+fn main() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
+    pool.install(|| {
+        divan::main();
+        // Without --bench this is a test run, with more there is a filter or an option of divan's.
+        if std::env::args().skip(1).eq(["--bench".to_string()]) {
+            compare();
+        }
+    });
+}
+
+#[divan::bench(args = BATCHES, max_time = 3)]
+fn gradient_batch(bencher: Bencher<'_, '_>, size: Size) {
+    let mut batch = Batch::new(size);
+    bencher.counter(ItemsCount::new(size.flops(POINTS))).bench_local(|| batch.gradient());
+}
+
+#[divan::bench(args = BATCHES, max_time = 3)]
+fn hessian_vector_batch(bencher: Bencher<'_, '_>, size: Size) {
+    let mut batch = Batch::new(size);
+    let mixture = size.mixture();
+    let linear = mixture.linearize(batch.points.as_ref());
+    bencher.counter(ItemsCount::new(size.flops(POINTS))).bench_local(|| batch.hessian_vector(&*linear));
+}
+
+#[divan::bench(args = SINGLE, max_time = 1)]
+fn gradient(bencher: Bencher<'_, '_>, size: Size) {
+    let mixture = size.mixture();
+    let x = normal(size.dim, 1, 1);
+    let mut g = vec![0.0; size.dim];
+    let counter = ItemsCount::new(size.flops(1));
+    bencher.counter(counter).bench_local(|| mixture.gradient(black_box(x.col_as_slice(0)), &mut g));
+}
+
+#[divan::bench(args = SINGLE, max_time = 2)]
+fn hessian(bencher: Bencher<'_, '_>, size: Size) {
+    let mixture = size.mixture();
+    let x = normal(size.dim, 1, 1);
+    let mut h = Mat::zeros(size.dim, size.dim);
+    // The symmetric product alone.
+    let counter = ItemsCount::new(size.dim * (size.dim + 1) * size.memories);
+    bencher.counter(counter).bench_local(|| mixture.hessian(black_box(x.col_as_slice(0)), h.as_mut()));
+}
+
+/// A Hessian frozen at one point and applied once, as an inner iteration does.
+#[divan::bench(args = SINGLE, max_time = 1)]
+fn hessian_vector(bencher: Bencher<'_, '_>, size: Size) {
+    let mixture = size.mixture();
+    let (x, v) = (normal(size.dim, 1, 1), normal(size.dim, 1, 2));
+    let linear = mixture.linearize(x.as_ref());
+    let mut out = Mat::zeros(size.dim, 1);
+    let counter = ItemsCount::new(size.flops(1));
+    bencher.counter(counter).bench_local(|| linear.apply(black_box(v.as_ref()), out.as_mut()));
+}
+
+/// In one dimension the exponentials and their sums are nearly all the work.
+#[divan::bench(max_time = 1)]
+fn softmax(bencher: Bencher<'_, '_>) {
+    let mut batch = Batch::new(SOFTMAX);
+    bencher.counter(ItemsCount::new(SOFTMAX.memories * POINTS)).bench_local(|| batch.gradient());
+}
+
+const SOFTMAX: Size = Size { dim: 1, memories: 4096 };
+
+/// Everything a batch of 256 points needs.
+struct Batch {
+    mixture: Mixture,
+    points: Mat<f64>,
+    vectors: Mat<f64>,
+    energies: Vec<f64>,
+    out: Mat<f64>,
+}
+
+impl Batch {
+    fn new(size: Size) -> Self {
+        Batch {
+            mixture: size.mixture(),
+            points: normal(size.dim, POINTS, 1),
+            vectors: normal(size.dim, POINTS, 2),
+            energies: vec![0.0; POINTS],
+            out: Mat::zeros(size.dim, POINTS),
+        }
+    }
+
+    fn gradient(&mut self) {
+        self.mixture.gradients(black_box(self.points.as_ref()), &mut self.energies, self.out.as_mut());
+    }
+
+    fn hessian_vector(&mut self, linear: &dyn Linearization) {
+        linear.apply(black_box(self.vectors.as_ref()), self.out.as_mut());
+    }
+}
+
+/// What is compared: the kernel's name in peers/kernels.py and its size.
+type Row = (&'static str, Size);
+
+/// Prints the rates of the batches as fractions of the matrix product's and beside numpy's.
+fn compare() {
+    let python = Python::find();
+    let mut ours: BTreeMap<Row, Vec<f64>> = BTreeMap::new();
+    let mut theirs: BTreeMap<Row, Vec<f64>> = BTreeMap::new();
+    let (mut product, mut their_product) = (vec![], vec![]);
+    let (a, b) = (normal(PRODUCT, PRODUCT, 3), normal(PRODUCT, PRODUCT, 4));
+    let mut c = Mat::zeros(PRODUCT, PRODUCT);
+    let mut batches: Vec<Batch> = BATCHES.map(Batch::new).into();
+    // In turns, so that a machine that is busy is busy for all of them.
+    for _ in 0..TURNS {
+        product.push(rate(2 * PRODUCT.pow(3), || {
+            matmul(c.as_mut(), Accum::Replace, a.as_ref(), b.as_ref(), 1.0, Par::Seq);
+        }));
+        for (size, batch) in BATCHES.iter().zip(&mut batches) {
+            let flops = size.flops(POINTS);
+            ours.entry(("gradient", *size)).or_default().push(rate(flops, || batch.gradient()));
+            let mixture = batch.mixture.clone();
+            let linear = mixture.linearize(batch.points.as_ref());
+            let products = rate(flops, || batch.hessian_vector(&*linear));
+            ours.entry(("hessian_vector", *size)).or_default().push(products);
+        }
+        if let Ok(python) = &python {
+            let lines = python.kernels();
+            their_product.extend(lines.iter().filter(|l| l.kernel == "product").map(|l| l.gflops));
+            for row in ours.keys() {
+                let (kernel, size) = *row;
+                let same = |l: &&Line| l.kernel == kernel && l.dim == size.dim && l.memories == size.memories;
+                theirs.entry(*row).or_default().extend(lines.iter().find(same).map(|l| l.gflops));
+            }
+        }
+    }
+    let top = median(&product);
+    println!("\n{POINTS} points, one thread, CPU time, median of {TURNS} turns");
+    println!(
+        "matrix product {PRODUCT}^3: {top:.1} GF/s (faer){}",
+        match median(&their_product) {
+            numpy if numpy > 0.0 => format!(", {numpy:.1} GF/s (numpy)"),
+            _ => String::new(),
+        }
+    );
+    println!("{:16} {:>12} {:>8} {:>12} {:>12}", "kernel", "size", "GF/s", "of product", "times numpy");
+    for ((kernel, size), rates) in &ours {
+        let numpy = match theirs.get(&(*kernel, *size)) {
+            Some(numpy) if !numpy.is_empty() => format!("{:.2}", median(rates) / median(numpy)),
+            _ => "-".to_string(),
+        };
+        let (size, own) = (size.to_string(), median(rates));
+        println!("{kernel:16} {size:>12} {own:>8.2} {:>12.2} {numpy:>12}", own / top);
+    }
+    if let Err(reason) = python {
+        println!("no comparison with numpy: {reason}");
+    }
+}
+
+/// 1e9 operations a second of CPU time, over at least a tenth of a second.
+fn rate(flops: usize, mut call: impl FnMut()) -> f64 {
+    call();
+    let start = cpu_seconds();
+    let mut calls = 0;
+    loop {
+        call();
+        calls += 1;
+        let spent = cpu_seconds() - start;
+        if spent > 0.1 {
+            return 1e-9 * (flops * calls) as f64 / spent;
+        }
+    }
+}
+
+/// CPU seconds of this process, so that other load counts for little.
+#[cfg(unix)]
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
+}
+
+/// Seconds; there is no clock of CPU time here.
+#[cfg(not(unix))]
+fn cpu_seconds() -> f64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64()
+}
+
+fn median(list: &[f64]) -> f64 {
+    let mut sorted = list.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// An interpreter that has numpy.
+struct Python(String);
+
+/// A line of peers/kernels.py; the product has no dimension.
+#[derive(serde::Deserialize)]
+struct Line {
+    kernel: String,
+    #[serde(default)]
+    dim: usize,
+    #[serde(default)]
+    memories: usize,
+    gflops: f64,
+}
+
+impl Python {
+    /// The interpreter that SMALE_BENCH_PYTHON names, or else `python3`, if it has numpy; why not otherwise.
+    fn find() -> Result<Python, String> {
+        let name = std::env::var("SMALE_BENCH_PYTHON").unwrap_or_else(|_| "python3".to_string());
+        let output = Command::new(&name).args(["-c", "import numpy"]).output();
+        match output {
+            Ok(output) if output.status.success() => Ok(Python(name)),
+            Ok(_) => Err(format!("{name} has no numpy (SMALE_BENCH_PYTHON names another interpreter)")),
+            Err(error) => Err(format!("{name}: {error} (SMALE_BENCH_PYTHON names another interpreter)")),
+        }
+    }
+
+    fn kernels(&self) -> Vec<Line> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/kernels.py");
+        let output = Command::new(&self.0).args([script, "--repeats", "3"]).output().expect("it ran before");
+        let lines = String::from_utf8_lossy(&output.stdout);
+        lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+}
