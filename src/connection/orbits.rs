@@ -44,7 +44,7 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     // The closest approach to every other point that could be met on the way.
     let mut nearest: Vec<(f64, Vec<f64>)> = vec![(f64::INFINITY, vec![]); place.nodes.len()];
     let mut verdict = None;
-    let options = flow::Options { tolerance: tolerance * scale, longest: 0.02 * scale, steps: 20_000 };
+    let options = flow::Options { tolerance: tolerance * scale, longest: 0.04 * scale, steps: 20_000 };
     let mut near = 0.05 * scale;
     if place.nodes.len() > 200 {
         near *= 0.5;

@@ -23,7 +23,6 @@ use rayon::prelude::*;
 
 use super::family::Family;
 use super::follow::follow;
-use super::modes::project;
 use super::problem::Problem;
 use super::refine::{Refined, is_same, refine};
 use super::unseen::{Meetings, Unseen, unseen};
@@ -32,6 +31,7 @@ use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::landscape::trapping::{is_entered, trapping_region};
 use crate::landscape::{Landscape, Reduced, Region};
+use crate::linalg::solve_symmetric;
 
 /// What a search may be told; the defaults suit most landscapes.
 #[derive(Clone, Debug)]
@@ -629,15 +629,12 @@ impl Pool<'_> {
 /// Is `x` close to a critical point of this index, by the quadratic model there?
 fn is_promising(problem: &Problem<'_>, x: &[f64], index: usize, reach: f64) -> bool {
     let n = x.len();
-    let (mut h, mut values, mut vectors) = (Mat::zeros(n, n), vec![0.0; n], Mat::zeros(n, n));
+    let mut h = Mat::zeros(n, n);
     problem.landscape.hessian(x, h.as_mut());
-    if !crate::linalg::symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut()) {
-        return false;
-    }
-    let mut g = vec![0.0; n];
-    problem.landscape.gradient(x, &mut g);
-    let step: f64 = project(vectors.as_ref(), &g).iter().zip(&values).map(|(g, v)| (g / v).powi(2)).sum();
-    values.iter().filter(|v| **v < 0.0).count() == index && step.sqrt() < PROMISING * reach
+    let mut step = vec![0.0; n];
+    problem.landscape.gradient(x, &mut step);
+    let Some(negative) = solve_symmetric(h.as_ref(), &mut step) else { return false };
+    negative == index && crate::linalg::norm(&step) < PROMISING * reach
 }
 
 fn descent(x: Vec<f64>) -> Seed {
