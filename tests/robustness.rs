@@ -175,7 +175,7 @@ fn wrong_orbits(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph
 fn one_datum_is_one_minimum() {
     for dim in [1, 2, 3, 500] {
         let y: Vec<f64> = (0..dim).map(|i| f64::from(i).sin()).collect();
-        let (set, graph) = solve(&mixture(&[y.clone()], 0.5), None);
+        let (set, graph) = solve(&mixture(std::slice::from_ref(&y), 0.5), None);
         assert_eq!(set.counts(), [1]);
         assert!(distance(&set.points[0].x, &y) < 1e-12);
         assert!(set.points[0].eigenvalues.iter().all(|e| (e - 4.0).abs() < 1e-12));
@@ -380,7 +380,7 @@ fn units_of_energy_do_not_matter() {
     }
 }
 
-/// More points than a search can list: `x^3 - x + a cos(w x)` vanishes 31 times for a = 0.025, w = 1000.
+/// A fine ripple on a double well: its slope changes sign 31 times (counted on a grid of three million points).
 #[test]
 fn ripples() {
     let set = solve(&formula(1, "(x^2 - 1)^2 + 1e-4*sin(1000*x)"), None).0;
