@@ -388,12 +388,11 @@ fn ripples() {
     assert_eq!(set.euler_characteristic(), 1);
 }
 
-// ---- Known shortfalls ----
+// ---- Inputs that once went wrong, and one that still does ----
 
 /// With little noise the two sides of a saddle pass other saddles at a distance that is small against the data's, but
 /// not against the width `sigma^2` of the ridges: they end in minima.
 #[test]
-#[ignore = "orbits that pass a saddle are taken for orbits into it"]
 fn little_noise_is_morse_smale() {
     for sigma in [0.1, 0.05, 0.02, 0.01, 1e-3] {
         let (set, graph) = solve(&mixture(&ten(), sigma), None);
@@ -406,7 +405,7 @@ fn little_noise_is_morse_smale() {
 
 /// Eigenvalues `1/sigma^2` and `-1/(4 sigma^4)` lie far apart, but both are far from zero.
 #[test]
-#[ignore = "saddles between data more than 1e4 sigma apart count as degenerate"]
+#[ignore = "spurious degenerate points beside data more than 1e4 sigma apart"]
 fn very_little_noise_leaves_saddles_nondegenerate() {
     let set = solve(&mixture(&[vec![0.0, 0.0], vec![1.0, 0.0]], 1e-5), None).0;
     assert_eq!((set.counts(), set.degenerate.len()), (vec![2, 1], 0));
@@ -415,37 +414,25 @@ fn very_little_noise_leaves_saddles_nondegenerate() {
 }
 
 #[test]
-#[ignore = "the search ends before it looks for maxima where there is only a degenerate family"]
 fn a_maximum_inside_a_circle_of_minima() {
     assert_eq!(outcome(2, "(x^2 + y^2 - 1)^2", None), (1, 1, Some(1)));
 }
 
 #[test]
-#[ignore = "a quartic minimum beside a quadratic direction is not met in a small region"]
 fn a_quartic_direction_beside_a_quadratic_one() {
     assert_eq!(outcome(2, "x^4 + y^2", None), (0, 1, Some(0)));
 }
 
 /// `x^2 - log|x|` has its minima at +-1/sqrt 2 and a pole between them.
 #[test]
-#[ignore = "a point next to the pole is taken for a degenerate one"]
 fn a_pole_is_no_critical_point() {
     let region = Region::cuboid(vec![-2.0], vec![2.0]);
     assert_eq!(outcome(1, "x^2 - log(abs(x))", Some(&region)), (2, 0, None));
 }
 
 /// Runs a search that has more to find than it can: it must end by itself, with an estimate that says so.
-fn ends_within(seconds: f64, landscape: &dyn Landscape, region: Option<&Region>) {
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let started = std::time::Instant::now();
-    let progress = |_: smale::control::Progress<'_>| {
-        if started.elapsed().as_secs_f64() > seconds {
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
-    };
-    let control = Control { stop: &stop, progress: &progress };
-    let set = search(landscape, region, &Options::default(), &control).unwrap();
-    assert!(!set.interrupted, "not ended after {seconds} s, {} points", set.points.len());
+fn ends_by_itself(landscape: &dyn Landscape, region: Option<&Region>) {
+    let set = search(landscape, region, &Options::default(), &Control::quiet()).unwrap();
     match set.completeness {
         Completeness::Unknown => {}
         Completeness::Estimated { high, .. } => assert!(high > 100.0, "{high}"),
@@ -454,16 +441,14 @@ fn ends_within(seconds: f64, landscape: &dyn Landscape, region: Option<&Region>)
 }
 
 #[test]
-#[ignore = "the number of points is not bounded"]
 fn infinitely_many_points() {
-    ends_within(20.0, &formula(1, "sin(1/x)"), Some(&interval()));
+    ends_by_itself(&formula(1, "sin(1/x)"), Some(&interval()));
 }
 
 /// A hundred double wells: 3^100 points.
 #[test]
-#[ignore = "every index up to the highest met is searched"]
 fn more_points_than_atoms() {
-    ends_within(60.0, &formula(100, "sum(i, 0, n-1, x[i]^4 - x[i]^2)"), None);
+    ends_by_itself(&formula(100, "sum(i, 0, n-1, x[i]^4 - x[i]^2)"), None);
 }
 
 // ---- Random mixtures ----

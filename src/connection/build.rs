@@ -44,6 +44,8 @@ pub(super) struct Node {
     pub(super) vectors: Mat<f64>,
     /// Radius of the ball that holds whatever enters it; zero for a saddle.
     pub(super) trap: f64,
+    /// Radius within which the flow is nearly linear; zero for what is no saddle.
+    pub(super) linear: f64,
 }
 
 impl Node {
@@ -137,6 +139,7 @@ pub fn connect(
     options: &Options,
     control: &Control<'_>,
 ) -> MorseGraph {
+    crate::linalg::sequential();
     let reduced = landscape.reduce();
     let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
     let place = settle(inner, reduced.as_ref(), set);
@@ -258,7 +261,15 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
             } else {
                 (values, vectors) = lowest(inner, x, p.index);
             }
-            Node { x: x.clone(), energy: p.energy - offset, index: p.index, values, vectors, trap: 0.0 }
+            Node {
+                x: x.clone(),
+                energy: p.energy - offset,
+                index: p.index,
+                values,
+                vectors,
+                trap: 0.0,
+                linear: 0.0,
+            }
         })
         .collect();
     let mut scale = extent(&coordinates).min(set.region.radius());
@@ -278,7 +289,11 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
         top: n,
     };
     let traps: Vec<f64> = (0..nodes.len()).into_par_iter().map(|id| trap(&place, &nodes, id)).collect();
-    nodes.iter_mut().zip(traps).for_each(|(node, trap)| node.trap = trap);
+    let linear: Vec<f64> =
+        (0..nodes.len()).into_par_iter().map(|id| linear_radius(&place, &nodes[id])).collect();
+    for (node, (trap, linear)) in nodes.iter_mut().zip(traps.into_iter().zip(linear)) {
+        (node.trap, node.linear) = (trap, linear);
+    }
     place.nodes = nodes;
     place
 }
@@ -361,6 +376,35 @@ fn trap(place: &Place<'_>, nodes: &[Node], id: usize) -> f64 {
         return gradient_radius(place, node, &directions, sign, most);
     }
     positive_radius(place.landscape, &node.x, &directions, sign, most)
+}
+
+/// The distance from a saddle up to which the curvature along each unstable mode, and along the softest stable one,
+/// keeps to within half of itself: at small noise that is the width of a ridge, far less than the scale.
+fn linear_radius(place: &Place<'_>, node: &Node) -> f64 {
+    let n = node.x.len();
+    if node.index == 0 || node.index == n {
+        return 0.0;
+    }
+    let modes: Vec<usize> = (0..node.vectors.ncols().min(node.index + 1)).collect();
+    let mut product = vec![0.0; n];
+    let mut radius = 0.05 * place.scale;
+    for _ in 0..60 {
+        let holds = modes.iter().all(|&j| {
+            let v = node.vector(j);
+            [radius, -radius].iter().all(|r| {
+                let mut x = node.x.clone();
+                crate::linalg::axpy(*r, &v, &mut x);
+                let linear = place.landscape.linearize(column(&x));
+                linear.apply(column(&v), column_mut(&mut product));
+                (crate::linalg::dot(&v, &product) - node.values[j]).abs() <= 0.5 * node.values[j].abs()
+            })
+        });
+        if holds {
+            return radius;
+        }
+        radius *= 0.6;
+    }
+    0.0
 }
 
 /// Where Hessians are too large to form: the radius on which curvature along every sampled direction, measured by
