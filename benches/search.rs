@@ -1,7 +1,6 @@
 //! Whole searches and whole graphs, one thread. An `item` is a critical point found (`points`, `saddle_of_two`) or an
 //! orbit's end found (`graph`), so the rate is what a user gets for a second.
 
-#[allow(unreachable_pub)]
 #[path = "../tests/common/mod.rs"]
 mod common;
 

@@ -11,6 +11,14 @@ thread_local! {
     static STACK: Cell<Option<(usize, MemBuffer)>> = const { Cell::new(None) };
 }
 
+/// Makes the linear algebra library sequential, once: its own threads would round differently with their number, and
+/// this crate runs independent work in parallel instead. A process that wants it parallel elsewhere passes a
+/// parallelism explicitly.
+pub fn sequential() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| faer::set_global_parallelism(Par::Seq));
+}
+
 /// Inner product.
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()

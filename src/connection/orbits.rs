@@ -41,14 +41,9 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     let node = &place.nodes[task.id];
     let mut trace = Trace::new(place, node);
     trace.push(&start, landscape.energy(&start));
-    // The closest approach to every other point that could be met on the way.
-    let mut nearest: Vec<(f64, Vec<f64>)> = vec![(f64::INFINITY, vec![]); place.nodes.len()];
+    let mut passages: Vec<Option<Passage>> = place.nodes.iter().map(|_| None).collect();
     let mut verdict = None;
-    let options = flow::Options { tolerance: tolerance * scale, longest: 0.02 * scale, steps: 20_000 };
-    let mut near = 0.05 * scale;
-    if place.nodes.len() > 200 {
-        near *= 0.5;
-    }
+    let options = flow::Options { tolerance: tolerance * scale, longest: 0.04 * scale, steps: 20_000 };
     let drawn = place.full_dim() <= DRAWN;
     let end = integrate(&flow, &start, &options, |state| {
         trace.push(state.x, state.energy);
@@ -64,8 +59,17 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
                     // Decided; where orbits are drawn the rest of the way is followed as well.
                     return drawn && distance > 0.01 * scale;
                 }
-            } else if id != task.id && distance < near && distance < nearest[id].0 {
-                nearest[id] = (distance, state.x.to_vec());
+            } else if id != task.id && distance < other.linear {
+                let passage = passages[id].get_or_insert_with(|| Passage {
+                    entered: state.time,
+                    closest: f64::INFINITY,
+                    time: 0.0,
+                    x: vec![],
+                });
+                if distance < passage.closest {
+                    (passage.closest, passage.time) = (distance, state.time);
+                    passage.x = state.x.to_vec();
+                }
             }
         }
         if state.speed < 1e-12 * place.steepness {
@@ -77,11 +81,10 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     let last = trace.last.clone();
     let mut orbit = trace.finish(place, task.backward);
     // The nearest miss of a point whose stable manifold (unstable one, backwards) this orbit should not meet.
-    let miss = nearest
+    let miss = passages
         .iter()
         .enumerate()
-        .filter(|(_, (d, _))| d.is_finite())
-        .map(|(id, (_, x))| (gap(place, id, x, task.backward), id))
+        .filter_map(|(id, p)| Some((gap(place, id, p.as_ref()?, task.backward), id)))
         .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     if let Some((gap, id)) = miss
         && gap < 1e2 * tolerance
@@ -145,32 +148,33 @@ fn leave(place: &Place<'_>, task: Task) -> Vec<f64> {
     x
 }
 
-/// How far, relative to the scale, an orbit whose closest approach to node `id` is `x` missed its stable manifold: the
-/// unstable coordinate, carried back along the linearised flow to where the orbit entered the neighbourhood.
-fn gap(place: &Place<'_>, id: usize, x: &[f64], backward: bool) -> f64 {
+/// How an orbit passed a critical point, within the neighbourhood where the flow there is nearly linear.
+struct Passage {
+    entered: f64,
+    closest: f64,
+    /// When and where it was closest.
+    time: f64,
+    x: Vec<f64>,
+}
+
+/// How far, relative to the scale, an orbit missed the stable manifold of node `id`: the unstable coordinate at its
+/// closest approach, carried back along the linearised flow for the time since it entered the neighbourhood.
+fn gap(place: &Place<'_>, id: usize, passage: &Passage, backward: bool) -> f64 {
     let node = &place.nodes[id];
-    let difference = place.difference(&node.x, x);
+    let difference = place.difference(&node.x, &passage.x);
     let sign = if backward { -1.0 } else { 1.0 };
-    let (mut out, mut out_rate, mut inward) = (0.0, 0.0, 0.0);
+    let (mut out, mut rate) = (0.0, 0.0);
     for j in 0..node.vectors.ncols() {
-        let c = dot(&node.vector(j), &difference).powi(2);
         if sign * node.values[j] < 0.0 {
+            let c = dot(&node.vector(j), &difference).powi(2);
             out += c;
-            out_rate += c * node.values[j].abs();
-        } else {
-            inward += c * node.values[j].abs();
+            rate += c * node.values[j].abs();
         }
     }
-    let total: f64 = dot(&difference, &difference);
-    let in_square = (total - out).max(f64::MIN_POSITIVE);
     if out == 0.0 {
         return 0.0;
     }
-    let (grow, decay) = (out_rate / out, inward / in_square);
-    let entry = 0.05 * place.scale();
-    let back = (in_square.sqrt() / entry).min(1.0);
-    let power = if decay > 0.0 { grow / decay } else { 0.0 };
-    out.sqrt() * back.powf(power) / place.scale()
+    out.sqrt() * (-(rate / out) * (passage.time - passage.entered)).exp() / place.scale()
 }
 
 /// An orbit under way, in search coordinates, thinned as it grows.

@@ -3,7 +3,7 @@
 //! Two degenerate points belong to one family if one can be walked to from the other along critical points: steps
 //! within the null space of the Hessian, each corrected across it.
 
-use super::follow::{FLAT, Followed};
+use super::follow::Followed;
 use super::modes::project;
 use super::problem::Problem;
 use super::refine::{Refined, refine};
@@ -51,10 +51,8 @@ impl Family {
         } else {
             distance(&nearest) < 1e-6 * problem.scale || walk(problem, point, &nearest, tolerance)
         };
-        if joined {
-            if self.dimension > 0 && self.samples.len() < SAMPLES && distance(&nearest) > close {
-                self.samples.push(point.x.clone());
-            }
+        if joined && self.dimension > 0 && self.samples.len() < SAMPLES && distance(&nearest) > close {
+            self.samples.push(point.x.clone());
         }
         joined
     }
@@ -85,9 +83,9 @@ fn null_modes(point: &Refined, tolerance: f64) -> Vec<usize> {
     (0..point.kept()).filter(|&j| point.values[j].abs() <= limit).collect()
 }
 
-/// One step of a hundredth of the scale along null mode `j`, corrected; `None` unless it is critical as well.
+/// One step of a twentieth of the scale along null mode `j`, corrected; `None` unless it is critical as well.
 fn moved(problem: &Problem<'_>, point: &Refined, j: usize, sign: f64, tolerance: f64) -> Option<Vec<f64>> {
-    let h = 1e-2 * problem.scale;
+    let h = 0.05 * problem.scale;
     let mut x = point.x.clone();
     axpy(sign * h, point.vector(j), &mut x);
     // What a gradient at this distance usually is: a step along any mode.
@@ -104,7 +102,7 @@ fn moved(problem: &Problem<'_>, point: &Refined, j: usize, sign: f64, tolerance:
     let energy = problem.landscape.gradient(&x, &mut g);
     let floor = 1e-13 * (1.0 + energy.abs()) / h;
     let stayed = problem.region.distance(&x, &point.x) > 0.5 * h;
-    (stayed && norm(&g) <= (1e-6 * usual).max(floor)).then_some(x)
+    (stayed && norm(&g) <= (1e-7 * usual).max(floor)).then_some(x)
 }
 
 /// Newton across the null space. The first steps leave along it alone.
@@ -122,7 +120,7 @@ fn correct(problem: &Problem<'_>, x: Vec<f64>, tolerance: f64) -> Option<Vec<f64
         }
         let largest = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         // Wider than the classification: after a step the null curvature is only small, not zero.
-        let limit = (1e3 * tolerance).clamp(1e2 * FLAT, 1e-3) * largest;
+        let limit = (1e5 * tolerance).clamp(1e-6, 1e-3) * largest;
         let c = project(vectors.as_ref(), &g);
         let mut length = 0.0;
         for j in 0..n {

@@ -25,7 +25,7 @@ const CLUSTER: f64 = 1e-6;
 const GUIDED: usize = 4;
 
 /// Curvatures below this (relative to the largest) do not lengthen a step: along them nothing is known.
-pub(crate) const FLAT: f64 = 1e-8;
+pub(crate) const FLAT: f64 = 1e-10;
 
 /// Most steps of a search.
 const MOST: usize = 150;
@@ -64,6 +64,7 @@ pub(crate) fn follow(
     // A search that goes round in circles, or climbs where there is nothing to climb, is given up early.
     let mut mark = (vec![f64::INFINITY; n], 1);
     let mut wrong = 0;
+    let mut last = f64::INFINITY;
     let mut x = start.to_vec();
     let mut g = vec![0.0; n];
     let mut energy = landscape.gradient(&x, &mut g);
@@ -119,6 +120,7 @@ pub(crate) fn follow(
         if !problem.contains(&x, 1.05) {
             return None;
         }
+        last = length;
         problem.region.wrap(&mut x);
         if index > 0 {
             // Brent's cycle detection: a place of the past, renewed at every power of two.
@@ -131,7 +133,9 @@ pub(crate) fn follow(
             }
         }
     }
-    None
+    // A degenerate point is approached slowly, and may be as good as reached.
+    let (slow, gradient_norm) = (last <= 1e-5 * problem.scale, norm(&g));
+    (slow && gradient_norm <= 1e-9 * problem.steepness).then_some(Followed { x, gradient_norm })
 }
 
 /// The quadratic model at the present point, with what is carried from point to point.

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use faer::{Mat, MatMut, MatRef};
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
 use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape};
 
 /// Where and on what the search runs.
@@ -19,6 +22,8 @@ pub(crate) struct Problem<'a> {
     lifted: Option<(&'a Reduced, &'a Region)>,
     /// Length that steps and tolerances are relative to: the region's radius, or that of the data where it is smaller.
     pub(crate) scale: f64,
+    /// A typical gradient: the median norm at a few points of the region.
+    pub(crate) steepness: f64,
 }
 
 impl<'a> Problem<'a> {
@@ -46,7 +51,8 @@ impl<'a> Problem<'a> {
                 scale = scale.min(spread);
             }
         }
-        Problem { landscape: Counted::new(inner), wells, region: inside, lifted, scale }
+        let steepness = steepness(inner, &inside);
+        Problem { landscape: Counted::new(inner), wells, region: inside, lifted, scale, steepness }
     }
 
     pub(crate) fn dim(&self) -> usize {
@@ -70,6 +76,21 @@ impl<'a> Problem<'a> {
             Some((reduced, _)) => reduced.lift(z),
         }
     }
+}
+
+/// The median gradient norm at points drawn from the region (those where it is finite); zero if there are none.
+fn steepness(landscape: &dyn Landscape, region: &Region) -> f64 {
+    let mut rng = ChaCha8Rng::seed_from_u64(0x0073_7465_6570);
+    let mut g = vec![0.0; landscape.dim()];
+    let mut norms: Vec<f64> = (0..31)
+        .map(|_| {
+            landscape.gradient(&region.sample(&mut rng), &mut g);
+            crate::linalg::norm(&g)
+        })
+        .filter(|norm| norm.is_finite())
+        .collect();
+    norms.sort_by(f64::total_cmp);
+    norms.get(norms.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// The ball in which the reduced subspace meets (the ball about) the region.

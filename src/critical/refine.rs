@@ -3,8 +3,8 @@
 //! Newton to the floor of rounding, then the Newton-Kantorovich quantities in floating point: with the smallest
 //! `|eigenvalue|` m, the remaining gradient r (not below its rounding error) and the curvature's rate L along the softest
 //! modes, the point is isolated and its index sure where `h = L r / m^2` is small; its distance to the true point is
-//! then about `r / m`. Where h is not small, or the next critical point would be too near to be told apart, or m is
-//! below the stated fraction of the largest eigenvalue, it is degenerate to working precision and gets no index.
+//! then about `r / m`. Where h is not small, or m is below the stated fraction of the largest eigenvalue, it is
+//! degenerate to working precision and gets no index.
 
 use faer::{Mat, MatRef};
 
@@ -20,10 +20,8 @@ const FULL_SPECTRUM: usize = 2500;
 /// Newton-Kantorovich's `h` above which a point counts as degenerate (the theorem asks for 1/2).
 const KANTOROVICH: f64 = 0.05;
 
-/// Two critical points closer than this (relative to the scale) are one: `smallest / rate` is about half the distance to
-/// the next along the softest mode. It also catches points where the whole Hessian vanishes, which no ratio of
-/// eigenvalues shows.
-const RESOLVED: f64 = 1e-7;
+/// A degenerate point's gradient is at most this fraction of a typical one.
+const REST: f64 = 1e-6;
 
 /// A critical point in search coordinates, before it is lifted and numbered.
 #[derive(Clone, Debug)]
@@ -101,25 +99,49 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     let mut refined =
         Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, index: None };
     classify(problem, &mut refined, tolerance);
-    Some(refined)
+    // Next to a pole Newton's steps vanish though the gradient does not: no critical point of any kind.
+    (refined.index.is_some() || gradient_norm <= REST * problem.steepness).then_some(refined)
 }
 
 /// Sets index and radius where the point is nondegenerate.
 fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
     let largest = point.spectral_radius();
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-    let noise = rounding(problem, point, largest);
+    let noise = rounding(problem, point, largest.max(curvature_nearby(problem, point)));
     let remaining = point.gradient_norm.max(noise);
     if !(smallest > tolerance * largest) {
         return;
     }
     let rate = curvature_rate(problem, point);
-    let unresolved = smallest < RESOLVED * problem.scale * rate;
-    if unresolved || rate * remaining > KANTOROVICH * smallest * smallest {
+    if rate * remaining > KANTOROVICH * smallest * smallest {
         return;
     }
     point.radius = 2.0 * remaining / smallest;
     point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
+}
+
+/// `|H v|` a little away (0.003 of the scale) along the softest modes. Where the whole Hessian vanishes this shows what size
+/// the gradient's terms really have.
+fn curvature_nearby(problem: &Problem<'_>, point: &Refined) -> f64 {
+    let n = point.x.len();
+    let mut product = vec![0.0; n];
+    softest(point)
+        .map(|j| {
+            let v = point.vector(j);
+            let mut x = point.x.clone();
+            axpy(3e-3 * problem.scale, v, &mut x);
+            problem.landscape.linearize(column(&x)).apply(column(v), crate::linalg::column_mut(&mut product));
+            norm(&product)
+        })
+        .filter(|c| c.is_finite())
+        .fold(0.0, f64::max)
+}
+
+/// Up to three modes of the smallest |eigenvalue|.
+fn softest(point: &Refined) -> impl Iterator<Item = usize> {
+    let mut soft: Vec<usize> = (0..point.kept()).collect();
+    soft.sort_by(|a, b| point.values[*a].abs().total_cmp(&point.values[*b].abs()).then(a.cmp(b)));
+    soft.into_iter().take(3)
 }
 
 /// The rounding error of the gradient near the point, measured: what is left of the change over a few tiny
@@ -153,12 +175,9 @@ fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
 
 /// `max |D3E(v, v, .)|` over the softest modes: how fast curvature changes where it matters.
 fn curvature_rate(problem: &Problem<'_>, point: &Refined) -> f64 {
-    let mut soft: Vec<usize> = (0..point.kept()).collect();
-    soft.sort_by(|a, b| point.values[*a].abs().total_cmp(&point.values[*b].abs()).then(a.cmp(b)));
     let mut out = vec![0.0; point.x.len()];
-    soft.iter()
-        .take(3)
-        .map(|&j| {
+    softest(point)
+        .map(|j| {
             problem.landscape.third(&point.x, point.vector(j), point.vector(j), &mut out);
             norm(&out)
         })

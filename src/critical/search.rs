@@ -51,12 +51,16 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_index: None, rounds: None, degenerate_tolerance: 1e-8, neighbours: 8, seed: 0 }
+        Options { max_index: None, rounds: None, degenerate_tolerance: 1e-10, neighbours: 8, seed: 0 }
     }
 }
 
 /// Searches run at a time before their results are merged: fixed, so that the answer does not depend on threads.
 const BATCH: usize = 128;
+/// Searches after the first descents, in few and in many dimensions.
+const BUDGET: (usize, usize) = (25_000, 12_000);
+/// Paths tried at a time from one component of minima to the others.
+const BRIDGES: usize = 6;
 /// Simplices of minima that are tried in all.
 const SIMPLICES: usize = 6000;
 /// Newton's step at a level point, relative to its distance from the corners, below which it is followed.
@@ -101,6 +105,10 @@ struct Pool<'a> {
     families: Vec<Family>,
     tried: BTreeSet<Vec<usize>>,
     simplices: usize,
+    /// Number of minima and highest index for which pairs and simplices have been listed.
+    paired: (usize, usize),
+    /// Searches that may be started in all.
+    budget: usize,
     work: Work,
 }
 
@@ -115,6 +123,7 @@ pub fn search(
     options: &Options,
     control: &Control<'_>,
 ) -> Result<CriticalSet> {
+    crate::linalg::sequential();
     let region = settle_region(landscape, region)?;
     let reduced = landscape.reduce();
     let problem = Problem::new(landscape, reduced.as_ref(), &region);
@@ -127,6 +136,8 @@ pub fn search(
         families: vec![],
         tried: BTreeSet::new(),
         simplices: 0,
+        paired: (0, 0),
+        budget: usize::MAX,
         work: Work::default(),
     };
     let (completeness, top) = pool.run(euler, control);
@@ -239,6 +250,7 @@ impl Pool<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
         let random = (0..32).map(|_| descent(starts::random(self.problem, &mut rng))).collect();
         self.execute(random, true, control);
+        self.budget = self.work.searches + if n <= 32 { BUDGET.0 } else { BUDGET.1 };
         let mut top = self.top_index();
         for round in 0..rounds {
             if control.stopped() {
@@ -259,6 +271,10 @@ impl Pool<'_> {
             let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed ^ (0x9e37_79b9 * (round as u64 + 1)));
             let random = self.random(top, &mut rng);
             self.execute(random, true, control);
+            if self.work.searches >= self.budget {
+                self.work.ended = format!("its budget of {} searches was used up", self.budget);
+                break;
+            }
             let found_more = self.points.len() + self.families.len() > before;
             let bridges = self.bridges();
             let joined = bridges.is_empty();
@@ -267,7 +283,9 @@ impl Pool<'_> {
                 continue;
             }
             let euler_holds = euler.is_none_or(|chi| !self.families.is_empty() || self.euler() == chi);
-            if !found_more && euler_holds && self.unseen().high <= UNSEEN {
+            // A degenerate family alone says nothing of what else there is: look a few times more.
+            let early = self.points.is_empty() && round < 4;
+            if !found_more && !early && euler_holds && self.unseen().high <= UNSEEN {
                 self.work.ended =
                     "nothing new, nothing left to try, fewer than half a point expected unseen".into();
                 break;
@@ -335,7 +353,7 @@ impl Pool<'_> {
     fn execute(&mut self, seeds: Vec<Seed>, random: bool, control: &Control<'_>) {
         let total = seeds.len();
         for (i, batch) in seeds.chunks(BATCH).enumerate() {
-            if control.stopped() {
+            if control.stopped() || self.work.searches >= self.budget {
                 return;
             }
             let met: Vec<Vec<Met>> = batch
@@ -432,11 +450,15 @@ impl Pool<'_> {
     /// Searches that follow from what is known and were not tried yet.
     fn systematic(&mut self, top: usize) -> Vec<Seed> {
         let mut seeds = vec![];
-        if top >= 1 {
-            self.pair_up(&mut seeds);
-        }
-        if top >= 2 {
-            self.simplices(top, &mut seeds);
+        let minima = self.minima();
+        if (minima.len(), top) != self.paired {
+            self.paired = (minima.len(), top);
+            if top >= 1 {
+                self.pair_up(&minima, &mut seeds);
+            }
+            if top >= 2 {
+                self.simplices(&minima, top, &mut seeds);
+            }
         }
         for id in 0..self.points.len() {
             if !self.points[id].expanded {
@@ -459,17 +481,20 @@ impl Pool<'_> {
             .filter(|m| **m != id)
             .map(|&m| (self.problem.region.distance(here, &self.points[m].point.x), m))
             .collect();
-        others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        others.truncate(count);
+        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if count < others.len() {
+            others.select_nth_unstable_by(count, order);
+            others.truncate(count);
+        }
+        others.sort_by(order);
         others.into_iter().map(|(_, m)| m).collect()
     }
 
     /// Paths between each minimum and its neighbours.
-    fn pair_up(&mut self, seeds: &mut Vec<Seed>) {
-        let minima = self.minima();
+    fn pair_up(&mut self, minima: &[usize], seeds: &mut Vec<Seed>) {
         let count = if minima.len() <= 16 { minima.len() } else { self.options.neighbours };
-        for &a in &minima {
-            for b in self.nearest(a, &minima, count) {
+        for &a in minima {
+            for b in self.nearest(a, minima, count) {
                 let pair = vec![a.min(b), a.max(b)];
                 if self.tried.insert(pair.clone()) {
                     seeds.push(Seed::Between { a: pair[0], b: pair[1] });
@@ -490,13 +515,12 @@ impl Pool<'_> {
     }
 
     /// Level points of simplices of neighbouring minima: all simplices where there are few.
-    fn simplices(&mut self, top: usize, seeds: &mut Vec<Seed>) {
-        let minima = self.minima();
+    fn simplices(&mut self, minima: &[usize], top: usize, seeds: &mut Vec<Seed>) {
         let largest = (top + 1).min(minima.len());
         let all = (3..=largest).map(|k| binomial(minima.len(), k)).sum::<f64>() <= SIMPLICES as f64;
         let count = if all { minima.len() } else { self.options.neighbours };
-        for &a in &minima {
-            let near = self.nearest(a, &minima, count);
+        for &a in minima {
+            let near = self.nearest(a, minima, count);
             for size in 3..=largest {
                 for pick in combinations(near.len(), size - 1) {
                     if self.simplices >= SIMPLICES {
@@ -578,7 +602,8 @@ impl Pool<'_> {
         let mut seeds = vec![];
         for index in 0..=top {
             let share = RANDOM * doubt(index) / total;
-            let count = if index > highest + 1 { 2 } else { 6 } + share.ceil() as usize;
+            let share = if total > 0.0 { share.ceil() as usize } else { RANDOM as usize / (top + 1) };
+            let count = if index > highest + 1 { 2 } else { 6 } + share;
             for _ in 0..count {
                 let x = starts::random(self.problem, rng);
                 seeds.push(Seed::Climb { x, index, directions: None, from: None });
@@ -604,19 +629,24 @@ impl Pool<'_> {
         for &part in &parts {
             let (inside, outside): (Vec<usize>, Vec<usize>) =
                 minima.iter().partition(|&&m| union.find(m) == part);
-            let mut pairs: Vec<(f64, Vec<usize>)> = vec![];
+            // The few shortest, kept sorted: with thousands of minima the list of all pairs would not fit.
+            let mut pairs: Vec<(f64, [usize; 2])> = Vec::with_capacity(BRIDGES + 1);
             for &a in &inside {
                 for &b in &outside {
-                    let pair = vec![a.min(b), a.max(b)];
-                    if !self.tried.contains(&pair) {
-                        let d =
-                            self.problem.region.distance(&self.points[a].point.x, &self.points[b].point.x);
-                        pairs.push((d, pair));
+                    let d = self.problem.region.distance(&self.points[a].point.x, &self.points[b].point.x);
+                    if pairs.len() == BRIDGES && d >= pairs[BRIDGES - 1].0 {
+                        continue;
+                    }
+                    let pair = [a.min(b), a.max(b)];
+                    if !self.tried.contains(pair.as_slice()) {
+                        let place = pairs.partition_point(|p| (p.0, p.1) < (d, pair));
+                        pairs.insert(place, (d, pair));
+                        pairs.truncate(BRIDGES);
                     }
                 }
             }
-            pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-            for (_, pair) in pairs.into_iter().take(6) {
+            let pairs = pairs.into_iter().map(|(d, pair)| (d, pair.to_vec()));
+            for (_, pair) in pairs {
                 if self.tried.insert(pair.clone()) {
                     seeds.push(Seed::Between { a: pair[0], b: pair[1] });
                 }

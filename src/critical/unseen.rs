@@ -46,7 +46,11 @@ pub fn unseen(points: &[Meetings]) -> Unseen {
         let x = (missed.clamp(0.0, 1.0) * missed_by_random).min(0.999);
         known * x / (1.0 - x)
     };
-    Unseen { estimate: left(p), low: left((center - half).max(0.0)), high: left(center + half) }
+    // The number itself scatters about its expectation like a Poisson count, once there is anything to scatter.
+    let scatter = |expected: f64| if expected >= 1.0 { z * expected.sqrt() } else { 0.0 };
+    let (low, high) = (left((center - half).max(0.0)), left(center + half));
+    let (low, high) = ((low - scatter(low)).max(0.0), high + scatter(high));
+    Unseen { estimate: left(p), low: low.min(left(p)), high }
 }
 
 #[cfg(test)]

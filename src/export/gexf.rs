@@ -1,4 +1,4 @@
-//! GEXF 1.3, for Gephi and networkx.
+//! GEXF 1.2, for Gephi and networkx (which reads 1.3 only from its version 3.6 on).
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ pub fn graph_gexf(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<gexf xmlns=\"http://gexf.net/1.3\" version=\"1.3\">\n  \
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<gexf xmlns=\"http://www.gexf.net/1.2draft\" version=\"1.2\">\n  \
          <meta><creator>smale {}</creator><description>{}</description></meta>\n  \
          <graph mode=\"static\" defaultedgetype=\"directed\">",
         env!("CARGO_PKG_VERSION"),

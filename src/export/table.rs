@@ -6,7 +6,7 @@ use crate::critical::CriticalSet;
 use crate::error::{Error, Result};
 
 /// Orbits are written up to this dimension.
-const MOST_ORBIT_DIMENSIONS: usize = 64;
+const MOST_ORBIT_DIMENSIONS: usize = 16;
 /// Points of an orbit that are written at most.
 const MOST_ORBIT_POINTS: usize = 200;
 
@@ -42,7 +42,7 @@ pub fn degenerate_csv(set: &CriticalSet) -> Result<String> {
 }
 
 /// `orbits.csv`: `connection,step,energy,x0,x1,..`, from the upper to the lower end of each connection, thinned to
-/// 200 points an orbit. `connection` counts the edges of the graph in their order, from 0. `None` above 64 dimensions,
+/// 200 points an orbit. `connection` counts the edges of the graph in their order, from 0. `None` above 16 dimensions,
 /// where the table would dwarf everything else.
 pub fn orbits_csv(set: &CriticalSet, graph: &MorseGraph) -> Result<Option<String>> {
     check_graph(set, graph)?;

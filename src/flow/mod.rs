@@ -37,6 +37,8 @@ impl<'a> Flow<'a> {
 
 /// One accepted state of an orbit.
 pub struct State<'a> {
+    /// Time since the start.
+    pub time: f64,
     /// Where.
     pub x: &'a [f64],
     /// Energy there.
@@ -102,6 +104,7 @@ pub fn integrate(
     }
     let mut h = 0.01 * options.longest / speed.max(f64::MIN_POSITIVE);
     let exponent = 1.0 / method.order();
+    let mut time = 0.0;
     for _ in 0..options.steps {
         method.prepare(flow, &x, &v);
         let mut tries = 0;
@@ -133,6 +136,7 @@ pub fn integrate(
                 h *= 0.4;
                 continue;
             }
+            time += h;
             h *= factor;
             energy = next_energy;
             std::mem::swap(&mut x, &mut next);
@@ -140,7 +144,7 @@ pub fn integrate(
             break;
         }
         speed = norm(&v);
-        if !visit(&State { x: &x, energy, speed }) {
+        if !visit(&State { time, x: &x, energy, speed }) {
             return End::Stopped;
         }
     }

@@ -8,6 +8,7 @@ use faer::{Accum, Mat, MatRef, Par, Side};
 /// Directions whose singular value is below `eps max(n, K)` times the largest are rounding and are dropped. At least
 /// one column is returned.
 pub(super) fn span(directions: MatRef<'_, f64>) -> Option<Mat<f64>> {
+    crate::linalg::sequential();
     let (n, k) = directions.shape();
     if n == 1 || (k >= n && is_clearly_full(directions)) {
         return None;

@@ -131,8 +131,15 @@ impl Mixture {
                 schedule.at(t)
             }
         };
-        if !(sigma > 0.0 && sigma.is_finite() && 1.0 / (sigma * sigma) < 1e200) {
+        if !(sigma > 0.0 && sigma.is_finite()) {
             return Err(Error::input(format!("mixture: `sigma` is {sigma}, it must be positive")));
+        }
+        let largest = data.norm_max();
+        if !(1e-50..1e50).contains(&sigma) || a * largest > 1e50 {
+            return Err(Error::input(format!(
+                "mixture: `sigma` is {sigma:e} and the data reach {largest:e}: powers of such numbers overflow"
+            ))
+            .with_help("choose units in which both lie between 1e-50 and 1e50"));
         }
         if !(a >= 0.0 && a.is_finite()) {
             return Err(Error::input(format!("mixture: `a` is {a}, it must be zero or more")));

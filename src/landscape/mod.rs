@@ -177,8 +177,10 @@ fn no_such_parameter(kind: &str, name: &str, have: &[(String, f64)]) -> Error {
 /// Points an error of a constructor at the key of the section that its message names in back quotes.
 fn blame(section: &Section, keys: &[&str], error: Error) -> Error {
     let message = error.to_string();
-    match keys.iter().find(|key| message.contains(&format!("`{key}`"))) {
-        Some(key) => section.error(key, message),
-        None => error,
+    let Some(key) = keys.iter().find(|key| message.contains(&format!("`{key}`"))) else { return error };
+    let pointed = section.error(key, message);
+    match error {
+        Error::Input { help: Some(help), .. } => pointed.with_help(help),
+        _ => pointed,
     }
 }

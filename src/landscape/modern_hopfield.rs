@@ -42,8 +42,15 @@ impl ModernHopfield {
                 weights[k]
             )));
         }
-        if !(beta > 0.0 && beta < 1e200) {
+        if !(beta > 0.0 && beta.is_finite()) {
             return Err(Error::input(format!("modern-hopfield: `beta` is {beta}, it must be positive")));
+        }
+        let largest = patterns.norm_max();
+        if !(1e-100..1e100).contains(&beta) || largest > 1e50 {
+            return Err(Error::input(format!(
+                "modern-hopfield: `beta` is {beta:e} and the patterns reach {largest:e}: powers of such numbers overflow"
+            ))
+            .with_help("choose units in which the patterns stay below 1e50 and beta lies between 1e-100 and 1e100"));
         }
         if !(confinement >= 0.0 && confinement.is_finite()) {
             return Err(Error::input(format!(

@@ -62,9 +62,10 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files.extend(graph_files(&set, graph, &title)?);
         files.extend(pictures(study, landscape, &set, graph, &title)?);
     }
+    let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     Ok(Outcome {
-        summary: summary(study, &title, landscape, &set, graph.as_ref()),
+        summary: summary(study, &title, landscape, &set, graph.as_ref(), interrupted),
         timings: json!({
             "landscape": built,
             "critical": searched - built,
@@ -73,7 +74,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             "total": drawn,
         }),
         files,
-        interrupted: set.interrupted || control.stopped(),
+        interrupted,
         headline: headline(&title, &set, graph.as_ref()),
     })
 }
@@ -150,6 +151,7 @@ fn summary(
     landscape: &dyn Landscape,
     set: &CriticalSet,
     graph: Option<&MorseGraph>,
+    interrupted: bool,
 ) -> Value {
     let mut all = json!({
         "title": title,
@@ -170,7 +172,7 @@ fn summary(
         "checks": checks(set, graph),
         "levels": { "critical_points": "checked", "completeness": "estimated" },
         "work": set.work,
-        "interrupted": set.interrupted,
+        "interrupted": interrupted,
         "not_done": study.not_done,
         "seed": study.seed,
         "version": env!("CARGO_PKG_VERSION"),

@@ -176,7 +176,8 @@ impl Override {
         let value_at = at(begin, begin + value.len());
         let value = match DeValue::parse(value) {
             Ok(parsed) => convert(&source, begin, &parsed),
-            Err(_) => Value::Text(value.to_owned()),
+            // Numbers as people type them, too: .5 and 1. are none in TOML.
+            Err(_) => value.parse().map_or_else(|_| Value::Text(value.to_owned()), Value::Number),
         };
         Ok(Override { path, value, value_at })
     }
