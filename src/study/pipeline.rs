@@ -8,7 +8,7 @@ use super::Study;
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet, Level};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::landscape::Landscape;
 use crate::{export, report};
 
@@ -47,6 +47,15 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let landscape = study.build()?;
     let landscape: &dyn Landscape = landscape.as_ref();
     let region = study.region_for(landscape.dim())?;
+    if let Some([rows, columns]) = study.report.image
+        && rows * columns != landscape.dim()
+    {
+        let dim = landscape.dim();
+        return Err(Error::input(format!(
+            "[report] image: {rows} x {columns} pixels are {}, the landscape has {dim} dimensions",
+            rows * columns
+        )));
+    }
     let built = started.elapsed().as_secs_f64();
 
     let set = critical::search(landscape, region.as_ref(), &critical_options(study), control)?;
@@ -179,7 +188,10 @@ fn summary(
     });
     match set.completeness {
         Completeness::Proven => all["completeness"] = "proven".into(),
-        Completeness::Unknown => all["completeness"] = "unknown".into(),
+        Completeness::Unknown => {
+            all["completeness"] = "unknown".into();
+            all["levels"]["completeness"] = "unknown".into();
+        }
         Completeness::Estimated { unseen, low, high } => {
             all["completeness"] = "estimated".into();
             all["unseen"] = json!({
