@@ -12,7 +12,6 @@
 use faer::{Mat, MatMut, MatRef};
 
 use super::hull;
-use super::low_dimension::LowDimension;
 use super::softmax::LogSumExp;
 use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::data::Points;
@@ -170,16 +169,7 @@ impl Mixture {
                 shifted - 0.5 * kappa * square(&patterns, k)
             })
             .collect();
-        let kernel = LogSumExp {
-            low: LowDimension::new(patterns.as_ref(), &bias),
-            patterns,
-            bias,
-            center,
-            offset: 0.0,
-            curvature: kappa,
-            temperature: 1.0,
-            slope: kappa,
-        };
+        let kernel = LogSumExp::new(patterns, bias, center, 0.0, kappa, 1.0, kappa);
         Mixture { data, log_weights, noise, sigma, confinement, scaled, kernel }
     }
 
@@ -254,7 +244,7 @@ impl Landscape for Mixture {
 
     /// A ball about the mean of the wells that holds them all: the flow enters it.
     fn region(&self) -> Option<Region> {
-        let radius = hull::spread(self.kernel.patterns.as_ref(), &vec![0.0; self.dim()]);
+        let radius = hull::spread(self.kernel.patterns(), &vec![0.0; self.dim()]);
         Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.kernel.curvature.powf(-0.5)))
     }
 
@@ -268,16 +258,16 @@ impl Landscape for Mixture {
 
     fn reduce(&self) -> Option<Reduced> {
         let kernel = &self.kernel;
-        let basis = hull::span(kernel.patterns.as_ref())?;
+        let basis = hull::span(kernel.patterns())?;
         // In the hull: a plain mixture of the wells. What its width takes from the logits goes back into the weights.
         let sigma = kernel.curvature.powf(-0.5);
         let log_weights = (0..kernel.bias.len())
             .map(|k| {
                 kernel.bias[k]
-                    + 0.5 * kernel.curvature * kernel.patterns.col(k).iter().map(|y| y * y).sum::<f64>()
+                    + 0.5 * kernel.curvature * kernel.patterns().col(k).iter().map(|y| y * y).sum::<f64>()
             })
             .collect();
-        let wells = hull::coordinates(basis.as_ref(), &vec![0.0; self.dim()], kernel.patterns.as_ref());
+        let wells = hull::coordinates(basis.as_ref(), &vec![0.0; self.dim()], kernel.patterns());
         let noise = Noise::Fixed { a: 1.0, sigma };
         let inner = Mixture::assemble(wells, log_weights, noise, (1.0, sigma), 0.0);
         let origin = kernel.center.clone();

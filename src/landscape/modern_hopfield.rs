@@ -9,7 +9,6 @@
 use faer::{Mat, MatMut, MatRef};
 
 use super::hull;
-use super::low_dimension::LowDimension;
 use super::softmax::LogSumExp;
 use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::error::{Error, Result};
@@ -70,16 +69,8 @@ impl ModernHopfield {
                 weights[k].ln() + slope * wells.col(k).iter().zip(&center).map(|(y, m)| y * m).sum::<f64>()
             })
             .collect();
-        let kernel = LogSumExp {
-            low: LowDimension::new(wells.as_ref(), &bias),
-            patterns: wells,
-            bias,
-            offset: -0.5 * kappa * center.iter().map(|c| c * c).sum::<f64>(),
-            curvature: kappa,
-            temperature: 1.0 / beta,
-            slope,
-            center,
-        };
+        let offset = -0.5 * kappa * center.iter().map(|c| c * c).sum::<f64>();
+        let kernel = LogSumExp::new(wells, bias, center, offset, kappa, 1.0 / beta, slope);
         Ok(ModernHopfield { patterns, weights, beta, confinement, kernel })
     }
 }
@@ -107,7 +98,7 @@ impl Landscape for ModernHopfield {
 
     /// A ball about the mean of the wells that holds them all: the flow enters it.
     fn region(&self) -> Option<Region> {
-        let radius = hull::spread(self.kernel.patterns.as_ref(), &vec![0.0; self.dim()]);
+        let radius = hull::spread(self.kernel.patterns(), &vec![0.0; self.dim()]);
         Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.kernel.slope.powf(-0.5)))
     }
 
@@ -122,7 +113,7 @@ impl Landscape for ModernHopfield {
     fn reduce(&self) -> Option<Reduced> {
         let n = self.dim();
         let kernel = &self.kernel;
-        let basis = hull::span(kernel.patterns.as_ref())?;
+        let basis = hull::span(kernel.patterns())?;
         // The point of the hull nearest to the origin: then y_k.x has no part along the normals but a constant.
         let zero = vec![0.0; n];
         let along = hull::coordinates(basis.as_ref(), &zero, crate::linalg::column(&kernel.center));
@@ -164,7 +155,7 @@ impl Family for ModernHopfield {
         let kappa = self.kernel.curvature;
         let mut rate: Vec<f64> = self
             .kernel
-            .patterns
+            .patterns()
             .col_iter()
             .map(|y| y.iter().zip(x).map(|(y, x)| y * x).sum::<f64>())
             .collect();

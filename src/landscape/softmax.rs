@@ -22,9 +22,12 @@ use crate::linalg::{column, column_mut};
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
 pub(super) struct LogSumExp {
-    /// The patterns and biases once more, in another order, where the dimension is low.
-    pub(super) low: Option<LowDimension>,
-    pub(super) patterns: Mat<f64>,
+    /// Patterns, one after the other, each filled up with zeros to a multiple of [`VECTOR`] numbers: products compute
+    /// with whatever fills a column up and drop the result, and should it happen to be subnormal, as in memory that is
+    /// left as it came, they take a hundred times as long.
+    patterns: Vec<f64>,
+    /// Patterns and biases once more, in another order, where the dimension is low.
+    low: Option<LowDimension>,
     pub(super) bias: Vec<f64>,
     pub(super) center: Vec<f64>,
     pub(super) offset: f64,
@@ -36,6 +39,9 @@ pub(super) struct LogSumExp {
 /// A block's K x b matrix of weights stays within this many numbers (32 MB). Wide blocks matter more than cached
 /// weights: each block reads all patterns twice.
 const BLOCK: usize = 1 << 22;
+
+/// Numbers in the widest vector register there is.
+const VECTOR: usize = 8;
 
 /// Weights below this do not reach a Hessian's last bit unless patterns lie 1e7 widths apart, where all but one weight
 /// vanish altogether.
@@ -58,17 +64,37 @@ fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
 }
 
 impl LogSumExp {
+    /// From patterns (n x K, columns), their biases (K), the centre (n) and the constants of the module's formula.
+    pub(super) fn new(
+        patterns: Mat<f64>,
+        bias: Vec<f64>,
+        center: Vec<f64>,
+        offset: f64,
+        curvature: f64,
+        temperature: f64,
+        slope: f64,
+    ) -> Self {
+        let low = LowDimension::new(patterns.as_ref(), &bias);
+        let stride = patterns.nrows().next_multiple_of(VECTOR);
+        let mut filled = vec![0.0; stride * patterns.ncols()];
+        for (to, from) in filled.chunks_exact_mut(stride).zip(patterns.col_iter()) {
+            to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from);
+        }
+        LogSumExp { patterns: filled, low, bias, center, offset, curvature, temperature, slope }
+    }
+
     pub(super) fn dim(&self) -> usize {
-        self.patterns.nrows()
+        self.center.len()
     }
 
     /// The centres of the wells, in the landscape's coordinates.
     pub(super) fn wells(&self) -> Mat<f64> {
-        Mat::from_fn(self.dim(), self.count(), |i, k| self.patterns[(i, k)] + self.center[i])
+        let patterns = self.patterns();
+        Mat::from_fn(self.dim(), self.count(), |i, k| patterns[(i, k)] + self.center[i])
     }
 
     fn count(&self) -> usize {
-        self.patterns.ncols()
+        self.bias.len()
     }
 
     /// Columns a block: fixed by the data alone, so that results do not depend on the number of threads.
@@ -78,7 +104,7 @@ impl LogSumExp {
 
     /// Softmax weights (K x b) at `z` (n x b, centred), not divided by their sums; fills in those and the log-sum-exps.
     fn weigh(&self, z: MatRef<'_, f64>, mut p: MatMut<'_, f64>, lse: &mut [f64], sums: &mut [f64]) {
-        matmul(p.rb_mut(), Accum::Replace, self.patterns.transpose(), z, self.slope, Par::Seq);
+        matmul(p.rb_mut(), Accum::Replace, self.patterns().transpose(), z, self.slope, Par::Seq);
         for ((column, lse), total) in p.col_iter_mut().zip(lse).zip(sums) {
             let column = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
             let (max, sum) = exp_shifted(column, &self.bias);
@@ -96,13 +122,24 @@ impl LogSumExp {
         p
     }
 
+    /// The patterns (n x K).
+    pub(super) fn patterns(&self) -> MatRef<'_, f64> {
+        let n = self.dim();
+        MatRef::from_column_major_slice_with_stride(
+            &self.patterns,
+            n,
+            self.count(),
+            n.next_multiple_of(VECTOR),
+        )
+    }
+
     /// Weighted mean of the patterns under any weights (not necessarily summing to one).
     pub(super) fn mean(&self, weights: &[f64], out: &mut [f64]) {
         let n = out.len();
         matmul(
             MatMut::from_column_major_slice_mut(out, n, 1),
             Accum::Replace,
-            &self.patterns,
+            self.patterns(),
             MatRef::from_column_major_slice(weights, weights.len(), 1),
             1.0,
             Par::Seq,
@@ -167,7 +204,7 @@ impl LogSumExp {
             matmul(
                 gradients.rb_mut(),
                 Accum::Replace,
-                &self.patterns,
+                self.patterns(),
                 p.rb(),
                 -self.temperature * self.slope,
                 Par::Seq,
@@ -211,7 +248,7 @@ impl LogSumExp {
         // Columns sqrt(p_k) (y_k - m): the covariance is their product with their own transpose.
         with_scratch(n * kept.len(), |scratch| {
             for (column, &k) in scratch.chunks_exact_mut(n).zip(&kept) {
-                let (y, root) = (self.patterns.col(k), p[k].sqrt());
+                let (y, root) = (self.patterns().col(k), p[k].sqrt());
                 for i in 0..n {
                     column[i] = root * (y[i] - m[i]);
                 }
@@ -272,7 +309,7 @@ impl LogSumExp {
             matmul(
                 MatMut::from_column_major_slice_mut(&mut a, k, 1),
                 Accum::Replace,
-                self.patterns.transpose(),
+                self.patterns().transpose(),
                 MatRef::from_column_major_slice(d, d.len(), 1),
                 1.0,
                 Par::Seq,
@@ -317,7 +354,7 @@ impl Weighted<'_> {
         let (k, b) = (kernel.count(), vectors.ncols());
         with_scratch(k * b, |scratch| {
             let mut a = MatMut::from_column_major_slice_mut(scratch, k, b);
-            matmul(a.rb_mut(), Accum::Replace, kernel.patterns.transpose(), vectors, 1.0, Par::Seq);
+            matmul(a.rb_mut(), Accum::Replace, kernel.patterns().transpose(), vectors, 1.0, Par::Seq);
             for (j, column) in a.rb_mut().col_iter_mut().enumerate() {
                 let a = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
                 let point = if self.weights.ncols() == 1 { 0 } else { start + j };
@@ -325,7 +362,7 @@ impl Weighted<'_> {
                 covary(a, p);
             }
             let factor = -kernel.temperature * kernel.slope * kernel.slope;
-            matmul(out.rb_mut(), Accum::Replace, &kernel.patterns, a.rb(), factor, Par::Seq);
+            matmul(out.rb_mut(), Accum::Replace, kernel.patterns(), a.rb(), factor, Par::Seq);
         });
         for (out, v) in out.col_iter_mut().zip(vectors.col_iter()) {
             for (o, v) in out.iter_mut().zip(v.iter()) {
