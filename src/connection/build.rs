@@ -18,7 +18,7 @@ use crate::linalg::{column, column_mut, symmetric_eigen};
 pub struct Options {
     /// Error an integration step may make, relative to the landscape's scale. An orbit that misses a saddle's stable
     /// manifold by less than a hundred times this is reported as joining the two saddles, not as going on: if by less
-    /// than ten times, the flow is called not Morse-Smale, else undecided.
+    /// than this itself, the flow is called not Morse-Smale, else undecided.
     pub tolerance: f64,
 }
 
@@ -28,8 +28,8 @@ impl Default for Options {
     }
 }
 
-/// A miss of a stable manifold by less than this many step errors is a hit.
-const CERTAIN: f64 = 10.0;
+/// A miss of a stable manifold by less than this many step errors is a hit, as far as can be told.
+const CERTAIN: f64 = 1.0;
 
 /// Branches followed at a time before progress is told.
 const BATCH: usize = 256;
@@ -85,6 +85,12 @@ impl Place<'_> {
     /// Can an orbit end at this point: a minimum forwards, a point of full index backwards?
     pub(super) fn is_end(&self, id: usize, backward: bool) -> bool {
         self.nodes[id].index == if backward { self.top } else { 0 }
+    }
+
+    /// Could the branch meet this point at all: does its energy lie on the side to which the orbit runs?
+    pub(super) fn is_downstream(&self, task: Task, id: usize) -> bool {
+        let (from, to) = (self.nodes[task.id].energy, self.nodes[id].energy);
+        if task.backward { to > from } else { to < from }
     }
 
     pub(super) fn difference(&self, a: &[f64], b: &[f64]) -> Vec<f64> {

@@ -59,7 +59,7 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
                     // Decided; where orbits are drawn the rest of the way is followed as well.
                     return drawn && distance > 0.01 * scale;
                 }
-            } else if id != task.id && distance < other.linear {
+            } else if id != task.id && distance < other.linear && place.is_downstream(task, id) {
                 let passage = passages[id].get_or_insert_with(|| Passage {
                     entered: state.time,
                     closest: f64::INFINITY,
