@@ -147,3 +147,46 @@ impl NullaryFnOnce for Covariance<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use faer::Mat;
+
+    /// Against the definitions, summed plainly, for every dimension and numbers of patterns around whole blocks.
+    #[test]
+    fn mean_and_covariance_are_those_of_the_softmax() {
+        for n in 1..=MOST {
+            for count in [1, 2, 15, 16, 17, 33] {
+                let patterns = Mat::from_fn(n, count, |i, k| ((i + 1) as f64 * 1.3 + k as f64 * 0.7).sin());
+                let bias: Vec<f64> = (0..count).map(|k| (k as f64).cos()).collect();
+                let z: Vec<f64> = (0..n).map(|i| 0.3 * (i as f64 - 2.0)).collect();
+                let slope = 1.7;
+                let low = LowDimension::new(patterns.as_ref(), &bias).expect("low");
+                let (mut weights, mut scratch) = (vec![0.0; low.width()], vec![0.0; low.width()]);
+                let at = low.softmax(&z, slope, &mut weights);
+                let mut out = Mat::zeros(n, n);
+                low.covariance(&weights, &at, 2.0, &mut scratch, out.as_mut());
+
+                let terms: Vec<f64> = (0..count)
+                    .map(|k| (bias[k] + slope * (0..n).map(|i| patterns[(i, k)] * z[i]).sum::<f64>()).exp())
+                    .collect();
+                let total: f64 = terms.iter().sum();
+                let expect = |f: &dyn Fn(usize) -> f64| -> f64 {
+                    terms.iter().enumerate().map(|(k, t)| t / total * f(k)).sum()
+                };
+                assert!((at.lse - total.ln()).abs() < 1e-13);
+                for i in 0..n {
+                    let mean = expect(&|k| patterns[(i, k)]);
+                    assert!((at.mean[i] - mean).abs() < 1e-14);
+                    for j in 0..n {
+                        let other = expect(&|k| patterns[(j, k)]);
+                        let product = expect(&|k| (patterns[(i, k)] - mean) * (patterns[(j, k)] - other));
+                        assert!((out[(i, j)] - 2.0 * product).abs() < 1e-13);
+                    }
+                }
+            }
+        }
+        assert!(LowDimension::new(Mat::zeros(MOST + 1, 3).as_ref(), &[0.0; 3]).is_none());
+    }
+}
