@@ -1,5 +1,7 @@
 //! Builds the connection graph from a critical set.
 
+use std::collections::BTreeSet;
+
 use faer::Mat;
 use petgraph::unionfind::UnionFind;
 use rayon::prelude::*;
@@ -183,8 +185,8 @@ pub fn connect(
     for c in connections.iter().filter(|c| set.points[c.from].index == 1) {
         union.union(c.from, c.to);
     }
-    let low: Vec<usize> = (0..set.points.len()).filter(|&i| set.points[i].index <= 1).collect();
-    let components = low.iter().filter(|&&i| low.iter().find(|&&j| union.equiv(i, j)) == Some(&i)).count();
+    let low = (0..set.points.len()).filter(|&i| set.points[i].index <= 1);
+    let components = low.map(|i| union.find(i)).collect::<BTreeSet<_>>().len();
     let morse_smale = verdict(landscape, set, &loose, n, tolerance, finished);
     MorseGraph { connections, loose, morse_smale, components }
 }

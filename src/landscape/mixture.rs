@@ -242,10 +242,8 @@ impl Landscape for Mixture {
         self.kernel.third(x, u, v, out);
     }
 
-    /// A ball about the mean of the wells that holds them all: the flow enters it.
     fn region(&self) -> Option<Region> {
-        let radius = hull::spread(self.kernel.patterns(), &vec![0.0; self.dim()]);
-        Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.kernel.curvature.powf(-0.5)))
+        Some(self.kernel.region())
     }
 
     fn data(&self) -> Option<MatRef<'_, f64>> {

@@ -96,10 +96,8 @@ impl Landscape for ModernHopfield {
         self.kernel.third(x, u, v, out);
     }
 
-    /// A ball about the mean of the wells that holds them all: the flow enters it.
     fn region(&self) -> Option<Region> {
-        let radius = hull::spread(self.kernel.patterns(), &vec![0.0; self.dim()]);
-        Some(Region::ball(self.kernel.center.clone(), 1.1 * radius + self.kernel.slope.powf(-0.5)))
+        Some(self.kernel.region())
     }
 
     fn data(&self) -> Option<MatRef<'_, f64>> {

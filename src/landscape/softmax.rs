@@ -14,9 +14,9 @@ use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use super::Linearization;
 use super::exp::{covary, exp_shifted};
 use super::low_dimension::{self, LowDimension, Softmax};
+use super::{Linearization, Region, hull};
 use crate::linalg::{column, column_mut};
 
 /// The kernel and its constants; see the module.
@@ -85,6 +85,12 @@ impl LogSumExp {
 
     pub(super) fn dim(&self) -> usize {
         self.center.len()
+    }
+
+    /// A ball about the mean of the wells that holds them all: the flow enters it.
+    pub(super) fn region(&self) -> Region {
+        let radius = hull::spread(self.patterns(), &vec![0.0; self.dim()]);
+        Region::ball(self.center.clone(), 1.1 * radius + self.slope.powf(-0.5))
     }
 
     /// The centres of the wells, in the landscape's coordinates.
