@@ -11,7 +11,7 @@ use super::{Connection, Loose, MorseGraph, MorseSmale};
 use crate::control::{Control, Progress};
 use crate::critical::{Completeness, CriticalSet, Level};
 use crate::flow::trap::positive_radius;
-use crate::landscape::trapping::is_entered;
+use crate::landscape::trapping::keeps_flow;
 use crate::landscape::{Landscape, Reduced, Region};
 use crate::linalg::{column, column_mut, symmetric_eigen};
 
@@ -507,8 +507,9 @@ fn verdict(
             p.index
         ));
     }
-    if !is_entered(landscape, &set.region) {
-        return MorseSmale::Unknown("the flow does not enter the region everywhere on its boundary".into());
+    let highest = set.points.iter().map(|p| p.energy).fold(f64::NEG_INFINITY, f64::max);
+    if !keeps_flow(landscape, &set.region, highest) {
+        return MorseSmale::Unknown("the flow may leave the region: it is not entered on its whole boundary".into());
     }
     MorseSmale::Yes(match set.completeness {
         Completeness::Proven => Level::Checked,

@@ -115,7 +115,7 @@ pub struct CriticalSet {
     pub degenerate: Vec<DegenerateFamily>,
     /// Is that all?
     pub completeness: Completeness,
-    /// Euler characteristic of the region where the flow enters it (or it has no boundary); `None` if not known.
+    /// What the sum of `(-1)^index` must be, from the gradient on the region's boundary; `None` if that does not tell.
     pub euler_expected: Option<i64>,
     /// Highest index that was searched for.
     pub highest_index: usize,

@@ -20,8 +20,8 @@ const FULL_SPECTRUM: usize = 2500;
 /// Newton-Kantorovich's `h` above which a point counts as degenerate (the theorem asks for 1/2).
 const KANTOROVICH: f64 = 0.05;
 
-/// A degenerate point's gradient is at most this fraction of a typical one.
-const REST: f64 = 1e-6;
+/// A degenerate point's gradient is at most this many times its rounding error, and this fraction of a typical one.
+const REST: (f64, f64) = (10.0, 1e-6);
 
 /// A critical point in search coordinates, before it is lifted and numbered.
 #[derive(Clone, Debug)]
@@ -98,26 +98,26 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     let gradient_norm = norm(&g);
     let mut refined =
         Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, index: None };
-    classify(problem, &mut refined, tolerance);
-    // Next to a pole Newton's steps vanish though the gradient does not: no critical point of any kind.
-    (refined.index.is_some() || gradient_norm <= REST * problem.steepness).then_some(refined)
+    // On the floor of a flat valley and on a slope without curvature steps may end though the gradient does not, next to
+    // a pole even though it is lost in rounding.
+    let noise = classify(problem, &mut refined, tolerance);
+    let rests = gradient_norm <= (REST.0 * noise).min(REST.1 * problem.steepness);
+    (refined.index.is_some() || rests).then_some(refined)
 }
 
-/// Sets index and radius where the point is nondegenerate.
-fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
+/// Sets index and radius where the point is nondegenerate; returns the rounding error of its gradient.
+fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> f64 {
     let largest = point.spectral_radius();
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
     let noise = rounding(problem, point, largest.max(curvature_nearby(problem, point)));
     let remaining = point.gradient_norm.max(noise);
-    if !(smallest > tolerance * largest) {
-        return;
+    let certain = smallest > tolerance * largest
+        && curvature_rate(problem, point) * remaining <= KANTOROVICH * smallest * smallest;
+    if certain {
+        point.radius = 2.0 * remaining / smallest;
+        point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
     }
-    let rate = curvature_rate(problem, point);
-    if rate * remaining > KANTOROVICH * smallest * smallest {
-        return;
-    }
-    point.radius = 2.0 * remaining / smallest;
-    point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
+    noise
 }
 
 /// `|H v|` a little away (0.003 of the scale) along the softest modes. Where the whole Hessian vanishes this shows what size

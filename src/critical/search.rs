@@ -29,7 +29,7 @@ use super::unseen::{Meetings, Unseen, unseen};
 use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work, starts, string};
 use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
-use crate::landscape::trapping::{is_entered, trapping_region};
+use crate::landscape::trapping::{euler_characteristic, trapping_region};
 use crate::landscape::{Landscape, Reduced, Region};
 use crate::linalg::solve_symmetric;
 
@@ -127,8 +127,7 @@ pub fn search(
     let region = settle_region(landscape, region)?;
     let reduced = landscape.reduce();
     let problem = Problem::new(landscape, reduced.as_ref(), &region);
-    let entered = is_entered(landscape, &region);
-    let euler = entered.then_some(if region.is_periodic() { 0 } else { 1 });
+    let euler = euler_characteristic(landscape, &region);
     let mut pool = Pool {
         problem: &problem,
         options,

@@ -158,6 +158,29 @@ impl Region {
         }
     }
 
+    /// Moves a point near the boundary onto it, in a box onto the face of `normal`; the outward normal there.
+    pub(super) fn to_boundary(&self, x: &mut [f64], normal: &[f64]) -> Vec<f64> {
+        match &self.shape {
+            Shape::Ball { center, radius } => {
+                let mut out: Vec<f64> = x.iter().zip(center).map(|(x, c)| x - c).collect();
+                let length = out.iter().map(|d| d * d).sum::<f64>().sqrt();
+                out.iter_mut().for_each(|d| *d /= length);
+                x.iter_mut().zip(center.iter().zip(&out)).for_each(|(x, (c, d))| *x = c + radius * d);
+                out
+            }
+            Shape::Box { lower, upper } => {
+                for i in 0..x.len() {
+                    if normal[i] != 0.0 {
+                        x[i] = if normal[i] > 0.0 { upper[i] } else { lower[i] };
+                    } else if self.period_of(i).is_none() {
+                        x[i] = x[i].clamp(lower[i], upper[i]);
+                    }
+                }
+                normal.to_vec()
+            }
+        }
+    }
+
     /// A point drawn on the boundary and the outward normal there; `None` if there is no boundary.
     pub fn sample_boundary(&self, rng: &mut impl rand::Rng) -> Option<(Vec<f64>, Vec<f64>)> {
         match &self.shape {

@@ -1,16 +1,36 @@
-//! A region for a landscape that brings none: the smallest ball about the origin (with periodic coordinates: box) of a
-//! doubling sequence that the flow enters, and every larger one as well, as far as sampling tells.
+//! A region for a landscape that brings none, and what the flow does on the boundary of a region.
+//!
+//! Each question is one for the lowest value of a function on a boundary. Samples alone miss the narrow sector of a
+//! stiff or curved valley, so the lowest of them are walked downhill along the boundary. The answers hold as far as that
+//! can tell: they are checked, not proven.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Landscape, Region};
+use super::{Landscape, Region, Shape};
+use crate::linalg::{axpy, column, column_mut, dot, norm, symmetric_eigen};
 
 /// Samples on each boundary.
 const SAMPLES: usize = 400;
+/// The lowest samples that are walked downhill.
+const WALKS: usize = 12;
+/// Steps of a walk: energies lead along stiff valleys.
+const STEPS: usize = 300;
+/// Radii `2^k` that are tried.
+const EXPONENTS: std::ops::RangeInclusive<i32> = -6..=40;
+/// Doublings over which what makes a radius good must go on.
+const LASTING: i32 = 7;
+/// Beyond this dimension the axes and the modes at the centre are not tried as directions.
+const DIRECTIONS: usize = 64;
+/// Cosine below which a gradient counts as pointing straight inwards.
+const INWARDS: f64 = -0.99;
 
-/// The smallest of the regions of radius 2^k, -6 <= k <= 40, that the flow enters together with the next six, enlarged
-/// by a quarter; `None` if there is none (the energy does not grow in every direction).
+/// The smallest of the regions about the origin of radius `2^k`, `-6 <= k <= 40`, on whose boundary, as on those of the
+/// next six, the gradient never points straight inwards, enlarged by a quarter; `None` if there is none (the energy does
+/// not grow in every direction).
+///
+/// To ask for less than a flow that enters everywhere spares curved valleys, which leave every ball and return: only a
+/// critical point beyond makes some gradient point straight back.
 pub fn trapping_region(landscape: &dyn Landscape) -> Option<Region> {
     let n = landscape.dim();
     let period = landscape.period();
@@ -25,36 +45,203 @@ pub fn trapping_region(landscape: &dyn Landscape) -> Option<Region> {
         }
     };
     let mut run = 0;
-    for k in -6..=40 {
+    for k in EXPONENTS {
         let region = make(2.0_f64.powi(k));
         if region.is_closed() {
             return Some(region);
         }
-        if is_entered(landscape, &region) {
-            run += 1;
-            if run == 7 {
-                return Some(make(1.25 * 2.0_f64.powi(k - 6)));
-            }
-        } else {
-            run = 0;
+        run = if euler_characteristic(landscape, &region).is_some() { run + 1 } else { 0 };
+        if run == LASTING {
+            return Some(make(1.25 * 2.0_f64.powi(k + 1 - LASTING)));
         }
     }
     None
 }
 
-/// Does `-grad E` point inwards at every sampled point of the boundary? A region without boundary counts as entered.
-pub fn is_entered(landscape: &dyn Landscape, region: &Region) -> bool {
+/// The sum of `(-1)^index` over the critical points in the region, where it is known: the region's Euler characteristic
+/// (1, or 0 with periodic coordinates) if the gradient nowhere on the boundary points straight at the centre. Then it can
+/// be turned into the field that points away from the centre without ever vanishing there (Poincare & Hopf).
+pub fn euler_characteristic(landscape: &dyn Landscape, region: &Region) -> Option<i64> {
+    let n = region.dim();
+    let center = region.center();
+    let free: Vec<f64> = (0..n).map(|i| if region.period_of(i).is_some() { 0.0 } else { 1.0 }).collect();
+    let mut gradient = vec![0.0; n];
+    let mut products = faer::Mat::zeros(n, 2);
+    let mut pair = faer::Mat::zeros(n, 2);
+    // The cosine of the angle between grad E and u = x - center (in the coordinates without period).
+    let mut cosine = |x: &[f64], _: &[f64], slope: &mut [f64]| {
+        landscape.gradient(x, &mut gradient);
+        let u = |i: usize| free[i] * (x[i] - center[i]);
+        let (g2, u2) = (dot(&gradient, &gradient), (0..n).map(|i| u(i) * u(i)).sum::<f64>());
+        let size = (g2 * u2).sqrt();
+        let cosine = (0..n).map(|i| gradient[i] * u(i)).sum::<f64>() / size;
+        for i in 0..n {
+            (pair[(i, 0)], pair[(i, 1)]) = (u(i), gradient[i]);
+        }
+        landscape.linearize(column(x)).apply(pair.as_ref(), products.as_mut());
+        for i in 0..n {
+            slope[i] = (products[(i, 0)] + free[i] * gradient[i]) / size
+                - cosine * (products[(i, 1)] / g2 + u(i) / u2);
+        }
+        cosine
+    };
+    let outwards = lowest_on_boundary(landscape, region, Some(INWARDS), &mut cosine).is_none_or(|c| c.0 > INWARDS);
+    // A valley that runs out falling may be too narrow for its angle, but the energy leads into it: at its lowest on the
+    // boundary it must rise outwards.
+    let energy = |x: &[f64], _: &[f64], slope: &mut [f64]| landscape.gradient(x, slope);
+    let rises = |(_, x): (f64, Vec<f64>)| cosine(&x, &[], &mut vec![0.0; n]) > 1e-3;
+    let outwards = outwards && lowest_on_boundary(landscape, region, None, energy).is_none_or(rises);
+    outwards.then_some(if region.is_periodic() { 0 } else { 1 })
+}
+
+/// Does the flow stay in the region, or in the part of it where the energy is at most `highest`? That is so if
+/// `-grad E` points inwards on the whole boundary, or if the energy is higher there.
+pub fn keeps_flow(landscape: &dyn Landscape, region: &Region, highest: f64) -> bool {
     let n = landscape.dim();
+    let mut product = vec![0.0; n];
+    // grad E . normal, and its derivative along the boundary: H normal, for a ball with what the turning normal adds.
+    let outward = |x: &[f64], normal: &[f64], slope: &mut [f64]| {
+        landscape.gradient(x, slope);
+        let value = dot(slope, normal);
+        landscape.linearize(column(x)).apply(column(normal), column_mut(&mut product));
+        match &region.shape {
+            Shape::Ball { radius, .. } => {
+                slope.iter_mut().zip(&product).for_each(|(s, p)| *s = *s / radius + p);
+            }
+            Shape::Box { .. } => slope.copy_from_slice(&product),
+        }
+        value
+    };
+    let energy = |x: &[f64], _: &[f64], slope: &mut [f64]| landscape.gradient(x, slope);
+    lowest_on_boundary(landscape, region, Some(0.0), outward).is_none_or(|lowest| lowest.0 > 0.0)
+        || lowest_on_boundary(landscape, region, Some(highest), energy).is_none_or(|lowest| lowest.0 > highest)
+}
+
+/// The lowest value that `function(x, normal, slope) -> value` takes on the boundary and where, as far as samples and
+/// walks downhill from the lowest of them tell; `None` if there is no boundary. NaN counts as lowest. Below `enough` the
+/// search ends.
+fn lowest_on_boundary(
+    landscape: &dyn Landscape,
+    region: &Region,
+    enough: Option<f64>,
+    mut function: impl FnMut(&[f64], &[f64], &mut [f64]) -> f64,
+) -> Option<(f64, Vec<f64>)> {
+    let n = region.dim();
     let mut rng = ChaCha8Rng::seed_from_u64(0x7261_7070_6564);
-    let mut g = vec![0.0; n];
     let samples = if n > 200 { SAMPLES / 4 } else { SAMPLES };
+    let is_enough = |value: f64| value.is_nan() || enough.is_some_and(|e| value <= e);
+    let mut slope = vec![0.0; n];
+    let mut met = Vec::with_capacity(samples);
+    // Formulas may be undefined just there, on an axis.
+    for (x, normal) in directions(landscape, region) {
+        met.push((function(&x, &normal, &mut slope), x, normal));
+    }
+    met.retain(|m| !m.0.is_nan());
     for _ in 0..samples {
-        let Some((x, normal)) = region.sample_boundary(&mut rng) else { return true };
-        landscape.gradient(&x, &mut g);
-        let outward = crate::linalg::dot(&g, &normal);
-        if !(outward > 0.0) {
-            return false;
+        let (x, normal) = region.sample_boundary(&mut rng)?;
+        met.push((function(&x, &normal, &mut slope), x, normal));
+    }
+    let order = |value: &f64| if value.is_nan() { f64::NEG_INFINITY } else { *value };
+    met.sort_by(|a, b| order(&a.0).total_cmp(&order(&b.0)));
+    let mut lowest = (f64::INFINITY, vec![]);
+    for (value, x, normal) in met.into_iter().take(WALKS) {
+        if is_enough(value) {
+            return Some((value, x));
+        }
+        let end = walk_down(region, (value, x, normal), &mut function);
+        if is_enough(end.0) {
+            return Some(end);
+        }
+        if end.0 < lowest.0 {
+            lowest = end;
         }
     }
-    true
+    Some(lowest)
+}
+
+/// Projected gradient descent along the boundary, with steps of Barzilai and Borwein (1988) that are shortened until the
+/// value falls.
+fn walk_down(
+    region: &Region,
+    start: (f64, Vec<f64>, Vec<f64>),
+    function: &mut impl FnMut(&[f64], &[f64], &mut [f64]) -> f64,
+) -> (f64, Vec<f64>) {
+    let (_, mut x, mut normal) = start;
+    let n = x.len();
+    let (mut slope, mut next_slope) = (vec![0.0; n], vec![0.0; n]);
+    let tangential = |slope: &mut [f64], normal: &[f64]| {
+        let out = dot(slope, normal);
+        axpy(-out, normal, slope);
+    };
+    let mut value = function(&x, &normal, &mut slope);
+    tangential(&mut slope, &normal);
+    let mut rate = f64::INFINITY;
+    for _ in 0..STEPS {
+        let steepness = norm(&slope);
+        if !(steepness > 0.0 && value.is_finite()) {
+            break;
+        }
+        rate = rate.min(0.3 * region.radius() / steepness);
+        let mut better = None;
+        for _ in 0..30 {
+            let mut next = x.clone();
+            axpy(-rate, &slope, &mut next);
+            let next_normal = region.to_boundary(&mut next, &normal);
+            let next_value = function(&next, &next_normal, &mut next_slope);
+            if next_value < value {
+                better = Some((next, next_normal, next_value));
+                break;
+            }
+            rate *= 0.25;
+        }
+        let Some((next, next_normal, next_value)) = better else { break };
+        tangential(&mut next_slope, &next_normal);
+        let (mut along, mut change) = (0.0, 0.0);
+        for i in 0..n {
+            let step = next[i] - x[i];
+            along += step * step;
+            change += step * (next_slope[i] - slope[i]);
+        }
+        rate = if change > 0.0 { along / change } else { 4.0 * rate };
+        (x, normal, value) = (next, next_normal, next_value);
+        std::mem::swap(&mut slope, &mut next_slope);
+    }
+    (value, x)
+}
+
+/// Where the boundary meets the axes and the modes of the Hessian at the centre: there the exceptions are likely.
+fn directions(landscape: &dyn Landscape, region: &Region) -> Vec<(Vec<f64>, Vec<f64>)> {
+    let n = region.dim();
+    let center = region.center();
+    let unit = |i: usize, sign: f64| (0..n).map(|j| if i == j { sign } else { 0.0 }).collect::<Vec<f64>>();
+    let signs = [1.0, -1.0];
+    match &region.shape {
+        _ if n > DIRECTIONS => vec![],
+        Shape::Ball { radius, .. } => {
+            let mut units: Vec<Vec<f64>> = (0..n).flat_map(|i| signs.map(|s| unit(i, s))).collect();
+            let (mut h, mut vectors) = (faer::Mat::zeros(n, n), faer::Mat::zeros(n, n));
+            landscape.hessian(&center, h.as_mut());
+            if symmetric_eigen(h.as_ref(), &mut vec![0.0; n], vectors.as_mut()) {
+                for j in 0..n {
+                    let v = vectors.col_as_slice(j);
+                    units.extend(signs.map(|s| v.iter().map(|v| s * v).collect::<Vec<f64>>()));
+                }
+            }
+            let place = |u: Vec<f64>| {
+                let x = center.iter().zip(&u).map(|(c, u)| c + radius * u).collect();
+                (x, u)
+            };
+            units.into_iter().map(place).collect()
+        }
+        Shape::Box { lower, upper } => (0..n)
+            .filter(|&i| region.period_of(i).is_none())
+            .flat_map(|i| {
+                signs.map(|s| {
+                    let mut x = center.clone();
+                    x[i] = if s > 0.0 { upper[i] } else { lower[i] };
+                    (x, unit(i, s))
+                })
+            })
+            .collect(),
+    }
 }

@@ -1,0 +1,25 @@
+//! A descent for curved, stiff valleys: the gradient flow, whose integrator takes the stiffness, carries it where the
+//! trust region of [`follow`](super::follow) would creep.
+
+use super::problem::Problem;
+use crate::flow::{self, Flow, integrate};
+
+/// Error of a step, relative to the scale: the orbit is only to arrive in the right well.
+const TOLERANCE: f64 = 1e-4;
+/// Longest step, relative to the scale.
+const LONGEST: f64 = 0.1;
+/// Most steps.
+const STEPS: usize = 1500;
+
+/// Where the orbit from `start` comes to rest or its steps end; `None` if it leaves the region.
+pub(crate) fn descend(problem: &Problem<'_>, start: &[f64]) -> Option<Vec<f64>> {
+    let scale = problem.scale;
+    let options = flow::Options { tolerance: TOLERANCE * scale, longest: LONGEST * scale, steps: STEPS };
+    let mut last = start.to_vec();
+    integrate(&Flow::forward(&problem.landscape), start, &options, |state| {
+        last.copy_from_slice(state.x);
+        problem.contains(state.x, 1.05) && state.speed > 1e-8 * problem.steepness
+    });
+    problem.region.wrap(&mut last);
+    problem.contains(&last, 1.05).then_some(last)
+}
