@@ -5,9 +5,11 @@
 mod family;
 mod follow;
 mod modes;
+mod pool;
 mod problem;
 mod refine;
 mod search;
+mod seeds;
 mod starts;
 mod string;
 mod unseen;

@@ -1,0 +1,216 @@
+//! What a search knows so far: points with how often each was met, degenerate families, starts already tried; and how
+//! searches are run against it and their results taken in.
+
+use std::collections::BTreeSet;
+
+use faer::Mat;
+use rayon::prelude::*;
+
+use super::family::Family;
+use super::follow::follow;
+use super::problem::Problem;
+use super::refine::{Refined, is_same, refine};
+use super::search::Options;
+use super::seeds::Seed;
+use super::unseen::{Meetings, Unseen, unseen};
+use super::{Work, string};
+use crate::control::{Control, Progress};
+use crate::landscape::Landscape;
+use crate::linalg::solve_symmetric;
+
+/// Searches run at a time before their results are merged: fixed, so that the answer does not depend on threads.
+const BATCH: usize = 128;
+/// Newton's step at a level point, relative to its distance from the corners, below which it is followed.
+const PROMISING: f64 = 0.5;
+/// Above this number of points of one index the next index is not searched unless asked for.
+const CROWD: usize = 300;
+
+/// Where a search ended.
+enum Met {
+    Known(usize),
+    New(Box<Refined>),
+}
+
+pub(super) struct Known {
+    pub(super) point: Refined,
+    pub(super) meetings: Meetings,
+    pub(super) expanded: bool,
+    /// Minima that descents from this saddle of index 1 reached.
+    pub(super) ends: Vec<usize>,
+}
+
+/// Everything found so far.
+pub(super) struct Pool<'a> {
+    pub(super) problem: &'a Problem<'a>,
+    pub(super) options: &'a Options,
+    pub(super) points: Vec<Known>,
+    pub(super) families: Vec<Family>,
+    pub(super) tried: BTreeSet<Vec<usize>>,
+    pub(super) simplices: usize,
+    /// Number of minima and highest index for which pairs and simplices have been listed.
+    pub(super) paired: (usize, usize),
+    /// Searches that may be started in all.
+    pub(super) budget: usize,
+    pub(super) work: Work,
+}
+
+impl Pool<'_> {
+    /// Points of one index still unseen: each index has searches of its own.
+    pub(super) fn unseen_of(&self, index: usize) -> Unseen {
+        let of_index = self.points.iter().filter(|k| k.point.index == Some(index));
+        unseen(&of_index.map(|k| k.meetings).collect::<Vec<_>>())
+    }
+
+    /// The highest index of a known point.
+    pub(super) fn highest(&self) -> usize {
+        self.points.iter().filter_map(|k| k.point.index).max().unwrap_or(0)
+    }
+
+    pub(super) fn unseen(&self) -> Unseen {
+        let mut sum = Unseen { estimate: 0.0, low: 0.0, high: 0.0 };
+        for index in 0..=self.highest() {
+            let part = self.unseen_of(index);
+            sum.estimate += part.estimate;
+            sum.low += part.low;
+            sum.high += part.high;
+        }
+        sum
+    }
+
+    pub(super) fn euler(&self) -> i64 {
+        self.points.iter().filter_map(|k| k.point.index).map(|i| if i % 2 == 0 { 1 } else { -1 }).sum()
+    }
+
+    fn count(&self, index: usize) -> usize {
+        self.points.iter().filter(|k| k.point.index == Some(index)).count()
+    }
+
+    /// The highest index that is worth a search now.
+    pub(super) fn top_index(&self) -> usize {
+        let n = self.problem.dim();
+        if let Some(m) = self.options.max_index {
+            return m.min(n);
+        }
+        if n <= 8 {
+            return n;
+        }
+        let mut top = 1;
+        while top < n && (1..=CROWD).contains(&self.count(top)) {
+            top += 1;
+        }
+        top.min(n)
+    }
+
+    /// Runs the searches and takes in what they met.
+    pub(super) fn execute(&mut self, seeds: Vec<Seed>, random: bool, control: &Control<'_>) {
+        let total = seeds.len();
+        for (i, batch) in seeds.chunks(BATCH).enumerate() {
+            if control.stopped() || self.work.searches >= self.budget {
+                return;
+            }
+            let met: Vec<Vec<Met>> = batch
+                .par_iter()
+                .map(|seed| if control.stopped() { vec![] } else { self.pursue(seed) })
+                .collect();
+            for (seed, met) in batch.iter().zip(met) {
+                self.work.searches += 1;
+                for met in met {
+                    self.work.converged += 1;
+                    let id = match met {
+                        Met::Known(id) => Some(id),
+                        Met::New(point) => self.admit(*point, random),
+                    };
+                    if let (Some(id), Seed::Climb { index: 0, from: Some(saddle), .. }) = (id, seed) {
+                        self.points[*saddle].ends.push(id);
+                    }
+                    if let (Some(id), true) = (id, random) {
+                        self.points[id].meetings.random += 1;
+                    }
+                }
+            }
+            let note =
+                (0..=self.top_index()).map(|k| self.count(k).to_string()).collect::<Vec<_>>().join(" + ");
+            (control.progress)(Progress {
+                stage: "critical points",
+                done: (i * BATCH + batch.len()).min(total),
+                total,
+                note: &note,
+            });
+        }
+    }
+
+    /// Takes in a new point; its id, or `None` if it belongs to a degenerate family.
+    fn admit(&mut self, point: Refined, random: bool) -> Option<usize> {
+        let tolerance = self.options.degenerate_tolerance;
+        if point.index.is_none() {
+            if !self.families.iter_mut().any(|f| f.absorb(self.problem, &point, tolerance)) {
+                self.families.push(Family::new(self.problem, point, tolerance));
+            }
+            return None;
+        }
+        let same = |k: &Known| {
+            let reach = 10.0 * (k.point.radius + point.radius);
+            k.point.index == point.index && self.problem.region.distance(&k.point.x, &point.x) <= reach
+        };
+        if let Some(id) = self.points.iter().position(same) {
+            return Some(id);
+        }
+        self.points.push(Known {
+            point,
+            meetings: Meetings { random: 0, random_first: random },
+            expanded: false,
+            ends: vec![],
+        });
+        Some(self.points.len() - 1)
+    }
+
+    /// Runs one search.
+    fn pursue(&self, seed: &Seed) -> Vec<Met> {
+        match seed {
+            Seed::Climb { x, index, directions, .. } => {
+                self.meet(x, *index, directions.as_ref()).into_iter().collect()
+            }
+            Seed::Level { x, directions, reach } => {
+                let index = directions.ncols();
+                if is_promising(self.problem, x, index, *reach) {
+                    self.meet(x, index, Some(directions)).into_iter().collect()
+                } else {
+                    vec![]
+                }
+            }
+            Seed::Between { a, b } => {
+                let peaks = string::peaks(self.problem, &self.points[*a].point.x, &self.points[*b].point.x);
+                peaks
+                    .iter()
+                    .filter_map(|(x, tangent)| {
+                        let guide = Mat::from_fn(tangent.len(), 1, |i, _| tangent[i]);
+                        self.meet(x, 1, Some(&guide))
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    fn meet(&self, x: &[f64], index: usize, directions: Option<&Mat<f64>>) -> Option<Met> {
+        let found = follow(self.problem, x, index, directions.map(|d| d.as_ref()))?;
+        if let Some(id) = self.points.iter().position(|k| is_same(self.problem, &k.point, &found)) {
+            return Some(Met::Known(id));
+        }
+        refine(self.problem, &found, self.options.degenerate_tolerance).map(|p| Met::New(Box::new(p)))
+    }
+
+    pub(super) fn minima(&self) -> Vec<usize> {
+        (0..self.points.len()).filter(|&i| self.points[i].point.index == Some(0)).collect()
+    }
+}
+
+/// Is `x` close to a critical point of this index, by the quadratic model there?
+fn is_promising(problem: &Problem<'_>, x: &[f64], index: usize, reach: f64) -> bool {
+    let n = x.len();
+    let mut h = Mat::zeros(n, n);
+    problem.landscape.hessian(x, h.as_mut());
+    let mut step = vec![0.0; n];
+    problem.landscape.gradient(x, &mut step);
+    let Some(negative) = solve_symmetric(h.as_ref(), &mut step) else { return false };
+    negative == index && crate::linalg::norm(&step) < PROMISING * reach
+}

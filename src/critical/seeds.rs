@@ -1,0 +1,269 @@
+//! Where searches start: pairs and simplices of minima, both sides of known points along their modes, paths between
+//! components of minima that nothing joins yet, random points.
+
+use std::collections::BTreeSet;
+
+use faer::Mat;
+use petgraph::unionfind::UnionFind;
+use rand_chacha::ChaCha8Rng;
+
+use super::pool::Pool;
+use super::refine::Refined;
+use super::starts;
+use crate::landscape::Landscape;
+
+/// Paths tried at a time from one component of minima to the others.
+const BRIDGES: usize = 6;
+/// Simplices of minima that are tried in all.
+const SIMPLICES: usize = 6000;
+/// Random starts a round beyond the few that every index gets.
+const RANDOM: f64 = 48.0;
+
+/// One search to run.
+pub(super) enum Seed {
+    /// Eigenvector following from a point.
+    Climb { x: Vec<f64>, index: usize, directions: Option<Mat<f64>>, from: Option<usize> },
+    /// The same from the level point of a simplex of minima, whose nearest corner is `reach` away, if Newton's step
+    /// there is short against that and the index is right: as the noise falls both come true where a point is.
+    Level { x: Vec<f64>, directions: Mat<f64>, reach: f64 },
+    /// The peaks of a path between two minima (ids in the pool).
+    Between { a: usize, b: usize },
+}
+
+impl Pool<'_> {
+    /// Searches that follow from what is known and were not tried yet.
+    pub(super) fn systematic(&mut self, top: usize) -> Vec<Seed> {
+        let mut seeds = vec![];
+        let minima = self.minima();
+        if (minima.len(), top) != self.paired {
+            self.paired = (minima.len(), top);
+            if top >= 1 {
+                self.pair_up(&minima, &mut seeds);
+            }
+            if top >= 2 {
+                self.simplices(&minima, top, &mut seeds);
+            }
+        }
+        for id in 0..self.points.len() {
+            if !self.points[id].expanded {
+                self.points[id].expanded = true;
+                self.expand(id, top, &mut seeds);
+            }
+        }
+        seeds
+    }
+
+    /// Ids of the minima nearest to minimum `id`, nearest first.
+    fn nearest(&self, id: usize, minima: &[usize], count: usize) -> Vec<usize> {
+        let here = &self.points[id].point.x;
+        let mut others: Vec<(f64, usize)> = minima
+            .iter()
+            .filter(|m| **m != id)
+            .map(|&m| (self.problem.region.distance(here, &self.points[m].point.x), m))
+            .collect();
+        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if count < others.len() {
+            others.select_nth_unstable_by(count, order);
+            others.truncate(count);
+        }
+        others.sort_by(order);
+        others.into_iter().map(|(_, m)| m).collect()
+    }
+
+    /// Paths between each minimum and its neighbours.
+    fn pair_up(&mut self, minima: &[usize], seeds: &mut Vec<Seed>) {
+        let count = if minima.len() <= 16 { minima.len() } else { self.options.neighbours };
+        for &a in minima {
+            for b in self.nearest(a, minima, count) {
+                let pair = vec![a.min(b), a.max(b)];
+                if self.tried.insert(pair.clone()) {
+                    seeds.push(Seed::Between { a: pair[0], b: pair[1] });
+                    if let Some(seed) = self.level_seed(&pair) {
+                        seeds.push(seed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn level_seed(&self, corners: &[usize]) -> Option<Seed> {
+        let points: Vec<&Refined> = corners.iter().map(|&c| &self.points[c].point).collect();
+        let (x, directions) = starts::level_point(self.problem, &points)?;
+        let reach =
+            points.iter().map(|p| self.problem.region.distance(&p.x, &x)).fold(f64::INFINITY, f64::min);
+        Some(Seed::Level { x, directions, reach })
+    }
+
+    /// Level points of simplices of neighbouring minima: all simplices where there are few.
+    fn simplices(&mut self, minima: &[usize], top: usize, seeds: &mut Vec<Seed>) {
+        let largest = (top + 1).min(minima.len());
+        let all = (3..=largest).map(|k| binomial(minima.len(), k)).sum::<f64>() <= SIMPLICES as f64;
+        let count = if all { minima.len() } else { self.options.neighbours };
+        for &a in minima {
+            let near = self.nearest(a, minima, count);
+            for size in 3..=largest {
+                for pick in combinations(near.len(), size - 1) {
+                    if self.simplices >= SIMPLICES {
+                        return;
+                    }
+                    let mut corners: Vec<usize> = pick.iter().map(|&i| near[i]).collect();
+                    corners.push(a);
+                    corners.sort_unstable();
+                    if self.tried.insert(corners.clone()) {
+                        self.simplices += 1;
+                        seeds.extend(self.level_seed(&corners));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Up along soft modes, down along unstable ones.
+    fn expand(&self, id: usize, top: usize, seeds: &mut Vec<Seed>) {
+        let point = &self.points[id].point;
+        let Some(index) = point.index else { return };
+        let n = point.x.len();
+        let few = n <= 32;
+        let unstable = Mat::from_fn(n, index.min(point.kept()), |i, j| point.vectors[(i, j)]);
+        for j in 0..index.min(if few { 6 } else { 2 }).min(point.kept()) {
+            let rest = Mat::from_fn(n, index - 1, |i, l| unstable[(i, if l < j { l } else { l + 1 })]);
+            for x in self.displaced(point, j) {
+                let from = (index == 1).then_some(id);
+                seeds.push(Seed::Climb { x, index: index - 1, directions: Some(rest.clone()), from });
+            }
+        }
+        if index < top && (few || index > 0) {
+            for j in index..(index + if few { 4 } else { 1 }).min(point.kept()) {
+                let guide = Mat::from_fn(n, index + 1, |i, l| {
+                    if l < index { unstable[(i, l)] } else { point.vectors[(i, j)] }
+                });
+                for x in self.displaced(point, j) {
+                    seeds.push(Seed::Climb {
+                        x,
+                        index: index + 1,
+                        directions: Some(guide.clone()),
+                        from: None,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Starts on either side of a point along mode `j`, as far away as the cubic model puts its neighbour.
+    fn displaced(&self, point: &Refined, j: usize) -> Vec<Vec<f64>> {
+        let v = point.vector(j);
+        let mut rate = vec![0.0; v.len()];
+        self.problem.landscape.third(&point.x, v, v, &mut rate);
+        let cubic = crate::linalg::dot(&rate, v);
+        let scale = self.problem.scale;
+        let reach = -2.0 * point.values[j] / cubic;
+        let reach = if reach.is_finite() {
+            reach.abs().clamp(1e-6 * scale, 0.15 * scale).copysign(reach)
+        } else {
+            0.15 * scale
+        };
+        [reach, -reach]
+            .iter()
+            .map(|s| {
+                let mut x = point.x.clone();
+                crate::linalg::axpy(*s, v, &mut x);
+                x
+            })
+            .filter(|x| self.problem.contains(x, 1.0))
+            .collect()
+    }
+
+    /// Random starts: a few towards every index, most towards those of which most may be unseen.
+    pub(super) fn random(&self, top: usize, rng: &mut ChaCha8Rng) -> Vec<Seed> {
+        let highest = self.highest();
+        let doubt =
+            |index: usize| if index > highest { 0.0 } else { self.unseen_of(index).high.clamp(0.01, 1e3) };
+        let total: f64 = (0..=top).map(doubt).sum();
+        let mut seeds = vec![];
+        for index in 0..=top {
+            let share = RANDOM * doubt(index) / total;
+            let share = if total > 0.0 { share.ceil() as usize } else { RANDOM as usize / (top + 1) };
+            let count = if index > highest + 1 { 2 } else { 6 } + share;
+            for _ in 0..count {
+                let x = starts::random(self.problem, rng);
+                seeds.push(Seed::Climb { x, index, directions: None, from: None });
+            }
+        }
+        seeds
+    }
+
+    /// Untried paths between components of minima that no saddle joins yet.
+    pub(super) fn bridges(&mut self) -> Vec<Seed> {
+        let minima = self.minima();
+        let mut union = UnionFind::<usize>::new(self.points.len());
+        for k in &self.points {
+            for pair in k.ends.windows(2) {
+                union.union(pair[0], pair[1]);
+            }
+        }
+        let mut seeds = vec![];
+        let parts: BTreeSet<usize> = minima.iter().map(|&m| union.find(m)).collect();
+        if parts.len() <= 1 {
+            return seeds;
+        }
+        for &part in &parts {
+            let (inside, outside): (Vec<usize>, Vec<usize>) =
+                minima.iter().partition(|&&m| union.find(m) == part);
+            // The few shortest, kept sorted: with thousands of minima the list of all pairs would not fit.
+            let mut pairs: Vec<(f64, [usize; 2])> = Vec::with_capacity(BRIDGES + 1);
+            for &a in &inside {
+                for &b in &outside {
+                    let d = self.problem.region.distance(&self.points[a].point.x, &self.points[b].point.x);
+                    if pairs.len() == BRIDGES && d >= pairs[BRIDGES - 1].0 {
+                        continue;
+                    }
+                    let pair = [a.min(b), a.max(b)];
+                    if !self.tried.contains(pair.as_slice()) {
+                        let place = pairs.partition_point(|p| (p.0, p.1) < (d, pair));
+                        pairs.insert(place, (d, pair));
+                        pairs.truncate(BRIDGES);
+                    }
+                }
+            }
+            let pairs = pairs.into_iter().map(|(d, pair)| (d, pair.to_vec()));
+            for (_, pair) in pairs {
+                if self.tried.insert(pair.clone()) {
+                    seeds.push(Seed::Between { a: pair[0], b: pair[1] });
+                }
+            }
+        }
+        seeds
+    }
+}
+
+pub(super) fn descent(x: Vec<f64>) -> Seed {
+    Seed::Climb { x, index: 0, directions: None, from: None }
+}
+
+fn binomial(n: usize, k: usize) -> f64 {
+    (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product()
+}
+
+/// All increasing choices of `k` out of `0..n`, in lexicographic order.
+fn combinations(n: usize, k: usize) -> impl Iterator<Item = Vec<usize>> {
+    let mut pick: Option<Vec<usize>> = (k <= n).then(|| (0..k).collect());
+    std::iter::from_fn(move || {
+        let current = pick.clone()?;
+        let mut next = current.clone();
+        let mut i = k;
+        pick = loop {
+            if i == 0 {
+                break None;
+            }
+            i -= 1;
+            if next[i] < n - k + i {
+                next[i] += 1;
+                for j in i + 1..k {
+                    next[j] = next[j - 1] + 1;
+                }
+                break Some(next);
+            }
+        };
+        Some(current)
+    })
+}
