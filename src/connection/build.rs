@@ -509,7 +509,9 @@ fn verdict(
     }
     let highest = set.points.iter().map(|p| p.energy).fold(f64::NEG_INFINITY, f64::max);
     if !keeps_flow(landscape, &set.region, highest) {
-        return MorseSmale::Unknown("the flow may leave the region: it is not entered on its whole boundary".into());
+        return MorseSmale::Unknown(
+            "the flow may leave the region: it is not entered on its whole boundary".into(),
+        );
     }
     MorseSmale::Yes(match set.completeness {
         Completeness::Proven => Level::Checked,

@@ -2,6 +2,7 @@
 //!
 //! In: a [`Landscape`](crate::landscape::Landscape), a region, [`Options`]. Out: a [`CriticalSet`].
 
+mod descend;
 mod family;
 mod follow;
 mod modes;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use faer::Mat;
 use rayon::prelude::*;
 
+use super::descend::descend;
 use super::family::Family;
 use super::follow::follow;
 use super::problem::Problem;
@@ -192,7 +193,11 @@ impl Pool<'_> {
     }
 
     fn meet(&self, x: &[f64], index: usize, directions: Option<&Mat<f64>>) -> Option<Met> {
-        let found = follow(self.problem, x, index, directions.map(|d| d.as_ref()))?;
+        let directions = directions.map(|d| d.as_ref());
+        let found = follow(self.problem, x, index, directions).or_else(|| {
+            let end = if index == 0 { descend(self.problem, x)? } else { return None };
+            follow(self.problem, &end, 0, None)
+        })?;
         if let Some(id) = self.points.iter().position(|k| is_same(self.problem, &k.point, &found)) {
             return Some(Met::Known(id));
         }

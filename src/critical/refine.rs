@@ -2,7 +2,7 @@
 //!
 //! Newton to the floor of rounding, then the Newton-Kantorovich quantities in floating point: with the smallest
 //! `|eigenvalue|` m, the remaining gradient r (not below its rounding error) and the curvature's rate L along the softest
-//! modes, the point is isolated and its index sure where `h = L r / m^2` is small; its distance to the true point is
+//! modes, the point is isolated and its index sure where `h ~ L r / m^2` is small; its distance to the true point is
 //! then about `r / m`. Where h is not small, or m is below the stated fraction of the largest eigenvalue, it is
 //! degenerate to working precision and gets no index.
 
@@ -111,8 +111,7 @@ fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> f64 {
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
     let noise = rounding(problem, point, largest.max(curvature_nearby(problem, point)));
     let remaining = point.gradient_norm.max(noise);
-    let certain = smallest > tolerance * largest
-        && curvature_rate(problem, point) * remaining <= KANTOROVICH * smallest * smallest;
+    let certain = smallest > tolerance * largest && kantorovich(problem, point, remaining) <= KANTOROVICH;
     if certain {
         point.radius = 2.0 * remaining / smallest;
         point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
@@ -173,13 +172,20 @@ fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
     worst
 }
 
-/// `max |D3E(v, v, .)|` over the softest modes: how fast curvature changes where it matters.
-fn curvature_rate(problem: &Problem<'_>, point: &Refined) -> f64 {
+/// Newton-Kantorovich's `h` for a gradient that is off by `remaining`: how much the Hessian changes, in the norm that it
+/// defines itself, over the displacement `remaining/lambda` along each of the softest modes v. (In a curved valley the
+/// floor turns towards its steep sides, which takes nothing from the curvature along it: the part of `D3E(v, v, .)`
+/// along a stiffer mode u counts by `sqrt(lambda_v/lambda_u)`.)
+fn kantorovich(problem: &Problem<'_>, point: &Refined, remaining: f64) -> f64 {
     let mut out = vec![0.0; point.x.len()];
     softest(point)
         .map(|j| {
             problem.landscape.third(&point.x, point.vector(j), point.vector(j), &mut out);
-            norm(&out)
+            let mut square = dot(&out, &out);
+            for (i, c) in project(point.vectors.as_ref(), &out).iter().enumerate() {
+                square += c * c * ((point.values[j] / point.values[i]).abs() - 1.0);
+            }
+            square.max(0.0).sqrt() * remaining / (point.values[j] * point.values[j])
         })
         .fold(0.0, f64::max)
 }

@@ -236,7 +236,12 @@ impl Pool<'_> {
         if self.work.ended.is_empty() {
             self.work.ended = format!("its {rounds} rounds were used up");
         }
-        let u = self.unseen();
+        let mut u = self.unseen();
+        if let (Some(chi), true) = (euler, self.families.is_empty()) {
+            // What the alternating sum lacks is missing for certain, whatever the searches met.
+            let missing = (self.euler() - chi).unsigned_abs() as f64;
+            (u.estimate, u.low, u.high) = (u.estimate.max(missing), u.low.max(missing), u.high.max(missing));
+        }
         let claim = if self.points.is_empty() {
             Completeness::Unknown
         } else {

@@ -17,7 +17,7 @@ const WALKS: usize = 12;
 /// Steps of a walk: energies lead along stiff valleys.
 const STEPS: usize = 300;
 /// Radii `2^k` that are tried.
-const EXPONENTS: std::ops::RangeInclusive<i32> = -6..=40;
+const EXPONENTS: std::ops::RangeInclusive<i32> = -40..=40;
 /// Doublings over which what makes a radius good must go on.
 const LASTING: i32 = 7;
 /// Beyond this dimension the axes and the modes at the centre are not tried as directions.
@@ -25,9 +25,10 @@ const DIRECTIONS: usize = 64;
 /// Cosine below which a gradient counts as pointing straight inwards.
 const INWARDS: f64 = -0.99;
 
-/// The smallest of the regions about the origin of radius `2^k`, `-6 <= k <= 40`, on whose boundary, as on those of the
-/// next six, the gradient never points straight inwards, enlarged by a quarter; `None` if there is none (the energy does
-/// not grow in every direction).
+/// The smallest of the regions about the origin of radius `2^k`, `-40 <= k <= 40`, on whose boundary, as on those of the
+/// next six, the gradient never points straight inwards, enlarged by a quarter. Where even the smallest will do, nothing
+/// sets a length: then the one of radius 1, enlarged as well. `None` if there is none (the energy does not grow in every
+/// direction).
 ///
 /// To ask for less than a flow that enters everywhere spares curved valleys, which leave every ball and return: only a
 /// critical point beyond makes some gradient point straight back.
@@ -52,7 +53,8 @@ pub fn trapping_region(landscape: &dyn Landscape) -> Option<Region> {
         }
         run = if euler_characteristic(landscape, &region).is_some() { run + 1 } else { 0 };
         if run == LASTING {
-            return Some(make(1.25 * 2.0_f64.powi(k + 1 - LASTING)));
+            let first = k + 1 - LASTING;
+            return Some(make(1.25 * 2.0_f64.powi(if first == *EXPONENTS.start() { 0 } else { first })));
         }
     }
     None
@@ -85,7 +87,8 @@ pub fn euler_characteristic(landscape: &dyn Landscape, region: &Region) -> Optio
         }
         cosine
     };
-    let outwards = lowest_on_boundary(landscape, region, Some(INWARDS), &mut cosine).is_none_or(|c| c.0 > INWARDS);
+    let outwards =
+        lowest_on_boundary(landscape, region, Some(INWARDS), &mut cosine).is_none_or(|c| c.0 > INWARDS);
     // A valley that runs out falling may be too narrow for its angle, but the energy leads into it: at its lowest on the
     // boundary it must rise outwards.
     let energy = |x: &[f64], _: &[f64], slope: &mut [f64]| landscape.gradient(x, slope);
@@ -114,7 +117,8 @@ pub fn keeps_flow(landscape: &dyn Landscape, region: &Region, highest: f64) -> b
     };
     let energy = |x: &[f64], _: &[f64], slope: &mut [f64]| landscape.gradient(x, slope);
     lowest_on_boundary(landscape, region, Some(0.0), outward).is_none_or(|lowest| lowest.0 > 0.0)
-        || lowest_on_boundary(landscape, region, Some(highest), energy).is_none_or(|lowest| lowest.0 > highest)
+        || lowest_on_boundary(landscape, region, Some(highest), energy)
+            .is_none_or(|lowest| lowest.0 > highest)
 }
 
 /// The lowest value that `function(x, normal, slope) -> value` takes on the boundary and where, as far as samples and
