@@ -8,6 +8,8 @@ use crate::flow::{self, Flow, integrate};
 const TOLERANCE: f64 = 1e-4;
 /// Longest step, relative to the scale.
 const LONGEST: f64 = 0.1;
+/// Twenty steps that cover less than this, relative to the scale, make no way.
+const STILL: f64 = 1e-6;
 /// Most steps.
 const STEPS: usize = 1500;
 
@@ -16,16 +18,16 @@ pub(crate) fn descend(problem: &Problem<'_>, start: &[f64]) -> Option<Vec<f64>> 
     let scale = problem.scale;
     let options = flow::Options { tolerance: TOLERANCE * scale, longest: LONGEST * scale, steps: STEPS };
     let mut last = start.to_vec();
-    let (mut step, mut mark) = (0, f64::MAX);
+    let (mut step, mut mark) = (0, vec![f64::INFINITY; start.len()]);
     integrate(&Flow::forward(&problem.landscape), start, &options, |state| {
         last.copy_from_slice(state.x);
         step += 1;
-        // Speeds say little in a stiff valley; where the energy no longer falls, the orbit has arrived.
-        let falls = step % 20 != 0 || state.energy < mark - 1e-14 * mark.abs();
+        // Speeds and energies say little in a stiff valley: where the orbit makes no way, it has arrived or is stuck.
+        let moves = step % 20 != 0 || !(problem.region.distance(&mark, state.x) < STILL * scale);
         if step % 20 == 0 {
-            mark = state.energy;
+            mark.copy_from_slice(state.x);
         }
-        falls && problem.contains(state.x, 1.05)
+        moves && problem.contains(state.x, 1.05)
     });
     problem.region.wrap(&mut last);
     problem.contains(&last, 1.05).then_some(last)
