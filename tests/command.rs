@@ -31,8 +31,8 @@ fn study(rest: &str) -> String {
     format!("[landscape]\nkind = \"mixture\"\ndata = \"points.csv\"\n{rest}")
 }
 
-/// Runs `smale` and checks that it refuses its input with one error that holds all of `parts`.
-fn refuses(folder: &TempDir, arguments: &[&str], parts: &[&str]) {
+/// Runs `smale` and checks that it refuses its input with one error that holds all of `parts`; what it said.
+fn refuses(folder: &TempDir, arguments: &[&str], parts: &[&str]) -> String {
     let output = smale(folder, arguments);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
@@ -42,6 +42,7 @@ fn refuses(folder: &TempDir, arguments: &[&str], parts: &[&str]) {
     for part in parts {
         assert!(said.contains(part), "{arguments:?}: no {part:?} in\n{said}");
     }
+    said
 }
 
 #[test]
@@ -123,6 +124,50 @@ fn wrong_flags_are_refused() {
         (&["grap"], &["graph"]),
     ] {
         refuses(&folder, arguments, parts);
+    }
+}
+
+/// Whatever is typed, what is said of it can be read at a glance.
+#[test]
+fn long_input_is_not_echoed_whole() {
+    let folder = folder();
+    let terms = (1..400).map(|i| format!("x[0]^{i}")).collect::<Vec<_>>().join(" + ");
+    let name = "a".repeat(3000);
+    let digits = "9".repeat(400);
+    let formula = |energy: &str| {
+        format!("[landscape]\nkind = \"formula\"\ndim = 2\nenergy = \"{energy}\"\n").into_bytes()
+    };
+    for (content, part) in [
+        (formula(&format!("{terms} + q + {terms}")), "+ q +"),
+        (formula(&format!("{terms} {name}")), "aaa..."),
+        (formula(&format!("{name}[0]")), "aaa..."),
+        (formula(&format!("{name}(x)")), "aaa..."),
+        (formula("x[1e300]"), "1e300"),
+        (formula(&digits), "999..."),
+        (study("sigma = -1e300\n").into_bytes(), "-1e300"),
+        (study("sigma = 1e-300\n").into_bytes(), "1e-300"),
+        (study("sigma = 0.5\nconfinement = -1e300\n").into_bytes(), "-1e300"),
+        (study("sigma = 0.5\nweights = [1, -1e300]\n").into_bytes(), "-1e300"),
+        (study(&format!("sigma = 0.5\nrows = {digits}\n")).into_bytes(), "rows"),
+        (study("sigma = 0.5\n[region]\nball = { radius = -1e300 }\n").into_bytes(), "-1e300"),
+        (study("sigma = 0.5\n[region]\nbox = { lower = 1e300, upper = 0 }\n").into_bytes(), "1e300"),
+        (study("sigma = 0.5\n[graph]\ntolerance = -1e-300\n").into_bytes(), "-1e-300"),
+        (study(&format!("sigma = 0.5\n{name} = 1\n")).into_bytes(), "aaa..."),
+        (format!("[landscape]\nkind = \"{name}\"\n").into_bytes(), "aaa..."),
+    ] {
+        write(&folder, "long.toml", content);
+        let said = refuses(&folder, &["run", "long.toml"], &[part]);
+        assert!(said.lines().all(|l| l.chars().count() <= 350), "{said}");
+    }
+    write(&folder, "points.csv", format!("1,0\n{name},1\n"));
+    for arguments in [
+        &["run", "study.toml"][..],
+        &["graph", "--landscape", "mixture", "--set", &name],
+        &["graph", "--landscape", "mixture", "--set", &format!("{name}.b=1"), "--set", "kind.c=1"],
+        &["graph", "--landscape", &name],
+    ] {
+        let said = refuses(&folder, arguments, &[]);
+        assert!(said.lines().all(|l| l.chars().count() <= 250), "{said}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Text tables: one point a line, with or without a header.
 
 use super::RawTable;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, brief};
 
 /// How the fields of a line are set apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +68,14 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
             match field.parse::<f64>() {
                 Ok(value) if value.is_finite() => values.push(value),
                 outcome => {
-                    let name = header.as_ref().map_or(String::new(), |h| format!(" (`{}`)", h[column]));
+                    let name =
+                        header.as_ref().map_or(String::new(), |h| format!(" (`{}`)", brief(&h[column])));
                     let what = match outcome {
-                        Ok(_) => format!("field {}{name} is `{field}`, not a finite number", column + 1),
+                        Ok(_) => {
+                            format!("field {}{name} is `{}`, not a finite number", column + 1, brief(field))
+                        }
                         Err(_) if field.is_empty() => format!("field {}{name} is empty", column + 1),
-                        Err(_) => format!("field {}{name} is `{field}`, not a number", column + 1),
+                        Err(_) => format!("field {}{name} is `{}`, not a number", column + 1, brief(field)),
                     };
                     let error = fault(file, text, line, (offset, field.len().max(1)), &what);
                     return Err(if field.contains(',') {

@@ -18,7 +18,7 @@ pub use keys::of_kind as keys_of_kind;
 pub use section::Section;
 pub use value::Override;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, brief, shown};
 use crate::landscape::{Family, KINDS, Kind, Region};
 use nearest::nearest;
 use value::Entry;
@@ -219,7 +219,7 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
             .with_help("write method = \"search\""));
     }
     if !keys::METHODS.contains(&method.as_str()) {
-        let error = section.error("method", format!("unknown `method` {method:?}"));
+        let error = section.error("method", format!("unknown `method` {:?}", brief(&method)));
         return Err(error.with_help("it is \"auto\" or \"search\""));
     }
     Ok(CriticalSection {
@@ -250,7 +250,7 @@ fn report(section: &mut Section) -> Result<ReportSection> {
 
 fn positive(section: &mut Section, key: &str) -> Result<Option<f64>> {
     match section.number(key)? {
-        Some(v) if v <= 0.0 => Err(section.error(key, format!("`{key}` must be positive, not {v}"))),
+        Some(v) if v <= 0.0 => Err(section.error(key, format!("`{key}` must be positive, not {}", shown(v)))),
         value => Ok(value),
     }
 }
@@ -269,7 +269,9 @@ fn find_kind(landscape: &mut Section, kinds: &'static [&'static Kind]) -> Result
         return Err(landscape.missing("kind", "\"mixture\"").with_help(format!("the kinds are: {list}")));
     };
     kind_named(&name, kinds).map_err(|help| {
-        landscape.error("kind", format!("there is no `kind` of landscape called {name:?}")).with_help(help)
+        landscape
+            .error("kind", format!("there is no `kind` of landscape called {:?}", brief(&name)))
+            .with_help(help)
     })
 }
 
@@ -284,7 +286,7 @@ fn kind_named(name: &str, kinds: &'static [&'static Kind]) -> std::result::Resul
 /// The kind of this name; the error names the nearest and lists all.
 pub fn kind(name: &str) -> Result<&'static Kind> {
     kind_named(name, KINDS).map_err(|help| {
-        Error::input(format!("there is no kind of landscape called {name:?}")).with_help(help)
+        Error::input(format!("there is no kind of landscape called {:?}", brief(&name))).with_help(help)
     })
 }
 
