@@ -306,6 +306,41 @@ fn a_study_runs_into_a_folder_of_its_name() {
 }
 
 #[test]
+fn a_folder_holds_the_files_of_one_run() {
+    let folder = folder();
+    let results = folder.path().join("r");
+    let names = || {
+        let mut names: Vec<String> = std::fs::read_dir(&results)
+            .unwrap()
+            .map(|f| f.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let listed = || {
+        let summary: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(results.join("summary.json")).unwrap()).unwrap();
+        let mut names: Vec<String> = serde_json::from_value(summary["files"].clone()).unwrap();
+        names.sort();
+        names
+    };
+    assert!(smale(&folder, &["graph", "study.toml", "--out", "r"]).status.success());
+    assert_eq!(names(), listed());
+    assert!(names().iter().any(|n| n == "graph.json") && names().iter().any(|n| n == "portrait.svg"));
+    write(&folder, "r/mine.csv", "1");
+    // Three dimensions have no portrait, critical points alone no graph.
+    write(&folder, "points.csv", "1,0,0\n-1,0,1\n0,1,0\n");
+    assert!(smale(&folder, &["graph", "study.toml", "--out", "r"]).status.success());
+    assert!(names().iter().any(|n| n == "graph.json") && !names().iter().any(|n| n == "portrait.svg"));
+    assert!(smale(&folder, &["critical", "study.toml", "--out", "r"]).status.success());
+    assert_eq!(names(), ["critical_points.csv", "critical_points.npy", "mine.csv", "summary.json"]);
+    assert_eq!(listed(), ["critical_points.csv", "critical_points.npy", "summary.json"]);
+    // What is refused changes nothing.
+    refuses(&folder, &["graph", "study.toml", "--set", "sigma=-1", "--out", "r"], &["sigma"]);
+    assert_eq!(listed(), ["critical_points.csv", "critical_points.npy", "summary.json"]);
+}
+
+#[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let folder = folder();
     write(&folder, "points.csv", "0.1,0.3\n-0.3,-0.9\n-0.5,-1\n0.1,1.3\n-0.5,-0.6\n0.5,0.4\n");

@@ -115,11 +115,9 @@ fn watch_for_interrupts() -> Result<()> {
 }
 
 fn write(folder: &Folder, outcome: &Outcome, json: bool) -> Result<()> {
-    for (name, bytes) in &outcome.files {
-        folder.write(name, bytes)?;
-    }
-    // The summary comes last: who sees it sees the rest.
-    folder.write("summary.json", pretty(&outcome.summary)?.as_bytes())?;
+    let summary = pretty(&outcome.summary)?;
+    let others = outcome.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    folder.replace(&others.chain([("summary.json", summary.as_bytes())]).collect::<Vec<_>>())?;
     if json {
         let mut summary = outcome.summary.clone();
         summary["timings"] = outcome.timings.clone();

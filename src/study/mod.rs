@@ -286,7 +286,7 @@ fn kind_named(name: &str, kinds: &'static [&'static Kind]) -> std::result::Resul
 /// The kind of this name; the error names the nearest and lists all.
 pub fn kind(name: &str) -> Result<&'static Kind> {
     kind_named(name, KINDS).map_err(|help| {
-        Error::input(format!("there is no kind of landscape called {:?}", brief(&name))).with_help(help)
+        Error::input(format!("there is no kind of landscape called {:?}", brief(name))).with_help(help)
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::Study;
+use super::folder::{FORMAT, SUMMARY};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet, Level};
@@ -30,7 +31,7 @@ pub struct Outcome {
     pub summary: Value,
     /// Seconds spent, by stage; kept apart from the summary since no two runs agree on them.
     pub timings: Value,
-    /// Names and contents of the other files of the result folder.
+    /// Names and contents of the other files of the result folder; the summary lists them as `files`, itself included.
     pub files: Vec<(String, Vec<u8>)>,
     /// Was the work stopped before its end?
     pub interrupted: bool,
@@ -73,8 +74,11 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     }
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
+    let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
+    summary["smale"] = FORMAT.into();
+    summary["files"] = files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect();
     Ok(Outcome {
-        summary: summary(study, &title, landscape, &set, graph.as_ref(), interrupted),
+        summary,
         timings: json!({
             "landscape": built,
             "critical": searched - built,
@@ -312,10 +316,13 @@ fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>) -> Strin
             (k, n) => format!("{n} of index {k}"),
         })
         .collect();
-    match set.degenerate.len() {
-        0 => {}
-        1 => parts.push("1 degenerate family".into()),
-        n => parts.push(format!("{n} degenerate families")),
+    let isolated = set.degenerate.iter().all(|f| f.dimension == 0);
+    match (set.degenerate.len(), isolated) {
+        (0, _) => {}
+        (1, true) => parts.push("1 degenerate point".into()),
+        (n, true) => parts.push(format!("{n} degenerate points")),
+        (1, false) => parts.push("1 degenerate family".into()),
+        (n, false) => parts.push(format!("{n} degenerate families")),
     }
     let mut text = format!("{title}: {}", parts.join(", "));
     text += &match set.completeness {
