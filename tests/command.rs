@@ -361,6 +361,36 @@ fn results_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+/// A slope has no critical point: that is said, with exit code 3, and the empty result stands.
+#[test]
+fn nothing_found_is_a_shortfall() {
+    let folder = folder();
+    let slope =
+        ["--landscape", "formula", "--set", "dim=2", "--set", "energy=x+y", "--set", "critical.rounds=2"];
+    let region = ["--set", "region.ball.radius=1.0", "--out", "r", "--quiet"];
+    for (command, json) in [("critical", None), ("graph", Some("--json"))] {
+        let arguments: Vec<&str> = [command].into_iter().chain(slope).chain(region).chain(json).collect();
+        let output = smale(&folder, &arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(
+            said.starts_with("error: no critical point was found") && said.contains("2 rounds"),
+            "{said}"
+        );
+        let summary: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(folder.path().join("r/summary.json")).unwrap()).unwrap();
+        assert_eq!(summary["counts"], serde_json::json!([0]));
+        assert!(summary["shortfall"].as_str().unwrap().starts_with("no critical point"));
+    }
+    let output = smale(&folder, &["run", "study.toml", "--json"]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &summary["shortfall"]), (Some(0), &serde_json::Value::Null));
+    for arguments in [&["--help"][..], &["graph", "--help"]] {
+        let help = text(&smale(&folder, arguments).stdout);
+        assert!(["\n  0 ", "\n  2 ", "\n  3 ", "\n  130 "].iter().all(|code| help.contains(code)), "{help}");
+    }
+}
+
 #[test]
 fn json_is_all_that_stands_on_standard_output() {
     let folder = folder();

@@ -17,7 +17,14 @@ Examples:
   smale graph study.toml
   smale graph study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
   smale graph --landscape mixture --data points.csv --set sigma=0.35
-  smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json";
+  smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json
+
+Exit codes:
+  0    done
+  2    the input is wrong, or a file can't be read or written
+  3    the computation fell short: no critical point was found, or an orbit was lost;
+       results are written, the error says what was reached
+  130  interrupted; results so far are written";
 
 /// The lines of usage of one of the three commands.
 pub(super) fn usage(command: &str) -> String {
@@ -65,6 +72,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<
         }
     };
     write(&folder, &outcome, common.json)?;
+    if let Some(shortfall) = outcome.shortfall {
+        return Err(Error::Numerics(shortfall + " (the results are written)"));
+    }
     Ok(if outcome.interrupted { End::Interrupted } else { End::Done })
 }
 

@@ -8,7 +8,7 @@ use super::Study;
 use super::folder::{FORMAT, SUMMARY};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
-use crate::critical::{self, Completeness, CriticalSet, Level};
+use crate::critical::{self, Completeness, CriticalSet, Level, Work};
 use crate::error::{Error, Result};
 use crate::landscape::Landscape;
 use crate::{export, report};
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub files: Vec<(String, Vec<u8>)>,
     /// Was the work stopped before its end?
     pub interrupted: bool,
+    /// What could not be reached, and what was instead; the results stand, with less to rely on.
+    pub shortfall: Option<String>,
     /// The result in a line or two.
     pub headline: String,
 }
@@ -75,6 +77,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
+    let shortfall = if interrupted { None } else { shortfall(&set, graph.as_ref()) };
+    summary["shortfall"] = shortfall.as_deref().into();
     summary["smale"] = FORMAT.into();
     summary["files"] = files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect();
     Ok(Outcome {
@@ -88,6 +92,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         }),
         files,
         interrupted,
+        shortfall,
         headline: headline(&title, &set, graph.as_ref()),
     })
 }
@@ -252,6 +257,44 @@ fn region(set: &CriticalSet) -> Value {
     value
 }
 
+/// What the computation was asked for and did not reach, if anything. An estimate that is wide is no shortfall: it is
+/// the answer.
+fn shortfall(set: &CriticalSet, graph: Option<&MorseGraph>) -> Option<String> {
+    if set.points.is_empty() && set.degenerate.is_empty() {
+        let Work { searches, ended, .. } = &set.work;
+        return Some(format!(
+            "no critical point was found in {searches} searches; the search ended: {ended}"
+        ));
+    }
+    let (residual, bound) = (residual(set), residual_bound(set));
+    if residual > bound {
+        return Some(format!(
+            "a critical point is known to {residual:.1e} only, the tolerance is {bound:.1e}"
+        ));
+    }
+    let lost = |l: &Loose| match l {
+        Loose::Lost { point, reason, .. } => Some((*point, reason.clone())),
+        _ => None,
+    };
+    let lost: Vec<(usize, String)> = graph?.loose.iter().filter_map(lost).collect();
+    let (point, reason) = lost.first()?;
+    let all = graph?.connections.len() + graph?.loose.len();
+    Some(format!(
+        "{} of {all} orbits could not be followed to an end; the first, of point {point}: {reason}",
+        lost.len()
+    ))
+}
+
+/// The largest distance to a zero of the gradient that a gradient left over stands for.
+fn residual(set: &CriticalSet) -> f64 {
+    set.points.iter().map(|p| p.gradient_norm / spectral_radius(&p.eigenvalues)).fold(0.0, f64::max)
+}
+
+/// Up to where that is rounding.
+fn residual_bound(set: &CriticalSet) -> f64 {
+    1e-10 * set.region.radius()
+}
+
 /// Invariants that the numbers must meet; each says whether it holds.
 fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
     let mut list = vec![];
@@ -268,12 +311,10 @@ fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
             format!("sum of (-1)^index is {sum}, the region's is {chi}"),
         );
     }
-    let residual =
-        set.points.iter().map(|p| p.gradient_norm / spectral_radius(&p.eigenvalues)).fold(0.0, f64::max);
-    let length = set.region.radius();
+    let (residual, length) = (residual(set), set.region.radius());
     check(
         "residuals",
-        residual <= 1e-10 * length,
+        residual <= residual_bound(set),
         format!("largest |gradient| / |Hessian| is {residual:.1e}, the region's radius {length:.3e}"),
     );
     let Some(graph) = graph else { return list };
