@@ -361,6 +361,30 @@ fn results_do_not_depend_on_the_number_of_threads() {
     }
 }
 
+/// The help for a missing region can be taken as it stands: into the study, and onto the command line.
+#[test]
+fn the_help_for_a_missing_region_helps() {
+    let folder = folder();
+    for dim in [1, 2, 3, 50] {
+        let slope = format!("[landscape]\nkind = \"formula\"\ndim = {dim}\nenergy = \"x[{}]\"\n", dim - 1);
+        write(&folder, "slope.toml", &slope);
+        let said = refuses(&folder, &["critical", "slope.toml"], &["no region", "help:"]);
+        let lines: Vec<&str> = said.lines().map(str::trim).collect();
+        let start = lines.iter().position(|l| *l == "[region]").unwrap();
+        assert!(lines[start + 1].len() < 80);
+        write(&folder, "slope.toml", format!("{slope}{}\n{}\n", lines[start], lines[start + 1]));
+        let flags = lines.iter().find(|l| l.starts_with("--set")).unwrap().split(' ');
+        // With a region it runs, and finds nothing on a slope.
+        let rounds = ["--set", "critical.rounds=1"];
+        let output = smale(&folder, &[&["critical", "slope.toml"][..], &rounds].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        write(&folder, "slope.toml", &slope);
+        let flags: Vec<&str> = ["critical", "slope.toml"].into_iter().chain(flags).chain(rounds).collect();
+        let output = smale(&folder, &flags);
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    }
+}
+
 /// A slope has no critical point: that is said, with exit code 3, and the empty result stands.
 #[test]
 fn nothing_found_is_a_shortfall() {
