@@ -94,10 +94,45 @@ fn garbage_data_are_refused_with_their_line() {
     for (content, parts) in [
         ("1,0\n1\n", &["points.csv:2:1", "1 field"][..]),
         ("x,y\n1,0\n1,nan\n", &["points.csv:3:3", "(`y`)", "nan"]),
-        ("", &["study.toml:3:8", "empty"]),
+        ("1,0\n1,inf\n", &["points.csv:2:3", "inf"]),
+        ("", &["points.csv:1:1", "empty"]),
+        ("# nothing\n\n", &["points.csv:1:1", "comments only"]),
+        ("# by hand\nx,y\n", &["points.csv:2:1", "header"]),
     ] {
         write(&folder, "points.csv", content);
         refuses(&folder, &["critical", "study.toml"], parts);
+    }
+    write(&folder, "points.csv", [b'1', b',', b'0', b'\n', 0xff, 0xfe]);
+    refuses(&folder, &["critical", "study.toml"], &["points.csv, line 2", "study.toml:3:8"]);
+
+    // Arrays have no lines: they are named, with what of them is wrong, and the line of the study is shown.
+    let fixture = |name: &str| {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
+    };
+    let cut = |name: &str| {
+        let bytes = fixture(name);
+        bytes[..bytes.len() - 8].to_vec()
+    };
+    for (name, bytes, part) in [
+        ("a.npy", vec![], "empty"),
+        ("a.npy", fixture("scalar.npy"), "single number"),
+        ("a.npy", fixture("empty.npy"), "shape"),
+        ("a.npy", fixture("nan.npy"), "row 2, column 2 is NaN"),
+        ("a.npy", fixture("complex.npy"), "no real numbers"),
+        ("a.npy", cut("f8.npy"), "cut off"),
+        ("a.npy", b"1,2\n".to_vec(), "no readable npy"),
+        ("a.npz", vec![], "empty"),
+        ("a.npz", cut("two.npz"), "no readable npz"),
+        ("a.npz", fixture("two.npz"), "2 arrays"),
+        ("a.npz#z", fixture("two.npz"), "no array `z`"),
+        ("a.safetensors", vec![], "empty"),
+        ("a.safetensors", cut("bf16.safetensors"), "no readable safetensors"),
+        ("a.safetensors", fixture("some.safetensors"), "4 arrays"),
+    ] {
+        let file = name.split('#').next().unwrap();
+        write(&folder, file, bytes);
+        write(&folder, "array.toml", study("sigma = 1\n").replace("points.csv", name));
+        refuses(&folder, &["critical", "array.toml"], &["array.toml:3:8", file, part]);
     }
     std::fs::remove_file(folder.path().join("points.csv")).unwrap();
     refuses(&folder, &["graph", "study.toml"], &["study.toml:3:8", "points.csv", "no such file", "^"]);
@@ -249,6 +284,49 @@ fn the_schema_names_every_key() {
     let output = smale(&folder, &["schema", "--out", "here"]);
     assert!(output.status.success() && output.stdout.is_empty());
     assert!(folder.path().join("here/schema.json").exists());
+}
+
+/// Every bound of the schema is where the check draws the line.
+#[test]
+fn the_schema_and_the_checks_agree() {
+    let folder = folder();
+    let output = smale(&folder, &["schema"]);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sections = &schema["properties"];
+    let accepted = |section: &str, key: &str, value: &str| {
+        write(&folder, "bound.toml", study(&format!("sigma = 2.0\n[{section}]\n{key} = {value}\n")));
+        let output = smale(&folder, &["critical", "bound.toml", "--out", "bound"]);
+        assert!(matches!(output.status.code(), Some(0 | 2)), "{}", text(&output.stderr));
+        output.status.success()
+    };
+    let mut bounds = 0;
+    for section in ["critical", "graph"] {
+        for (key, value) in sections[section]["properties"].as_object().unwrap() {
+            if let Some(least) = value["minimum"].as_i64() {
+                assert!(accepted(section, key, &least.to_string()), "{key} = {least}");
+                assert!(!accepted(section, key, &(least - 1).to_string()), "{key} = {}", least - 1);
+                bounds += 1;
+            }
+            if let Some(limit) = value["exclusiveMinimum"].as_f64() {
+                assert!(!accepted(section, key, &format!("{limit:?}")), "{key} = {limit}");
+                assert!(accepted(section, key, &format!("{:?}", limit + 1e-12)), "{key} above {limit}");
+                bounds += 1;
+            }
+        }
+    }
+    assert_eq!(bounds, 5);
+    let methods = sections["critical"]["properties"]["method"]["enum"].as_array().unwrap();
+    for method in ["auto", "search", "complete", "guess"] {
+        let listed = methods.iter().any(|m| m == method);
+        assert_eq!(accepted("critical", "method", &format!("{method:?}")), listed, "{method}");
+    }
+    for (value, good) in [("{ radius = 0 }", false), ("{ radius = 3.0 }", true)] {
+        assert_eq!(accepted("region", "ball", value), good, "{value}");
+    }
+    assert_eq!(
+        sections["region"]["properties"]["ball"]["properties"]["radius"]["exclusiveMinimum"].as_f64(),
+        Some(0.0)
+    );
 }
 
 #[test]

@@ -196,9 +196,10 @@ impl Sections {
             match table.name {
                 "region" => all.region = Some(region::read(&mut section)?),
                 "critical" => all.critical = critical(&mut section)?,
-                "graph" => all.graph.tolerance = positive(&mut section, "tolerance")?,
+                "graph" => all.graph.tolerance = section.number("tolerance")?,
                 _ => all.report = report(&mut section)?,
             }
+            check_bounds(&mut section, table.name)?;
             section.finish(known)?;
         }
         if all.critical.method.is_empty() {
@@ -225,9 +226,9 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
     Ok(CriticalSection {
         method,
         max_index: section.integer("max_index")?,
-        rounds: at_least_one(section, "rounds")?,
-        degenerate_tolerance: positive(section, "degenerate_tolerance")?,
-        neighbours: at_least_one(section, "neighbours")?,
+        rounds: section.integer("rounds")?,
+        degenerate_tolerance: section.number("degenerate_tolerance")?,
+        neighbours: section.integer("neighbours")?,
     })
 }
 
@@ -248,18 +249,19 @@ fn report(section: &mut Section) -> Result<ReportSection> {
     Ok(ReportSection { image, title: section.text("title")? })
 }
 
-fn positive(section: &mut Section, key: &str) -> Result<Option<f64>> {
-    match section.number(key)? {
-        Some(v) if v <= 0.0 => Err(section.error(key, format!("`{key}` must be positive, not {}", shown(v)))),
-        value => Ok(value),
+/// The bounds that the schema states too.
+fn check_bounds(section: &mut Section, name: &str) -> Result<()> {
+    for (_, key) in keys::AT_LEAST_ONE.iter().filter(|(table, _)| *table == name) {
+        if section.integer(key)? == Some(0) {
+            return Err(section.error(key, format!("`{key}` must be at least 1")));
+        }
     }
-}
-
-fn at_least_one(section: &mut Section, key: &str) -> Result<Option<usize>> {
-    match section.integer(key)? {
-        Some(0) => Err(section.error(key, format!("`{key}` must be at least 1"))),
-        value => Ok(value),
+    for (_, key) in keys::POSITIVE.iter().filter(|(table, _)| *table == name) {
+        if let Some(v) = section.number(key)?.filter(|v| *v <= 0.0) {
+            return Err(section.error(key, format!("`{key}` must be positive, not {}", shown(v))));
+        }
     }
+    Ok(())
 }
 
 /// The kind that a landscape section names.
