@@ -8,7 +8,7 @@ use super::Study;
 use super::folder::{FORMAT, SUMMARY};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
-use crate::critical::{self, Completeness, CriticalSet, Level, Work};
+use crate::critical::{self, Completeness, CriticalSet, Work};
 use crate::error::{Error, Result};
 use crate::landscape::Landscape;
 use crate::{export, report};
@@ -220,18 +220,10 @@ fn summary(
         all["morse_smale_reason"] = reason;
         all["levels"]["connections"] = "checked".into();
         if let MorseSmale::Yes(level) = graph.morse_smale {
-            all["levels"]["morse_smale"] = level_name(level).into();
+            all["levels"]["morse_smale"] = export::level_name(level).into();
         }
     }
     all
-}
-
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Proven => "proven",
-        Level::Checked => "checked",
-        Level::Estimated => "estimated",
-    }
 }
 
 /// JSON has no infinity: absent is `null`.
@@ -379,7 +371,7 @@ fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>) -> Strin
     if let Some(graph) = graph {
         text += &format!("\n{} connections", graph.connections.len());
         text += &match &graph.morse_smale {
-            MorseSmale::Yes(level) => format!("; Morse-Smale ({})", level_name(*level)),
+            MorseSmale::Yes(level) => format!("; Morse-Smale ({})", export::level_name(*level)),
             MorseSmale::No(reason) => format!("; not Morse-Smale: {reason}"),
             MorseSmale::Unknown(reason) => format!("; Morse-Smale unknown: {reason}"),
         };
