@@ -27,6 +27,24 @@ impl Place {
     }
 }
 
+/// A number for a message, short: with an exponent where its digits would run on.
+pub(crate) fn shown(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() || (1e-5..1e15).contains(&value.abs()) {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
+}
+
+/// A text of the user's for a message: the whole, or the beginning if it is long.
+pub(crate) fn brief(text: &str) -> String {
+    const MOST: usize = 60;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// What went wrong. The three kinds differ in what the user can do about them.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -86,5 +104,30 @@ impl Error {
             Error::Input { .. } | Error::File { .. } => 2,
             Error::Numerics(_) => 3,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_messages_are_short_and_read_back() {
+        for (value, text) in
+            [(0.35, "0.35"), (-1.0, "-1"), (0.0, "0"), (1e300, "1e300"), (-2.5e-12, "-2.5e-12")]
+        {
+            assert_eq!(shown(value), text);
+        }
+        for value in [f64::MAX, f64::MIN_POSITIVE, 5e-324, 123456789.0, -1.0 / 3.0] {
+            let text = shown(value);
+            assert!(text.len() <= 24 && text.parse() == Ok(value), "{text}");
+        }
+        assert_eq!([shown(f64::NAN), shown(f64::NEG_INFINITY)], ["NaN", "-inf"]);
+    }
+
+    #[test]
+    fn long_texts_in_messages_are_cut_between_characters() {
+        assert_eq!(brief("x\u{fc}y"), "x\u{fc}y");
+        assert_eq!(brief(&"\u{fc}".repeat(61)), "\u{fc}".repeat(60) + "...");
     }
 }

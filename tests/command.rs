@@ -31,8 +31,8 @@ fn study(rest: &str) -> String {
     format!("[landscape]\nkind = \"mixture\"\ndata = \"points.csv\"\n{rest}")
 }
 
-/// Runs `smale` and checks that it refuses its input with one error that holds all of `parts`.
-fn refuses(folder: &TempDir, arguments: &[&str], parts: &[&str]) {
+/// Runs `smale` and checks that it refuses its input with one error that holds all of `parts`; what it said.
+fn refuses(folder: &TempDir, arguments: &[&str], parts: &[&str]) -> String {
     let output = smale(folder, arguments);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
@@ -42,6 +42,7 @@ fn refuses(folder: &TempDir, arguments: &[&str], parts: &[&str]) {
     for part in parts {
         assert!(said.contains(part), "{arguments:?}: no {part:?} in\n{said}");
     }
+    said
 }
 
 #[test]
@@ -93,10 +94,45 @@ fn garbage_data_are_refused_with_their_line() {
     for (content, parts) in [
         ("1,0\n1\n", &["points.csv:2:1", "1 field"][..]),
         ("x,y\n1,0\n1,nan\n", &["points.csv:3:3", "(`y`)", "nan"]),
-        ("", &["study.toml:3:8", "empty"]),
+        ("1,0\n1,inf\n", &["points.csv:2:3", "inf"]),
+        ("", &["points.csv:1:1", "empty"]),
+        ("# nothing\n\n", &["points.csv:1:1", "comments only"]),
+        ("# by hand\nx,y\n", &["points.csv:2:1", "header"]),
     ] {
         write(&folder, "points.csv", content);
         refuses(&folder, &["critical", "study.toml"], parts);
+    }
+    write(&folder, "points.csv", [b'1', b',', b'0', b'\n', 0xff, 0xfe]);
+    refuses(&folder, &["critical", "study.toml"], &["points.csv, line 2", "study.toml:3:8"]);
+
+    // Arrays have no lines: they are named, with what of them is wrong, and the line of the study is shown.
+    let fixture = |name: &str| {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
+    };
+    let cut = |name: &str| {
+        let bytes = fixture(name);
+        bytes[..bytes.len() - 8].to_vec()
+    };
+    for (name, bytes, part) in [
+        ("a.npy", vec![], "empty"),
+        ("a.npy", fixture("scalar.npy"), "single number"),
+        ("a.npy", fixture("empty.npy"), "shape"),
+        ("a.npy", fixture("nan.npy"), "row 2, column 2 is NaN"),
+        ("a.npy", fixture("complex.npy"), "no real numbers"),
+        ("a.npy", cut("f8.npy"), "cut off"),
+        ("a.npy", b"1,2\n".to_vec(), "no readable npy"),
+        ("a.npz", vec![], "empty"),
+        ("a.npz", cut("two.npz"), "no readable npz"),
+        ("a.npz", fixture("two.npz"), "2 arrays"),
+        ("a.npz#z", fixture("two.npz"), "no array `z`"),
+        ("a.safetensors", vec![], "empty"),
+        ("a.safetensors", cut("bf16.safetensors"), "no readable safetensors"),
+        ("a.safetensors", fixture("some.safetensors"), "4 arrays"),
+    ] {
+        let file = name.split('#').next().unwrap();
+        write(&folder, file, bytes);
+        write(&folder, "array.toml", study("sigma = 1\n").replace("points.csv", name));
+        refuses(&folder, &["critical", "array.toml"], &["array.toml:3:8", file, part]);
     }
     std::fs::remove_file(folder.path().join("points.csv")).unwrap();
     refuses(&folder, &["graph", "study.toml"], &["study.toml:3:8", "points.csv", "no such file", "^"]);
@@ -123,6 +159,50 @@ fn wrong_flags_are_refused() {
         (&["grap"], &["graph"]),
     ] {
         refuses(&folder, arguments, parts);
+    }
+}
+
+/// Whatever is typed, what is said of it can be read at a glance.
+#[test]
+fn long_input_is_not_echoed_whole() {
+    let folder = folder();
+    let terms = (1..400).map(|i| format!("x[0]^{i}")).collect::<Vec<_>>().join(" + ");
+    let name = "a".repeat(3000);
+    let digits = "9".repeat(400);
+    let formula = |energy: &str| {
+        format!("[landscape]\nkind = \"formula\"\ndim = 2\nenergy = \"{energy}\"\n").into_bytes()
+    };
+    for (content, part) in [
+        (formula(&format!("{terms} + q + {terms}")), "+ q +"),
+        (formula(&format!("{terms} {name}")), "aaa..."),
+        (formula(&format!("{name}[0]")), "aaa..."),
+        (formula(&format!("{name}(x)")), "aaa..."),
+        (formula("x[1e300]"), "1e300"),
+        (formula(&digits), "999..."),
+        (study("sigma = -1e300\n").into_bytes(), "-1e300"),
+        (study("sigma = 1e-300\n").into_bytes(), "1e-300"),
+        (study("sigma = 0.5\nconfinement = -1e300\n").into_bytes(), "-1e300"),
+        (study("sigma = 0.5\nweights = [1, -1e300]\n").into_bytes(), "-1e300"),
+        (study(&format!("sigma = 0.5\nrows = {digits}\n")).into_bytes(), "rows"),
+        (study("sigma = 0.5\n[region]\nball = { radius = -1e300 }\n").into_bytes(), "-1e300"),
+        (study("sigma = 0.5\n[region]\nbox = { lower = 1e300, upper = 0 }\n").into_bytes(), "1e300"),
+        (study("sigma = 0.5\n[graph]\ntolerance = -1e-300\n").into_bytes(), "-1e-300"),
+        (study(&format!("sigma = 0.5\n{name} = 1\n")).into_bytes(), "aaa..."),
+        (format!("[landscape]\nkind = \"{name}\"\n").into_bytes(), "aaa..."),
+    ] {
+        write(&folder, "long.toml", content);
+        let said = refuses(&folder, &["run", "long.toml"], &[part]);
+        assert!(said.lines().all(|l| l.chars().count() <= 350), "{said}");
+    }
+    write(&folder, "points.csv", format!("1,0\n{name},1\n"));
+    for arguments in [
+        &["run", "study.toml"][..],
+        &["graph", "--landscape", "mixture", "--set", &name],
+        &["graph", "--landscape", "mixture", "--set", &format!("{name}.b=1"), "--set", "kind.c=1"],
+        &["graph", "--landscape", &name],
+    ] {
+        let said = refuses(&folder, arguments, &[]);
+        assert!(said.lines().all(|l| l.chars().count() <= 250), "{said}");
     }
 }
 
@@ -206,6 +286,49 @@ fn the_schema_names_every_key() {
     assert!(folder.path().join("here/schema.json").exists());
 }
 
+/// Every bound of the schema is where the check draws the line.
+#[test]
+fn the_schema_and_the_checks_agree() {
+    let folder = folder();
+    let output = smale(&folder, &["schema"]);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sections = &schema["properties"];
+    let accepted = |section: &str, key: &str, value: &str| {
+        write(&folder, "bound.toml", study(&format!("sigma = 2.0\n[{section}]\n{key} = {value}\n")));
+        let output = smale(&folder, &["critical", "bound.toml", "--out", "bound"]);
+        assert!(matches!(output.status.code(), Some(0 | 2)), "{}", text(&output.stderr));
+        output.status.success()
+    };
+    let mut bounds = 0;
+    for section in ["critical", "graph"] {
+        for (key, value) in sections[section]["properties"].as_object().unwrap() {
+            if let Some(least) = value["minimum"].as_i64() {
+                assert!(accepted(section, key, &least.to_string()), "{key} = {least}");
+                assert!(!accepted(section, key, &(least - 1).to_string()), "{key} = {}", least - 1);
+                bounds += 1;
+            }
+            if let Some(limit) = value["exclusiveMinimum"].as_f64() {
+                assert!(!accepted(section, key, &format!("{limit:?}")), "{key} = {limit}");
+                assert!(accepted(section, key, &format!("{:?}", limit + 1e-12)), "{key} above {limit}");
+                bounds += 1;
+            }
+        }
+    }
+    assert_eq!(bounds, 5);
+    let methods = sections["critical"]["properties"]["method"]["enum"].as_array().unwrap();
+    for method in ["auto", "search", "complete", "guess"] {
+        let listed = methods.iter().any(|m| m == method);
+        assert_eq!(accepted("critical", "method", &format!("{method:?}")), listed, "{method}");
+    }
+    for (value, good) in [("{ radius = 0 }", false), ("{ radius = 3.0 }", true)] {
+        assert_eq!(accepted("region", "ball", value), good, "{value}");
+    }
+    assert_eq!(
+        sections["region"]["properties"]["ball"]["properties"]["radius"]["exclusiveMinimum"].as_f64(),
+        Some(0.0)
+    );
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_smale"))
@@ -261,6 +384,41 @@ fn a_study_runs_into_a_folder_of_its_name() {
 }
 
 #[test]
+fn a_folder_holds_the_files_of_one_run() {
+    let folder = folder();
+    let results = folder.path().join("r");
+    let names = || {
+        let mut names: Vec<String> = std::fs::read_dir(&results)
+            .unwrap()
+            .map(|f| f.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let listed = || {
+        let summary: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(results.join("summary.json")).unwrap()).unwrap();
+        let mut names: Vec<String> = serde_json::from_value(summary["files"].clone()).unwrap();
+        names.sort();
+        names
+    };
+    assert!(smale(&folder, &["graph", "study.toml", "--out", "r"]).status.success());
+    assert_eq!(names(), listed());
+    assert!(names().iter().any(|n| n == "graph.json") && names().iter().any(|n| n == "portrait.svg"));
+    write(&folder, "r/mine.csv", "1");
+    // Three dimensions have no portrait, critical points alone no graph.
+    write(&folder, "points.csv", "1,0,0\n-1,0,1\n0,1,0\n");
+    assert!(smale(&folder, &["graph", "study.toml", "--out", "r"]).status.success());
+    assert!(names().iter().any(|n| n == "graph.json") && !names().iter().any(|n| n == "portrait.svg"));
+    assert!(smale(&folder, &["critical", "study.toml", "--out", "r"]).status.success());
+    assert_eq!(names(), ["critical_points.csv", "critical_points.npy", "mine.csv", "summary.json"]);
+    assert_eq!(listed(), ["critical_points.csv", "critical_points.npy", "summary.json"]);
+    // What is refused changes nothing.
+    refuses(&folder, &["graph", "study.toml", "--set", "sigma=-1", "--out", "r"], &["sigma"]);
+    assert_eq!(listed(), ["critical_points.csv", "critical_points.npy", "summary.json"]);
+}
+
+#[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let folder = folder();
     write(&folder, "points.csv", "0.1,0.3\n-0.3,-0.9\n-0.5,-1\n0.1,1.3\n-0.5,-0.6\n0.5,0.4\n");
@@ -278,6 +436,60 @@ fn results_do_not_depend_on_the_number_of_threads() {
     for name in names {
         let bytes = |out: &str| std::fs::read(folder.path().join(out).join(&name)).unwrap();
         assert!(bytes("one") == bytes("three"), "{name:?} differs");
+    }
+}
+
+/// The help for a missing region can be taken as it stands: into the study, and onto the command line.
+#[test]
+fn the_help_for_a_missing_region_helps() {
+    let folder = folder();
+    for dim in [1, 2, 3, 50] {
+        let slope = format!("[landscape]\nkind = \"formula\"\ndim = {dim}\nenergy = \"x[{}]\"\n", dim - 1);
+        write(&folder, "slope.toml", &slope);
+        let said = refuses(&folder, &["critical", "slope.toml"], &["no region", "help:"]);
+        let lines: Vec<&str> = said.lines().map(str::trim).collect();
+        let start = lines.iter().position(|l| *l == "[region]").unwrap();
+        assert!(lines[start + 1].len() < 80);
+        write(&folder, "slope.toml", format!("{slope}{}\n{}\n", lines[start], lines[start + 1]));
+        let flags = lines.iter().find(|l| l.starts_with("--set")).unwrap().split(' ');
+        // With a region it runs, and finds nothing on a slope.
+        let rounds = ["--set", "critical.rounds=1"];
+        let output = smale(&folder, &[&["critical", "slope.toml"][..], &rounds].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        write(&folder, "slope.toml", &slope);
+        let flags: Vec<&str> = ["critical", "slope.toml"].into_iter().chain(flags).chain(rounds).collect();
+        let output = smale(&folder, &flags);
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    }
+}
+
+/// A slope has no critical point: that is said, with exit code 3, and the empty result stands.
+#[test]
+fn nothing_found_is_a_shortfall() {
+    let folder = folder();
+    let slope =
+        ["--landscape", "formula", "--set", "dim=2", "--set", "energy=x+y", "--set", "critical.rounds=2"];
+    let region = ["--set", "region.ball.radius=1.0", "--out", "r", "--quiet"];
+    for (command, json) in [("critical", None), ("graph", Some("--json"))] {
+        let arguments: Vec<&str> = [command].into_iter().chain(slope).chain(region).chain(json).collect();
+        let output = smale(&folder, &arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(
+            said.starts_with("error: no critical point was found") && said.contains("2 rounds"),
+            "{said}"
+        );
+        let summary: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(folder.path().join("r/summary.json")).unwrap()).unwrap();
+        assert_eq!(summary["counts"], serde_json::json!([0]));
+        assert!(summary["shortfall"].as_str().unwrap().starts_with("no critical point"));
+    }
+    let output = smale(&folder, &["run", "study.toml", "--json"]);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &summary["shortfall"]), (Some(0), &serde_json::Value::Null));
+    for arguments in [&["--help"][..], &["graph", "--help"]] {
+        let help = text(&smale(&folder, arguments).stdout);
+        assert!(["\n  0 ", "\n  2 ", "\n  3 ", "\n  130 "].iter().all(|code| help.contains(code)), "{help}");
     }
 }
 

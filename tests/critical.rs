@@ -2,23 +2,17 @@
 
 mod common;
 
-use common::{Case, cases};
+use common::cases;
+use common::draw::distance;
 use smale::Control;
-use smale::critical::{CriticalSet, Options, search};
-
-fn find(case: &Case) -> CriticalSet {
-    search(case.landscape.as_ref(), None, &Options::default(), &Control::quiet()).expect("a region is known")
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
-}
+use smale::critical::{Options, search};
 
 fn check(prefix: &str) {
     let mut wrong = vec![];
     for case in cases(prefix) {
         let started = std::time::Instant::now();
-        let set = find(&case);
+        let set = search(case.landscape.as_ref(), None, &Options::default(), &Control::quiet())
+            .expect("a region is known");
         println!(
             "{}: {:?} in {:.3} s, {} rounds, {} searches, {}",
             case.name,

@@ -377,6 +377,37 @@ fn the_portrait_shows_each_point_with_the_marker_of_its_index() {
 }
 
 #[test]
+fn the_legends_name_what_is_drawn() {
+    let (mut set, graph) = with_loose_ends();
+    let landscape = Wells(vec![1.0, 0.7]);
+    let portrait = |set: &CriticalSet| report::portrait(&landscape, set, &graph, "").unwrap();
+    let drawing = report::drawing(&set, &graph, None, "").unwrap();
+    for label in ["1 degenerate family", "2 orbits from saddle to saddle", "1 orbit leaves the region"] {
+        assert!(drawing.contains(label), "{label}");
+    }
+    assert!(portrait(&set).contains("1 degenerate family"));
+    // The critical points lie within 2.2 of the origin: the edge of a ball is seen if it is not far beyond.
+    set.region = Region::ball(vec![0.0, 0.0], 2.3);
+    assert!(portrait(&set).contains("edge of the region"));
+    set.region = Region::ball(vec![0.0, 0.0], 30.0);
+    assert!(!portrait(&set).contains("edge of the region"));
+    // One hollow circle alone, and one in the legend.
+    let white = |svg: &str| count(svg, "fill=\"#FFFFFF\"");
+    let before = white(&portrait(&set));
+    set.degenerate.push(DegenerateFamily {
+        x: vec![1.5, 1.0],
+        energy: 0.7,
+        eigenvalues: vec![0.0, 1.0],
+        dimension: 0,
+        gradient_norm: 0.0,
+        samples: vec![vec![1.5, 1.0]],
+    });
+    assert_eq!(white(&portrait(&set)), before + 1);
+    set.degenerate.remove(0);
+    assert!(portrait(&set).contains("1 degenerate point"));
+}
+
+#[test]
 fn a_portrait_exists_in_one_and_two_dimensions_only() {
     let line = Wells(vec![1.0]);
     let set = line.set();

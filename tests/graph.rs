@@ -2,21 +2,11 @@
 
 mod common;
 
+use common::draw::distance;
+use common::graphs::solve;
 use common::{Case, cases};
-use smale::Control;
-use smale::connection::{Loose, MorseGraph, connect};
-use smale::critical::{CriticalSet, Options, search};
-
-fn graph(case: &Case) -> (CriticalSet, MorseGraph) {
-    let landscape = case.landscape.as_ref();
-    let set = search(landscape, None, &Options::default(), &Control::quiet()).expect("a region is known");
-    let graph = connect(landscape, &set, &Default::default(), &Control::quiet());
-    (set, graph)
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
-}
+use smale::connection::Loose;
+use smale::critical::CriticalSet;
 
 /// Place in the case of each point of the set.
 fn places(case: &Case, set: &CriticalSet) -> Vec<usize> {
@@ -36,7 +26,7 @@ fn check(prefix: &str) {
     let mut wrong = vec![];
     for case in cases(prefix) {
         let started = std::time::Instant::now();
-        let (set, graph) = graph(&case);
+        let (set, graph) = solve(case.landscape.as_ref());
         println!("{}: {:.3} s, {:?}", case.name, started.elapsed().as_secs_f64(), graph.morse_smale);
         let place = places(&case, &set);
         let mut found: Vec<(usize, [usize; 2])> = vec![];

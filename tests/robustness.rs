@@ -261,8 +261,17 @@ fn five_hundred_copies_of_ten_data() {
 fn outcome(dim: usize, energy: &str, region: Option<&Region>) -> (usize, usize, Option<usize>) {
     let landscape = formula(dim, energy);
     let (set, graph) = solve(&landscape, region);
-    if !set.degenerate.is_empty() {
-        assert!(matches!(graph.morse_smale, MorseSmale::No(_)), "{energy}: {:?}", graph.morse_smale);
+    // Of a continuum no point is isolated; a single degenerate point may be two that working precision merges.
+    match set.degenerate.first().map(|f| f.dimension) {
+        Some(0) => assert!(
+            matches!(&graph.morse_smale, MorseSmale::Unknown(why) if why.contains("degenerate")),
+            "{energy}: {:?}",
+            graph.morse_smale
+        ),
+        Some(_) => {
+            assert!(matches!(graph.morse_smale, MorseSmale::No(_)), "{energy}: {:?}", graph.morse_smale)
+        }
+        None => {}
     }
     if set.points.is_empty() {
         assert!(!matches!(graph.morse_smale, MorseSmale::Yes(_)), "{energy}");

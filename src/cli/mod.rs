@@ -21,7 +21,11 @@ Examples:
   smale critical study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
   smale landscapes mixture
 
-Exit codes: 0 done, 2 the input is wrong, 3 a computation fell short, 130 interrupted (results so far are kept).";
+Exit codes:
+  0    done
+  2    the input is wrong, or a file can't be read or written
+  3    a computation fell short of what was asked; its results are written
+  130  interrupted; results so far are written";
 
 /// Critical points, Morse indices and connection graphs of energy landscapes: associative memories, diffusion models,
 /// formulas.

@@ -33,7 +33,10 @@ pub(super) fn render(error: &Error, colours: bool) -> String {
             text += &format!("{margin} {bar} {}\n", paint(RED, &caret));
         }
         if let Some(help) = help {
-            text += &format!("{} {}\n", paint(BLUE, "help:"), printable(help));
+            for (i, line) in help.lines().enumerate() {
+                let margin = if i == 0 { paint(BLUE, "help:") } else { "     ".into() };
+                text += &format!("{margin} {}\n", printable(line));
+            }
         }
     }
     text
@@ -88,6 +91,12 @@ error: `sigma` must be positive
 help: sigma = 0.5
 ";
         assert_eq!(render(&error, false), expected);
+    }
+
+    #[test]
+    fn help_keeps_its_lines() {
+        let error = Error::input("bad").with_help("write\n[region]\nx\u{1b} = 1");
+        assert_eq!(render(&error, false), "error: bad\nhelp: write\n      [region]\n      x  = 1\n");
     }
 
     #[test]

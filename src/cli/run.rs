@@ -17,7 +17,14 @@ Examples:
   smale graph study.toml
   smale graph study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
   smale graph --landscape mixture --data points.csv --set sigma=0.35
-  smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json";
+  smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json
+
+Exit codes:
+  0    done
+  2    the input is wrong, or a file can't be read or written
+  3    the computation fell short: no critical point was found, or an orbit was lost;
+       results are written, the error says what was reached
+  130  interrupted; results so far are written";
 
 /// The lines of usage of one of the three commands.
 pub(super) fn usage(command: &str) -> String {
@@ -65,6 +72,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<
         }
     };
     write(&folder, &outcome, common.json)?;
+    if let Some(shortfall) = outcome.shortfall {
+        return Err(Error::Numerics(shortfall + " (the results are written)"));
+    }
     Ok(if outcome.interrupted { End::Interrupted } else { End::Done })
 }
 
@@ -115,11 +125,9 @@ fn watch_for_interrupts() -> Result<()> {
 }
 
 fn write(folder: &Folder, outcome: &Outcome, json: bool) -> Result<()> {
-    for (name, bytes) in &outcome.files {
-        folder.write(name, bytes)?;
-    }
-    // The summary comes last: who sees it sees the rest.
-    folder.write("summary.json", pretty(&outcome.summary)?.as_bytes())?;
+    let summary = pretty(&outcome.summary)?;
+    let others = outcome.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    folder.replace(&others.chain([("summary.json", summary.as_bytes())]).collect::<Vec<_>>())?;
     if json {
         let mut summary = outcome.summary.clone();
         summary["timings"] = outcome.timings.clone();

@@ -10,6 +10,7 @@ use super::orbits::{Branch, Task, follow_branch};
 use super::{Connection, Loose, MorseGraph, MorseSmale};
 use crate::control::{Control, Progress};
 use crate::critical::{Completeness, CriticalSet, Level};
+use crate::error::shown;
 use crate::flow::trap::positive_radius;
 use crate::landscape::trapping::keeps_flow;
 use crate::landscape::{Landscape, Reduced, Region};
@@ -450,10 +451,10 @@ fn verdict(
     tolerance: f64,
     finished: bool,
 ) -> MorseSmale {
-    if let Some(f) = set.degenerate.first() {
-        let what =
-            if f.dimension > 0 { "a continuum of critical points" } else { "a degenerate critical point" };
-        return MorseSmale::No(format!("there is {what} at energy {}", f.energy));
+    // Along a continuum critical points are not isolated, which no perturbation of rounding's size could feign.
+    if let Some(f) = set.degenerate.iter().find(|f| f.dimension > 0) {
+        let energy = shown(f.energy);
+        return MorseSmale::No(format!("there is a continuum of critical points at energy {energy}"));
     }
     let mut near = None;
     for l in loose {
@@ -471,6 +472,16 @@ fn verdict(
     }
     if let Some(text) = near {
         return MorseSmale::Unknown(text);
+    }
+    // An isolated point is known to be degenerate to working precision only: next to it lie nondegenerate ones.
+    if let Some(f) = set.degenerate.first() {
+        let size = |fold: fn(f64, f64) -> f64, from| f.eigenvalues.iter().map(|v| v.abs()).fold(from, fold);
+        let (smallest, largest) = (size(f64::min, f64::INFINITY), size(f64::max, 0.0));
+        return MorseSmale::Unknown(format!(
+            "the critical point at energy {} is degenerate as far as can be told: its Hessian eigenvalues reach from \
+             {smallest:.1e} to {largest:.1e} in size",
+            shown(f.energy)
+        ));
     }
     if set.interrupted || !finished {
         return MorseSmale::Unknown("the computation was interrupted".into());

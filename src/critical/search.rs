@@ -131,7 +131,7 @@ fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<R
             Error::input(
                 "no region: the energy does not grow in every direction, so none can be chosen for it",
             )
-            .with_help("[region]\nbox = { lower = [-2.0, -2.0], upper = [2.0, 2.0] }")
+            .with_help(region_help(n))
         })?,
     };
     let period = landscape.period();
@@ -146,6 +146,19 @@ fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<R
         }
     }
     Ok(region)
+}
+
+/// How to name a region in so many dimensions: with a number a coordinate while that is short.
+fn region_help(n: usize) -> String {
+    let corner = |value: &str| match n {
+        2..=4 => format!("[{}]", vec![value; n].join(", ")),
+        _ => value.to_owned(),
+    };
+    let (lower, upper) = (corner("-2.0"), corner("2.0"));
+    format!(
+        "name one in the study, with bounds that suit it:\n[region]\nbox = {{ lower = {lower}, upper = {upper} }}\n\
+         or on the command line:\n--set region.box.lower=-2.0 --set region.box.upper=2.0"
+    )
 }
 
 fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {

@@ -1,7 +1,7 @@
 //! Text tables: one point a line, with or without a header.
 
 use super::RawTable;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, brief};
 
 /// How the fields of a line are set apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ struct Line<'a> {
 /// A field of a line, with its byte offset in the line.
 type Field<'a> = (usize, &'a str);
 
+const ROWS: &str = "a line a point is needed, its coordinates separated by commas";
+
 /// Reads the bytes of a text table. Blank lines and lines that begin with # are skipped; the first line that counts
 /// is a header if any of its fields is no number.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
@@ -31,7 +33,10 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
     })?;
     let mut lines = lines(text).peekable();
     let Some(first) = lines.next() else {
-        return Err(Error::input(format!("{file} holds no numbers")));
+        let blank = Line { number: 1, offset: 0, text: "" };
+        let what =
+            if text.is_empty() { "the file is empty" } else { "the file has blank lines and comments only" };
+        return Err(fault(file, text, blank, (0, 1), what).with_help(ROWS));
     };
     // A header may hold any character, so where the first line is no row of numbers the second decides.
     let mut fields = Vec::new();
@@ -68,11 +73,14 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
             match field.parse::<f64>() {
                 Ok(value) if value.is_finite() => values.push(value),
                 outcome => {
-                    let name = header.as_ref().map_or(String::new(), |h| format!(" (`{}`)", h[column]));
+                    let name =
+                        header.as_ref().map_or(String::new(), |h| format!(" (`{}`)", brief(&h[column])));
                     let what = match outcome {
-                        Ok(_) => format!("field {}{name} is `{field}`, not a finite number", column + 1),
+                        Ok(_) => {
+                            format!("field {}{name} is `{}`, not a finite number", column + 1, brief(field))
+                        }
                         Err(_) if field.is_empty() => format!("field {}{name} is empty", column + 1),
-                        Err(_) => format!("field {}{name} is `{field}`, not a number", column + 1),
+                        Err(_) => format!("field {}{name} is `{}`, not a number", column + 1, brief(field)),
                     };
                     let error = fault(file, text, line, (offset, field.len().max(1)), &what);
                     return Err(if field.contains(',') {
@@ -85,7 +93,8 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
         }
     }
     if values.is_empty() {
-        return Err(Error::input(format!("{file} has a header but no rows of numbers")));
+        let what = "there is no row of numbers below this header";
+        return Err(fault(file, text, first, (0, first.text.len()), what).with_help(ROWS));
     }
     Ok(RawTable { columns, values })
 }
@@ -202,14 +211,16 @@ mod tests {
             ("1;2\n1,5;2\n", "`1,5`", (2, 1)),
             ("1,2\n1,\n", "field 2 is empty", (2, 3)),
             (",x\n0,1\n", "no name", (1, 1)),
+            ("", "line 1: the file is empty", (1, 1)),
+            ("\n\n", "comments only", (1, 1)),
+            ("\u{feff}", "comments only", (1, 1)),
+            ("# nothing\n", "comments only", (1, 1)),
+            ("# made by hand\nx,y\n", "line 2: there is no row", (2, 1)),
         ];
         for (text, part, place) in cases {
             let (message, at) = complaint(text);
             assert!(message.contains(part) && message.starts_with("t.csv"), "{message}");
             assert_eq!(at, place, "{text:?}");
-        }
-        for text in ["x,y\n", "\n\n", "# nothing\n"] {
-            assert!(parse("t.csv", text.as_bytes()).is_err());
         }
         assert!(parse("t.csv", &[0xff, 0xfe, 0, 1]).is_err());
     }

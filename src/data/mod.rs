@@ -12,6 +12,8 @@ mod source;
 
 use faer::Mat;
 
+use crate::error::shown;
+
 pub use source::read;
 
 /// Points as columns, duplicates merged.
@@ -50,7 +52,7 @@ impl Points {
         let mut merged = vec![0.0; self.values.ncols()];
         for (row, weight) in rows.iter().enumerate() {
             if !(*weight > 0.0 && weight.is_finite()) {
-                return Err(format!("weight {row} is {weight}, it must be positive"));
+                return Err(format!("weight {} is {}, it must be positive", row + 1, shown(*weight)));
             }
             merged[self.column_of_row[row]] += weight;
         }

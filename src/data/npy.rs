@@ -26,7 +26,8 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
             "{file} is cut off: an array of shape {shape:?} with {} bytes a number does not fit in {} bytes",
             number.bytes,
             data.len()
-        )));
+        ))
+        .with_help("save or copy the file again"));
     }
     let data = &data[..rows * columns * number.bytes];
     let values = match header.order() {

@@ -30,10 +30,10 @@ fn open(path: &Path, key: Option<&str>) -> Result<RawTable> {
         _ => Error::file(path, e),
     })?;
     let name = path.display().to_string();
-    if bytes.is_empty() {
+    let format = format(path, &bytes);
+    if bytes.is_empty() && !matches!(format, Format::Text) {
         return Err(Error::input(format!("{name}: the file is empty")));
     }
-    let format = format(path, &bytes);
     if let (Some(key), Format::Text | Format::Npy) = (key, &format) {
         return Err(Error::input(format!("{name} holds one table only, so `#{key}` means nothing"))
             .with_help(format!("write the path without `#{key}`")));

@@ -85,7 +85,7 @@ fn edges(graph: &MorseGraph) -> Vec<Edge> {
 }
 
 /// The name of a level in every format.
-fn level_name(level: Level) -> &'static str {
+pub(crate) fn level_name(level: Level) -> &'static str {
     match level {
         Level::Estimated => "estimated",
         Level::Checked => "checked",

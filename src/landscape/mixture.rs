@@ -15,7 +15,7 @@ use super::hull;
 use super::softmax::LogSumExp;
 use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::data::Points;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::study::Section;
 
 /// How the noise scale `sigma` and the contraction `a` follow from a time `t` (score-based diffusion models; Song et
@@ -113,25 +113,29 @@ impl Mixture {
         if let Some(k) = weights.iter().position(|w| !(*w > 0.0 && w.is_finite())) {
             return Err(Error::input(format!(
                 "mixture: `weights`[{k}] is {}, it must be positive",
-                weights[k]
+                shown(weights[k])
             )));
         }
         if !(confinement >= 0.0 && confinement.is_finite()) {
             return Err(Error::input(format!(
-                "mixture: `confinement` is {confinement}, it must be zero or more"
+                "mixture: `confinement` is {}, it must be zero or more",
+                shown(confinement)
             )));
         }
         let (a, sigma) = match noise {
             Noise::Fixed { a, sigma } => (a, sigma),
             Noise::Scheduled { schedule, t } => {
                 if !(t > 0.0 && t.is_finite()) {
-                    return Err(Error::input(format!("mixture: time `t` is {t}, it must be positive")));
+                    return Err(Error::input(format!(
+                        "mixture: time `t` is {}, it must be positive",
+                        shown(t)
+                    )));
                 }
                 schedule.at(t)
             }
         };
         if !(sigma > 0.0 && sigma.is_finite()) {
-            return Err(Error::input(format!("mixture: `sigma` is {sigma}, it must be positive")));
+            return Err(Error::input(format!("mixture: `sigma` is {}, it must be positive", shown(sigma))));
         }
         let largest = data.norm_max();
         if !(1e-50..1e50).contains(&sigma) || a * largest > 1e50 {
@@ -141,7 +145,7 @@ impl Mixture {
             .with_help("choose units in which both lie between 1e-50 and 1e50"));
         }
         if !(a >= 0.0 && a.is_finite()) {
-            return Err(Error::input(format!("mixture: `a` is {a}, it must be zero or more")));
+            return Err(Error::input(format!("mixture: `a` is {}, it must be zero or more", shown(a))));
         }
         let total: f64 = weights.iter().sum();
         let log_weights = weights.iter().map(|w| (w / total).ln()).collect();

@@ -11,7 +11,7 @@ use faer::{Mat, MatMut, MatRef};
 use super::hull;
 use super::softmax::LogSumExp;
 use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::study::Section;
 
 /// The landscape; see the module.
@@ -38,11 +38,14 @@ impl ModernHopfield {
         if let Some(k) = weights.iter().position(|w| !(*w > 0.0 && w.is_finite())) {
             return Err(Error::input(format!(
                 "modern-hopfield: `weights`[{k}] is {}, it must be positive",
-                weights[k]
+                shown(weights[k])
             )));
         }
         if !(beta > 0.0 && beta.is_finite()) {
-            return Err(Error::input(format!("modern-hopfield: `beta` is {beta}, it must be positive")));
+            return Err(Error::input(format!(
+                "modern-hopfield: `beta` is {}, it must be positive",
+                shown(beta)
+            )));
         }
         let largest = patterns.norm_max();
         if !(1e-100..1e100).contains(&beta) || largest > 1e50 {
@@ -53,7 +56,8 @@ impl ModernHopfield {
         }
         if !(confinement >= 0.0 && confinement.is_finite()) {
             return Err(Error::input(format!(
-                "modern-hopfield: `confinement` is {confinement}, it must be zero or more"
+                "modern-hopfield: `confinement` is {}, it must be zero or more",
+                shown(confinement)
             )));
         }
         // With kappa = 1 + confinement the wells are y/kappa. About their mean m, with z = x - m and y = kappa (m + y'):

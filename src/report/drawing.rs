@@ -3,12 +3,14 @@
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Canvas, Lettering, Pen, document};
-use super::frame::{Frame, Symbol, Ticks, axes, legend, legend_height, ticks, title as heading};
+use super::canvas::{Canvas, Pen, document};
+use super::frame::{
+    Frame, Symbol, Ticks, axes, legend, legend_height, point_entries, ticks, title as heading,
+};
 use super::gallery::Gallery;
 use super::geometry::P;
 use super::layout::{minima_order, spread, wishes};
-use super::style::{ALARM, GREY, INK, color, count_of, indices, marker};
+use super::style::{ALARM, GREY, INK, color, counted, hollow, label, marker};
 use crate::connection::{Loose, MorseGraph};
 use crate::critical::CriticalSet;
 use crate::error::Result;
@@ -78,32 +80,21 @@ fn energies(set: &CriticalSet) -> Vec<f64> {
 }
 
 fn entries(set: &CriticalSet, graph: &MorseGraph) -> Vec<(Symbol, String)> {
-    let dim = set.region.dim();
-    let mut out: Vec<(Symbol, String)> = indices(set)
-        .into_iter()
-        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, dim)))
-        .collect();
+    let mut out = point_entries(set);
     let pen = |color: RGBColor| Pen { color, width: 1.4, alpha: 1.0 };
-    match graph.connections.len() {
-        0 => {}
-        1 => out.push((Symbol::Line(pen(INK)), "1 connection".into())),
-        count => out.push((Symbol::Line(pen(INK)), format!("{count} connections"))),
-    }
     let loose = |f: fn(&Loose) -> bool| graph.loose.iter().filter(|l| f(l)).count();
-    match loose(|l| matches!(l, Loose::NotTransverse { .. })) {
-        0 => {}
-        1 => out.push((Symbol::Dashed(pen(ALARM)), "1 orbit from saddle to saddle".into())),
-        count => out.push((Symbol::Dashed(pen(ALARM)), format!("{count} orbits from saddle to saddle"))),
-    }
-    match loose(|l| matches!(l, Loose::Exit { backward: false, .. })) {
-        0 => {}
-        1 => out.push((Symbol::Dashed(pen(GREY)), "1 orbit leaves the region".into())),
-        count => out.push((Symbol::Dashed(pen(GREY)), format!("{count} orbits leave the region"))),
-    }
-    match set.degenerate.len() {
-        0 => {}
-        1 => out.push((Symbol::Dot(GREY), "1 degenerate family".into())),
-        count => out.push((Symbol::Dot(GREY), format!("{count} degenerate families"))),
+    let passing = loose(|l| matches!(l, Loose::NotTransverse { .. }));
+    let leaving = loose(|l| matches!(l, Loose::Exit { backward: false, .. }));
+    let ending = loose(|l| matches!(l, Loose::Degenerate { .. }));
+    for (symbol, count, one, many) in [
+        (Symbol::Line(pen(INK)), graph.connections.len(), "connection", "connections"),
+        (Symbol::Dashed(pen(ALARM)), passing, "orbit from saddle to saddle", "orbits from saddle to saddle"),
+        (Symbol::Dashed(pen(GREY)), leaving, "orbit leaves the region", "orbits leave the region"),
+        (Symbol::Line(pen(GREY)), ending, "orbit to what is degenerate", "orbits to what is degenerate"),
+    ] {
+        if count > 0 {
+            out.push((symbol, counted(count, one, many)));
+        }
     }
     out
 }
@@ -290,19 +281,15 @@ fn bowed(a: P, b: P, offset: f64) -> Vec<P> {
 
 fn nodes(canvas: &mut Canvas<'_>, set: &CriticalSet, places: &[P], sizes: &Sizes) -> Result<()> {
     for &at in &places[set.points.len()..] {
-        canvas.disc(at, sizes.other, GREY, 1.0)?;
+        hollow(canvas, at, sizes.other)?;
     }
     for (id, p) in set.points.iter().enumerate().rev() {
         let radius = if p.index == 0 { sizes.minimum } else { sizes.other };
         marker(canvas, p.index, places[id], radius, sizes.edged)?;
         if sizes.labels {
             let (down, vertical) = if p.index == 0 { (1.0, VPos::Top) } else { (-0.6, VPos::Bottom) };
-            let lettering = Lettering { horizontal: HPos::Left, vertical, ..Lettering::centered(10.5) };
-            canvas.text(
-                (places[id].0 + radius + 1.0, places[id].1 + down * radius * 0.5),
-                &id.to_string(),
-                lettering,
-            )?;
+            let at = (places[id].0 + radius + 1.0, places[id].1 + down * radius * 0.5);
+            label(canvas, at, id, 10.5, (HPos::Left, vertical))?;
         }
     }
     Ok(())

@@ -5,7 +5,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Canvas, Lettering, Pen};
 use super::geometry::P;
-use super::style::{INK, marker};
+use super::style::{INK, count_of, counted, hollow, marker};
+use crate::critical::CriticalSet;
 use crate::error::Result;
 
 /// A rectangle of the sheet (pixels) and what of the plane it shows.
@@ -105,10 +106,35 @@ pub(super) enum Symbol {
     Dashed(Pen),
     /// A dot of a colour.
     Dot(RGBColor),
+    /// The marker of what is degenerate.
+    Hollow,
+    /// A short upright stroke.
+    Tick(Pen),
 }
 
 const LEGEND_SIZE: f64 = 13.0;
 const LEGEND_ROW: f64 = 21.0;
+
+/// The legend's entries for the points of a set: one for each index met, one for what is degenerate.
+pub(super) fn point_entries(set: &CriticalSet) -> Vec<(Symbol, String)> {
+    let dim = set.region.dim();
+    let mut entries: Vec<(Symbol, String)> = set
+        .counts()
+        .into_iter()
+        .enumerate()
+        .filter(|(_, count)| *count > 0)
+        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, dim)))
+        .collect();
+    if !set.degenerate.is_empty() {
+        let isolated = set.degenerate.iter().all(|f| f.dimension == 0);
+        let (one, many) = match isolated {
+            true => ("degenerate point", "degenerate points"),
+            false => ("degenerate family", "degenerate families"),
+        };
+        entries.push((Symbol::Hollow, counted(set.degenerate.len(), one, many)));
+    }
+    entries
+}
 
 /// Places of the entries in rows no wider than `width`, and the height of all rows.
 fn legend_layout(entries: &[(Symbol, String)], width: f64) -> (Vec<P>, f64) {
@@ -140,6 +166,8 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, entries: &[(Symbol, String)], at: 
             Symbol::Line(pen) => canvas.line(&stroke, pen)?,
             Symbol::Dashed(pen) => canvas.dashed(&stroke, pen)?,
             Symbol::Dot(color) => canvas.disc((x + 13.0, y), 3.0, color, 1.0)?,
+            Symbol::Tick(pen) => canvas.line(&[(x + 13.0, y - 4.5), (x + 13.0, y + 4.5)], pen)?,
+            Symbol::Hollow => hollow(canvas, (x + 13.0, y), 5.0)?,
         }
         let lettering = Lettering { horizontal: HPos::Left, ..Lettering::centered(LEGEND_SIZE) };
         canvas.text((x + 28.0, y), text, lettering)?;

@@ -5,12 +5,12 @@ use plotters::style::RGBColor;
 use plotters::style::text_anchor::{HPos, VPos};
 use rayon::prelude::*;
 
-use super::canvas::{Canvas, Lettering, Pen, Picture, document};
+use super::canvas::{Canvas, Pen, Picture, document};
 use super::contour::{Grid, levels};
-use super::frame::{Frame, Symbol, axes, legend, legend_height, ticks, title as heading};
+use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, ticks, title as heading};
 use super::geometry::{P, clipped, middle};
 use super::profile::profile;
-use super::style::{ALARM, GREY, INK, count_of, indices, marker};
+use super::style::{ALARM, GREY, INK, hollow, label, marker};
 use super::thumbnail;
 use crate::connection::{Loose, MorseGraph, Orbit};
 use crate::critical::CriticalSet;
@@ -35,7 +35,9 @@ const UNSTABLE: Pen = Pen { color: INK, width: 1.7, alpha: 1.0 };
 const STABLE: Pen = Pen { color: RGBColor(0, 110, 85), width: 1.5, alpha: 1.0 };
 const LEAVING: Pen = Pen { color: RGBColor(90, 90, 90), width: 0.9, alpha: 1.0 };
 const FORBIDDEN: Pen = Pen { color: ALARM, width: 2.4, alpha: 1.0 };
-const FAMILY: Pen = Pen { color: GREY, width: 2.0, alpha: 1.0 };
+const EDGE: Pen = Pen { color: GREY, width: 1.0, alpha: 1.0 };
+/// Markers of one family stand at least so many pixels apart.
+const APART: f64 = 9.0;
 
 /// The phase portrait of a landscape in the plane, as an SVG document; in one dimension the graph of the energy.
 ///
@@ -62,7 +64,11 @@ pub fn portrait(
 }
 
 fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
-    let entries = entries(landscape, set, graph);
+    let mut entries = entries(landscape, set, graph);
+    // Where the window lies does not depend on the height that the legend above it needs.
+    if !boundary(&set.region, &window(set, graph, 0.0)).is_empty() {
+        entries.push((Symbol::Dashed(EDGE), "edge of the region".into()));
+    }
     let top = 48.0 + legend_height(&entries, WIDTH - LEFT - RIGHT) + 8.0;
     let frame = window(set, graph, top);
     let grid = sampled(landscape, &frame);
@@ -78,7 +84,9 @@ fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title
                     .line(&line.into_iter().map(|p| on_sheet(&grid, &frame, p)).collect::<Vec<_>>(), pen)?;
             }
         }
-        boundary(canvas, &set.region, &frame)?;
+        for part in boundary(&set.region, &frame) {
+            canvas.dashed(&part, EDGE)?;
+        }
         data(canvas, landscape, &set.region, &frame)?;
         families(canvas, set, &frame)?;
         orbits(canvas, set, graph, &frame)?;
@@ -91,10 +99,7 @@ fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title
 }
 
 fn entries(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph) -> Vec<(Symbol, String)> {
-    let mut out: Vec<(Symbol, String)> = indices(set)
-        .into_iter()
-        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, 2)))
-        .collect();
+    let mut out = point_entries(set);
     let has = |index: usize| graph.connections.iter().any(|c| set.points[c.from].index == index);
     if has(1) {
         out.push((Symbol::Line(UNSTABLE), "unstable manifold".into()));
@@ -108,11 +113,6 @@ fn entries(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph) -> 
     }
     if loose(|l| matches!(l, Loose::NotTransverse { .. })) > 0 {
         out.push((Symbol::Line(FORBIDDEN), "saddle to saddle".into()));
-    }
-    match set.degenerate.len() {
-        0 => {}
-        1 => out.push((Symbol::Line(FAMILY), "1 degenerate family".into())),
-        count => out.push((Symbol::Line(FAMILY), format!("{count} degenerate families"))),
     }
     if landscape.data().is_some_and(|d| d.ncols() > 0) {
         out.push((Symbol::Dot(GREY), "data".into()));
@@ -224,19 +224,16 @@ fn shaded(grid: &Grid, levels: &[f64], frame: &Frame) -> Result<Picture> {
     Ok(Picture { left: frame.low.0, top: frame.low.1, width: frame.width(), height: frame.height(), png })
 }
 
-/// The region's boundary, where it lies in the window.
-fn boundary(canvas: &mut Canvas<'_>, region: &Region, frame: &Frame) -> Result<()> {
-    let Shape::Ball { center, radius } = &region.shape else { return Ok(()) };
+/// The parts of a ball's boundary that lie in the window; that of a box coincides with the frame where it is seen.
+fn boundary(region: &Region, frame: &Frame) -> Vec<Vec<P>> {
+    let Shape::Ball { center, radius } = &region.shape else { return vec![] };
     let circle: Vec<P> = (0..=720)
         .map(|i| {
             let t = f64::from(i) / 720.0 * std::f64::consts::TAU;
             frame.place((center[0] + radius * t.cos(), center[1] + radius * t.sin()))
         })
         .collect();
-    for part in clipped(&circle, frame.low, frame.high) {
-        canvas.dashed(&part, Pen { color: GREY, width: 1.0, alpha: 1.0 })?;
-    }
-    Ok(())
+    clipped(&circle, frame.low, frame.high)
 }
 
 fn data(canvas: &mut Canvas<'_>, landscape: &dyn Landscape, region: &Region, frame: &Frame) -> Result<()> {
@@ -259,10 +256,14 @@ fn visible(frame: &Frame, p: P) -> bool {
 
 fn families(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<()> {
     for family in &set.degenerate {
+        let radius = if family.dimension == 0 { 5.5 } else { 4.0 };
+        let mut drawn: Vec<P> = vec![];
         for x in std::iter::once(&family.x).chain(&family.samples) {
-            for p in copies(&set.region, x) {
-                if visible(frame, p) {
-                    canvas.disc(frame.place(p), 2.6, GREY, 1.0)?;
+            for p in copies(&set.region, x).into_iter().filter(|&p| visible(frame, p)) {
+                let at = frame.place(p);
+                if drawn.iter().all(|d| (d.0 - at.0).hypot(d.1 - at.1) >= APART) {
+                    hollow(canvas, at, radius)?;
+                    drawn.push(at);
                 }
             }
         }
@@ -386,17 +387,9 @@ fn points(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<(
             marker(canvas, p.index, at, radius, true)?;
             if set.points.len() <= MOST_LABELS {
                 let left = at.0 > frame.high.0 - 30.0;
-                let lettering = Lettering {
-                    horizontal: if left { HPos::Right } else { HPos::Left },
-                    vertical: VPos::Bottom,
-                    ..Lettering::centered(12.0)
-                };
-                let side = if left { -1.0 } else { 1.0 };
-                canvas.text(
-                    (at.0 + side * (radius + 1.5), at.1 - radius * 0.6),
-                    &id.to_string(),
-                    lettering,
-                )?;
+                let (side, horizontal) = if left { (-1.0, HPos::Right) } else { (1.0, HPos::Left) };
+                let beside = (at.0 + side * (radius + 1.5), at.1 - radius * 0.6);
+                label(canvas, beside, id, 12.0, (horizontal, VPos::Bottom))?;
             }
         }
     }

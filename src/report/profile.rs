@@ -2,11 +2,11 @@
 
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Lettering, Pen, document};
-use super::frame::{Frame, Symbol, axes, legend, legend_height, ticks, title as heading};
+use super::canvas::{Pen, document};
+use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, ticks, title as heading};
 use super::geometry::{P, clipped};
 use super::portrait::{WIDTH, corners, energies};
-use super::style::{GREY, INK, count_of, indices, marker};
+use super::style::{GREY, INK, hollow, label, marker};
 use crate::critical::CriticalSet;
 use crate::error::Result;
 use crate::export::thinned;
@@ -15,14 +15,12 @@ use crate::landscape::Landscape;
 const LEFT: f64 = 96.0;
 const RIGHT: f64 = 24.0;
 const SAMPLES: usize = 1200;
+const DATA: Pen = Pen { color: GREY, width: 1.0, alpha: 0.7 };
 
 pub(super) fn profile(landscape: &dyn Landscape, set: &CriticalSet, title: &str) -> Result<String> {
-    let mut entries: Vec<(Symbol, String)> = indices(set)
-        .into_iter()
-        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, 1)))
-        .collect();
-    if !set.degenerate.is_empty() {
-        entries.push((Symbol::Dot(GREY), format!("{} degenerate", set.degenerate.len())));
+    let mut entries = point_entries(set);
+    if landscape.data().is_some_and(|d| d.ncols() > 0) {
+        entries.push((Symbol::Tick(DATA), "data".into()));
     }
     let top = 48.0 + legend_height(&entries, WIDTH - LEFT - RIGHT) + 8.0;
     let x = shown(set);
@@ -42,24 +40,19 @@ pub(super) fn profile(landscape: &dyn Landscape, set: &CriticalSet, title: &str)
                 let (at, _) = frame.place((data[(0, j)], y.0));
                 if at >= frame.low.0 && at <= frame.high.0 {
                     let tick = [(at, frame.high.1 - 9.0), (at, frame.high.1)];
-                    canvas.line(&tick, Pen { color: GREY, width: 1.0, alpha: 0.7 })?;
+                    canvas.line(&tick, DATA)?;
                 }
             }
         }
         for f in &set.degenerate {
-            canvas.disc(frame.place((f.x[0], f.energy)), 5.0, GREY, 1.0)?;
+            hollow(canvas, frame.place((f.x[0], f.energy)), 6.0)?;
         }
         for (id, p) in set.points.iter().enumerate() {
             let at = frame.place((p.x[0], p.energy));
             marker(canvas, p.index, at, 6.0, true)?;
             if set.points.len() <= 40 {
                 let below = if p.index == 0 { 20.0 } else { -10.0 };
-                let lettering = Lettering {
-                    horizontal: HPos::Center,
-                    vertical: VPos::Bottom,
-                    ..Lettering::centered(12.0)
-                };
-                canvas.text((at.0, at.1 + below), &id.to_string(), lettering)?;
+                label(canvas, (at.0, at.1 + below), id, 12.0, (HPos::Center, VPos::Bottom))?;
             }
         }
         axes(canvas, &frame, (&ticks(x, 8), "x0"), (&ticks(y, 7), "energy"))?;

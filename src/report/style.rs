@@ -3,15 +3,15 @@
 //! The colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers.
 
 use plotters::style::RGBColor;
+use plotters::style::text_anchor::{HPos, VPos};
 
-use super::canvas::{Canvas, Pen};
+use super::canvas::{Canvas, Lettering, Pen};
 use super::geometry::P;
-use crate::critical::CriticalSet;
 use crate::error::Result;
 
 /// Lines and letters.
 pub(super) const INK: RGBColor = RGBColor(50, 50, 50);
-/// What stands in the background: data, leaders, degenerate families.
+/// What stands in the background: data, leaders, orbits to nowhere.
 pub(super) const GREY: RGBColor = RGBColor(120, 120, 120);
 /// What should not be there.
 pub(super) const ALARM: RGBColor = RGBColor(213, 94, 0);
@@ -47,6 +47,24 @@ pub(super) fn marker(canvas: &mut Canvas<'_>, index: usize, at: P, radius: f64, 
     canvas.polygon(&shape, color(index))
 }
 
+/// The marker of what is degenerate and has no index: a hollow circle, unlike that of any index and unlike data.
+pub(super) fn hollow(canvas: &mut Canvas<'_>, at: P, radius: f64) -> Result<()> {
+    canvas.disc(at, radius, INK, 1.0)?;
+    canvas.disc(at, 0.62 * radius, RGBColor(255, 255, 255), 1.0)
+}
+
+/// The id of a point beside its marker.
+pub(super) fn label(
+    canvas: &mut Canvas<'_>,
+    at: P,
+    id: usize,
+    size: f64,
+    (horizontal, vertical): (HPos, VPos),
+) -> Result<()> {
+    let lettering = Lettering { horizontal, vertical, ..Lettering::centered(size) };
+    canvas.text(at, &id.to_string(), lettering)
+}
+
 /// Corners of a marker for radius 1, of about equal area; `None` for a disc.
 fn corners(index: usize) -> Option<Vec<P>> {
     let ring = |count: usize, turn: f64, radii: [f64; 2]| {
@@ -71,17 +89,16 @@ fn corners(index: usize) -> Option<Vec<P>> {
 
 /// "3 minima", "1 saddle of index 2", "1 maximum".
 pub(super) fn count_of(count: usize, index: usize, dim: usize) -> String {
-    let one = count == 1;
     if index == 0 {
-        format!("{count} {}", if one { "minimum" } else { "minima" })
+        counted(count, "minimum", "minima")
     } else if index == dim {
-        format!("{count} {}", if one { "maximum" } else { "maxima" })
+        counted(count, "maximum", "maxima")
     } else {
-        format!("{count} {} of index {index}", if one { "saddle" } else { "saddles" })
+        format!("{} of index {index}", counted(count, "saddle", "saddles"))
     }
 }
 
-/// Indices met in the set with how many points have them.
-pub(super) fn indices(set: &CriticalSet) -> Vec<(usize, usize)> {
-    set.counts().into_iter().enumerate().filter(|(_, count)| *count > 0).collect()
+/// "1 orbit", "2 orbits".
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

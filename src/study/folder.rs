@@ -1,13 +1,21 @@
-//! The result folder: whole files or none.
+//! The result folder: whole files or none, and the files of one run only.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::error::{Error, Result};
 
-/// A folder that results are written to. What it holds already stays, unless a result has the same name.
+/// The file that lists the others of a run.
+pub(super) const SUMMARY: &str = "summary.json";
+/// Lists what may be there of a run that did not come to its end.
+const UNFINISHED: &str = ".smale-unfinished.json";
+
+/// A folder that results are written to. What it holds already stays, unless a result has the same name or it is a
+/// result of an earlier run.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -38,15 +46,66 @@ impl Folder {
 
     /// Writes a file under a temporary name and renames it, so that nobody meets half of it.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.stage(name, bytes)?.put()
+    }
+
+    /// Puts the files of a run in the place of those of an earlier one. The last file is `summary.json`, whose `files`
+    /// lists them all: who sees it sees them, and no other results. Files that an earlier summary lists and this run does not
+    /// write go; any others stay.
+    ///
+    /// All is written under temporary names first, so that a full disk changes nothing. If it ends between, there is no
+    /// summary, and the next run knows what to clear away.
+    pub fn replace(&self, files: &[(&str, &[u8])]) -> Result<()> {
+        let staged: Vec<Staged> =
+            files.iter().map(|(name, bytes)| self.stage(name, bytes)).collect::<Result<_>>()?;
+        let ours: BTreeSet<&str> = files.iter().map(|(name, _)| *name).collect();
+        let earlier: BTreeSet<String> =
+            [SUMMARY, UNFINISHED].iter().flat_map(|name| self.listed(name)).collect();
+        let all: BTreeSet<&str> = earlier.iter().map(String::as_str).chain(ours.iter().copied()).collect();
+        self.write(UNFINISHED, (json!({ "smale": FORMAT, "files": all }).to_string() + "\n").as_bytes())?;
+        self.remove(SUMMARY)?;
+        for name in earlier.iter().filter(|name| !ours.contains(name.as_str())) {
+            self.remove(name)?;
+        }
+        staged.into_iter().try_for_each(Staged::put)?;
+        self.remove(UNFINISHED)
+    }
+
+    /// The files of the run whose list this is; none if it is missing or not by this program. A list names files of the
+    /// folder itself only, so nothing outside can be meant.
+    fn listed(&self, name: &str) -> Vec<String> {
+        let list: Option<Value> =
+            std::fs::read(self.path.join(name)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let Some(list) = list.filter(|list| list["smale"] == FORMAT) else { return vec![] };
+        let plain = |name: &&str| {
+            !name.is_empty() && !name.contains(['/', '\\', ':', '\0']) && !matches!(*name, "." | "..")
+        };
+        let names = list["files"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        names.filter(plain).map(str::to_owned).collect()
+    }
+
+    /// Takes a file away, if it is there and no folder.
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound && !path.is_dir() => {
+                Err(Error::file(&path, format!("a result of an earlier run can't be removed: {e}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a file under a temporary name.
+    fn stage(&self, name: &str, bytes: &[u8]) -> Result<Staged> {
         let target = self.path.join(name);
         if target.is_dir() {
             return Err(Error::file(&target, "a result has this name, but a folder is there"));
         }
-        let failed = |e: std::io::Error| Error::file(&target, format!("can't be written: {e}"));
         let mut file = self.temporary()?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_data()).map_err(failed)?;
-        file.persist(&target).map_err(|e| failed(e.error))?;
-        Ok(())
+        file.write_all(bytes)
+            .and_then(|()| file.as_file().sync_data())
+            .map_err(|e| unwritable(&target, &e))?;
+        Ok(Staged { file, target })
     }
 
     /// Takes the folder away again if we made it and it is empty.
@@ -71,6 +130,26 @@ impl Folder {
     }
 }
 
+/// Says that a list of files is by this program; changes if the meaning of the list does.
+pub(super) const FORMAT: u32 = 1;
+
+/// A file that is written whole but not yet in its place; it goes if it is never put there.
+struct Staged {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+impl Staged {
+    fn put(self) -> Result<()> {
+        self.file.persist(&self.target).map_err(|e| unwritable(&self.target, &e.error))?;
+        Ok(())
+    }
+}
+
+fn unwritable(target: &Path, why: &std::io::Error) -> Error {
+    Error::file(target, format!("can't be written: {why}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +168,72 @@ mod tests {
         assert_eq!(std::fs::read(path.join("x.csv")).unwrap(), b"22");
         folder.abandon();
         assert!(path.join("mine.txt").exists());
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(path)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// A run that writes these names.
+    fn run(folder: &Folder, names: &[&str]) -> Result<()> {
+        let all: Vec<&str> = names.iter().copied().chain([SUMMARY]).collect();
+        let summary = json!({ "smale": FORMAT, "files": all }).to_string();
+        let files = all.iter().map(|name| (*name, if *name == SUMMARY { summary.as_bytes() } else { b"1" }));
+        folder.replace(&files.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn results_of_an_earlier_run_go_and_nothing_else_does() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("r");
+        let folder = Folder::open(&path).unwrap();
+        std::fs::write(path.join("mine.txt"), "mine").unwrap();
+        run(&folder, &["a.csv", "b.svg"]).unwrap();
+        run(&folder, &["a.csv", "c.svg"]).unwrap();
+        assert_eq!(names(&path), ["a.csv", "c.svg", "mine.txt", SUMMARY]);
+
+        // Lists that are not by this program, or reach out of the folder, are no reason to remove anything.
+        std::fs::write(outer.path().join("out.txt"), "").unwrap();
+        std::fs::create_dir(path.join("sub")).unwrap();
+        for list in [
+            json!({ "files": ["mine.txt"] }),
+            json!({ "smale": "1", "files": ["mine.txt"] }),
+            json!({ "smale": FORMAT, "files": ["../out.txt", "..", ".", "", "sub", "none.csv", 3] }),
+            json!({ "smale": FORMAT, "files": "mine.txt" }),
+            json!(["mine.txt"]),
+        ] {
+            std::fs::write(path.join(SUMMARY), list.to_string()).unwrap();
+            run(&folder, &["a.csv"]).unwrap();
+            assert_eq!(names(&path), ["a.csv", "c.svg", "mine.txt", "sub", SUMMARY], "{list}");
+            assert!(outer.path().join("out.txt").exists());
+        }
+        std::fs::write(path.join(SUMMARY), "{ \"smale\": 1, \"files\": [\"mine.t").unwrap();
+        run(&folder, &["a.csv"]).unwrap();
+        assert!(path.join("mine.txt").exists());
+    }
+
+    #[test]
+    fn a_run_that_fails_to_write_leaves_no_summary_of_another() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = Folder::open(outer.path()).unwrap();
+        run(&folder, &["a.csv", "b.svg"]).unwrap();
+        // Known before anything is touched: the earlier results stay whole.
+        std::fs::create_dir(outer.path().join("x.csv")).unwrap();
+        assert!(run(&folder, &["a.csv", "x.csv"]).is_err());
+        assert_eq!(names(outer.path()), ["a.csv", "b.svg", SUMMARY, "x.csv"]);
+
+        // Ended after some files were put in place: the list left behind names both runs' files.
+        std::fs::remove_file(outer.path().join(SUMMARY)).unwrap();
+        let list = json!({ "smale": FORMAT, "files": ["a.csv", "b.svg", "c.svg", SUMMARY] });
+        std::fs::write(outer.path().join(UNFINISHED), list.to_string()).unwrap();
+        std::fs::write(outer.path().join("c.svg"), "new").unwrap();
+        run(&folder, &["a.csv"]).unwrap();
+        assert_eq!(names(outer.path()), ["a.csv", SUMMARY, "x.csv"]);
     }
 
     #[test]

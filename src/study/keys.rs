@@ -16,7 +16,13 @@ const fn key(name: &'static str, takes: Takes, default: &'static str, doc: &'sta
 }
 
 /// Ways to look for critical points.
-pub(super) const METHODS: [&str; 3] = ["auto", "search", "complete"];
+pub(super) const METHODS: [&str; 2] = ["auto", "search"];
+
+/// Whole numbers that must be at least 1, by section and key; any others may be 0.
+pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[("critical", "rounds"), ("critical", "neighbours")];
+
+/// Numbers that must be positive, by section and key.
+pub(super) const POSITIVE: &[(&str, &str)] = &[("critical", "degenerate_tolerance"), ("graph", "tolerance")];
 
 /// Keys at the top.
 pub(super) const TOP: &[Key] = &[
@@ -60,7 +66,7 @@ pub(super) const BOX: &[Key] = &[
 ];
 
 const CRITICAL: &[Key] = &[
-    key("method", Takes::Text, "auto", "search: many starts; complete: all of them, proven; auto chooses"),
+    key("method", Takes::Text, "auto", "search: many starts; auto chooses, in this version search"),
     key("max_index", Takes::Integer, "", "highest Morse index to search for"),
     key("rounds", Takes::Integer, "", "most rounds of search"),
     key(

@@ -18,7 +18,7 @@ pub use keys::of_kind as keys_of_kind;
 pub use section::Section;
 pub use value::Override;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, brief, shown};
 use crate::landscape::{Family, KINDS, Kind, Region};
 use nearest::nearest;
 use value::Entry;
@@ -196,9 +196,10 @@ impl Sections {
             match table.name {
                 "region" => all.region = Some(region::read(&mut section)?),
                 "critical" => all.critical = critical(&mut section)?,
-                "graph" => all.graph.tolerance = positive(&mut section, "tolerance")?,
+                "graph" => all.graph.tolerance = section.number("tolerance")?,
                 _ => all.report = report(&mut section)?,
             }
+            check_bounds(&mut section, table.name)?;
             section.finish(known)?;
         }
         if all.critical.method.is_empty() {
@@ -219,15 +220,15 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
             .with_help("write method = \"search\""));
     }
     if !keys::METHODS.contains(&method.as_str()) {
-        let error = section.error("method", format!("unknown `method` {method:?}"));
+        let error = section.error("method", format!("unknown `method` {:?}", brief(&method)));
         return Err(error.with_help("it is \"auto\" or \"search\""));
     }
     Ok(CriticalSection {
         method,
         max_index: section.integer("max_index")?,
-        rounds: at_least_one(section, "rounds")?,
-        degenerate_tolerance: positive(section, "degenerate_tolerance")?,
-        neighbours: at_least_one(section, "neighbours")?,
+        rounds: section.integer("rounds")?,
+        degenerate_tolerance: section.number("degenerate_tolerance")?,
+        neighbours: section.integer("neighbours")?,
     })
 }
 
@@ -248,18 +249,19 @@ fn report(section: &mut Section) -> Result<ReportSection> {
     Ok(ReportSection { image, title: section.text("title")? })
 }
 
-fn positive(section: &mut Section, key: &str) -> Result<Option<f64>> {
-    match section.number(key)? {
-        Some(v) if v <= 0.0 => Err(section.error(key, format!("`{key}` must be positive, not {v}"))),
-        value => Ok(value),
+/// The bounds that the schema states too.
+fn check_bounds(section: &mut Section, name: &str) -> Result<()> {
+    for (_, key) in keys::AT_LEAST_ONE.iter().filter(|(table, _)| *table == name) {
+        if section.integer(key)? == Some(0) {
+            return Err(section.error(key, format!("`{key}` must be at least 1")));
+        }
     }
-}
-
-fn at_least_one(section: &mut Section, key: &str) -> Result<Option<usize>> {
-    match section.integer(key)? {
-        Some(0) => Err(section.error(key, format!("`{key}` must be at least 1"))),
-        value => Ok(value),
+    for (_, key) in keys::POSITIVE.iter().filter(|(table, _)| *table == name) {
+        if let Some(v) = section.number(key)?.filter(|v| *v <= 0.0) {
+            return Err(section.error(key, format!("`{key}` must be positive, not {}", shown(v))));
+        }
     }
+    Ok(())
 }
 
 /// The kind that a landscape section names.
@@ -269,7 +271,9 @@ fn find_kind(landscape: &mut Section, kinds: &'static [&'static Kind]) -> Result
         return Err(landscape.missing("kind", "\"mixture\"").with_help(format!("the kinds are: {list}")));
     };
     kind_named(&name, kinds).map_err(|help| {
-        landscape.error("kind", format!("there is no `kind` of landscape called {name:?}")).with_help(help)
+        landscape
+            .error("kind", format!("there is no `kind` of landscape called {:?}", brief(&name)))
+            .with_help(help)
     })
 }
 
@@ -284,7 +288,7 @@ fn kind_named(name: &str, kinds: &'static [&'static Kind]) -> std::result::Resul
 /// The kind of this name; the error names the nearest and lists all.
 pub fn kind(name: &str) -> Result<&'static Kind> {
     kind_named(name, KINDS).map_err(|help| {
-        Error::input(format!("there is no kind of landscape called {name:?}")).with_help(help)
+        Error::input(format!("there is no kind of landscape called {:?}", brief(name))).with_help(help)
     })
 }
 

@@ -5,9 +5,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::Study;
+use super::folder::{FORMAT, SUMMARY};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
-use crate::critical::{self, Completeness, CriticalSet, Level};
+use crate::critical::{self, Completeness, CriticalSet, Work};
 use crate::error::{Error, Result};
 use crate::landscape::Landscape;
 use crate::{export, report};
@@ -30,10 +31,12 @@ pub struct Outcome {
     pub summary: Value,
     /// Seconds spent, by stage; kept apart from the summary since no two runs agree on them.
     pub timings: Value,
-    /// Names and contents of the other files of the result folder.
+    /// Names and contents of the other files of the result folder; the summary lists them as `files`, itself included.
     pub files: Vec<(String, Vec<u8>)>,
     /// Was the work stopped before its end?
     pub interrupted: bool,
+    /// What could not be reached, and what was instead; the results stand, with less to rely on.
+    pub shortfall: Option<String>,
     /// The result in a line or two.
     pub headline: String,
 }
@@ -73,8 +76,13 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     }
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
+    let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
+    let shortfall = if interrupted { None } else { shortfall(&set, graph.as_ref()) };
+    summary["shortfall"] = shortfall.as_deref().into();
+    summary["smale"] = FORMAT.into();
+    summary["files"] = files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect();
     Ok(Outcome {
-        summary: summary(study, &title, landscape, &set, graph.as_ref(), interrupted),
+        summary,
         timings: json!({
             "landscape": built,
             "critical": searched - built,
@@ -84,6 +92,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         }),
         files,
         interrupted,
+        shortfall,
         headline: headline(&title, &set, graph.as_ref()),
     })
 }
@@ -211,18 +220,10 @@ fn summary(
         all["morse_smale_reason"] = reason;
         all["levels"]["connections"] = "checked".into();
         if let MorseSmale::Yes(level) = graph.morse_smale {
-            all["levels"]["morse_smale"] = level_name(level).into();
+            all["levels"]["morse_smale"] = export::level_name(level).into();
         }
     }
     all
-}
-
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Proven => "proven",
-        Level::Checked => "checked",
-        Level::Estimated => "estimated",
-    }
 }
 
 /// JSON has no infinity: absent is `null`.
@@ -248,6 +249,44 @@ fn region(set: &CriticalSet) -> Value {
     value
 }
 
+/// What the computation was asked for and did not reach, if anything. An estimate that is wide is no shortfall: it is
+/// the answer.
+fn shortfall(set: &CriticalSet, graph: Option<&MorseGraph>) -> Option<String> {
+    if set.points.is_empty() && set.degenerate.is_empty() {
+        let Work { searches, ended, .. } = &set.work;
+        return Some(format!(
+            "no critical point was found in {searches} searches; the search ended: {ended}"
+        ));
+    }
+    let (residual, bound) = (residual(set), residual_bound(set));
+    if residual > bound {
+        return Some(format!(
+            "a critical point is known to {residual:.1e} only, the tolerance is {bound:.1e}"
+        ));
+    }
+    let lost = |l: &Loose| match l {
+        Loose::Lost { point, reason, .. } => Some((*point, reason.clone())),
+        _ => None,
+    };
+    let lost: Vec<(usize, String)> = graph?.loose.iter().filter_map(lost).collect();
+    let (point, reason) = lost.first()?;
+    let all = graph?.connections.len() + graph?.loose.len();
+    Some(format!(
+        "{} of {all} orbits could not be followed to an end; the first, of point {point}: {reason}",
+        lost.len()
+    ))
+}
+
+/// The largest distance to a zero of the gradient that a gradient left over stands for.
+fn residual(set: &CriticalSet) -> f64 {
+    set.points.iter().map(|p| p.gradient_norm / spectral_radius(&p.eigenvalues)).fold(0.0, f64::max)
+}
+
+/// Up to where that is rounding.
+fn residual_bound(set: &CriticalSet) -> f64 {
+    1e-10 * set.region.radius()
+}
+
 /// Invariants that the numbers must meet; each says whether it holds.
 fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
     let mut list = vec![];
@@ -264,12 +303,10 @@ fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
             format!("sum of (-1)^index is {sum}, the region's is {chi}"),
         );
     }
-    let residual =
-        set.points.iter().map(|p| p.gradient_norm / spectral_radius(&p.eigenvalues)).fold(0.0, f64::max);
-    let length = set.region.radius();
+    let (residual, length) = (residual(set), set.region.radius());
     check(
         "residuals",
-        residual <= 1e-10 * length,
+        residual <= residual_bound(set),
         format!("largest |gradient| / |Hessian| is {residual:.1e}, the region's radius {length:.3e}"),
     );
     let Some(graph) = graph else { return list };
@@ -312,10 +349,13 @@ fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>) -> Strin
             (k, n) => format!("{n} of index {k}"),
         })
         .collect();
-    match set.degenerate.len() {
-        0 => {}
-        1 => parts.push("1 degenerate family".into()),
-        n => parts.push(format!("{n} degenerate families")),
+    let isolated = set.degenerate.iter().all(|f| f.dimension == 0);
+    match (set.degenerate.len(), isolated) {
+        (0, _) => {}
+        (1, true) => parts.push("1 degenerate point".into()),
+        (n, true) => parts.push(format!("{n} degenerate points")),
+        (1, false) => parts.push("1 degenerate family".into()),
+        (n, false) => parts.push(format!("{n} degenerate families")),
     }
     let mut text = format!("{title}: {}", parts.join(", "));
     text += &match set.completeness {
@@ -331,7 +371,7 @@ fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>) -> Strin
     if let Some(graph) = graph {
         text += &format!("\n{} connections", graph.connections.len());
         text += &match &graph.morse_smale {
-            MorseSmale::Yes(level) => format!("; Morse-Smale ({})", level_name(*level)),
+            MorseSmale::Yes(level) => format!("; Morse-Smale ({})", export::level_name(*level)),
             MorseSmale::No(reason) => format!("; not Morse-Smale: {reason}"),
             MorseSmale::Unknown(reason) => format!("; Morse-Smale unknown: {reason}"),
         };

@@ -2,7 +2,7 @@
 
 use super::keys;
 use super::section::Section;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::landscape::Region;
 
 /// Numbers, one a coordinate or one for all of them.
@@ -53,7 +53,9 @@ pub(super) fn read(section: &mut Section) -> Result<Choice> {
             let center = table.numbers("center")?.map_or(Coordinates::All(0.0), Coordinates::Each);
             let radius = table.need_number("radius")?;
             if radius <= 0.0 {
-                return Err(table.error("radius", format!("`radius` must be positive, not {radius}")));
+                return Err(
+                    table.error("radius", format!("`radius` must be positive, not {}", shown(radius)))
+                );
             }
             table.finish(keys::BALL)?;
             Choice { shape: Shape::Ball { center, radius }, table }
@@ -69,8 +71,8 @@ pub(super) fn read(section: &mut Section) -> Result<Choice> {
             if let Some(i) = (0..dim).find(|&i| lower.at(i) >= upper.at(i)) {
                 let message = format!(
                     "the box is empty: coordinate {i} goes from {} up to {}",
-                    lower.at(i),
-                    upper.at(i)
+                    shown(lower.at(i)),
+                    shown(upper.at(i))
                 );
                 return Err(table
                     .error("upper", message)

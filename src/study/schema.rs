@@ -32,7 +32,19 @@ pub fn schema() -> Value {
         properties["region"]["properties"][shape] = table;
     }
     properties["region"]["oneOf"] = json!([{ "required": ["ball"] }, { "required": ["box"] }]);
+    properties["region"]["properties"]["ball"]["properties"]["radius"]["exclusiveMinimum"] = json!(0);
+    for corner in ["lower", "upper"] {
+        let value = &mut properties["region"]["properties"]["box"]["properties"][corner];
+        value["type"] = json!(["number", "array"]);
+        value["items"] = json!({ "type": "number" });
+    }
     properties["critical"]["properties"]["method"]["enum"] = json!(keys::METHODS);
+    for (section, key) in keys::AT_LEAST_ONE {
+        properties[*section]["properties"][*key]["minimum"] = json!(1);
+    }
+    for (section, key) in keys::POSITIVE {
+        properties[*section]["properties"][*key]["exclusiveMinimum"] = json!(0);
+    }
     let image = &mut properties["report"]["properties"]["image"];
     image["items"] = json!({ "type": "integer", "minimum": 1 });
     image["minItems"] = json!(2);
@@ -53,6 +65,10 @@ fn kind(kind: &Kind) -> Value {
     value["title"] = json!(kind.name);
     value["description"] = json!(format!("{} ({})", kind.energy, kind.source));
     value["properties"]["kind"] = json!({ "const": kind.name });
+    if kind.keys.iter().any(|k| k.name == "parameters") {
+        // A key with a parameter's name overrides its value.
+        value["additionalProperties"] = json!({ "type": "number" });
+    }
     value
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::nearest::nearest;
 use super::value::{At, Entry, Override, Value};
 use crate::data::{self, Points, RawTable};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, brief};
 use crate::landscape::Key;
 
 /// Largest integer up to which every integer is a f64.
@@ -210,7 +210,7 @@ impl Section {
             None => format!("the keys are: {list}"),
         };
         let place = entry.key_at.place();
-        Error::input(format!("unknown key `{key}` {}", self.whereabouts())).with_help(help).at(place)
+        Error::input(format!("unknown key `{}` {}", brief(key), self.whereabouts())).with_help(help).at(place)
     }
 
     /// The error for a key that must be there; `example` is a value it could have.
@@ -311,7 +311,7 @@ impl Section {
                 .with_help("neither nan nor inf nor a number beyond 1.8e308 can be computed with")),
             Value::Text(text) if text.trim().parse::<f64>().is_ok_and(f64::is_finite) => {
                 Err(error(format!("`{key}` must be {wanted}, not a text"))
-                    .with_help(format!("write it without quotes: {}", text.trim())))
+                    .with_help(format!("write it without quotes: {}", brief(text.trim()))))
             }
             other => Err(error(format!("`{key}` must be {wanted}, not {}", other.what())).with_help(
                 format!("write {key} = {}", if wanted == "a number" { "0.5" } else { "[0.5, 1.0]" }),
@@ -324,7 +324,7 @@ impl Section {
             Value::Number(v) if v.fract() == 0.0 && (0.0..=EXACT).contains(v) => Ok(*v as usize),
             other => {
                 let found = match other {
-                    Value::Number(_) => at.text().to_owned(),
+                    Value::Number(_) => brief(at.text()),
                     _ => other.what().to_owned(),
                 };
                 Err(Error::input(format!("`{key}` must be a whole number, zero or more, not {found}"))

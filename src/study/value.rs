@@ -6,7 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, brief};
 
 /// A text that values come from.
 #[derive(Debug)]
@@ -148,7 +148,7 @@ impl Override {
         let source = flag_source("--set", typed);
         let at = |start, end| At { source: source.clone(), start, end };
         let wrong = |start, end, message: &str| {
-            Err(Error::input(format!("--set {typed}: {message}"))
+            Err(Error::input(format!("--set {}: {message}", brief(typed)))
                 .at(at(start, end).place())
                 .with_help("write --set sigma=0.35, or --set critical.rounds=3 for another section"))
         };
@@ -214,7 +214,7 @@ impl Override {
             match &mut here[place].value {
                 Value::Table(inner) => here = inner,
                 other => {
-                    let message = format!("`{key}` is {}, so it has no `{}`", other.what(), leaf.0);
+                    let message = format!("`{key}` is {}, so it has no `{}`", other.what(), brief(&leaf.0));
                     return Err(Error::input(message)
                         .at(at.place())
                         .with_help(format!("set `{key}` as a whole")));

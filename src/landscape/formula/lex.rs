@@ -1,6 +1,7 @@
 //! A formula's text cut into tokens.
 
 use super::SyntaxError;
+use crate::error::brief;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,7 +87,9 @@ fn number(rest: &str, start: usize) -> Result<Lexeme, SyntaxError> {
     let end = start + length;
     match rest[..length].parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(Lexeme { token: Token::Number(value), start, end }),
-        _ => Err(SyntaxError::new(start, end, format!("the number `{}` is too large", &rest[..length]))),
+        _ => {
+            Err(SyntaxError::new(start, end, format!("the number `{}` is too large", brief(&rest[..length]))))
+        }
     }
 }
 

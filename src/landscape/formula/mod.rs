@@ -27,7 +27,7 @@ use self::hessian::{Sparsity, set_inputs};
 use self::scalar::{Dual, Nested};
 use self::tape::{Tape, with_workspace};
 use super::{Family, Landscape, Linearization, Region, Shape};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 pub use section::KIND;
 
@@ -274,7 +274,10 @@ impl Family for Formula {
             return Err(Error::input(format!("the formula has no parameter `{name}`")).with_help(help));
         };
         if !value.is_finite() {
-            return Err(Error::input(format!("the parameter `{name}` must be a finite number, not {value}")));
+            return Err(Error::input(format!(
+                "the parameter `{name}` must be a finite number, not {}",
+                shown(value)
+            )));
         }
         let mut other = self.clone();
         other.parameters[k] = value;

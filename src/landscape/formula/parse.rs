@@ -12,6 +12,7 @@
 use super::SyntaxError;
 use super::lex::{self, Lexeme, Token};
 use super::scalar::{Function, Pairing};
+use crate::error::brief;
 
 /// How deep parentheses, powers and loops may nest. Both parsing and unrolling recurse, so this bounds their stack.
 const DEEPEST: usize = 150;
@@ -162,7 +163,7 @@ impl<'a> Parser<'a> {
         let Lexeme { token, start, end } = self.ahead;
         let message = match token {
             Token::End => "the energy ends too early".to_string(),
-            _ => format!("unexpected `{}`", self.slice(self.ahead)),
+            _ => format!("unexpected `{}`", brief(self.slice(self.ahead))),
         };
         SyntaxError::new(start, end, message).help(help)
     }
@@ -317,7 +318,7 @@ impl<'a> Parser<'a> {
                     self.dim - 1
                 )));
             }
-            return Err(error(format!("unknown name `{name}`")).help(format!(
+            return Err(error(format!("unknown name `{}`", brief(name))).help(format!(
                 "with dim = {} the coordinates are {}",
                 self.dim,
                 match self.dim {
@@ -331,7 +332,7 @@ impl<'a> Parser<'a> {
             return Err(error(format!("the function `{name}` has no arguments"))
                 .help(format!("write {name}(...) with parentheses")));
         }
-        Err(error(format!("unknown name `{name}`")).help(self.suggestion(name)))
+        Err(error(format!("unknown name `{}`", brief(name))).help(self.suggestion(name)))
     }
 
     fn suggestion(&self, name: &str) -> String {
@@ -373,28 +374,32 @@ impl<'a> Parser<'a> {
             || "`smale landscapes formula` lists the functions".to_string(),
             |near| format!("did you mean `{near}`?"),
         );
-        SyntaxError::new(lexeme.start, lexeme.end, format!("unknown function `{name}`")).help(help)
+        SyntaxError::new(lexeme.start, lexeme.end, format!("unknown function `{}`", brief(name))).help(help)
     }
 
     /// The operand that began at `before` meets the token ahead without an operator.
     fn missing_operator(&self, before: usize) -> SyntaxError {
         let Lexeme { start, end, token } = self.ahead;
         let left = self.text[before..start].trim_end();
-        let right = if token == Token::Open { "(...)" } else { self.slice(self.ahead) };
+        let right = if token == Token::Open { "(...)" } else { &brief(self.slice(self.ahead)) };
         let help = if left.chars().count() <= 24 {
             format!("write a product with its operator: {left}*{right}")
         } else {
             "write a product with its operator, as in 2*x".to_string()
         };
-        let message = format!("an operator is missing before `{}`", self.slice(self.ahead));
+        let message = format!("an operator is missing before `{}`", brief(self.slice(self.ahead)));
         SyntaxError::new(start, end, message).help(help)
     }
 
     fn indexed(&mut self, lexeme: Lexeme) -> Result<Node, SyntaxError> {
         let name = self.slice(lexeme);
         if name != "x" {
-            return Err(SyntaxError::new(lexeme.start, lexeme.end, format!("`{name}` takes no index"))
-                .help("only the state x has components: x[0], x[1], ..."));
+            return Err(SyntaxError::new(
+                lexeme.start,
+                lexeme.end,
+                format!("`{}` takes no index", brief(name)),
+            )
+            .help("only the state x has components: x[0], x[1], ..."));
         }
         let open = self.advance()?;
         let index = self.expression()?;

@@ -1,7 +1,7 @@
 //! A formula as it stands in a study, and the checks of all that is not its text.
 
 use super::{Formula, parse, unroll};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::landscape::{Family, Key, Kind, Landscape, Takes};
 use crate::study::Section;
 
@@ -108,7 +108,7 @@ pub(super) fn check_period(dim: usize, period: &[Option<f64>]) -> std::result::R
         return Err(format!("`period` needs one number a coordinate: {dim}, not {}", period.len()));
     }
     match period.iter().flatten().find(|p| !(p.is_finite() && **p > 0.0)) {
-        Some(p) => Err(format!("a period must be a positive number (0: not periodic), not {p}")),
+        Some(p) => Err(format!("a period must be a positive number (0: not periodic), not {}", shown(*p))),
         None => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use super::SyntaxError;
 use super::parse::{Callee, Kind, Node};
 use super::scalar::Pairing;
 use super::tape::{Builder, Tape, Value};
+use crate::error::shown;
 
 /// The most operations that a formula may unroll to, and the most coordinates.
 pub(super) const MOST: usize = 5_000_000;
@@ -197,7 +198,7 @@ impl<'a> Unroller<'a> {
                 n => format!("indices run from 0 to {}", n - 1),
             };
             return Err(self
-                .error(index, format!("x[{i}] does not exist"))
+                .error(index, format!("x[{}] does not exist", shown(i)))
                 .help(format!("dim is {}, so {indices}", self.dim)));
         }
         Ok(Value::Slot(i as u32))
@@ -207,7 +208,7 @@ impl<'a> Unroller<'a> {
     fn whole(&mut self, node: &'a Node, what: &str) -> Result<f64, SyntaxError> {
         let c = self.constant(node, what)?;
         if c.fract() != 0.0 || c.abs() > EXACT {
-            return Err(self.error(node, format!("{what} must be a whole number, not {c}")));
+            return Err(self.error(node, format!("{what} must be a whole number, not {}", shown(c))));
         }
         Ok(c)
     }
