@@ -414,12 +414,49 @@ fn little_noise_is_morse_smale() {
 
 /// Eigenvalues `1/sigma^2` and `-1/(4 sigma^4)` lie far apart, but both are far from zero.
 #[test]
-#[ignore = "spurious degenerate points beside data more than 1e4 sigma apart"]
 fn very_little_noise_leaves_saddles_nondegenerate() {
     let set = solve(&mixture(&[vec![0.0, 0.0], vec![1.0, 0.0]], 1e-5), None).0;
     assert_eq!((set.counts(), set.degenerate.len()), (vec![2, 1], 0));
     let set = solve(&mixture(&[vec![0.0, 0.0], vec![1.0, 0.0], vec![0.3, 0.8]], 1e-5), None).0;
     assert_eq!((set.counts(), set.degenerate.len()), (vec![3, 3, 1], 0));
+}
+
+/// Steep and curved valleys, without a region: exact counts by hand (all factors are explicit).
+#[test]
+fn stiff_valleys() {
+    for (energy, counts) in [
+        ("100*(y - x^2)^2 + (1 - x)^2", vec![1]),
+        ("1e8*(y - x^2)^2 + (1 - x)^2", vec![1]),
+        ("(x^2 - 1)^2 + 1e5*y^2", vec![2, 1]),
+        ("(x^2 - 1)^2 + 1e8*y^2", vec![2, 1]),
+        ("(x^2 - 1)^2 + 1e5*(y - x)^2", vec![2, 1]),
+        ("(x^2 - 1)^2 + 1e5*(y - x^2)^2", vec![2, 1]),
+        ("(x^2 - 1)^2 + 1e6*(y^2 - 1)^2", vec![4, 4, 1]),
+        ("((1e-6*x)^2 - 1)^2 + (1e-6*y)^2", vec![2, 1]),
+        ("((1e6*x)^2 - 1)^2 + (1e6*y)^2", vec![2, 1]),
+        ("1e-20*((x^2 - 1)^2 + y^2)", vec![2, 1]),
+    ] {
+        let (set, graph) = solve(&formula(2, energy), None);
+        assert_eq!((set.counts(), set.degenerate.len()), (counts, 0), "{energy}");
+        assert_eq!(set.euler_expected, Some(1), "{energy}");
+        assert!(matches!(graph.morse_smale, MorseSmale::Yes(_)), "{energy}: {:?}", graph.morse_smale);
+    }
+}
+
+/// Two data at distance 1 have their pitchfork at sigma = 1/2: one point above, three below, one degenerate at it, in any
+/// dimension, also where rounding is all that the gradient shows.
+#[test]
+fn beside_a_pitchfork() {
+    for data in [[vec![0.0], vec![1.0]], [vec![0.0, 0.0], vec![0.6, 0.8]]] {
+        for off in [1e-5, 1e-6, 2e-7, 1e-7, 2e-9] {
+            let above = solve(&mixture(&data, 0.5 * (1.0 + off)), None).0;
+            assert_eq!((above.counts(), above.degenerate.len()), (vec![1], 0), "above by {off}");
+            let below = solve(&mixture(&data, 0.5 * (1.0 - off)), None).0;
+            assert_eq!((below.counts(), below.degenerate.len()), (vec![2, 1], 0), "below by {off}");
+        }
+        let at = solve(&mixture(&data, 0.5), None).0;
+        assert_eq!((at.points.len(), at.degenerate.len()), (0, 1), "{:?}", at.counts());
+    }
 }
 
 #[test]

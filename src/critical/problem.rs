@@ -177,6 +177,10 @@ impl Landscape for Counted<'_> {
         self.inner.third(x, u, v, out);
     }
 
+    fn gradient_error(&self, x: &[f64]) -> f64 {
+        self.inner.gradient_error(x)
+    }
+
     fn region(&self) -> Option<Region> {
         self.inner.region()
     }

@@ -144,7 +144,8 @@ fn softest(point: &Refined) -> impl Iterator<Item = usize> {
 }
 
 /// The rounding error of the gradient near the point, measured: what is left of the change over a few tiny
-/// displacements when the Hessian's part is taken off. Never below a unit in the last place of its terms.
+/// displacements when the Hessian's part is taken off. Never below a unit in the last place of its terms, as the
+/// landscape or else the Hessian tells their size.
 fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
     let n = point.x.len();
     let length = norm(&problem.region.difference(&problem.region.center(), &point.x)).max(problem.scale);
@@ -152,17 +153,17 @@ fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
     let linear = problem.landscape.linearize(column(&point.x));
     let (mut here, mut there, mut change) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     problem.landscape.gradient(&point.x, &mut here);
-    let mut worst = f64::EPSILON * largest * length;
-    for k in 0..4u64 {
-        // Signs from the bits of a multiplicative hash: any fixed set of directions will do.
-        let sign = |i: usize| {
-            if ((i as u64 + 1) * (2 * k + 3)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 0 {
-                1.0
-            } else {
-                -1.0
-            }
+    let known = problem.landscape.gradient_error(&point.x);
+    let mut worst = known.max(f64::EPSILON * largest * length);
+    for k in 0..8u64 {
+        // Signed fractions from a multiplicative hash: any fixed displacements will do, but no two the same, for in one
+        // dimension rounding errors of few values may all happen to vanish.
+        let part = |i: usize| {
+            let hash = ((i as u64 + 1) * (2 * k + 3)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let fraction = 0.5 + 0.5 * (hash & 0xffff_ffff) as f64 / 2.0_f64.powi(32);
+            if hash >> 63 == 0 { fraction } else { -fraction }
         };
-        let moved: Vec<f64> = (0..n).map(|i| point.x[i] + sign(i) * size).collect();
+        let moved: Vec<f64> = (0..n).map(|i| point.x[i] + part(i) * size).collect();
         let exact: Vec<f64> = (0..n).map(|i| moved[i] - point.x[i]).collect();
         problem.landscape.gradient(&moved, &mut there);
         linear.apply(column(&exact), crate::linalg::column_mut(&mut change));

@@ -40,6 +40,12 @@ pub trait Landscape: Send + Sync {
     /// Third derivative along `u` and `v`: `out[i] = sum_jk E_ijk u_j v_k`.
     fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]);
 
+    /// Rounding error of the gradient at `x` (its norm) as far as the kind can tell from the size of terms that cancel:
+    /// an estimate from below, zero where nothing is known.
+    fn gradient_error(&self, _x: &[f64]) -> f64 {
+        0.0
+    }
+
     /// The region to study when the user names none; `None` if the kind cannot tell.
     fn region(&self) -> Option<Region>;
 

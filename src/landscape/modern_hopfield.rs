@@ -100,6 +100,10 @@ impl Landscape for ModernHopfield {
         self.kernel.third(x, u, v, out);
     }
 
+    fn gradient_error(&self, x: &[f64]) -> f64 {
+        self.kernel.gradient_error(x)
+    }
+
     fn region(&self) -> Option<Region> {
         Some(self.kernel.region())
     }

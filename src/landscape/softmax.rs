@@ -128,6 +128,15 @@ impl LogSumExp {
         p
     }
 
+    /// Rounding error of the gradient `curvature (z - sum p_k y_k)`: a unit in the last place of its terms.
+    pub(super) fn gradient_error(&self, x: &[f64]) -> f64 {
+        let z = x.iter().zip(&self.center).map(|(x, c)| (x - c) * (x - c)).sum::<f64>().sqrt();
+        let reach = |y: faer::ColRef<'_, f64>| y.iter().map(|y| y * y).sum::<f64>().sqrt();
+        let mean: f64 =
+            self.weights(x).iter().zip(self.patterns().col_iter()).map(|(p, y)| p * reach(y)).sum();
+        f64::EPSILON * self.curvature * (z + mean)
+    }
+
     /// The patterns (n x K).
     pub(super) fn patterns(&self) -> MatRef<'_, f64> {
         let n = self.dim();
