@@ -3,7 +3,8 @@
 //! Along the k lowest modes the step goes up, along all others down, each by the Newton length `|g_i / lambda_i|`
 //! (Cerjan & Miller 1981; for index k: high-index saddle dynamics, Yin, Zhang & Zhang 2019). Where k eigenvalues are
 //! negative the step is Newton's, so convergence is quadratic. In few dimensions the modes come from a decomposition of
-//! the Hessian, which is left unfinished where Newton's step is all that is needed; beyond, from [`lowest_modes`](super::modes), the rest by truncated conjugate gradients (Steihaug 1983).
+//! the Hessian, which is left unfinished where Newton's step is all that is needed; beyond, from
+//! [`lowest_modes`](super::modes), the rest by truncated conjugate gradients (Steihaug 1983).
 //!
 //! A step is accepted by how well the quadratic model predicts the gradient: that measure does not cancel between the
 //! climbing and the descending directions as the energy's would.
@@ -191,7 +192,8 @@ impl<'a> Model<'a> {
         match &mut self.local {
             Local::Dense(dense) => {
                 self.landscape.hessian(x, dense.h.as_mut());
-                let guided = iteration < GUIDED && index > 0 && index < g.len() && self.guide.ncols() >= index;
+                let guided =
+                    iteration < GUIDED && index > 0 && index < g.len() && self.guide.ncols() >= index;
                 dense.reduce(g)?;
                 if guided || !dense.find_newton(index) {
                     dense.find_modes(index, self.guide.as_ref(), guided, g)?;

@@ -51,7 +51,8 @@ impl Grid {
         for j in 0..self.rows.saturating_sub(1) {
             for i in 0..self.columns.saturating_sub(1) {
                 let node = j * self.columns + i;
-                let corners = [node, node + 1, node + self.columns, node + self.columns + 1].map(|k| bands[k]);
+                let corners =
+                    [node, node + 1, node + self.columns, node + self.columns + 1].map(|k| bands[k]);
                 let (low, high) = (corners.iter().min(), corners.iter().max());
                 if let (Some(&low), Some(&high)) = (low, high) {
                     crossed[low..high].iter_mut().for_each(|cells| cells.push((i, j)));
