@@ -426,7 +426,7 @@ mod tests {
     fn matrices() -> Vec<Mat<f64>> {
         let mut out = vec![];
         for n in (1..=10).chain([16, 17, 20, 24, 25, 32]) {
-            let wave = |i: usize, j: usize| ((i * j * 5 + i + j) as f64 * 1.3).sin();
+            let wave = |i: usize, j: usize| ((i * j * 5 + i + j) as f64 * 1.3 + 0.7).sin();
             for size in [1.0, 1e200, 1e-200] {
                 out.push(Mat::from_fn(n, n, |i, j| size * wave(i, j)));
             }
