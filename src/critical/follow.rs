@@ -152,7 +152,7 @@ struct Model<'a> {
 }
 
 enum Local<'a> {
-    Dense(Dense),
+    Dense(Box<Dense>),
     Krylov { linear: Option<Box<dyn Linearization + 'a>>, low: Option<Modes> },
 }
 
@@ -173,13 +173,13 @@ impl<'a> Model<'a> {
         let n = landscape.dim();
         let guide = directions.map_or_else(|| Mat::zeros(n, 0), |d| d.to_owned());
         let local = if n <= DENSE {
-            Local::Dense(Dense {
+            Local::Dense(Box::new(Dense {
                 h: Mat::zeros(n, n),
                 spectral: Spectral::new(n),
                 coordinates: vec![0.0; n],
                 newton: None,
                 up: vec![false; n],
-            })
+            }))
         } else {
             Local::Krylov { linear: None, low: None }
         };
