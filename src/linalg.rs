@@ -1,11 +1,17 @@
 //! Dense linear algebra in the form this crate needs it: sequential (the caller owns the threads), scratch reused.
 
+mod cholesky;
+mod spectral;
+
 use std::cell::Cell;
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::solvers::{Lblt, SolveCore};
 use faer::{Conj, MatMut, MatRef, Par, Side};
+
+pub use cholesky::Cholesky;
+pub use spectral::{Spectral, WIDEST};
 
 thread_local! {
     static STACK: Cell<Option<(usize, MemBuffer)>> = const { Cell::new(None) };

@@ -204,7 +204,7 @@ impl Trace {
 
     fn push(&mut self, x: &[f64], energy: f64) {
         self.seen += 1;
-        self.last = x.to_vec();
+        self.last.copy_from_slice(x);
         self.last_energy = energy;
         if !self.seen.is_multiple_of(self.stride) {
             return;

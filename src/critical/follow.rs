@@ -1,9 +1,10 @@
 //! From a starting point to a critical point of a wanted index: eigenvector following in a trust region.
 //!
 //! Along the k lowest modes the step goes up, along all others down, each by the Newton length `|g_i / lambda_i|`
-//! (Cerjan & Miller 1981; for index k: high-index saddle dynamics, Yin, Zhang & Zhang 2019). At a point of index k the
-//! step is Newton's, so convergence is quadratic. In few dimensions the modes come from a full eigendecomposition;
-//! beyond, from [`lowest_modes`](super::modes), the rest by truncated conjugate gradients (Steihaug 1983).
+//! (Cerjan & Miller 1981; for index k: high-index saddle dynamics, Yin, Zhang & Zhang 2019). Where k eigenvalues are
+//! negative the step is Newton's, so convergence is quadratic. In few dimensions the modes come from a decomposition of
+//! the Hessian, which is left unfinished where Newton's step is all that is needed; beyond, from
+//! [`lowest_modes`](super::modes), the rest by truncated conjugate gradients (Steihaug 1983).
 //!
 //! A step is accepted by how well the quadratic model predicts the gradient: that measure does not cancel between the
 //! climbing and the descending directions as the energy's would.
@@ -13,13 +14,16 @@ use faer::{Mat, MatRef};
 use super::modes::{Modes, lowest_modes, project};
 use super::problem::Problem;
 use crate::landscape::{Landscape, Linearization};
-use crate::linalg::{axpy, column, column_mut, dot, norm, symmetric_eigen};
+use crate::linalg::{Spectral, WIDEST, axpy, column, column_mut, dot, norm};
 
-/// Up to this dimension a step costs a full eigendecomposition.
-const DENSE: usize = 32;
+/// Up to this dimension the Hessian is decomposed at every step.
+const DENSE: usize = WIDEST;
 
 /// Eigenvalues closer than this (relative to the largest) are one cluster.
 const CLUSTER: f64 = 1e-6;
+
+/// Where no eigenvalue is closer to zero than this (relative to the largest) their signs are had without the modes.
+const SURE: f64 = 1e-7;
 
 /// Steps in which the guiding directions choose the modes.
 const GUIDED: usize = 4;
@@ -148,8 +152,20 @@ struct Model<'a> {
 }
 
 enum Local<'a> {
-    Dense { h: Mat<f64>, values: Vec<f64>, vectors: Mat<f64>, up: Vec<bool>, coordinates: Vec<f64> },
+    Dense(Box<Dense>),
     Krylov { linear: Option<Box<dyn Linearization + 'a>>, low: Option<Modes> },
+}
+
+/// The model where the Hessian is decomposed, as far as the step needs it.
+struct Dense {
+    h: Mat<f64>,
+    spectral: Spectral,
+    /// The gradient in the basis of the tridiagonal form or, where the modes are known, in theirs.
+    coordinates: Vec<f64>,
+    /// Newton's step in the basis of the tridiagonal form, where the signs of the Hessian are those wanted: there it is
+    /// the step that climbs the lowest modes and descends the others. Otherwise the modes are known.
+    newton: Option<Vec<f64>>,
+    up: Vec<bool>,
 }
 
 impl<'a> Model<'a> {
@@ -157,8 +173,13 @@ impl<'a> Model<'a> {
         let n = landscape.dim();
         let guide = directions.map_or_else(|| Mat::zeros(n, 0), |d| d.to_owned());
         let local = if n <= DENSE {
-            let (h, vectors) = (Mat::zeros(n, n), Mat::zeros(n, n));
-            Local::Dense { h, values: vec![0.0; n], vectors, up: vec![false; n], coordinates: vec![0.0; n] }
+            Local::Dense(Box::new(Dense {
+                h: Mat::zeros(n, n),
+                spectral: Spectral::new(n),
+                coordinates: vec![0.0; n],
+                newton: None,
+                up: vec![false; n],
+            }))
         } else {
             Local::Krylov { linear: None, low: None }
         };
@@ -169,37 +190,14 @@ impl<'a> Model<'a> {
     fn prepare(&mut self, x: &[f64], g: &[f64], iteration: usize) -> Option<()> {
         let index = self.index;
         match &mut self.local {
-            Local::Dense { h, values, vectors, up, coordinates } => {
-                self.landscape.hessian(x, h.as_mut());
-                if !symmetric_eigen(h.as_ref(), values, vectors.as_mut()) {
-                    return None;
+            Local::Dense(dense) => {
+                self.landscape.hessian(x, dense.h.as_mut());
+                let guided =
+                    iteration < GUIDED && index > 0 && index < g.len() && self.guide.ncols() >= index;
+                dense.reduce(g)?;
+                if guided || !dense.find_newton(index) {
+                    dense.find_modes(index, self.guide.as_ref(), guided, g)?;
                 }
-                let n = values.len();
-                let guided = iteration < GUIDED && index > 0 && index < n && self.guide.ncols() >= index;
-                let largest = values[0].abs().max(values[n - 1].abs());
-                let split = index > 0 && index < n && values[index] - values[index - 1] < CLUSTER * largest;
-                if split || guided && values[n - 1] - values[0] < CLUSTER * largest {
-                    // A cluster has no modes of its own: tilt it by less than its width, so that it offers the guiding
-                    // directions, or the one in which the gradient can be climbed.
-                    let tilt = |v: &[f64], h: &mut Mat<f64>| {
-                        let size = dot(v, v);
-                        for j in 0..n {
-                            for i in 0..n {
-                                h[(i, j)] -= CLUSTER * largest * v[i] * v[j] / size.max(f64::MIN_POSITIVE);
-                            }
-                        }
-                    };
-                    if guided {
-                        (0..self.guide.ncols()).for_each(|j| tilt(self.guide.col_as_slice(j), h));
-                    } else {
-                        tilt(g, h);
-                    }
-                    if !symmetric_eigen(h.as_ref(), values, vectors.as_mut()) {
-                        return None;
-                    }
-                }
-                coordinates.copy_from_slice(&project(vectors.as_ref(), g));
-                choose_modes(vectors.as_ref(), index, self.guide.as_ref(), guided, up);
             }
             Local::Krylov { linear, low } => {
                 let frozen = self.landscape.linearize(column(x));
@@ -225,46 +223,133 @@ impl<'a> Model<'a> {
     /// Are there fewer directions of negative curvature here than the index asks for?
     fn short_of_index(&self) -> bool {
         let highest = match &self.local {
-            Local::Dense { values, .. } => self.index.checked_sub(1).map(|k| values[k]),
+            Local::Dense(dense) if dense.newton.is_some() => None,
+            Local::Dense(dense) => self.index.checked_sub(1).map(|k| dense.spectral.values()[k]),
             Local::Krylov { low, .. } => low.as_ref().and_then(|m| m.values.last().copied()),
         };
         highest.is_some_and(|v| v > 0.0)
     }
 
     /// The step within `radius`.
-    fn step(&self, g: &[f64], radius: f64) -> Option<Step> {
-        match &self.local {
-            Local::Dense { values, vectors, up, coordinates, .. } => {
-                Some(dense_step(values, vectors.as_ref(), up, coordinates, radius))
-            }
+    fn step(&mut self, g: &[f64], radius: f64) -> Option<Step> {
+        match &mut self.local {
+            Local::Dense(dense) => dense.step(self.index, g, radius),
             Local::Krylov { linear, low } => krylov_step(linear.as_deref()?, low.as_ref(), g, radius),
         }
     }
 }
 
-/// Marks the modes to climb: those nearest to the guiding directions at first, then the lowest.
-fn choose_modes(
-    vectors: MatRef<'_, f64>,
-    index: usize,
-    guide: MatRef<'_, f64>,
-    guided: bool,
-    up: &mut [bool],
-) {
-    let n = up.len();
-    up.fill(false);
-    if !guided {
-        up[..index].fill(true);
-        return;
+impl Dense {
+    /// Brings the Hessian to tridiagonal form.
+    fn reduce(&mut self, g: &[f64]) -> Option<()> {
+        self.newton = None;
+        self.coordinates.copy_from_slice(g);
+        self.spectral.reduce(self.h.as_ref()).then(|| self.spectral.enter(&mut self.coordinates))
     }
-    let mut overlap: Vec<(f64, usize)> = (0..n)
-        .map(|i| (guide.col_iter().map(|d| (d.transpose() * vectors.col(i)).powi(2)).sum::<f64>(), i))
-        .collect();
-    overlap.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    overlap.iter().take(index).for_each(|(_, i)| up[*i] = true);
+
+    /// Newton's step where the Hessian has exactly `index` negative eigenvalues, none of them nearly zero.
+    fn find_newton(&mut self, index: usize) -> bool {
+        if self.spectral.negative(SURE) == Some(index) {
+            let mut step: Vec<f64> = self.coordinates.iter().map(|c| -c).collect();
+            self.newton = self.spectral.solve(0.0, &mut step).then_some(step);
+        }
+        self.newton.is_some()
+    }
+
+    /// Completes the decomposition and chooses the modes to climb.
+    fn find_modes(&mut self, index: usize, guide: MatRef<'_, f64>, guided: bool, g: &[f64]) -> Option<()> {
+        self.newton = None;
+        if !self.spectral.diagonalize(&mut self.coordinates) {
+            return None;
+        }
+        let (n, values) = (g.len(), self.spectral.values());
+        let largest = values[0].abs().max(values[n - 1].abs());
+        let split = index > 0 && index < n && values[index] - values[index - 1] < CLUSTER * largest;
+        if split || guided && values[n - 1] - values[0] < CLUSTER * largest {
+            // A cluster has no modes of its own: tilt it by less than its width, so that it offers the guiding
+            // directions, or the one in which the gradient can be climbed.
+            let h = &mut self.h;
+            let mut tilt = |v: &[f64]| {
+                let size = dot(v, v);
+                for j in 0..n {
+                    for i in 0..n {
+                        h[(i, j)] -= CLUSTER * largest * v[i] * v[j] / size.max(f64::MIN_POSITIVE);
+                    }
+                }
+            };
+            if guided {
+                guide.col_iter().for_each(|d| tilt(&d.iter().copied().collect::<Vec<f64>>()));
+            } else {
+                tilt(g);
+            }
+            self.reduce(g)?;
+            if !self.spectral.diagonalize(&mut self.coordinates) {
+                return None;
+            }
+        }
+        self.up.fill(false);
+        if guided {
+            // The modes nearest to the guiding directions.
+            let mut overlap: Vec<(f64, usize)> = (0..n).map(|i| (0.0, i)).collect();
+            for d in guide.col_iter() {
+                let along = self.spectral.project(&d.iter().copied().collect::<Vec<f64>>());
+                overlap.iter_mut().zip(along).for_each(|(o, a)| o.0 += a * a);
+            }
+            overlap.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            overlap.iter().take(index).for_each(|(_, i)| self.up[*i] = true);
+        } else {
+            self.up[..index].fill(true);
+        }
+        Some(())
+    }
+
+    fn step(&mut self, index: usize, g: &[f64], radius: f64) -> Option<Step> {
+        if let Some(newton) = self.newton.take() {
+            if norm(&newton) <= radius {
+                let mut s = newton.clone();
+                self.newton = Some(newton);
+                self.spectral.leave(&mut s);
+                return Some(Step { s, hs: g.iter().map(|g| -g).collect(), cut: false });
+            }
+            if index == 0
+                && let Some((shift, mut s)) = self.descent(newton.clone(), radius)
+            {
+                self.newton = Some(newton);
+                self.spectral.leave(&mut s);
+                let hs = g.iter().zip(&s).map(|(g, s)| -g - shift * s).collect();
+                return Some(Step { s, hs, cut: true });
+            }
+            self.find_modes(index, Mat::zeros(g.len(), 0).as_ref(), false, g)?;
+        }
+        Some(mode_step(&self.spectral, &self.up, &self.coordinates, radius))
+    }
+
+    /// `-(T + shift)^-1 c`, the shift chosen so that the step, for no shift `newton`, is as long as the radius: Newton's
+    /// iteration for the inverse of its length (Moré and Sorensen 1983).
+    fn descent(&self, newton: Vec<f64>, radius: f64) -> Option<(f64, Vec<f64>)> {
+        let (mut shift, mut step) = (0.0, newton);
+        for _ in 0..20 {
+            let length = norm(&step);
+            if (length - radius).abs() < 0.02 * radius {
+                return Some((shift, step));
+            }
+            let mut slope = step.clone();
+            if !self.spectral.solve(shift, &mut slope) {
+                return None;
+            }
+            shift += length * length / dot(&step, &slope) * (length - radius) / radius;
+            step.iter_mut().zip(&self.coordinates).for_each(|(s, c)| *s = -c);
+            if !(shift >= 0.0 && self.spectral.solve(shift, &mut step)) {
+                return None;
+            }
+        }
+        None
+    }
 }
 
 /// `s_i = +-g_i / (|lambda_i| + shift)`, the shift chosen so that the step fits into the radius.
-fn dense_step(values: &[f64], vectors: MatRef<'_, f64>, up: &[bool], g: &[f64], radius: f64) -> Step {
+fn mode_step(spectral: &Spectral, up: &[bool], g: &[f64], radius: f64) -> Step {
+    let values = spectral.values();
     let n = values.len();
     let largest = values[0].abs().max(values[n - 1].abs()).max(f64::MIN_POSITIVE);
     let curvature = |i: usize| values[i].abs().max(FLAT * largest);
@@ -283,15 +368,14 @@ fn dense_step(values: &[f64], vectors: MatRef<'_, f64>, up: &[bool], g: &[f64], 
             if l > radius { low = shift } else { high = shift }
         }
     }
-    let (mut s, mut hs) = (vec![0.0; n], vec![0.0; n]);
-    for i in 0..n {
-        let size = g[i] / (curvature(i) + shift);
-        let c = if up[i] { size } else { -size };
-        for k in 0..n {
-            s[k] += c * vectors[(k, i)];
-            hs[k] += c * values[i] * vectors[(k, i)];
-        }
-    }
+    let step: Vec<f64> = (0..n)
+        .map(|i| {
+            let size = g[i] / (curvature(i) + shift);
+            if up[i] { size } else { -size }
+        })
+        .collect();
+    let image: Vec<f64> = step.iter().zip(values).map(|(s, v)| s * v).collect();
+    let [s, hs] = spectral.combine([&step, &image]);
     Step { s, hs, cut }
 }
 

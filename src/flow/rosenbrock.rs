@@ -7,7 +7,7 @@ use faer::Mat;
 use faer::linalg::solvers::{PartialPivLu, SolveCore};
 
 use super::{Flow, Method};
-use crate::linalg::{axpy, column_mut, norm};
+use crate::linalg::{Cholesky, axpy, column_mut, norm};
 
 const GAMMA: f64 = 0.25;
 
@@ -36,7 +36,7 @@ const C: [[f64; 5]; 5] = [
 
 pub(super) struct Rosenbrock {
     hessian: Mat<f64>,
-    shifted: Mat<f64>,
+    cholesky: Cholesky,
     stages: [Vec<f64>; 6],
     argument: Vec<f64>,
 }
@@ -45,7 +45,7 @@ impl Rosenbrock {
     pub(super) fn new(n: usize) -> Self {
         Rosenbrock {
             hessian: Mat::zeros(n, n),
-            shifted: Mat::zeros(n, n),
+            cholesky: Cholesky::new(n),
             stages: std::array::from_fn(|_| vec![0.0; n]),
             argument: vec![0.0; n],
         }
@@ -59,13 +59,14 @@ impl Method for Rosenbrock {
 
     fn attempt(&mut self, flow: &Flow<'_>, x: &[f64], v: &[f64], h: f64, out: &mut [f64]) -> f64 {
         let n = x.len();
-        for j in 0..n {
-            for i in 0..n {
-                self.shifted[(i, j)] = -flow.sign * self.hessian[(i, j)];
-            }
-            self.shifted[(j, j)] += 1.0 / (h * GAMMA);
-        }
-        let lu = PartialPivLu::new(self.shifted.as_ref());
+        let shift = 1.0 / (h * GAMMA);
+        // As long as a step does not overlook what grows within it the matrix is positive definite.
+        let definite = self.cholesky.factor(self.hessian.as_ref(), -flow.sign, shift).is_some();
+        let lu = (!definite).then(|| {
+            let entry = |i: usize, j: usize| -flow.sign * self.hessian[(i, j)];
+            let shifted = Mat::from_fn(n, n, |i, j| entry(i, j) + if i == j { shift } else { 0.0 });
+            PartialPivLu::new(shifted.as_ref())
+        });
         for stage in 0..6 {
             let (done, rest) = self.stages.split_at_mut(stage);
             let u = &mut rest[0];
@@ -86,7 +87,10 @@ impl Method for Rosenbrock {
                     axpy(C[stage - 1][j] / h, done, u);
                 }
             }
-            lu.solve_in_place_with_conj(Conj::No, column_mut(u));
+            match &lu {
+                None => self.cholesky.solve(u),
+                Some(lu) => lu.solve_in_place_with_conj(Conj::No, column_mut(u)),
+            }
         }
         out.copy_from_slice(&self.argument);
         axpy(1.0, &self.stages[5], out);

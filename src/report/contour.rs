@@ -11,6 +11,18 @@ pub(super) struct Grid {
 
 const NONE: usize = usize::MAX;
 
+/// What is known of every edge of the grid while one level's lines are traced.
+struct Scratch {
+    /// The edges before and after it: a line crosses an edge at most once, so that there are one or two.
+    neighbours: Vec<[usize; 2]>,
+    seen: Vec<bool>,
+}
+
+/// How many of the ascending `levels` lie at or below the value; all of them where it is not a number.
+pub(super) fn band(levels: &[f64], value: f64) -> usize {
+    if value.is_nan() { levels.len() } else { levels.partition_point(|l| *l <= value) }
+}
+
 impl Grid {
     fn at(&self, i: usize, j: usize) -> f64 {
         self.values[j * self.columns + i]
@@ -25,29 +37,53 @@ impl Grid {
         along(j) * (1.0 - t) + along(j + 1) * t
     }
 
-    /// The lines on which the value is `level`, in columns and rows; closed ones repeat their first point. Cells with
-    /// a corner that is not finite hold none.
-    pub(super) fn contours(&self, level: f64) -> Vec<Vec<P>> {
-        // A line crosses an edge of the grid at most once, so that every edge on it has one or two neighbours.
-        let mut neighbours = vec![[NONE; 2]; 2 * self.values.len()];
-        let mut join = |a: usize, b: usize| {
-            for (from, to) in [(a, b), (b, a)] {
-                let slot = usize::from(neighbours[from][0] != NONE);
-                neighbours[from][slot] = to;
-            }
-        };
+    /// How many of the ascending `levels` lie at or below each node; all of them where the value is not a number.
+    pub(super) fn bands(&self, levels: &[f64]) -> Vec<usize> {
+        self.values.iter().map(|v| band(levels, *v)).collect()
+    }
+
+    /// For each of the ascending levels the lines on which the value is the level, in columns and rows; closed ones
+    /// repeat their first point. Cells with a corner that is not finite hold none.
+    pub(super) fn contours(&self, levels: &[f64]) -> Vec<Vec<Vec<P>>> {
+        // Few cells are crossed by any one level: list them level by level in one pass over the grid.
+        let bands = self.bands(levels);
+        let mut crossed: Vec<Vec<(usize, usize)>> = vec![vec![]; levels.len()];
         for j in 0..self.rows.saturating_sub(1) {
             for i in 0..self.columns.saturating_sub(1) {
-                for (a, b) in self.cell(i, j, level).into_iter().flatten() {
-                    join(a, b);
+                let node = j * self.columns + i;
+                let corners =
+                    [node, node + 1, node + self.columns, node + self.columns + 1].map(|k| bands[k]);
+                let (low, high) = (corners.iter().min(), corners.iter().max());
+                if let (Some(&low), Some(&high)) = (low, high) {
+                    crossed[low..high].iter_mut().for_each(|cells| cells.push((i, j)));
                 }
             }
         }
-        let mut seen = vec![false; neighbours.len()];
-        let ends = (0..neighbours.len()).filter(|&e| neighbours[e][0] != NONE && neighbours[e][1] == NONE);
-        let all = (0..neighbours.len()).filter(|&e| neighbours[e][0] != NONE);
+        let mut scratch = Scratch {
+            neighbours: vec![[NONE; 2]; 2 * self.values.len()],
+            seen: vec![false; 2 * self.values.len()],
+        };
+        levels.iter().zip(&crossed).map(|(&level, cells)| self.lines(level, cells, &mut scratch)).collect()
+    }
+
+    /// The lines of one level through the cells it crosses; the scratch is left as it was found.
+    fn lines(&self, level: f64, cells: &[(usize, usize)], scratch: &mut Scratch) -> Vec<Vec<P>> {
+        let Scratch { neighbours, seen } = scratch;
+        let mut edges = Vec::with_capacity(2 * cells.len());
+        for &(i, j) in cells {
+            for (a, b) in self.cell(i, j, level).into_iter().flatten() {
+                for (from, to) in [(a, b), (b, a)] {
+                    let slot = usize::from(neighbours[from][0] != NONE);
+                    neighbours[from][slot] = to;
+                    edges.push(from);
+                }
+            }
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        let ends = edges.iter().filter(|&&e| neighbours[e][1] == NONE);
         let mut lines = Vec::new();
-        for start in ends.chain(all) {
+        for &start in ends.chain(&edges) {
             if seen[start] {
                 continue;
             }
@@ -65,6 +101,10 @@ impl Grid {
                 line.push(line[0]);
             }
             lines.push(line);
+        }
+        for edge in edges {
+            neighbours[edge] = [NONE; 2];
+            seen[edge] = false;
         }
         lines
     }
@@ -167,7 +207,7 @@ mod tests {
     #[test]
     fn a_bowl_has_one_closed_round_line() {
         let g = grid(81, |x, y| x * x + y * y);
-        let lines = g.contours(1.0);
+        let lines = g.contours(&[1.0]).remove(0);
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].first(), lines[0].last());
         for (i, j) in &lines[0] {
@@ -181,7 +221,7 @@ mod tests {
         // Saddle at energy 1 between the wells at (+-1, 0).
         let g = grid(121, |x, y| (x * x - 1.0).powi(2) + y * y);
         let closed = |level: f64| {
-            let lines = g.contours(level);
+            let lines = g.contours(&[level]).remove(0);
             assert!(lines.iter().all(|l| l.first() == l.last()));
             lines.len()
         };
@@ -195,7 +235,7 @@ mod tests {
         let cell = Grid { columns: 2, rows: 2, values: vec![1.0, 0.0, 0.0, 1.0] };
         let sides = |level: f64| {
             let mut s: Vec<f64> =
-                cell.contours(level).iter().map(|l| (l[0].0 - l[1].0) * (l[0].1 - l[1].1)).collect();
+                cell.contours(&[level])[0].iter().map(|l| (l[0].0 - l[1].0) * (l[0].1 - l[1].1)).collect();
             s.sort_by(f64::total_cmp);
             s
         };
@@ -208,7 +248,7 @@ mod tests {
     #[test]
     fn holes_in_the_domain_are_left_out() {
         let g = grid(41, |x, y| if x > 0.5 { f64::NAN } else { x + y });
-        assert!(g.contours(0.0).iter().flatten().all(|p| p.0.is_finite() && p.1.is_finite()));
+        assert!(g.contours(&[0.0])[0].iter().flatten().all(|p| p.0.is_finite() && p.1.is_finite()));
         assert!(levels(&[f64::NAN, f64::INFINITY], &[]).is_empty());
     }
 

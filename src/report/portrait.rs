@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use rayon::prelude::*;
 
 use super::canvas::{Canvas, Pen, Picture, document};
-use super::contour::{Grid, levels};
+use super::contour::{Grid, band, levels};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, ticks, title as heading};
 use super::geometry::{P, clipped, middle};
 use super::profile::profile;
@@ -24,6 +24,8 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = 24.0;
 /// Grid points along the longer side.
 const GRID: usize = 241;
+/// Points evaluated at a time.
+const BATCH: usize = 1024;
 /// Data points that are drawn at most.
 const MOST_DATA: usize = 4000;
 /// Critical points carry their ids up to this many.
@@ -77,12 +79,9 @@ fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title
     let levels = levels(&grid.values, &critical);
     let background = shaded(&grid, &levels, &frame)?;
     document((WIDTH, frame.high.1 + 62.0), title, &[background], |canvas| {
-        for &level in &levels {
-            let pen = Pen { color: RGBColor(110, 125, 145), width: 0.7, alpha: 0.75 };
-            for line in grid.contours(level) {
-                canvas
-                    .line(&line.into_iter().map(|p| on_sheet(&grid, &frame, p)).collect::<Vec<_>>(), pen)?;
-            }
+        let pen = Pen { color: RGBColor(110, 125, 145), width: 0.7, alpha: 0.75 };
+        for line in grid.contours(&levels).into_iter().flatten() {
+            canvas.line(&line.into_iter().map(|p| on_sheet(&grid, &frame, p)).collect::<Vec<_>>(), pen)?;
         }
         for part in boundary(&set.region, &frame) {
             canvas.dashed(&part, EDGE)?;
@@ -168,20 +167,23 @@ fn window(set: &CriticalSet, graph: &MorseGraph, top: f64) -> Frame {
     Frame { low: (left, top), high: (left + width, top + height), x: (low[0], high[0]), y: (low[1], high[1]) }
 }
 
-/// Energies at points given as columns, evaluated in batches of fixed size.
-pub(super) fn energies(landscape: &dyn Landscape, points: &[Vec<f64>]) -> Vec<f64> {
+/// Energies at `count` points, written by `place` into its slice, evaluated in batches of fixed size.
+pub(super) fn energies(
+    landscape: &dyn Landscape,
+    count: usize,
+    place: impl Fn(usize, &mut [f64]) + Sync,
+) -> Vec<f64> {
     let n = landscape.dim();
-    let batches: Vec<Vec<f64>> = points
-        .par_chunks(GRID)
-        .map(|batch| {
-            let columns = Mat::from_fn(n, batch.len(), |i, j| batch[j][i]);
-            let mut gradients = Mat::zeros(n, batch.len());
-            let mut energies = vec![0.0; batch.len()];
-            landscape.gradients(columns.as_ref(), &mut energies, gradients.as_mut());
-            energies
-        })
-        .collect();
-    batches.concat()
+    let mut energies = vec![0.0; count];
+    energies.par_chunks_mut(BATCH).enumerate().for_each(|(batch, energies)| {
+        let mut points = Mat::zeros(n, energies.len());
+        let mut gradients = Mat::zeros(n, energies.len());
+        for k in 0..energies.len() {
+            place(batch * BATCH + k, points.col_as_slice_mut(k));
+        }
+        landscape.gradients(points.as_ref(), energies, gradients.as_mut());
+    });
+    energies
 }
 
 fn sampled(landscape: &dyn Landscape, frame: &Frame) -> Grid {
@@ -192,10 +194,11 @@ fn sampled(landscape: &dyn Landscape, frame: &Frame) -> Grid {
         let t = i as f64 / (count - 1) as f64;
         range.0 * (1.0 - t) + range.1 * t
     };
-    let points: Vec<Vec<f64>> = (0..columns * rows)
-        .map(|k| vec![along(frame.x, k % columns, columns), along(frame.y, k / columns, rows)])
-        .collect();
-    Grid { columns, rows, values: energies(landscape, &points) }
+    let values = energies(landscape, columns * rows, |k, point| {
+        point[0] = along(frame.x, k % columns, columns);
+        point[1] = along(frame.y, k / columns, rows);
+    });
+    Grid { columns, rows, values }
 }
 
 fn on_sheet(grid: &Grid, frame: &Frame, p: P) -> P {
@@ -209,18 +212,34 @@ fn on_sheet(grid: &Grid, frame: &Frame, p: P) -> P {
 fn shaded(grid: &Grid, levels: &[f64], frame: &Frame) -> Result<Picture> {
     const FINE: usize = 3;
     const DEEP: [f64; 3] = [158.0, 188.0, 222.0];
+    let palette: Vec<[u8; 3]> = (0..=levels.len())
+        .map(|band| {
+            let light = (band as f64 / levels.len().max(1) as f64).powf(0.8);
+            DEEP.map(|deep| (deep + (255.0 - deep) * light).round() as u8)
+        })
+        .collect();
+    let bands = grid.bands(levels);
     let (columns, rows) = ((grid.columns - 1) * FINE, (grid.rows - 1) * FINE);
-    let mut bytes = Vec::with_capacity(3 * rows * columns);
-    for r in 0..rows {
-        let y = (rows - 1 - r) as f64 / FINE as f64 + 0.5 / FINE as f64;
-        for c in 0..columns {
-            let value = grid.between((c as f64 + 0.5) / FINE as f64, y);
-            let band = if value.is_nan() { levels.len() } else { levels.partition_point(|l| *l < value) };
-            let light = band as f64 / levels.len().max(1) as f64;
-            bytes.extend(DEEP.map(|deep| (deep + (255.0 - deep) * light.powf(0.8)).round() as u8));
+    let mut pixels = vec![0; rows * columns];
+    let middle = |k: usize| (k as f64 + 0.5) / FINE as f64;
+    for j in 0..grid.rows - 1 {
+        for i in 0..grid.columns - 1 {
+            let node = j * grid.columns + i;
+            let corners = [node, node + 1, node + grid.columns, node + grid.columns + 1];
+            let band_here = bands[node];
+            // Between corners of one band there is no other: only the cells on a level line are looked at closely.
+            let plain = corners.iter().all(|&k| bands[k] == band_here && grid.values[k].is_finite());
+            for r in 0..FINE {
+                // The image's first row is the highest.
+                let start = (rows - 1 - (j * FINE + r)) * columns + i * FINE;
+                for (c, pixel) in pixels[start..start + FINE].iter_mut().enumerate() {
+                    let value = || grid.between(middle(i * FINE + c), middle(j * FINE + r));
+                    *pixel = (if plain { band_here } else { band(levels, value()) }) as u8;
+                }
+            }
         }
     }
-    let png = thumbnail::rgb(&bytes, rows, columns)?;
+    let png = thumbnail::indexed(&pixels, rows, columns, &palette)?;
     Ok(Picture { left: frame.low.0, top: frame.low.1, width: frame.width(), height: frame.height(), png })
 }
 

@@ -24,9 +24,9 @@ pub(super) fn profile(landscape: &dyn Landscape, set: &CriticalSet, title: &str)
     }
     let top = 48.0 + legend_height(&entries, WIDTH - LEFT - RIGHT) + 8.0;
     let x = shown(set);
-    let points: Vec<Vec<f64>> =
-        (0..SAMPLES).map(|i| vec![x.0 + (x.1 - x.0) * i as f64 / (SAMPLES - 1) as f64]).collect();
-    let curve: Vec<P> = points.iter().map(|x| x[0]).zip(energies(landscape, &points)).collect();
+    let at = |i: usize| x.0 + (x.1 - x.0) * i as f64 / (SAMPLES - 1) as f64;
+    let heights_there = energies(landscape, SAMPLES, |i, point| point[0] = at(i));
+    let curve: Vec<P> = (0..SAMPLES).map(at).zip(heights_there).collect();
     let special: Vec<(f64, f64)> = set.points.iter().map(|p| (p.x[0], p.energy)).collect();
     let y = heights(&curve, &special);
     let frame = Frame { low: (LEFT, top), high: (WIDTH - RIGHT, top + 440.0), x, y };

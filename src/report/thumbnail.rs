@@ -9,12 +9,12 @@ pub(super) fn gray(values: &[f64], rows: usize, columns: usize, black: f64, whit
         .iter()
         .map(|v| if span > 0.0 { (255.0 * ((v - black) / span).clamp(0.0, 1.0)).round() as u8 } else { 128 })
         .collect();
-    encode(&bytes, rows, columns, png::ColorType::Grayscale)
+    encode(&bytes, rows, columns, png::ColorType::Grayscale, &[])
 }
 
-/// An RGB PNG, three bytes a pixel, row by row.
-pub(super) fn rgb(bytes: &[u8], rows: usize, columns: usize) -> Result<Vec<u8>> {
-    encode(bytes, rows, columns, png::ColorType::Rgb)
+/// A PNG of few colours: a byte a pixel, row by row, each the place of its colour in the palette (at most 256).
+pub(super) fn indexed(pixels: &[u8], rows: usize, columns: usize, palette: &[[u8; 3]]) -> Result<Vec<u8>> {
+    encode(pixels, rows, columns, png::ColorType::Indexed, palette)
 }
 
 /// The image averaged over blocks of `factor` x `factor` pixels (smaller ones at the far edges): values, rows, columns.
@@ -41,12 +41,24 @@ pub(super) fn reduced(
     (out, small_rows, small_columns)
 }
 
-fn encode(bytes: &[u8], rows: usize, columns: usize, color: png::ColorType) -> Result<Vec<u8>> {
+fn encode(
+    bytes: &[u8],
+    rows: usize,
+    columns: usize,
+    color: png::ColorType,
+    palette: &[[u8; 3]],
+) -> Result<Vec<u8>> {
     let failed = |e: png::EncodingError| Error::Numerics(format!("an image cannot be encoded: {e}"));
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, columns as u32, rows as u32);
     encoder.set_color(color);
     encoder.set_depth(png::BitDepth::Eight);
+    if color == png::ColorType::Indexed {
+        encoder.set_palette(palette.concat());
+        // Colours that are numbered have no gradients for a filter to predict.
+        encoder.set_compression(png::Compression::Fast);
+        encoder.set_filter(png::Filter::NoFilter);
+    }
     let mut writer = encoder.write_header().map_err(failed)?;
     writer.write_image_data(bytes).map_err(failed)?;
     writer.finish().map_err(failed)?;
@@ -65,6 +77,17 @@ mod tests {
         let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!((info.width, info.height), (3, 2));
         assert_eq!(pixels, [0, 128, 255, 255, 0, 191]);
+    }
+
+    #[test]
+    fn an_indexed_image_shows_its_palette() {
+        let file = indexed(&[1, 0, 2, 1], 2, 2, &[[9, 8, 7], [0, 255, 3], [1, 1, 1]]).unwrap();
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
+        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().unwrap();
+        let mut pixels = vec![0; 12];
+        reader.next_frame(&mut pixels).unwrap();
+        assert_eq!(pixels, [0, 255, 3, 9, 8, 7, 1, 1, 1, 0, 255, 3]);
     }
 
     #[test]
