@@ -67,8 +67,6 @@ pub(super) struct Place<'a> {
     scale: f64,
     /// Energy that full space adds to that of the reduced landscape.
     pub(super) offset: f64,
-    /// A typical gradient: largest curvature times scale.
-    pub(super) steepness: f64,
     top: usize,
 }
 
@@ -285,18 +283,8 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
     if !(scale > 0.0) {
         scale = set.region.radius();
     }
-    let largest = set.points.iter().flat_map(|p| &p.eigenvalues).fold(0.0_f64, |m, v| m.max(v.abs()));
-    let mut place = Place {
-        landscape: inner,
-        reduced,
-        region: &set.region,
-        nodes: vec![],
-        set,
-        scale,
-        offset,
-        steepness: largest * scale,
-        top: n,
-    };
+    let mut place =
+        Place { landscape: inner, reduced, region: &set.region, nodes: vec![], set, scale, offset, top: n };
     let traps: Vec<f64> = (0..nodes.len()).into_par_iter().map(|id| trap(&place, &nodes, id)).collect();
     let linear: Vec<f64> =
         (0..nodes.len()).into_par_iter().map(|id| linear_radius(&place, &nodes[id])).collect();

@@ -32,6 +32,9 @@ const KEPT: (usize, usize) = (200, 40);
 /// Up to this dimension orbits are wanted for their course, beyond for where they end.
 const DRAWN: usize = 16;
 
+/// Twenty steps that cover less than this, relative to the scale, make no way.
+const STILL: f64 = 1e-9;
+
 /// Follows one branch to its end.
 pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Branch {
     let landscape = place.landscape();
@@ -45,6 +48,7 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     let mut verdict = None;
     let options = flow::Options { tolerance: tolerance * scale, longest: 0.04 * scale, steps: 20_000 };
     let drawn = place.full_dim() <= DRAWN;
+    let (mut step, mut mark) = (0, start.clone());
     let end = integrate(&flow, &start, &options, |state| {
         trace.push(state.x, state.energy);
         if !place.contains(state.x) {
@@ -72,9 +76,14 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
                 }
             }
         }
-        if state.speed < 1e-12 * place.steepness {
-            verdict = Some(Verdict::Rest);
-            return false;
+        // Speeds say little beside a stiff valley: an orbit that makes no way over many steps is at rest.
+        step += 1;
+        if step % 20 == 0 {
+            if place.distance(&mark, state.x) < STILL * scale {
+                verdict = Some(Verdict::Rest);
+                return false;
+            }
+            mark.copy_from_slice(state.x);
         }
         true
     });
