@@ -78,8 +78,13 @@ impl Pool<'_> {
         sum
     }
 
-    pub(super) fn euler(&self) -> i64 {
-        self.points.iter().filter_map(|k| k.point.index).map(|i| if i % 2 == 0 { 1 } else { -1 }).sum()
+    /// The least number of points without which the alternating sum is not `euler`. Nothing can be said where that is not
+    /// known, degenerate families take part in it, or indices above `top`, to which points were searched and found, too.
+    pub(super) fn missing(&self, euler: Option<i64>, top: usize) -> u64 {
+        let all = top >= self.problem.dim() || self.count(top) == 0;
+        let Some(chi) = euler.filter(|_| all && self.families.is_empty()) else { return 0 };
+        let signs = self.points.iter().filter_map(|k| k.point.index).map(|i| if i % 2 == 0 { 1 } else { -1 });
+        (signs.sum::<i64>() - chi).unsigned_abs()
     }
 
     fn count(&self, index: usize) -> usize {

@@ -237,7 +237,7 @@ impl Pool<'_> {
                 self.execute(bridges, false, control);
                 continue;
             }
-            let euler_holds = euler.is_none_or(|chi| !self.families.is_empty() || self.euler() == chi);
+            let euler_holds = self.missing(euler, top) == 0;
             // A degenerate family alone says nothing of what else there is: look a few times more.
             let early = self.points.is_empty() && round < 4;
             if !found_more && !early && euler_holds && self.unseen().high <= UNSEEN {
@@ -250,11 +250,9 @@ impl Pool<'_> {
             self.work.ended = format!("its {rounds} rounds were used up");
         }
         let mut u = self.unseen();
-        if let (Some(chi), true) = (euler, self.families.is_empty()) {
-            // What the alternating sum lacks is missing for certain, whatever the searches met.
-            let missing = (self.euler() - chi).unsigned_abs() as f64;
-            (u.estimate, u.low, u.high) = (u.estimate.max(missing), u.low.max(missing), u.high.max(missing));
-        }
+        // What the alternating sum lacks is missing for certain, whatever the searches met.
+        let missing = self.missing(euler, top) as f64;
+        (u.estimate, u.low, u.high) = (u.estimate.max(missing), u.low.max(missing), u.high.max(missing));
         let claim = if self.points.is_empty() {
             Completeness::Unknown
         } else {
