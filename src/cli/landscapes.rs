@@ -93,6 +93,7 @@ fn takes(key: &Key) -> &'static str {
 const BEGINNINGS: &[(&str, &[&str])] = &[
     ("mixture", &["data = \"points.csv\"", "sigma = 0.35"]),
     ("modern-hopfield", &["data = \"points.csv\"", "beta = 8.0"]),
+    ("dense-memory", &["data = \"points.csv\"", "p = 3", "lagrangian = \"tanh\"", "scale = 1.5"]),
     ("formula", &["dim = 2", "energy = \"(x[0]^2 - 1)^2 + a*x[1]^2\"", "parameters = { a = 0.5 }"]),
 ];
 

@@ -185,6 +185,9 @@ fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<R
             return Err(Error::input(format!("the region has dimension {have}, the landscape has {n}")));
         }
         Some(region) => region.clone(),
+        None if let Some(why) = landscape.unbounded() => {
+            return Err(Error::input(why).with_help("[region]\nball = { radius = 2.0 }"));
+        }
         None => landscape.region().or_else(|| trapping_region(landscape)).ok_or_else(|| {
             Error::input(
                 "no region: the energy does not grow in every direction, so none can be chosen for it",

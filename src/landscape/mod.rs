@@ -3,6 +3,7 @@
 //! In: a kind's parameters (a [`Section`] of a study). Out: a boxed [`Family`].
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
+pub mod dense_memory;
 mod exp;
 pub mod formula;
 mod hull;
@@ -42,6 +43,12 @@ pub trait Landscape: Send + Sync {
 
     /// The region to study when the user names none; `None` if the kind cannot tell.
     fn region(&self) -> Option<Region>;
+
+    /// Why the kind has no region, as a sentence for its user; `None` leaves it to a look for a ball that the flow
+    /// enters.
+    fn unbounded(&self) -> Option<String> {
+        None
+    }
 
     /// Period of each coordinate; empty if there are none.
     fn period(&self) -> Vec<Option<f64>> {
@@ -165,7 +172,7 @@ pub enum Takes {
 }
 
 /// All kinds, in the order in which they are listed.
-pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &formula::KIND];
+pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &dense_memory::KIND, &formula::KIND];
 
 /// The error for a parameter that a family does not have, naming those that it has.
 fn no_such_parameter(kind: &str, name: &str, have: &[(String, f64)]) -> Error {
