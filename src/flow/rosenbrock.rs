@@ -1,6 +1,6 @@
 //! RODAS: a linearly implicit (Rosenbrock) method of order 4 with an embedded solution of order 3, L-stable, six stages
 //! and one factorisation a step. Coefficients: Hairer & Wanner, Solving Ordinary Differential Equations II, section
-//! IV.7 (the variant without time dependence). The Jacobian is the exact Hessian.
+//! IV.7 (the variant without time dependence). The Jacobian is exact.
 
 use faer::Conj;
 use faer::Mat;
@@ -35,7 +35,8 @@ const C: [[f64; 5]; 5] = [
 ];
 
 pub(super) struct Rosenbrock {
-    hessian: Mat<f64>,
+    /// Minus the Jacobian of the forward flow.
+    curvature: Mat<f64>,
     shifted: Mat<f64>,
     stages: [Vec<f64>; 6],
     argument: Vec<f64>,
@@ -44,7 +45,7 @@ pub(super) struct Rosenbrock {
 impl Rosenbrock {
     pub(super) fn new(n: usize) -> Self {
         Rosenbrock {
-            hessian: Mat::zeros(n, n),
+            curvature: Mat::zeros(n, n),
             shifted: Mat::zeros(n, n),
             stages: std::array::from_fn(|_| vec![0.0; n]),
             argument: vec![0.0; n],
@@ -54,14 +55,14 @@ impl Rosenbrock {
 
 impl Method for Rosenbrock {
     fn prepare(&mut self, flow: &Flow<'_>, x: &[f64], _: &[f64]) {
-        flow.landscape.hessian(x, self.hessian.as_mut());
+        flow.curvature(x, self.curvature.as_mut());
     }
 
     fn attempt(&mut self, flow: &Flow<'_>, x: &[f64], v: &[f64], h: f64, out: &mut [f64]) -> f64 {
         let n = x.len();
         for j in 0..n {
             for i in 0..n {
-                self.shifted[(i, j)] = -flow.sign * self.hessian[(i, j)];
+                self.shifted[(i, j)] = -flow.sign * self.curvature[(i, j)];
             }
             self.shifted[(j, j)] += 1.0 / (h * GAMMA);
         }

@@ -70,6 +70,13 @@ pub trait Landscape: Send + Sync {
         None
     }
 
+    /// The published dynamics, where it is not `x' = -grad E`: orbits, traps and connections are then those of this
+    /// flow. `None` means `-grad E`. A landscape with a dynamics has no [`Landscape::reduce`], or one whose inner
+    /// landscape has the dynamics in its coordinates.
+    fn dynamics(&self) -> Option<&dyn Dynamics> {
+        None
+    }
+
     /// Energy at one point.
     fn energy(&self, x: &[f64]) -> f64 {
         let mut g = vec![0.0; self.dim()];
@@ -86,6 +93,26 @@ pub trait Landscape: Send + Sync {
             MatMut::from_column_major_slice_mut(gradient, n, 1),
         );
         energy[0]
+    }
+}
+
+/// A flow `x' = f(x)` along which the energy falls, `f = -G(x)^-1 grad E(x)` with a metric G (symmetric, positive): the
+/// dynamics under which a memory was published. Where G is singular, or tiny, f is still what its formula says.
+///
+/// At equilibria the Jacobian of f is `-G^-1 Hess E`: its eigenvalues are real and as many are positive as Hess E has
+/// negative ones.
+pub trait Dynamics: Send + Sync {
+    /// Writes the velocity `f(x)` and returns the energy `E(x)`.
+    fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64;
+
+    /// The Jacobian of the velocity: `out[(i, j)] = df_i/dx_j` (n x n, not symmetric in general).
+    fn jacobian(&self, x: &[f64], out: MatMut<'_, f64>);
+
+    /// The Jacobian at `x` times each column of `vectors`, for dimensions in which it is not to be formed.
+    fn apply_jacobian(&self, x: &[f64], vectors: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let mut jacobian = Mat::zeros(x.len(), x.len());
+        self.jacobian(x, jacobian.as_mut());
+        faer::linalg::matmul::matmul(out, faer::Accum::Replace, &jacobian, vectors, 1.0, faer::Par::Seq);
     }
 }
 

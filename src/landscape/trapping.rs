@@ -42,7 +42,7 @@ pub fn trapping_region(landscape: &dyn Landscape) -> Option<Region> {
     None
 }
 
-/// Does `-grad E` point inwards at every sampled point of the boundary? A region without boundary counts as entered.
+/// Does the flow (`-grad E`, or the landscape's own dynamics) point inwards at every sampled point of the boundary? A region without boundary counts as entered.
 pub fn is_entered(landscape: &dyn Landscape, region: &Region) -> bool {
     let n = landscape.dim();
     let mut rng = ChaCha8Rng::seed_from_u64(0x7261_7070_6564);
@@ -50,7 +50,16 @@ pub fn is_entered(landscape: &dyn Landscape, region: &Region) -> bool {
     let samples = if n > 200 { SAMPLES / 4 } else { SAMPLES };
     for _ in 0..samples {
         let Some((x, normal)) = region.sample_boundary(&mut rng) else { return true };
-        landscape.gradient(&x, &mut g);
+        // Against the flow.
+        match landscape.dynamics() {
+            None => {
+                landscape.gradient(&x, &mut g);
+            }
+            Some(dynamics) => {
+                dynamics.velocity(&x, &mut g);
+                g.iter_mut().for_each(|g| *g = -*g);
+            }
+        }
         let outward = crate::linalg::dot(&g, &normal);
         if !(outward > 0.0) {
             return false;
