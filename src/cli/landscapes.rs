@@ -94,6 +94,8 @@ const BEGINNINGS: &[(&str, &[&str])] = &[
     ("mixture", &["data = \"points.csv\"", "sigma = 0.35"]),
     ("modern-hopfield", &["data = \"points.csv\"", "beta = 8.0"]),
     ("dense-memory", &["data = \"points.csv\"", "p = 3", "lagrangian = \"tanh\"", "scale = 1.5"]),
+    ("energy-transformer", &["tokens = 3", "dim = 4", "heads = 2"]),
+    ("epanechnikov", &["data = \"points.csv\"", "beta = 1.5"]),
     ("formula", &["dim = 2", "energy = \"(x[0]^2 - 1)^2 + a*x[1]^2\"", "parameters = { a = 0.5 }"]),
 ];
 
@@ -143,7 +145,8 @@ mod tests {
         for kind in KINDS {
             std::fs::write(&path, example(kind)).unwrap();
             let built = Study::read(&path, &[]).and_then(|study| study.build());
-            assert_eq!(built.map_err(|e| format!("{}: {e}", kind.name)).map(|f| f.dim()), Ok(2));
+            let built = built.map_err(|e| format!("{}: {e}", kind.name)).map(|f| f.dim() > 1);
+            assert_eq!(built, Ok(true));
         }
     }
 }

@@ -450,6 +450,11 @@ fn verdict(
     tolerance: f64,
     finished: bool,
 ) -> MorseSmale {
+    if !landscape.is_smooth() {
+        return MorseSmale::Unknown(
+            "the energy is not smooth all over: saddles may lie on its kinks or poles, where it has no gradient".into(),
+        );
+    }
     if let Some(f) = set.degenerate.first() {
         let what =
             if f.dimension > 0 { "a continuum of critical points" } else { "a degenerate critical point" };

@@ -180,4 +180,8 @@ impl Landscape for Counted<'_> {
     fn region(&self) -> Option<Region> {
         self.inner.region()
     }
+
+    fn highest_index(&self) -> usize {
+        self.inner.highest_index()
+    }
 }

@@ -127,8 +127,8 @@ pub fn search(
     let region = settle_region(landscape, region)?;
     let reduced = landscape.reduce();
     let problem = Problem::new(landscape, reduced.as_ref(), &region);
-    let entered = is_entered(landscape, &region);
-    let euler = entered.then_some(if region.is_periodic() { 0 } else { 1 });
+    let counts = landscape.is_smooth() && is_entered(landscape, &region);
+    let euler = counts.then_some(if region.is_periodic() { 0 } else { 1 });
     let mut pool = Pool {
         problem: &problem,
         options,
@@ -338,18 +338,18 @@ impl Pool<'_> {
 
     /// The highest index that is worth a search now.
     fn top_index(&self) -> usize {
-        let n = self.problem.dim();
+        let highest = self.problem.landscape.highest_index();
         if let Some(m) = self.options.max_index {
-            return m.min(n);
+            return m.min(highest);
         }
-        if n <= 8 {
-            return n;
+        if self.problem.dim() <= 8 {
+            return highest;
         }
         let mut top = 1;
-        while top < n && (1..=CROWD).contains(&self.count(top)) {
+        while top < highest && (1..=CROWD).contains(&self.count(top)) {
             top += 1;
         }
-        top.min(n)
+        top.min(highest)
     }
 
     /// Runs the searches and takes in what they met.
@@ -617,6 +617,9 @@ impl Pool<'_> {
 
     /// Untried paths between components of minima that no saddle joins yet.
     fn bridges(&mut self) -> Vec<Seed> {
+        if self.problem.landscape.highest_index() == 0 {
+            return vec![];
+        }
         let minima = self.minima();
         let mut union = UnionFind::<usize>::new(self.points.len());
         for k in &self.points {

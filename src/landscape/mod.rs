@@ -4,6 +4,8 @@
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
 pub mod dense_memory;
+pub mod energy_transformer;
+pub mod epanechnikov;
 mod exp;
 pub mod formula;
 mod hull;
@@ -48,6 +50,17 @@ pub trait Landscape: Send + Sync {
     /// enters.
     fn unbounded(&self) -> Option<String> {
         None
+    }
+
+    /// The highest Morse index that a critical point can have.
+    fn highest_index(&self) -> usize {
+        self.dim()
+    }
+
+    /// Is the energy smooth all over? Where it has kinks or poles, the critical points at which it is smooth need not
+    /// add up to the region's Euler characteristic, and Morse theory says nothing.
+    fn is_smooth(&self) -> bool {
+        true
     }
 
     /// Period of each coordinate; empty if there are none.
@@ -199,7 +212,14 @@ pub enum Takes {
 }
 
 /// All kinds, in the order in which they are listed.
-pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &dense_memory::KIND, &formula::KIND];
+pub const KINDS: &[&Kind] = &[
+    &mixture::KIND,
+    &modern_hopfield::KIND,
+    &dense_memory::KIND,
+    &energy_transformer::KIND,
+    &epanechnikov::KIND,
+    &formula::KIND,
+];
 
 /// The error for a parameter that a family does not have, naming those that it has.
 fn no_such_parameter(kind: &str, name: &str, have: &[(String, f64)]) -> Error {

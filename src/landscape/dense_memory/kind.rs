@@ -65,7 +65,7 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
         Error::input("dense-memory needs `data`: a file with one pattern a row")
             .with_help("data = \"patterns.csv\"")
     })?;
-    let separation = separation(section)?;
+    let separation = separation_of(section, None)?;
     let lagrangian = lagrangian(section)?;
     let scale = section.number("scale")?.unwrap_or(1.0);
     let confinement = section.number("confinement")?.unwrap_or(0.0);
@@ -81,16 +81,21 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
         })
 }
 
-fn separation(section: &mut Section) -> Result<Separation> {
+/// The keys `separation`, `p` and `beta` of a dense memory; `usual` is the power where none is given. With `usual` the
+/// section's `beta` is not the exponential's, which has none of its own.
+pub(in crate::landscape) fn separation_of(section: &mut Section, usual: Option<f64>) -> Result<Separation> {
     let name = section.text("separation")?.unwrap_or_else(|| "rectified".into());
-    let (p, beta) = (section.number("p")?, section.number("beta")?);
+    let p = section.number("p")?;
+    let beta = if usual.is_some() { None } else { section.number("beta")? };
     let idle = |key: &str, name: &str| {
         Err(section.error(key, format!("`{key}` has no effect with separation = \"{name}\"")))
     };
-    match (name.as_str(), p, beta) {
+    if name == "exp" && p.is_some() {
+        return idle("p", &name);
+    }
+    match (name.as_str(), p.or(usual), beta) {
         ("rectified" | "power", _, Some(_)) => idle("beta", &name),
-        ("exp", Some(_), _) => idle("p", &name),
-        ("exp", None, beta) => Ok(Separation::Exponential { beta: beta.unwrap_or(1.0) }),
+        ("exp", _, beta) => Ok(Separation::Exponential { beta: beta.unwrap_or(1.0) }),
         ("rectified" | "power", None, _) => Err(section.missing("p", "3")),
         ("rectified", Some(p), _) => Ok(Separation::Rectified { p }),
         ("power", Some(p), _) if p.fract() == 0.0 && (2.0..=1000.0).contains(&p) => {

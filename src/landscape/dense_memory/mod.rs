@@ -7,8 +7,8 @@
 //! 2021 (the energy by Lagrangians).
 //!
 //! With `A = scale sum_k w_k F''(z_k) y_k y_k'`, `z = Y'g`, `M = Hess L` and `f = x - scale sum_k w_k F'(z_k) y_k`:
-//! gradient `M f`, Hessian `M - M A M + D3 L(., ., f)`. The published dynamics is `x' = -f`, the gradient flow in the
-//! metric M.
+//! gradient `M f`, Hessian `M - M A M + D3 L(., ., f)`. The dynamics is the published `x' = -f`, the gradient flow in
+//! the metric M (with a confinement, which the publications do not have, and neurons that saturate it is `-grad E`).
 //!
 //! **Softmax neurons** do not notice a shift of all x by one number: the direction of ones is null. The energy gets the
 //! term `(sum x)^2/(2n)`, which pins it: critical points and indices are those of the quotient, represented where the
@@ -23,15 +23,16 @@ mod lagrangian;
 mod separation;
 
 use faer::linalg::matmul::{matmul, triangular};
-use faer::prelude::{Reborrow, ReborrowMut};
+use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use rayon::prelude::*;
 
 pub use kind::KIND;
+pub(super) use kind::separation_of;
 pub use lagrangian::Lagrangian;
 pub use separation::Separation;
 
-use super::{Family, Landscape, Linearization, Reduced, Region, hull};
+use super::{Dynamics, Family, Landscape, Linearization, Reduced, Region, hull};
 use crate::error::{Error, Result};
 use crate::linalg::{axpy, dot};
 use lagrangian::Local;
@@ -362,6 +363,10 @@ impl Landscape for DenseMemory {
         })
     }
 
+    fn dynamics(&self) -> Option<&dyn Dynamics> {
+        (self.lagrangian != Lagrangian::Identity && self.confinement == 0.0).then_some(self)
+    }
+
     fn data(&self) -> Option<MatRef<'_, f64>> {
         (self.lagrangian == Lagrangian::Identity).then(|| self.patterns())
     }
@@ -402,7 +407,53 @@ impl Landscape for DenseMemory {
     }
 }
 
+impl Dynamics for DenseMemory {
+    fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64 {
+        let frozen = self.freeze(x);
+        velocity.iter_mut().zip(&frozen.force).for_each(|(v, f)| *v = -f);
+        self.settle(x.iter().sum::<f64>() / self.dim as f64, velocity);
+        self.energy(x)
+    }
+
+    fn jacobian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
+        let (n, k) = (self.dim, self.count());
+        let frozen = self.freeze(x);
+        let mut seen: Vec<f64> = self.patterns.chunks_exact(n).flat_map(|y| frozen.local.second(y)).collect();
+        for (column, s) in seen.chunks_exact_mut(n).zip(&frozen.second) {
+            column.iter_mut().for_each(|c| *c *= s);
+        }
+        let seen = MatRef::from_column_major_slice(&seen, n, k).transpose();
+        matmul(out.rb_mut(), Accum::Replace, self.patterns(), seen, 1.0, Par::Seq);
+        let mut column = vec![0.0; n];
+        for j in 0..n {
+            out[(j, j)] -= 1.0;
+            (0..n).for_each(|i| column[i] = out[(i, j)]);
+            self.settle(1.0 / n as f64, &mut column);
+            (0..n).for_each(|i| out[(i, j)] = column[i]);
+        }
+    }
+
+    fn apply_jacobian(&self, x: &[f64], vectors: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let frozen = self.freeze(x);
+        for j in 0..vectors.ncols() {
+            let a: Vec<f64> = vectors.col(j).iter().copied().collect();
+            let mut pushed = self.couple(&frozen, &frozen.local.second(&a));
+            axpy(-1.0, &a, &mut pushed);
+            self.settle(a.iter().sum::<f64>() / self.dim as f64, &mut pushed);
+            pushed.iter().enumerate().for_each(|(i, value)| out[(i, j)] = *value);
+        }
+    }
+}
+
 impl DenseMemory {
+    /// Replaces the part of a velocity along a pinned direction by the fall towards zero of the state's `mean` there.
+    fn settle(&self, mean: f64, velocity: &mut [f64]) {
+        if self.pin() > 0.0 {
+            let drift = velocity.iter().sum::<f64>() / self.dim as f64;
+            velocity.iter_mut().for_each(|v| *v -= drift + mean);
+        }
+    }
+
     /// Largest eigenvalue of `scale sum w y y'`: what a quadratic separation takes from the curvature at most.
     fn steepest(&self) -> f64 {
         crate::linalg::sequential();

@@ -32,7 +32,7 @@ impl Separation {
 
     /// Derivative of order `order` (0 to 3) of `factor F(z)`. The factor is inside the exponential, so that a small one
     /// keeps a large exponential within range.
-    pub(super) fn derivative(self, order: u32, factor: f64, z: f64) -> f64 {
+    pub(in crate::landscape) fn derivative(self, order: u32, factor: f64, z: f64) -> f64 {
         match self {
             Separation::Rectified { .. } if !(z > 0.0) => 0.0,
             Separation::Rectified { p } if falling(p, order) == 0.0 => 0.0,
@@ -65,7 +65,7 @@ impl Separation {
     }
 
     /// The logarithm of the largest of `factor F` and its first three derivatives for `|z| <= largest`.
-    pub(super) fn log_size(self, factor: f64, largest: f64) -> f64 {
+    pub(in crate::landscape) fn log_size(self, factor: f64, largest: f64) -> f64 {
         let z = largest.max(1.0).ln();
         match self {
             Separation::Rectified { p } => factor.ln() + p * z + 3.0 * p.ln(),

@@ -223,3 +223,40 @@ fn only_a_bounded_energy_has_a_region() {
     assert!(new(Separation::Power { p: 2 }, Lagrangian::Identity, 1e2).region().is_none());
     assert!(new(cube, Lagrangian::Softmax { gain: 1.0 }, 1.0).region().is_some());
 }
+
+#[test]
+fn the_dynamics_is_the_published_one_and_a_gradient_flow() {
+    let free = |m: &DenseMemory| DenseMemory { confinement: 0.0, ..m.clone() };
+    assert!(all().iter().all(|m| m.dynamics().is_none()));
+    for m in all().iter().map(free).filter(|m| m.lagrangian != Lagrangian::Identity) {
+        let what = format!("{:?} {:?}", m.separation, m.lagrangian);
+        let velocity = |x: &[f64]| {
+            let mut v = vec![0.0; 4];
+            m.velocity(x, &mut v);
+            v
+        };
+        // x' = -(x - sum F' y), in the quotient by shifts where these are null.
+        let mut published: Vec<f64> =
+            m.recall(&m.activation(&X)).iter().zip(&X).map(|(r, x)| r - x).collect();
+        let mut v = velocity(&X);
+        if m.pin() > 0.0 {
+            for w in [&mut published, &mut v] {
+                let mean = w.iter().sum::<f64>() / 4.0;
+                w.iter_mut().for_each(|w| *w -= mean);
+            }
+        }
+        assert_close(&v, &published, 1e-13, &what);
+        // G v = -grad E.
+        let mut back = m.lagrangian.at(&X, &m.activation(&X)).second(&velocity(&X));
+        let ones = m.pin() * velocity(&X).iter().sum::<f64>();
+        back.iter_mut().for_each(|b| *b = -*b - ones);
+        assert_close(&back, &gradient(&m, &X), 1e-13, &what);
+        let mut jacobian = Mat::zeros(4, 4);
+        m.jacobian(&X, jacobian.as_mut());
+        let pushed: Vec<f64> = (0..4).map(|i| (0..4).map(|j| jacobian[(i, j)] * U[j]).sum()).collect();
+        assert_close(&pushed, &differences(|h| velocity(&moved(&X, &U, h)), 1e-3), 1e-9, &what);
+        let mut applied = vec![0.0; 4];
+        m.apply_jacobian(&X, crate::linalg::column(&U), crate::linalg::column_mut(&mut applied));
+        assert_close(&applied, &pushed, 1e-13, &what);
+    }
+}
