@@ -29,7 +29,7 @@ const SPLIT_BOX: usize = 3;
 const FEW: usize = 10;
 
 /// Steps of all searches together, in units of a pair of memories and a coordinate.
-const WORK: f64 = 2e10;
+const WORK: f64 = 2e11;
 
 /// One minimum: a set of memories and its centroid.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +70,7 @@ pub(super) fn enumerate(memories: &[f64], dim: usize, weights: &[f64], radius: f
         })
         .collect();
     let step = |n: &Vec<usize>| ((n.len() + 1) * (n.len() + 1) * dim) as f64;
-    let budget = (WORK / near.iter().map(step).sum::<f64>()).clamp(1e3, 1e7) as usize;
+    let budget = (WORK / near.iter().map(step).sum::<f64>()).clamp(1e4, 1e7) as usize;
     let found: Vec<(Vec<Vec<usize>>, bool)> = (0..count)
         .into_par_iter()
         .map(|first| {
@@ -223,6 +223,9 @@ impl Search<'_> {
                     return false;
                 }
             }
+            if !self.carve(branch) {
+                return false;
+            }
             let reach = |k: usize| self.reach(branch, &center, weight, k);
             if branch.inner.iter().any(|&k| matches!(reach(k), Reach::Out)) {
                 return false;
@@ -250,6 +253,51 @@ impl Search<'_> {
                 return true;
             }
         }
+    }
+
+    /// Shrinks the box to what the windows of the inner and the outer memories leave of it; false if that is nothing.
+    fn carve(&self, branch: &mut Branch) -> bool {
+        let (inside, outside) = (self.radius - self.margin, self.radius + self.margin);
+        let Branch { inner, outer, lower, upper, .. } = branch;
+        let mut parts = vec![0.0; self.dim];
+        for &k in inner.iter() {
+            // Nearest to the memory in all other coordinates, how far may the centroid be in this one?
+            let y = self.point(k);
+            for i in 0..self.dim {
+                parts[i] = (lower[i] - y[i]).max(y[i] - upper[i]).max(0.0).powi(2);
+            }
+            let nearest: f64 = parts.iter().sum();
+            if nearest > outside * outside {
+                return false;
+            }
+            for i in 0..self.dim {
+                let half = (outside * outside - (nearest - parts[i])).max(0.0).sqrt() + self.margin;
+                lower[i] = lower[i].max(y[i] - half);
+                upper[i] = upper[i].min(y[i] + half);
+            }
+        }
+        for &k in outer.iter() {
+            // Farthest from it in all other coordinates, the window still covers this much of the box.
+            let y = self.point(k);
+            for i in 0..self.dim {
+                parts[i] = (lower[i] - y[i]).abs().max((y[i] - upper[i]).abs()).powi(2);
+            }
+            let farthest: f64 = parts.iter().sum();
+            for i in 0..self.dim {
+                let rest = inside * inside - (farthest - parts[i]);
+                if rest <= 0.0 {
+                    continue;
+                }
+                let half = rest.sqrt() - self.margin;
+                if lower[i] > y[i] - half {
+                    lower[i] = lower[i].max(y[i] + half);
+                }
+                if upper[i] < y[i] + half {
+                    upper[i] = upper[i].min(y[i] - half);
+                }
+            }
+        }
+        (0..self.dim).all(|i| lower[i] <= upper[i])
     }
 
     fn reach(&self, branch: &Branch, center: &[f64], weight: f64, k: usize) -> Reach {
@@ -288,24 +336,23 @@ impl Search<'_> {
     /// The largest `sum_T w a / (weight + sum_T w)` over sets T of open memories, where `a` is a coordinate measured
     /// from the inner memories' centroid.
     fn farthest(&self, open: &[usize], weight: f64, a: impl Fn(&[f64]) -> f64) -> f64 {
+        let mut ahead: Vec<(f64, f64)> =
+            open.iter().map(|&k| (a(self.point(k)), self.weights[k])).filter(|p| p.0 > 0.0).collect();
         let mut best = 0.0;
-        // Each turn takes in what exceeds the mean so far: it grows, and ends after finitely many sets.
-        for _ in 0..64 {
+        // Each turn takes in what exceeds the mean so far, which grows; what it exceeds never counts again.
+        loop {
             let (mut sum, mut total) = (0.0, weight);
-            for &k in open {
-                let a = a(self.point(k));
-                if a > best {
-                    sum += self.weights[k] * a;
-                    total += self.weights[k];
-                }
+            for (a, w) in &ahead {
+                sum += w * a;
+                total += w;
             }
-            let next = sum / total;
-            if !(next > best * (1.0 + 1e-14)) {
-                return best.max(next);
-            }
+            let next = (sum / total).max(best);
+            let before = ahead.len();
             best = next;
+            ahead.retain(|p| p.0 > best);
+            if ahead.len() == before {
+                return best;
+            }
         }
-        // Not settled: the largest of all is above any mean.
-        open.iter().map(|&k| a(self.point(k))).fold(best, f64::max)
     }
 }
