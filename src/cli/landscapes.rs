@@ -93,6 +93,15 @@ fn takes(key: &Key) -> &'static str {
 const BEGINNINGS: &[(&str, &[&str])] = &[
     ("mixture", &["data = \"points.csv\"", "sigma = 0.35"]),
     ("modern-hopfield", &["data = \"points.csv\"", "beta = 8.0"]),
+    ("hopfield", &["data = \"points.csv\"", "gain = 2.0"]),
+    (
+        "hierarchical",
+        &[
+            "[landscape.layers]",
+            "visible = { lagrangian = \"identity\" }",
+            "hidden = { lagrangian = \"softmax\", beta = 8.0, weights = \"points.csv\", tau = 0.0 }",
+        ],
+    ),
     ("formula", &["dim = 2", "energy = \"(x[0]^2 - 1)^2 + a*x[1]^2\"", "parameters = { a = 0.5 }"]),
 ];
 

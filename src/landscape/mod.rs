@@ -3,12 +3,18 @@
 //! In: a kind's parameters (a [`Section`] of a study). Out: a boxed [`Family`].
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
+mod dual;
 mod exp;
 pub mod formula;
+pub mod hierarchical;
+pub mod hopfield;
 mod hull;
+mod lagrangian;
+mod layered;
 mod low_dimension;
 pub mod mixture;
 pub mod modern_hopfield;
+mod network;
 pub mod region;
 mod softmax;
 pub mod trapping;
@@ -70,6 +76,13 @@ pub trait Landscape: Send + Sync {
         None
     }
 
+    /// Another landscape whose critical points are the equilibria of the flow; for memories whose own gradient vanishes
+    /// elsewhere, too (where an activation saturates or is cut off), or which have it in fewer dimensions.
+    fn equilibria(&self, region: &Region) -> Option<Equilibria> {
+        let _ = region;
+        None
+    }
+
     /// Energy at one point.
     fn energy(&self, x: &[f64]) -> f64 {
         let mut g = vec![0.0; self.dim()];
@@ -93,7 +106,7 @@ pub trait Landscape: Send + Sync {
 /// dynamics under which a memory was published. Where G is singular, or tiny, f is still what its formula says.
 ///
 /// At equilibria the Jacobian of f is `-G^-1 Hess E`: its eigenvalues are real and as many are positive as Hess E has
-/// negative ones.
+/// negative ones. They, with the opposite sign, are what is reported as a point's eigenvalues: the rates of the flow.
 pub trait Dynamics: Send + Sync {
     /// Writes the velocity `f(x)` and returns the energy `E(x)`.
     fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64;
@@ -128,6 +141,19 @@ pub struct Reduced {
     pub offset: f64,
     /// The curvature in each of the n - r normal directions.
     pub normal: f64,
+}
+
+/// A landscape on R^m made to search the equilibria of another one's flow: `x = origin + map z` sends its critical
+/// points one to one onto them, with the same index and the same number of null directions. Its energies are its own.
+pub struct Equilibria {
+    /// The landscape on R^m.
+    pub inner: Box<dyn Landscape>,
+    /// Where in R^m all equilibria of the region asked for lie.
+    pub region: Region,
+    /// The image of the origin (length n).
+    pub origin: Vec<f64>,
+    /// The linear part (n x m).
+    pub map: Mat<f64>,
 }
 
 /// A landscape with named parameters.
@@ -192,7 +218,8 @@ pub enum Takes {
 }
 
 /// All kinds, in the order in which they are listed.
-pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &formula::KIND];
+pub const KINDS: &[&Kind] =
+    &[&mixture::KIND, &modern_hopfield::KIND, &hopfield::KIND, &hierarchical::KIND, &formula::KIND];
 
 /// The error for a parameter that a family does not have, naming those that it has.
 fn no_such_parameter(kind: &str, name: &str, have: &[(String, f64)]) -> Error {
