@@ -96,6 +96,15 @@ const BEGINNINGS: &[(&str, &[&str])] = &[
     ("dense-memory", &["data = \"points.csv\"", "p = 3", "lagrangian = \"tanh\"", "scale = 1.5"]),
     ("energy-transformer", &["tokens = 3", "dim = 4", "heads = 2"]),
     ("epanechnikov", &["data = \"points.csv\"", "beta = 1.5"]),
+    ("hopfield", &["data = \"points.csv\"", "gain = 2.0"]),
+    (
+        "hierarchical",
+        &[
+            "[landscape.layers]",
+            "visible = { lagrangian = \"identity\" }",
+            "hidden = { lagrangian = \"softmax\", beta = 8.0, weights = \"points.csv\", tau = 0.0 }",
+        ],
+    ),
     ("formula", &["dim = 2", "energy = \"(x[0]^2 - 1)^2 + a*x[1]^2\"", "parameters = { a = 0.5 }"]),
 ];
 

@@ -11,6 +11,7 @@ use super::{Connection, Loose, MorseGraph, MorseSmale};
 use crate::control::{Control, Progress};
 use crate::critical::{Completeness, CriticalSet, Level};
 use crate::flow::trap::positive_radius;
+use crate::flow::{Flow, linear};
 use crate::landscape::trapping::is_entered;
 use crate::landscape::{Landscape, Reduced, Region};
 use crate::linalg::{column, column_mut, symmetric_eigen};
@@ -33,6 +34,9 @@ impl Default for Options {
 /// A miss of a stable manifold by less than this many step errors is a hit, as far as can be told.
 const CERTAIN: f64 = 1.0;
 
+/// Up to this dimension all modes of a saddle are computed.
+const DENSE: usize = 2500;
+
 /// Branches followed at a time before progress is told.
 const BATCH: usize = 256;
 
@@ -44,6 +48,8 @@ pub(super) struct Node {
     pub(super) values: Vec<f64>,
     /// Eigenvectors: all, or none for points from which no branch starts and at which none can pass.
     pub(super) vectors: Mat<f64>,
+    /// Their dual basis, where the flow's own dynamics makes it another.
+    duals: Option<Mat<f64>>,
     /// Radius of the ball that holds whatever enters it; zero for a saddle.
     pub(super) trap: f64,
     /// Radius within which the flow is nearly linear; zero for what is no saddle.
@@ -53,6 +59,14 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn vector(&self, j: usize) -> Vec<f64> {
         self.vectors.col(j).iter().copied().collect()
+    }
+
+    /// The coordinate of a displacement along mode `j`.
+    pub(super) fn coordinate(&self, j: usize, displacement: &[f64]) -> f64 {
+        match &self.duals {
+            None => crate::linalg::dot(&self.vector(j), displacement),
+            Some(duals) => crate::linalg::dot(duals.col_as_slice(j), displacement),
+        }
     }
 }
 
@@ -74,6 +88,11 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     pub(super) fn landscape(&self) -> &dyn Landscape {
         self.landscape
+    }
+
+    /// The flow downhill.
+    pub(super) fn flow(&self) -> Flow<'_> {
+        Flow::forward(self.landscape)
     }
 
     pub(super) fn scale(&self) -> f64 {
@@ -261,11 +280,21 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
         .map(|(p, x)| {
             let full = p.index > 0 || n <= 16;
             let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
-            if full && n <= 2500 {
+            let mut duals = None;
+            if inner.dynamics().is_some() {
+                (values, vectors) = (vec![], Mat::zeros(n, 0));
+                if full
+                    && n <= DENSE
+                    && let Some(mut modes) = flow_modes(inner, x)
+                {
+                    orient(&mut modes.vectors, &mut modes.duals);
+                    (values, vectors, duals) = (modes.values, modes.vectors, Some(modes.duals));
+                }
+            } else if full && n <= DENSE {
                 let mut h = Mat::zeros(n, n);
                 inner.hessian(x, h.as_mut());
                 symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut());
-                orient(&mut vectors);
+                orient(&mut vectors, &mut Mat::zeros(0, n));
             } else {
                 (values, vectors) = lowest(inner, x, p.index);
             }
@@ -275,6 +304,7 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
                 index: p.index,
                 values,
                 vectors,
+                duals,
                 trap: 0.0,
                 linear: 0.0,
             }
@@ -319,15 +349,23 @@ fn extent(points: &[Vec<f64>]) -> f64 {
 }
 
 /// Eigenvectors have no sign of their own: the largest component is made positive, so that orientations, and with them
-/// the signs of connections, do not depend on the eigensolver.
-fn orient(vectors: &mut Mat<f64>) {
+/// the signs of connections, do not depend on the eigensolver. Columns of `duals` turn with theirs.
+fn orient(vectors: &mut Mat<f64>, duals: &mut Mat<f64>) {
     for j in 0..vectors.ncols() {
         let column = vectors.col_as_slice_mut(j);
         let largest = column.iter().fold(0.0_f64, |m, v| if v.abs() > m.abs() + 1e-9 { *v } else { m });
         if largest < 0.0 {
             column.iter_mut().for_each(|v| *v = -*v);
+            duals.col_as_slice_mut(j).iter_mut().for_each(|v| *v = -*v);
         }
     }
+}
+
+/// Rates and modes of the landscape's own flow at an equilibrium.
+fn flow_modes(landscape: &dyn Landscape, x: &[f64]) -> Option<linear::Modes> {
+    let mut b = Mat::zeros(x.len(), x.len());
+    Flow::forward(landscape).curvature(x, b.as_mut());
+    linear::modes(b.as_ref())
 }
 
 /// The unstable modes of a point in large dimension (none for a minimum).
@@ -339,7 +377,8 @@ fn lowest(landscape: &dyn Landscape, x: &[f64], index: usize) -> (Vec<f64>, Mat<
     let none = Mat::zeros(x.len(), 0);
     let modes = crate::critical::lowest_modes(&|v, o| linear.apply(v, o), none.as_ref(), index, 1e-9, 300);
     let mut vectors = modes.vectors;
-    orient(&mut vectors);
+    let modes_count = vectors.ncols();
+    orient(&mut vectors, &mut Mat::zeros(0, modes_count));
     (modes.values, vectors)
 }
 
@@ -383,7 +422,7 @@ fn trap(place: &Place<'_>, nodes: &[Node], id: usize) -> f64 {
     if n > 200 {
         return gradient_radius(place, node, &directions, sign, most);
     }
-    positive_radius(place.landscape, &node.x, &directions, sign, most)
+    positive_radius(&place.flow(), &node.x, &directions, sign, most)
 }
 
 /// The distance from a saddle up to which the curvature along each unstable mode, and along the softest stable one,
@@ -396,15 +435,15 @@ fn linear_radius(place: &Place<'_>, node: &Node) -> f64 {
     let modes: Vec<usize> = (0..node.vectors.ncols().min(node.index + 1)).collect();
     let mut product = vec![0.0; n];
     let mut radius = 0.05 * place.scale;
+    let flow = place.flow();
     for _ in 0..60 {
         let holds = modes.iter().all(|&j| {
             let v = node.vector(j);
             [radius, -radius].iter().all(|r| {
                 let mut x = node.x.clone();
                 crate::linalg::axpy(*r, &v, &mut x);
-                let linear = place.landscape.linearize(column(&x));
-                linear.apply(column(&v), column_mut(&mut product));
-                (crate::linalg::dot(&v, &product) - node.values[j]).abs() <= 0.5 * node.values[j].abs()
+                flow.linearize(&x)(column(&v), column_mut(&mut product));
+                (node.coordinate(j, &product) - node.values[j]).abs() <= 0.5 * node.values[j].abs()
             })
         });
         if holds {
@@ -421,6 +460,7 @@ fn gradient_radius(place: &Place<'_>, node: &Node, directions: &[Vec<f64>], sign
     let n = node.x.len();
     let mut radius = most;
     let mut product = vec![0.0; n];
+    let flow = place.flow();
     for _ in 0..40 {
         let holds = directions.iter().all(|d| {
             let size = crate::linalg::norm(d);
@@ -428,8 +468,7 @@ fn gradient_radius(place: &Place<'_>, node: &Node, directions: &[Vec<f64>], sign
                 || [1.0, -1.0].iter().all(|side| {
                     let x: Vec<f64> =
                         node.x.iter().zip(d).map(|(c, d)| c + side * radius * d / size).collect();
-                    let linear = place.landscape.linearize(column(&x));
-                    linear.apply(column(d), column_mut(&mut product));
+                    flow.linearize(&x)(column(d), column_mut(&mut product));
                     sign * crate::linalg::dot(d, &product) > 0.0
                 })
         });

@@ -21,16 +21,17 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::chart::Chart;
 use super::family::Family;
 use super::follow::follow;
 use super::problem::Problem;
 use super::refine::{Refined, is_same, refine};
 use super::unseen::{Meetings, Unseen, unseen};
-use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work, starts, string};
+use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Work, starts, string};
 use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::landscape::trapping::{is_entered, trapping_region};
-use crate::landscape::{Landscape, Reduced, Region};
+use crate::landscape::{Landscape, Region};
 use crate::linalg::solve_symmetric;
 
 /// What a search may be told; the defaults suit most landscapes.
@@ -125,8 +126,8 @@ pub fn search(
 ) -> Result<CriticalSet> {
     crate::linalg::sequential();
     let region = settle_region(landscape, region)?;
-    let reduced = landscape.reduce();
-    let problem = Problem::new(landscape, reduced.as_ref(), &region);
+    let chart = Chart::new(landscape, &region);
+    let problem = Problem::new(&chart, &region);
     let counts = landscape.is_smooth() && is_entered(landscape, &region);
     let euler = counts.then_some(if region.is_periodic() { 0 } else { 1 });
     let mut pool = Pool {
@@ -145,31 +146,20 @@ pub fn search(
     work.gradients = problem.landscape.gradients.load(Ordering::Relaxed);
     work.hessian_vectors = problem.landscape.hessian_vectors.load(Ordering::Relaxed);
     work.hessians = problem.landscape.hessians.load(Ordering::Relaxed);
-    let offset = reduced.as_ref().map_or(0.0, |r| r.offset);
     let mut points: Vec<CriticalPoint> =
-        pool.points.into_iter().filter_map(|k| lift(&problem, reduced.as_ref(), offset, k.point)).collect();
+        pool.points.par_iter().filter_map(|k| chart.point(&k.point)).collect();
     points.sort_by(|a, b| {
         (a.index.cmp(&b.index)).then(a.energy.total_cmp(&b.energy)).then_with(|| compare(&a.x, &b.x))
     });
-    let mut degenerate: Vec<DegenerateFamily> = pool
-        .families
-        .into_iter()
-        .map(|f| DegenerateFamily {
-            x: problem.lift(&f.first.x),
-            energy: f.first.energy + offset,
-            eigenvalues: with_normals(&f.first.values, reduced.as_ref()),
-            dimension: f.dimension,
-            gradient_norm: f.first.gradient_norm,
-            samples: f.samples.iter().map(|s| problem.lift(s)).collect(),
-        })
-        .collect();
+    let mut degenerate: Vec<DegenerateFamily> =
+        pool.families.iter().map(|f| chart.family(&f.first, f.dimension, &f.samples)).collect();
     degenerate.sort_by(|a, b| a.energy.total_cmp(&b.energy).then_with(|| compare(&a.x, &b.x)));
     Ok(CriticalSet {
         points,
         degenerate,
         completeness,
         euler_expected: euler,
-        highest_index: top,
+        highest_index: chart.highest_index(top),
         region,
         work,
         interrupted: control.stopped(),
@@ -211,33 +201,6 @@ fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<R
 
 fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
     a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-}
-
-/// Eigenvalues in full space: those of the reduced landscape and the normal curvature, once for each normal direction.
-fn with_normals(values: &[f64], reduced: Option<&Reduced>) -> Vec<f64> {
-    let mut all = values.to_vec();
-    if let Some(r) = reduced {
-        all.extend(std::iter::repeat_n(r.normal, r.basis.nrows() - r.basis.ncols()));
-        all.sort_by(f64::total_cmp);
-    }
-    all
-}
-
-fn lift(
-    problem: &Problem<'_>,
-    reduced: Option<&Reduced>,
-    offset: f64,
-    point: Refined,
-) -> Option<CriticalPoint> {
-    Some(CriticalPoint {
-        x: problem.lift(&point.x),
-        energy: point.energy + offset,
-        eigenvalues: with_normals(&point.values, reduced),
-        index: point.index?,
-        gradient_norm: point.gradient_norm,
-        radius: point.radius,
-        level: Level::Checked,
-    })
 }
 
 impl Pool<'_> {

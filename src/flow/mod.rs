@@ -5,6 +5,7 @@
 //! Jacobians are too large. Both control their error, and no step is accepted along which the energy fails to fall.
 
 mod chebyshev;
+pub(crate) mod linear;
 mod rosenbrock;
 pub mod trap;
 
@@ -12,6 +13,9 @@ use faer::{MatMut, MatRef};
 
 use crate::landscape::{Dynamics, Landscape};
 use crate::linalg::{column, norm};
+
+/// A matrix as the map it is: writes its product with the columns of the first argument.
+type Applied<'a> = Box<dyn Fn(MatRef<'_, f64>, MatMut<'_, f64>) + 'a>;
 
 /// The flow, with its direction in time.
 pub struct Flow<'a> {
@@ -40,8 +44,13 @@ impl<'a> Flow<'a> {
         energy
     }
 
+    /// Is the flow another than `-grad E`?
+    pub(crate) fn has_dynamics(&self) -> bool {
+        self.dynamics.is_some()
+    }
+
     /// Minus the Jacobian of the forward flow: the Hessian, or what the dynamics has in its place.
-    fn curvature(&self, x: &[f64], mut out: MatMut<'_, f64>) {
+    pub(crate) fn curvature(&self, x: &[f64], mut out: MatMut<'_, f64>) {
         match self.dynamics {
             None => self.landscape.hessian(x, out),
             Some(dynamics) => {
@@ -52,7 +61,7 @@ impl<'a> Flow<'a> {
     }
 
     /// The same, to be multiplied with vectors (columns).
-    fn linearize<'b>(&'b self, x: &'b [f64]) -> Box<dyn Fn(MatRef<'_, f64>, MatMut<'_, f64>) + 'b> {
+    pub(crate) fn linearize<'b>(&'b self, x: &'b [f64]) -> Applied<'b> {
         match self.dynamics {
             None => {
                 let hessian = self.landscape.linearize(column(x));
@@ -165,7 +174,11 @@ pub fn integrate(
                 continue;
             }
             let next_energy = flow.velocity(&next, &mut next_v);
-            let noise = 1e-13 * energy.abs().max(next_energy.abs()) + f64::MIN_POSITIVE;
+            let mut noise = 1e-13 * energy.abs().max(next_energy.abs()) + f64::MIN_POSITIVE;
+            if flow.has_dynamics() {
+                // In directions that the metric does not see the energy is flat, and is what rounding makes of it.
+                noise += 1e-7 * speed * length;
+            }
             let falls = (next_energy - energy) * flow.sign >= -noise;
             if !(next_energy.is_finite() && falls) {
                 h *= 0.4;

@@ -4,14 +4,20 @@
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
 pub mod dense_memory;
+mod dual;
 pub mod energy_transformer;
 pub mod epanechnikov;
 mod exp;
 pub mod formula;
+pub mod hierarchical;
+pub mod hopfield;
 mod hull;
+mod lagrangian;
+mod layered;
 mod low_dimension;
 pub mod mixture;
 pub mod modern_hopfield;
+mod network;
 pub mod region;
 mod softmax;
 pub mod trapping;
@@ -90,6 +96,13 @@ pub trait Landscape: Send + Sync {
         None
     }
 
+    /// Another landscape whose critical points are the equilibria of the flow; for memories whose own gradient vanishes
+    /// elsewhere, too (where an activation saturates or is cut off), or which have it in fewer dimensions.
+    fn equilibria(&self, region: &Region) -> Option<Equilibria> {
+        let _ = region;
+        None
+    }
+
     /// Energy at one point.
     fn energy(&self, x: &[f64]) -> f64 {
         let mut g = vec![0.0; self.dim()];
@@ -113,7 +126,7 @@ pub trait Landscape: Send + Sync {
 /// dynamics under which a memory was published. Where G is singular, or tiny, f is still what its formula says.
 ///
 /// At equilibria the Jacobian of f is `-G^-1 Hess E`: its eigenvalues are real and as many are positive as Hess E has
-/// negative ones.
+/// negative ones. They, with the opposite sign, are what is reported as a point's eigenvalues: the rates of the flow.
 pub trait Dynamics: Send + Sync {
     /// Writes the velocity `f(x)` and returns the energy `E(x)`.
     fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64;
@@ -148,6 +161,19 @@ pub struct Reduced {
     pub offset: f64,
     /// The curvature in each of the n - r normal directions.
     pub normal: f64,
+}
+
+/// A landscape on R^m made to search the equilibria of another one's flow: `x = origin + map z` sends its critical
+/// points one to one onto them, with the same index and the same number of null directions. Its energies are its own.
+pub struct Equilibria {
+    /// The landscape on R^m.
+    pub inner: Box<dyn Landscape>,
+    /// Where in R^m all equilibria of the region asked for lie.
+    pub region: Region,
+    /// The image of the origin (length n).
+    pub origin: Vec<f64>,
+    /// The linear part (n x m).
+    pub map: Mat<f64>,
 }
 
 /// A landscape with named parameters.
@@ -216,6 +242,8 @@ pub const KINDS: &[&Kind] = &[
     &mixture::KIND,
     &modern_hopfield::KIND,
     &dense_memory::KIND,
+    &hopfield::KIND,
+    &hierarchical::KIND,
     &energy_transformer::KIND,
     &epanechnikov::KIND,
     &formula::KIND,

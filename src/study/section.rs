@@ -117,6 +117,11 @@ impl Section {
         self.entries.iter().filter(|e| !e.read).map(|e| e.key.clone()).collect()
     }
 
+    /// Is `key` there?
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// Is the value of `key` an array?
     pub fn is_array(&self, key: &str) -> bool {
         self.get(key).is_some_and(|e| matches!(e.value, Value::Array(_)))
