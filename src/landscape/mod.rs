@@ -9,6 +9,7 @@ mod hull;
 mod low_dimension;
 pub mod mixture;
 pub mod modern_hopfield;
+pub mod neural;
 pub mod region;
 mod softmax;
 pub mod trapping;
@@ -165,7 +166,7 @@ pub enum Takes {
 }
 
 /// All kinds, in the order in which they are listed.
-pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &formula::KIND];
+pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &neural::KIND, &formula::KIND];
 
 /// The error for a parameter that a family does not have, naming those that it has.
 fn no_such_parameter(kind: &str, name: &str, have: &[(String, f64)]) -> Error {

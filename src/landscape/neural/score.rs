@@ -1,0 +1,1 @@
+//! `score`: a learned vector field.
