@@ -4,13 +4,14 @@
 //!
 //! with `f` a feed-forward network of one output (`network.rs`), read from the weights that training left (`weights.rs`,
 //! `architecture.rs`). Several files are a path through parameter space (`path.rs`). `score` uses the same networks as
-//! vector fields (`score.rs`).
+//! vector fields (`score.rs`, `equilibria.rs`).
 //!
 //! Quartic and tilt are those of the parameterised landscape networks of developmental biology (Howe & Mani 2025,
 //! "Learning potential landscapes from cell-state dynamics").
 
 pub mod activation;
 mod architecture;
+pub mod equilibria;
 mod evaluate;
 mod frozen;
 mod network;
@@ -26,8 +27,9 @@ use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
+use self::activation::Activation;
 use self::frozen::{Frozen, times};
-use self::network::Network;
+use self::network::{Layer, Network};
 use self::path::PathOfNetworks;
 use super::{Family, Key, Kind, Landscape, Linearization, Region, Takes};
 use crate::error::{Error, Result};
@@ -70,6 +72,29 @@ impl Neural {
             )));
         }
         Ok(Neural { path, lambda, quartic, tilt })
+    }
+
+    /// A perceptron: linear layers (weight out x in, bias as long as it has rows) with one activation between them, and
+    /// `(lambda/2) |x|^2`. The last layer has one row.
+    pub fn perceptron(
+        layers: Vec<(Mat<f64>, Vec<f64>)>,
+        activation: Activation,
+        lambda: f64,
+    ) -> Result<Self> {
+        let inputs = layers.first().map_or(0, |(weight, _)| weight.ncols());
+        let mut list = vec![];
+        for (weight, bias) in layers {
+            if let Some(Layer::Linear { weight, .. }) = list.last() {
+                list.push(Layer::Activation(vec![(activation, weight.nrows())]));
+            }
+            list.push(Layer::Linear { weight, bias });
+        }
+        if inputs == 0 {
+            return Err(Error::input("a network needs at least one layer and one input"));
+        }
+        let network = Network::new(inputs, list).map_err(Error::input)?;
+        let path = PathOfNetworks::new(vec![network], None, 0.0, 1.0)?;
+        Neural::new(path, lambda, 0.0, vec![0.0; inputs])
     }
 
     fn network(&self) -> &Network {
