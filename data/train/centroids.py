@@ -7,7 +7,7 @@ clusters have width sqrt(0.13). The setting is that of figure 5 of Hess and Morr
 diffusion in the zero-noise limit" (arXiv:2506.05178): an energy learns four centroids, and its minima are born one by
 one along the training.
 
-    python centroids.py [OUT]     # writes into OUT, by default ../centroids; a minute on two cores
+    python centroids.py [OUT]     # writes into OUT, by default ../centroids; a minute and more on two cores
 
 Writes step-0000.safetensors to step-4000.safetensors, 61 checkpoints in float16 (the networks are these rounded
 numbers), dense where minima are born, and values-*.safetensors: energy, gradient, Hessian-vector product in float64 at

@@ -2,9 +2,9 @@
 
     python tests/networks/search.py        # writes known.toml; ten minutes on one core; numpy and safetensors
 
-Derivatives are carried forward through the layers. Two ways to find the equilibria must agree: Newton's method from every
-node of a grid, and the winding number of the field around every cell of a finer grid, which is the number of equilibria
-of index 0 or 2 in it minus those of index 1. Of the digits, in 64 dimensions, only the minima to which the digits
+Derivatives are carried forward through the layers. Two ways to find the equilibria must agree: Newton's method from
+every node of a grid, and the winding number of the field around every cell of a finer grid, which is the number of
+equilibria of index 0 or 2 in it minus those of index 1. Of the digits, in 64 dimensions, only the minima to which the digits
 descend are known.
 """
 
@@ -63,7 +63,8 @@ def minus_score(layers, tensors, t, x):
     for i in range(2):
         along = into * b[:, i]
         unit = np.broadcast_to(into * np.eye(2)[i], x.shape)
-        slopes.append(np.concatenate([unit, np.cos(phase) * along, -np.sin(phase) * along, np.zeros((len(x), 8))], axis=1))
+        still = np.zeros((len(x), 8))
+        slopes.append(np.concatenate([unit, np.cos(phase) * along, -np.sin(phase) * along, still], axis=1))
     first = np.stack(slopes, axis=1)
     for i, (weight, bias) in enumerate(layers):
         a, first = h @ weight.T + bias, first @ weight.T
@@ -158,12 +159,12 @@ def between(path, training):
     return [((1 - u) * a + u * c, (1 - u) * b + u * d) for (a, b), (c, d) in zip(path[i], path[i + 1])]
 
 
-def write(file, table, points):
-    for key, value in table.items():
-        file.write(f"{key} = {json.dumps(value)}\n")
+def write(file, table, name="", points=()):
+    """A table's keys, and its points as an array of tables."""
+    blocks = ["".join(f"{k} = {json.dumps(v)}\n" for k, v in table.items())]
     for p in points:
-        file.write(f"\n[[{p[0]}.points]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in p[1].items()))
-    file.write("\n")
+        blocks.append(f"[[{name}.points]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in p.items()))
+    file.write("\n".join(blocks) + "\n")
 
 
 def centroids(file):
@@ -176,6 +177,7 @@ def centroids(file):
         assert sum((-1) ** p["index"] for p in points) == 1
     print(history, flush=True)
     file.write("[centroids]\ncounts = [\n" + "".join(f"    {h},\n" for h in history) + "]\n\n")
+    folds(file, path)
     for training in (0.0, 12.0, 15.5, 18.0, 22.0, 23.0, 40.25, 60.0):
         layers = between(path, training)
         field = lambda x: energy_of(layers, 1.0, x)[1:]
@@ -186,7 +188,44 @@ def centroids(file):
             p["energy"] = float(energy_of(layers, 1.0, np.array([p["x"]]))[0][0])
         print(training, counts(points), doubtful, flush=True)
         file.write("[[centroids.at]]\n")
-        write(file, {"training": training, "counts": counts(points)}, [("centroids.at", p) for p in points])
+        write(file, {"training": training, "counts": counts(points)}, "centroids.at", points)
+
+
+def fold(path, x, training):
+    """Solves g = 0, det H = 0 for the point and the position, from a guess, by Newton's method with differences."""
+
+    def system(u):
+        _, g, h = energy_of(between(path, u[2]), 1.0, u[None, :2])
+        return np.array([g[0, 0], g[0, 1], np.linalg.det(h[0])])
+
+    u = np.array([*x, training])
+    for _ in range(40):
+        columns = [(system(u + d) - system(u - d)) / 2e-5 for d in 1e-5 * np.eye(3)]
+        step = np.linalg.solve(np.stack(columns, axis=1), system(u))
+        u = u - step * min(1.0, 0.1 / np.linalg.norm(step))
+    assert np.linalg.norm(system(u)) < 1e-10, (x, training, u)
+    return u
+
+
+def folds(file, path):
+    """Folds on the stretch where minima are born, wherever the counts of two neighbours of a fine grid differ."""
+    grid = np.arange(10.0, 24.0 + 1e-9, 1 / 16)
+    last = None
+    for training in grid:
+        points = equilibria(lambda x: energy_of(between(path, training), 1.0, x)[1:], 1.0, nodes=17)
+        if last is not None and counts(points) != counts(last):
+            more, fewer = (points, last) if len(points) > len(last) else (last, points)
+            distance = [min([np.hypot(*np.subtract(p["x"], q["x"])) for q in fewer]) for p in more]
+            new = [more[i] for i in np.argsort(distance)[::-1][: len(more) - len(fewer)]]
+            guess = np.mean([p["x"] for p in new], axis=0)
+            assert len(new) == 2, (training, len(new))
+            *x, at = fold(path, guess, training - 1 / 32)
+            assert training - 1 / 16 <= at <= training, (training, at)
+            table = {"training": float(at), "x": [float(v) for v in x], "before": counts(last), "after": counts(points)}
+            print("fold", table, flush=True)
+            file.write("[[centroids.folds]]\n")
+            write(file, table)
+        last = points
 
 
 def circle(file):
@@ -199,7 +238,7 @@ def circle(file):
             print(count, t, counts(points), sum((-1) ** p["index"] for p in points), doubtful,
                   max(p["antisymmetric"] for p in points), flush=True)
             file.write("[[circle]]\n")
-            write(file, {"k": count, "t": t, "counts": counts(points)}, [("circle", p) for p in points])
+            write(file, {"k": count, "t": t, "counts": counts(points)}, "circle", points)
 
 
 def digits(file):
@@ -219,7 +258,7 @@ def digits(file):
     basin = [int(np.sum(np.linalg.norm(x - m, axis=1) < 1e-6)) for m in minima]
     order = np.argsort(energy(minima)[0])
     write(file, {"energy": energy(minima)[0][order].tolist(), "digits": [basin[i] for i in order],
-                 "x": minima[order].tolist()}, [])
+                 "x": minima[order].tolist()})
     print(len(minima), "minima of the digits", flush=True)
 
 
