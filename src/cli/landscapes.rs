@@ -105,6 +105,7 @@ const BEGINNINGS: &[(&str, &[&str])] = &[
             "hidden = { lagrangian = \"softmax\", beta = 8.0, weights = \"points.csv\", tau = 0.0 }",
         ],
     ),
+    ("neural", &["weights = \"model.safetensors\"", "activation = \"softplus\"", "lambda = 1.0"]),
     ("formula", &["dim = 2", "energy = \"(x[0]^2 - 1)^2 + a*x[1]^2\"", "parameters = { a = 0.5 }"]),
 ];
 
@@ -150,6 +151,13 @@ mod tests {
     fn every_kind_has_a_study_to_begin_with_that_builds() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("points.csv"), "0,1\n1,0\n-1,0\n").unwrap();
+        let numbers: Vec<u8> = [0.5_f64, -1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let view = |shape: &[usize], bytes| {
+            safetensors::tensor::TensorView::new(safetensors::Dtype::F64, shape.to_vec(), bytes).unwrap()
+        };
+        let layer = [("0.weight", view(&[1, 2], &numbers)), ("0.bias", view(&[1], &numbers[..8]))];
+        let bytes = safetensors::serialize(layer, None).unwrap();
+        std::fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
         let path = folder.path().join("study.toml");
         for kind in KINDS {
             std::fs::write(&path, example(kind)).unwrap();

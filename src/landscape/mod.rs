@@ -18,6 +18,7 @@ mod low_dimension;
 pub mod mixture;
 pub mod modern_hopfield;
 mod network;
+pub mod neural;
 pub mod region;
 mod softmax;
 pub mod trapping;
@@ -246,6 +247,7 @@ pub const KINDS: &[&Kind] = &[
     &hierarchical::KIND,
     &energy_transformer::KIND,
     &epanechnikov::KIND,
+    &neural::KIND,
     &formula::KIND,
 ];
 

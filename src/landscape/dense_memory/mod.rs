@@ -14,12 +14,17 @@
 //! term `(sum x)^2/(2n)`, which pins it: critical points and indices are those of the quotient, represented where the
 //! sum of x is zero, and the direction adds one eigenvalue 1.
 //!
+//! **Saturation.** Critical points are sought on the energy as long as its gradient keeps its digits. Where neurons
+//! saturate beyond that, memories of rectified powers and of `z^2 / 2` are searched as the two-layer network that they
+//! are. With other separations, mixtures of saturated and unsaturated neurons come out as degenerate points.
+//!
 //! **Bounds.** tanh, sigmoid and softmax neurons bound the overlaps, and all critical points lie in a ball. With
 //! identity neurons the energy falls without bound along the patterns for p > 2 and for the exponential, whatever the
 //! confinement: such a study needs a region.
 
 mod kind;
 mod lagrangian;
+mod saturated;
 mod separation;
 
 use faer::linalg::matmul::{matmul, triangular};
@@ -32,7 +37,7 @@ pub(super) use kind::separation_of;
 pub use lagrangian::Lagrangian;
 pub use separation::Separation;
 
-use super::{Dynamics, Family, Landscape, Linearization, Reduced, Region, hull};
+use super::{Dynamics, Equilibria, Family, Landscape, Linearization, Reduced, Region, hull};
 use crate::error::{Error, Result};
 use crate::linalg::{axpy, dot};
 use lagrangian::Local;
@@ -365,6 +370,10 @@ impl Landscape for DenseMemory {
 
     fn dynamics(&self) -> Option<&dyn Dynamics> {
         (self.lagrangian != Lagrangian::Identity && self.confinement == 0.0).then_some(self)
+    }
+
+    fn equilibria(&self, region: &Region) -> Option<Equilibria> {
+        saturated::equilibria(self, region)
     }
 
     fn data(&self) -> Option<MatRef<'_, f64>> {

@@ -1,13 +1,13 @@
 //! What a study may say of an energy transformer.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{EnergyTransformer, Weights};
-use crate::data::{self, RawTable};
+use crate::data::{self, Tensor};
 use crate::error::{Error, Result};
 use crate::landscape::dense_memory::separation_of;
 use crate::landscape::{Family, Key, Kind, Takes};
@@ -24,7 +24,7 @@ pub const KIND: Kind = Kind {
             name: "weights",
             takes: Takes::Text,
             default: "",
-            doc: "safetensors or npz file with Wk and Wq (heads x Y x D) and Xi (memories x D); random weights without it",
+            doc: "safetensors file: Wk and Wq (heads x Y x D), Xi (memories x D), optional gamma (1) and delta (D); random weights without it",
         },
         Key {
             name: "dim",
@@ -64,7 +64,12 @@ pub const KIND: Kind = Kind {
             doc: "the memories' function F: rectified (relu(z)^p / p), power (z^p / p) or exp (exp(z))",
         },
         Key { name: "p", takes: Takes::Number, default: "2", doc: "power of F" },
-        Key { name: "gamma", takes: Takes::Number, default: "1", doc: "scale of the layer norm, positive" },
+        Key {
+            name: "gamma",
+            takes: Takes::Number,
+            default: "the file's, or 1",
+            doc: "scale of the layer norm, positive",
+        },
         Key {
             name: "delta",
             takes: Takes::Numbers,
@@ -89,11 +94,11 @@ pub const KIND: Kind = Kind {
 
 fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     let tokens = section.integer("tokens")?.ok_or_else(|| section.missing("tokens", "4"))?;
-    let mut weights = match section.path("weights")? {
+    let (mut weights, norm) = match section.path("weights")? {
         Some(path) => read(section, &path)?,
-        None => draw(section)?,
+        None => (draw(section)?, Norm { gamma: None, delta: None }),
     };
-    if let Some(delta) = section.numbers("delta")? {
+    if let Some(delta) = section.numbers("delta")?.or(norm.delta) {
         if delta.len() != weights.dim {
             let message = format!("`delta` has {} numbers, a token has {}", delta.len(), weights.dim);
             return Err(section.error("delta", message));
@@ -103,7 +108,7 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     let usual = 1.0 / (weights.head_dim.max(1) as f64).sqrt();
     let beta = section.number("beta")?.unwrap_or(usual);
     let separation = separation_of(section, Some(2.0))?;
-    let gamma = section.number("gamma")?.unwrap_or(1.0);
+    let gamma = section.number("gamma")?.or(norm.gamma).unwrap_or(1.0);
     let epsilon = section.number("epsilon")?.unwrap_or(0.0);
     let confinement = section.number("confinement")?.unwrap_or(0.0);
     EnergyTransformer::new(tokens, weights, separation, beta, gamma, epsilon, confinement)
@@ -114,47 +119,66 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
         })
 }
 
-/// One array of the file; errors point at the key.
-fn array(section: &Section, path: &Path, name: &str) -> Result<RawTable> {
-    let mut with_name = path.as_os_str().to_owned();
-    with_name.push(format!("#{name}"));
-    data::read(&PathBuf::from(with_name)).map_err(|error| match error {
+/// The layer norm's own weights, where the file has them.
+struct Norm {
+    gamma: Option<f64>,
+    delta: Option<Vec<f64>>,
+}
+
+fn read(section: &Section, path: &Path) -> Result<(Weights, Norm)> {
+    let tensors = data::read_tensors(path).map_err(|error| match error {
         Error::Input { message, help, place: None } => {
             let located = section.error("weights", message);
             help.map_or(located.clone(), |h| located.with_help(h))
         }
         Error::File { .. } => section.error("weights", error.to_string()),
         other => other,
-    })
-}
-
-fn read(section: &mut Section, path: &Path) -> Result<Weights> {
-    let key = array(section, path, "Wk")?;
-    let query = array(section, path, "Wq")?;
-    let memory = array(section, path, "Xi")?;
-    let (dim, heads) = (memory.columns, key.rows());
-    if (query.rows(), query.columns) != (heads, key.columns) || key.columns % dim != 0 {
-        return Err(section
-            .error(
-                "weights",
-                format!(
-                    "the arrays do not fit: Wk is {heads} x {}, Wq {} x {}, and Xi has rows of {dim}",
-                    key.columns,
-                    query.rows(),
-                    query.columns
-                ),
-            )
-            .with_help("Wk and Wq are heads x Y x D, Xi is memories x D"));
+    })?;
+    let wrong = |what: String| {
+        section.error("weights", format!("{}: {what}", tensors.file)).with_help(
+            "Wk and Wq have shape heads x Y x D, Xi memories x D, and, if they are there, gamma is one number and delta \
+             has D",
+        )
+    };
+    let find = |name: &str| tensors.list.iter().find(|t| t.name == name);
+    let need = |name: &str, dimensions: usize| -> Result<&Tensor> {
+        let names = || tensors.list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(", ");
+        let tensor =
+            find(name).ok_or_else(|| wrong(format!("there is no tensor `{name}` among {}", names())))?;
+        if tensor.shape.len() != dimensions || tensor.values.is_empty() {
+            return Err(wrong(format!("`{name}` has shape {:?}", tensor.shape)));
+        }
+        Ok(tensor)
+    };
+    let (key, query, memory) = (need("Wk", 3)?, need("Wq", 3)?, need("Xi", 2)?);
+    let dim = memory.shape[1];
+    if key.shape != query.shape || key.shape[2] != dim {
+        return Err(wrong(format!(
+            "the shapes do not fit: Wk {:?}, Wq {:?}, Xi {:?}",
+            key.shape, query.shape, memory.shape
+        )));
     }
-    Ok(Weights {
+    let (gamma, delta) = (find("gamma"), find("delta"));
+    for (tensor, size) in [(gamma, 1), (delta, dim)] {
+        if let Some(t) = tensor.filter(|t| t.values.len() != size) {
+            return Err(wrong(format!("`{}` has {} numbers, not {size}", t.name, t.values.len())));
+        }
+    }
+    for tensor in [Some(key), Some(query), Some(memory), gamma, delta].into_iter().flatten() {
+        if let Some(bad) = tensor.values.iter().position(|v| !v.is_finite()) {
+            return Err(wrong(format!("number {bad} of `{}` is {}", tensor.name, tensor.values[bad])));
+        }
+    }
+    let weights = Weights {
         dim,
-        heads,
-        head_dim: key.columns / dim,
-        key: key.values,
-        query: query.values,
-        memory: memory.values,
+        heads: key.shape[0],
+        head_dim: key.shape[1],
+        key: key.values.clone(),
+        query: query.values.clone(),
+        memory: memory.values.clone(),
         delta: vec![0.0; dim],
-    })
+    };
+    Ok((weights, Norm { gamma: gamma.map(|g| g.values[0]), delta: delta.map(|d| d.values.clone()) }))
 }
 
 fn draw(section: &mut Section) -> Result<Weights> {
