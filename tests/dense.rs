@@ -9,6 +9,8 @@ use faer::{Mat, MatRef};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use smale::control::Control;
 use smale::critical::{CriticalSet, Options, search};
 use smale::flow::{self, Flow};
@@ -211,11 +213,6 @@ fn a_saturated_memory_has_the_points_of_its_fixed_point_equation() {
         let m =
             DenseMemory::new(y.as_ref(), vec![1.0], Separation::Power { p: 2 }, tanh, scale, 0.0).unwrap();
         let set = solved(&m);
-        println!(
-            "scale {scale}: {:?} {:?}",
-            set.counts(),
-            set.points.iter().map(|p| p.x[0]).collect::<Vec<_>>()
-        );
         assert_eq!((set.counts(), set.degenerate.len()), (vec![2, 1], 0), "scale {scale}");
         for p in &set.points {
             assert!((p.x[0] - scale * p.x[0].tanh()).abs() < 1e-9 * scale);
@@ -315,21 +312,20 @@ fn epanechnikov_minima_are_counted_without_looking_at_all_subsets() {
         let started = Instant::now();
         let minima = m.minima();
         let spent = started.elapsed().as_secs_f64();
-        println!(
-            "{} x {}, radius {radius}: {} minima, complete {}, {spent:.4} s",
-            y.nrows(),
-            y.ncols(),
-            minima.wells.len(),
-            minima.complete
-        );
-        // Every one of them is a point where the gradient vanishes.
-        let mut g = vec![0.0; y.nrows()];
-        for well in &minima.wells {
-            m.gradient(&well.center, &mut g);
-            assert!(g.iter().all(|g| g.abs() < 1e-12));
+        // Every one of them is the mean of what lies within the radius.
+        for well in minima.wells.iter().step_by(37) {
+            let gap =
+                |k: usize| (0..y.nrows()).map(|i| (y[(i, k)] - well.center[i]).powi(2)).sum::<f64>().sqrt();
+            let members: Vec<usize> = (0..y.ncols()).filter(|k| gap(*k) < radius).collect();
+            assert_eq!(members, well.members);
+            for i in 0..y.nrows() {
+                let mean = members.iter().map(|k| y[(i, *k)]).sum::<f64>() / members.len() as f64;
+                assert!((mean - well.center[i]).abs() < 1e-13);
+            }
         }
         (minima.complete, spent)
     };
+    // All subsets of 25 would be 3e7; the limits leave room for slow and busy machines.
     for radius in [0.8, 1.1, 1.3, 1.5, 1.8, 2.2] {
         let (complete, spent) = timed(draw(25, 8, 5).as_ref(), radius);
         assert!(complete && spent < 20.0, "radius {radius}: {spent} s");
@@ -342,25 +338,68 @@ fn epanechnikov_minima_are_counted_without_looking_at_all_subsets() {
 
 #[test]
 fn energy_transformers_have_the_euler_characteristic_of_their_spheres() {
-    for (dim, tokens, euler) in [(4, 1, 2), (5, 1, 0), (3, 2, 0), (4, 2, 4)] {
+    // With even powers no part of the sphere is flat.
+    let (cubic, even): (&[&str], &[&str]) = (&["landscape.p=3"], &["separation=power", "landscape.p=4"]);
+    for (dim, tokens, memory, euler) in
+        [(4, 1, cubic, 2), (5, 1, even, 0), (3, 2, cubic, 0), (4, 2, cubic, 4)]
+    {
         for seed in 0..2 {
-            let (dim, tokens) = (format!("landscape.dim={dim}"), format!("landscape.tokens={tokens}"));
-            let weights = format!("landscape.weights_seed={seed}");
-            let study = study(&["kind=energy-transformer", &dim, &tokens, &weights, "landscape.p=3"]);
-            let family = study.build().unwrap();
-            let started = Instant::now();
-            let set = solved(family.as_ref());
-            println!(
-                "{dim} {tokens}: {:?} {} {} {:?}",
-                set.counts(),
-                set.degenerate.len(),
-                set.work.ended,
-                started.elapsed()
-            );
-            assert!(set.degenerate.is_empty());
-            assert_eq!(set.euler_characteristic(), euler, "{dim}, {tokens}, seed {seed}");
+            let keys = [("dim", dim), ("tokens", tokens), ("weights_seed", seed)];
+            let keys: Vec<String> = keys.iter().map(|(k, v)| format!("landscape.{k}={v}")).collect();
+            let mut pairs = vec!["kind=energy-transformer"];
+            pairs.extend(keys.iter().map(String::as_str));
+            pairs.extend(memory);
+            let set = solved(study(&pairs).build().unwrap().as_ref());
+            let what = format!("dimension {dim}, {tokens} tokens, seed {seed}: {:?}", set.counts());
+            assert!(set.degenerate.is_empty(), "{what}");
+            assert_eq!(set.euler_characteristic(), euler, "{what}");
+            // What is reported is the representative: every token with mean 0 and variance 1.
+            for token in set.points.iter().flat_map(|p| p.x.chunks(dim)) {
+                assert!(token.iter().sum::<f64>().abs() < 1e-9, "{what}");
+                assert!((overlap(token, token) - 1.0).abs() < 1e-9, "{what}");
+            }
         }
     }
+}
+
+#[test]
+fn a_block_is_read_from_a_safetensors_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("block.safetensors");
+    let tensor = |shape: &[usize], value: f64| -> (Vec<usize>, Vec<u8>) {
+        let numbers = (0..shape.iter().product()).map(|i: usize| value * (1.0 + (i * i) as f64).sin());
+        (shape.to_vec(), numbers.flat_map(f64::to_le_bytes).collect())
+    };
+    type Named<'a> = (&'a str, &'a (Vec<usize>, Vec<u8>));
+    let named = |list: &[Named<'_>]| {
+        let views = list.iter().map(|(name, (shape, bytes))| {
+            (name.to_string(), TensorView::new(Dtype::F64, shape.clone(), bytes).unwrap())
+        });
+        safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()
+    };
+    let (key, query, memory) = (tensor(&[2, 3, 4], 0.5), tensor(&[2, 3, 4], 0.7), tensor(&[5, 4], 1.0));
+    let (gamma, delta) = ((vec![1], 1.5_f64.to_le_bytes().to_vec()), tensor(&[4], 0.1));
+    let build = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let weights = format!("landscape.weights={}", path.display());
+        study(&["kind=energy-transformer", "tokens=2", &weights]).build()
+    };
+    let all = [("Wk", &key), ("Wq", &query), ("Xi", &memory), ("gamma", &gamma), ("delta", &delta)];
+    let block = build(&named(&all)).unwrap();
+    assert_eq!(block.dim(), 8);
+    assert!(block.parameters().contains(&("gamma".to_string(), 1.5)));
+    assert!(block.parameters().contains(&("beta".to_string(), 1.0 / 3.0_f64.sqrt())));
+    // Wrong files: one clear error each.
+    let refused = |bytes: &[u8]| build(bytes).err().unwrap().to_string();
+    assert!(refused(&named(&[("Wk", &key), ("Wq", &query)])).contains("no tensor `Xi`"));
+    let wide = tensor(&[2, 3, 5], 1.0);
+    assert!(refused(&named(&[("Wk", &wide), ("Wq", &query), ("Xi", &memory)])).contains("do not fit"));
+    let nan = tensor(&[5, 4], f64::NAN);
+    assert!(
+        refused(&named(&[("Wk", &key), ("Wq", &query), ("Xi", &nan)])).contains("number 0 of `Xi` is NaN")
+    );
+    let whole = named(&all);
+    assert!(refused(&whole[..whole.len() / 2]).contains("safetensors"));
 }
 
 #[test]

@@ -511,6 +511,32 @@ fn digits() {
 }
 
 #[test]
+fn a_dense_memory_of_neurons_apart_is_a_product() {
+    run("dense-memory", &["scale=1.71"]).has(&[1]);
+    run("dense-memory", &["scale=1.72"]).has(&[4, 4, 1]);
+    let answer = run("dense-memory", &[]);
+    answer.has(&[4, 4, 1]);
+    assert_eq!(answer.summary["euler_expected"], 1);
+    assert_eq!(answer.summary["morse_smale"], true, "{}", answer.summary["morse_smale_reason"]);
+}
+
+#[test]
+fn epanechnikov_windows_about_two_memories() {
+    for (beta, minima) in [("beta=0.49", 1), ("beta=1.0", 3), ("beta=2.1", 2)] {
+        run("epanechnikov", &[beta]).has(&[minima]);
+    }
+}
+
+#[test]
+fn an_energy_transformer_lives_on_spheres() {
+    let answer = run("energy-transformer", &[]);
+    answer.checked();
+    assert_eq!(answer.summary["degenerate"], 0);
+    assert_eq!(answer.summary["euler_characteristic"], 4);
+    assert!(answer.summary["euler_expected"].is_null());
+}
+
+#[test]
 fn every_shipped_study_is_tested() {
     let this = include_str!("studies.rs");
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses")).unwrap() {
