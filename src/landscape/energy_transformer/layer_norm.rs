@@ -12,9 +12,8 @@ pub(super) struct LayerNorm {
     /// `x - mean`.
     pub(super) arm: Vec<f64>,
     pub(super) mean: f64,
-    /// `var(x)`.
-    pub(super) variance: f64,
-    s: f64,
+    /// `sqrt(var(x) + epsilon)`.
+    pub(super) s: f64,
     /// The gradient of s.
     slope: Vec<f64>,
 }
@@ -27,7 +26,7 @@ impl LayerNorm {
         let variance = dot(&arm, &arm) / d;
         let s = (variance + epsilon).sqrt();
         let slope = arm.iter().map(|a| a / (d * s)).collect();
-        LayerNorm { gamma, arm, mean, variance, s, slope }
+        LayerNorm { gamma, arm, mean, s, slope }
     }
 
     /// `gamma (x - mean)/sqrt(var + epsilon)`, without the shift delta.
@@ -50,14 +49,14 @@ impl LayerNorm {
     }
 
     /// The vector of `s_a.`.
-    fn two(&self, a: &[f64]) -> Vec<f64> {
+    pub(super) fn two(&self, a: &[f64]) -> Vec<f64> {
         let (along, d) = (self.one(a), self.dim());
         let centred = self.centred(a);
         (0..a.len()).map(|i| (centred[i] / d - along * self.slope[i]) / self.s).collect()
     }
 
     /// The vector of `s_ab.`.
-    fn three(&self, a: &[f64], b: &[f64]) -> Vec<f64> {
+    pub(super) fn three(&self, a: &[f64], b: &[f64]) -> Vec<f64> {
         let (sa, sb, ta, tb) = (self.one(a), self.one(b), self.two(a), self.two(b));
         let sab = dot(&ta, b);
         (0..a.len()).map(|i| -(sa * tb[i] + sb * ta[i] + sab * self.slope[i]) / self.s).collect()

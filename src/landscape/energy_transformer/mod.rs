@@ -8,7 +8,7 @@
 //!
 //! **Null directions.** The layer norm does not notice a token's mean, and with `epsilon = 0` not its scale: E is a
 //! function on a product of N spheres of dimension D - 2. What is analysed is that quotient. The null directions are
-//! pinned: `(D/2) mean_B^2` is added for each token, and with `epsilon = 0` also `(D/8) (var_B - 1)^2`. Both vanish
+//! pinned: `(D/2) mean_B^2` is added for each token, and with `epsilon = 0` also `(D/2) (sqrt(var_B) - 1)^2`. Both vanish
 //! where they are least, so that critical points (represented with mean 0 and variance 1), their energies and
 //! indices are those of the quotient; each pinned direction adds one eigenvalue 1. With `epsilon = 0` the energy has
 //! a pole where a token is constant, so the Euler characteristic to compare with is that of the spheres,
@@ -176,9 +176,8 @@ impl EnergyTransformer {
             energy += 0.5 * d * norm.mean * norm.mean;
             g.iter_mut().for_each(|g| *g += norm.mean);
             if self.epsilon == 0.0 {
-                let excess = norm.variance - 1.0;
-                energy += d / 8.0 * excess * excess;
-                axpy(0.5 * excess, &norm.arm, g);
+                energy += 0.5 * d * (norm.s - 1.0) * (norm.s - 1.0);
+                axpy(1.0 - 1.0 / norm.s, &norm.arm, g);
             }
         }
         energy
@@ -191,11 +190,13 @@ impl EnergyTransformer {
         }
         let d = self.weights.dim;
         for (norm, (u, out)) in norms.iter().zip(u.chunks_exact(d).zip(out.chunks_exact_mut(d))) {
-            let mean = u.iter().sum::<f64>() / d as f64;
-            let excess = if self.epsilon == 0.0 { norm.variance - 1.0 } else { 0.0 };
-            out.iter_mut().zip(u).for_each(|(o, u)| *o += mean + 0.5 * excess * (u - mean));
             if self.epsilon == 0.0 {
-                axpy(dot(&norm.arm, u) / d as f64, &norm.arm, out);
+                // Together the two pins are |x|^2/2 - D s and a constant.
+                axpy(1.0, u, out);
+                axpy(-(d as f64), &norm.two(u), out);
+            } else {
+                let mean = u.iter().sum::<f64>() / d as f64;
+                out.iter_mut().for_each(|o| *o += mean);
             }
         }
     }
@@ -295,15 +296,7 @@ impl Landscape for EnergyTransformer {
             let d = self.weights.dim;
             for (t, norm) in at.norms.iter().enumerate() {
                 let part = t * d..(t + 1) * d;
-                let centred = |w: &[f64]| -> Vec<f64> {
-                    let mean = w.iter().sum::<f64>() / d as f64;
-                    w.iter().map(|w| (w - mean) / d as f64).collect()
-                };
-                let (u, v) = (centred(&u[part.clone()]), centred(&v[part.clone()]));
-                let out = &mut out[part];
-                axpy(dot(&u, &v) * d as f64, &norm.arm, out);
-                axpy(dot(&norm.arm, &u) * d as f64, &v, out);
-                axpy(dot(&norm.arm, &v) * d as f64, &u, out);
+                axpy(-(d as f64), &norm.three(&u[part.clone()], &v[part.clone()]), &mut out[part]);
             }
         }
     }

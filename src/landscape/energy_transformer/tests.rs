@@ -64,7 +64,7 @@ fn defined(t: &EnergyTransformer, x: &[f64]) -> f64 {
         if t.confinement == 0.0 {
             e += 0.5 * d as f64 * mean * mean;
             if t.epsilon == 0.0 {
-                e += d as f64 / 8.0 * (var - 1.0).powi(2);
+                e += d as f64 / 2.0 * (var.sqrt() - 1.0).powi(2);
             }
         }
     }
