@@ -691,13 +691,14 @@ fn reductions_are_exact() {
          weights = {weights:?} }} }}"
     );
     let modern = family("modern-hopfield", &[&format!("data={weights:?}"), "beta=9"]);
-    assert_same(
-        &shape(modern.as_ref()),
-        &shape(family("hierarchical", &[&plain]).as_ref()),
-        0.0,
-        1e-9,
-        "reduced",
-    );
+    // That runs in the affine hull, a dimension less, where stable manifolds of saddles are curves as well.
+    let downhill = |landscape: &dyn Landscape| {
+        let mut all = shape(landscape);
+        all.edges.retain(|e| e.0 == 1);
+        all
+    };
+    let layered = family("hierarchical", &[&plain]);
+    assert_same(&downhill(modern.as_ref()), &downhill(layered.as_ref()), 0.0, 1e-9, "reduced");
 }
 
 /// A landscape that does not depend on its last coordinate.
