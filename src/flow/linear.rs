@@ -5,6 +5,8 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::{PartialPivLu, Solve, SolveCore};
 use faer::{Accum, Conj, Mat, MatRef, Par, Side};
 
+use crate::linalg::{dot, norm};
+
 /// Rates, ascending, with right eigenvectors (unit columns) and the dual basis (columns of the inverse's transpose):
 /// the coordinate of a displacement along mode j is its product with dual j.
 pub(crate) struct Modes {
@@ -50,6 +52,35 @@ pub(crate) fn modes(b: MatRef<'_, f64>) -> Option<Modes> {
     let mut duals = Mat::<f64>::identity(n, n);
     PartialPivLu::new(real.as_ref()).solve_transpose_in_place_with_conj(Conj::No, duals.as_mut());
     is_finite(duals.as_ref()).then_some(Modes { values: sorted, vectors: real, duals })
+}
+
+/// The lowest rate of B, given by its products, and its mode, by power iteration on `shift - B`; `None` if that did not
+/// settle.
+pub(crate) fn lowest(n: usize, apply: &dyn Fn(&[f64], &mut [f64])) -> Option<(f64, Vec<f64>)> {
+    let mut image = vec![0.0; n];
+    let mut shift = 0.0;
+    let mut v: Vec<f64> = (0..n).map(|i| (i as f64 + 1.0).sin()).collect();
+    for turn in 0..5000 {
+        let size = norm(&v);
+        v.iter_mut().for_each(|v| *v /= size);
+        apply(&v, &mut image);
+        if turn < 20 {
+            // First the largest rate in modulus, without a shift.
+            shift = 1.1 * norm(&image);
+            v.copy_from_slice(&image);
+            continue;
+        }
+        let rate = dot(&v, &image);
+        let rest: f64 = v.iter().zip(&image).map(|(v, i)| (i - rate * v).powi(2)).sum::<f64>().sqrt();
+        if !rest.is_finite() {
+            return None;
+        }
+        if rest <= 1e-9 * shift {
+            return Some((rate, v));
+        }
+        v.iter_mut().zip(&image).for_each(|(v, i)| *v = shift * *v - i);
+    }
+    None
 }
 
 /// A weight X (symmetric, positive definite) in whose norm the linear flow `x' = -B x` contracts, for B with positive
@@ -120,6 +151,18 @@ mod tests {
         for (v, rate) in modes.values.iter().zip(rates(b.as_ref()).unwrap()) {
             assert!((v - rate).abs() < 1e-10 * b.norm_max());
         }
+    }
+
+    #[test]
+    fn the_lowest_mode_by_products() {
+        let b = example(6, -0.5);
+        let all = modes(b.as_ref()).unwrap();
+        let apply = |v: &[f64], out: &mut [f64]| {
+            (0..6).for_each(|i| out[i] = (0..6).map(|j| b[(i, j)] * v[j]).sum());
+        };
+        let (rate, vector) = lowest(6, &apply).unwrap();
+        assert!((rate - all.values[0]).abs() < 1e-6 * b.norm_max());
+        assert!(dot(&vector, all.vectors.col_as_slice(0)).abs() > 1.0 - 1e-9);
     }
 
     #[test]
