@@ -8,6 +8,7 @@ mod common;
 use common::differences::richardson;
 use common::graphs::{assert_orbits, assert_same, shape, solve};
 use faer::{Mat, MatRef};
+use smale::connection::{Loose, MorseGraph};
 use smale::landscape::{Family, KINDS, Landscape};
 use smale::study::Section;
 
@@ -419,7 +420,7 @@ fn two_layers_with_a_softmax_are_modern_hopfield() {
             assert_eq!(found.0, known.0);
             close(found.1, known.1, 1e-9, "energy");
         }
-        assert!(graph.loose.is_empty(), "{:?}", graph.loose);
+        assert_ends(&graph);
     }
 }
 
@@ -443,4 +444,347 @@ fn tanh_units_over_quadratic_ones_are_hopfield() {
     let expected = shape(hopfield.as_ref());
     assert!(expected.points.len() >= 3, "{:?}", expected.points);
     assert_same(&expected, &shape(layered.as_ref()), 0.0, 1e-9, "hierarchical");
+}
+
+/// Classical Runge-Kutta with small steps until nothing moves.
+fn follow(field: &dyn Fn(&[f64]) -> Vec<f64>, start: &[f64], step: f64) -> Vec<Vec<f64>> {
+    let mut path = vec![start.to_vec()];
+    let mut x = start.to_vec();
+    for _ in 0..200_000 {
+        let k1 = field(&x);
+        let k2 = field(&moved(&x, 0.5 * step, &k1));
+        let k3 = field(&moved(&x, 0.5 * step, &k2));
+        let k4 = field(&moved(&x, step, &k3));
+        for i in 0..x.len() {
+            x[i] += step / 6.0 * (k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i]);
+        }
+        path.push(x.clone());
+        if k1.iter().all(|v| v.abs() < 1e-9) {
+            break;
+        }
+    }
+    path
+}
+
+/// Orbits run into points or, uphill, out of the region.
+fn assert_ends(graph: &MorseGraph) {
+    assert!(graph.loose.iter().all(|l| matches!(l, Loose::Exit { backward: true, .. })));
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+}
+
+/// Every connection from a saddle of index 1 is an orbit of `field`: from a point near its upper end small steps run
+/// along it to its lower end. Returns their number.
+fn assert_orbits_of(landscape: &dyn Landscape, field: &dyn Fn(&[f64]) -> Vec<f64>, step: f64) -> usize {
+    let (set, graph) = solve(landscape);
+    assert_ends(&graph);
+    assert_orbits(landscape, &set, &graph);
+    let mut count = 0;
+    for c in graph.connections.iter().filter(|c| set.points[c.from].index == 1) {
+        let points = &c.orbit.points;
+        let path = follow(field, &points[2], step);
+        let (lower, whole) = (&set.points[c.to].x, distance(&points[0], &set.points[c.to].x));
+        assert!(distance(path.last().unwrap(), lower) < 1e-6, "{} to {}", c.from, c.to);
+        for p in points.iter().skip(2) {
+            let away = path.iter().map(|q| distance(p, q)).fold(f64::INFINITY, f64::min);
+            assert!(away < 0.01 * whole, "{} to {}: {away}", c.from, c.to);
+        }
+        count += 1;
+    }
+    count
+}
+
+/// The potentials of Hopfield's equation, written out.
+fn hopfield_field(w: [[f64; 3]; 3], input: [f64; 3], c: [f64; 3], gain: f64) -> impl Fn(&[f64]) -> Vec<f64> {
+    move |u: &[f64]| {
+        (0..3)
+            .map(|i| {
+                let sum: f64 = (0..3).map(|j| w[i][j] * (gain * u[j]).tanh()).sum();
+                (sum - u[i] + input[i]) / c[i]
+            })
+            .collect()
+    }
+}
+
+/// The same network with slow first units: the same points, indices and energies, but one saddle leads elsewhere.
+#[test]
+fn the_metric_decides_where_saddles_lead() {
+    let w = [[0.55, -0.06, 0.24], [-0.06, 0.97, 0.48], [0.24, 0.48, 1.12]];
+    let input = [-0.09, 0.09, 0.14];
+    let mut found = vec![];
+    for c in [[1.0, 1.0, 1.0], [15.0, 1.0, 1.0]] {
+        let keys = [format!("W={w:?}"), "gain=3".into(), format!("I={input:?}"), format!("C={c:?}")];
+        let network = family("hopfield", &keys.each_ref().map(String::as_str));
+        assert_eq!(assert_orbits_of(network.as_ref(), &hopfield_field(w, input, c, 3.0), 0.02), 10);
+        let (set, graph) = solve(network.as_ref());
+        assert_eq!(set.counts(), [4, 5, 2]);
+        let energies: Vec<f64> = set.points.iter().map(|p| p.energy).collect();
+        let mut edges: Vec<(usize, usize)> = graph.connections.iter().map(|c| (c.from, c.to)).collect();
+        edges.retain(|e| set.points[e.0].index == 1);
+        edges.sort_unstable();
+        found.push((energies, edges));
+    }
+    for (a, b) in found[0].0.iter().zip(&found[1].0) {
+        close(*a, *b, 1e-10, "energy");
+    }
+    assert_ne!(found[0].1, found[1].1);
+}
+
+#[test]
+fn orbits_of_layers_are_those_of_their_equations() {
+    let chains = chains();
+    let mut count = 0;
+    let mut seed = 0.0;
+    for k in [1, 3, 4, 5, 6, 7] {
+        seed += 0.7;
+        let mut chain = chains[k].clone();
+        // Strong enough to have several minima.
+        for layer in &mut chain.layers {
+            layer.0 = match layer.0.clone() {
+                Unit::Tanh(b) => Unit::Tanh(2.0 * b),
+                Unit::Softmax(b) => Unit::Softmax(3.0 * b),
+                Unit::Sigmoid(b) => Unit::Sigmoid(3.0 * b),
+                Unit::Spherical { gamma, e } => Unit::Spherical { gamma: 2.0 * gamma, e: 0.3 * e },
+                other => other,
+            };
+        }
+        chain.seed = seed;
+        let landscape = chain.build();
+        count += assert_orbits_of(landscape.as_ref(), &|x| chain.velocity(x), 0.01);
+    }
+    assert!(count >= 8, "{count}");
+}
+
+/// Without leak and with fewer patterns than units, whatever is orthogonal to the patterns may be added to the outputs:
+/// `W V = 0` on a subspace of dimension n minus their number.
+#[test]
+fn networks_without_leak_rest_on_families() {
+    for (data, n, rank) in
+        [("[[1,1,-1],[1,-1,1]]", 3, 2), ("[[1,1,-1,-1],[1,-1,1,-1]]", 4, 2), ("[[1,-1,1]]", 3, 1)]
+    {
+        let network = family("hopfield", &[&format!("data={data}"), "diagonal=true", "leak=0", "gain=1.5"]);
+        let (set, graph) = solve(network.as_ref());
+        assert!(set.points.is_empty(), "{:?}", set.points);
+        assert_eq!(set.degenerate.len(), 1);
+        assert_eq!(set.degenerate[0].dimension, n - rank);
+        for s in &set.degenerate[0].samples {
+            assert!(velocity(network.as_ref(), s).iter().all(|v| v.abs() < 1e-8));
+        }
+        assert!(matches!(graph.morse_smale, smale::connection::MorseSmale::No(_)));
+    }
+    // With all directions stored W is regular, and V = 0 is the only equilibrium, unstable in all of them.
+    let network = family("hopfield", &["data=[[1,1],[1,-1]]", "diagonal=true", "leak=0", "gain=1.5"]);
+    let (set, _) = solve(network.as_ref());
+    assert_eq!(set.counts(), [0, 0, 1]);
+    assert!(set.degenerate.is_empty());
+}
+
+/// Orthogonal patterns at a gain at which units are on or off to all digits: u = W V with V = sign(u), so that each
+/// stored pattern, and its negative, rests at u = R W xi, and all rates are 1/(R C). There g'(u) is zero in floating
+/// point, and so is the gradient of E all around.
+#[test]
+fn saturation_makes_no_equilibria() {
+    let patterns = [[1.0, 1.0, 1.0, 1.0], [1.0, -1.0, 1.0, -1.0]];
+    let keys = [
+        format!("data={patterns:?}"),
+        "diagonal=true".into(),
+        "gain=500".into(),
+        "R=2".into(),
+        "C=0.5".into(),
+    ];
+    let network = family("hopfield", &keys.each_ref().map(String::as_str));
+    let (set, graph) = solve(network.as_ref());
+    assert!(set.degenerate.is_empty());
+    assert_ends(&graph);
+    let minima: Vec<_> = set.points.iter().filter(|p| p.index == 0).collect();
+    for xi in patterns {
+        for sign in [1.0, -1.0] {
+            // W xi = xi for orthogonal patterns of length sqrt(n).
+            let goal: Vec<f64> = xi.iter().map(|x| 2.0 * sign * x).collect();
+            let near = minima.iter().find(|p| distance(&p.x, &goal) < 1e-12).expect("a stored pattern");
+            assert!(near.eigenvalues.iter().all(|v| (v - 1.0).abs() < 1e-12), "{:?}", near.eigenvalues);
+        }
+    }
+    for p in &set.points {
+        assert!(velocity(network.as_ref(), &p.x).iter().all(|v| v.abs() < 1e-9), "{:?}", p.x);
+        assert_eq!(p.eigenvalues.iter().filter(|v| **v < 0.0).count(), p.index);
+    }
+}
+
+/// A rectified layer has Hess L = 0 where it is cut off; with or without it in the state the equilibria are the same.
+#[test]
+fn cut_off_units_are_no_flat_directions() {
+    let weights = "[[1.0, 0.9], [-1.0, 1.0], [-0.9, -1.0], [1.0, -1.1]]";
+    let layers = |tau: f64| {
+        let text = format!(
+            "layers={{ v = {{ lagrangian = \"tanh\" }}, h = {{ lagrangian = \"power\", power = 3, tau = {tau:?}, \
+             weights = {weights} }} }}"
+        );
+        solve(family("hierarchical", &[&text]).as_ref())
+    };
+    let ((eliminated, graph), (full, other)) = (layers(0.0), layers(0.8));
+    assert!(eliminated.counts().len() == 3 && eliminated.euler_characteristic() == 1);
+    assert!(eliminated.degenerate.is_empty() && full.degenerate.is_empty());
+    assert_eq!(eliminated.counts(), full.counts());
+    for (a, b) in eliminated.points.iter().zip(&full.points) {
+        close(a.energy, b.energy, 1e-10, "energy");
+        assert!(distance(&a.x, &b.x[..2]) < 1e-8);
+        assert_eq!(b.eigenvalues.iter().filter(|v| **v < 0.0).count(), a.index);
+        assert_eq!(b.eigenvalues.len(), 6);
+    }
+    assert_ends(&graph);
+    assert_ends(&other);
+    // The origin: no hidden unit active, every rate that of its leak.
+    let rest = eliminated.points.iter().find(|p| distance(&p.x, &[0.0, 0.0]) < 1e-9).unwrap();
+    assert!(rest.index == 0 && rest.energy.abs() < 1e-30);
+}
+
+/// Beyond 200 dimensions orbits take other methods.
+#[test]
+fn many_hidden_units_arrive_as_well() {
+    let (visible, hidden) = (6, 220);
+    let weights: Vec<Vec<f64>> = (0..hidden)
+        .map(|k| (0..visible).map(|i| if (k * 7 + i * 3 + k * i) % 5 < 2 { 1.0 } else { -1.0 }).collect())
+        .collect();
+    let layers = |tau: f64| {
+        let text = format!(
+            "layers={{ v = {{ lagrangian = \"identity\" }}, h = {{ lagrangian = \"softmax\", beta = 1.5, \
+             tau = {tau:?}, weights = {weights:?} }} }}"
+        );
+        solve(family("hierarchical", &[&text]).as_ref())
+    };
+    let ((eliminated, _), (full, graph)) = (layers(0.0), layers(0.3));
+    assert_eq!(eliminated.counts(), full.counts());
+    assert!(full.counts()[0] >= 2 && full.counts()[1] >= 1, "{:?}", full.counts());
+    assert_ends(&graph);
+    assert_eq!(graph.components, 1);
+}
+
+/// Across the span of the memories a network with identity units at rest above is a plain quadratic.
+#[test]
+fn reductions_are_exact() {
+    let rows =
+        |k: usize| (0..6).map(|i| (1.3 * (k * k + 3 * i * i + k * i) as f64).sin()).collect::<Vec<f64>>();
+    let weights: Vec<Vec<f64>> = (0..3).map(rows).collect();
+    let bias = [0.1, 0.0, 0.0, -0.2, 0.0, 0.3];
+    let layers = format!(
+        "layers={{ v = {{ lagrangian = \"identity\", bias = {bias:?} }}, \
+         h = {{ lagrangian = \"softmax\", beta = 5.0, tau = 0.0, weights = {weights:?} }} }}"
+    );
+    let network = family("hierarchical", &[&layers, "confinement=0.3"]);
+    let reduced = network.reduce().expect("six dimensions, four directions");
+    assert_eq!(reduced.basis.ncols(), 4);
+    let z = point(4, 0.6);
+    let inside = reduced.lift(&z);
+    let raw = point(6, 1.9);
+    let part = reduced.project(&moved(&reduced.origin, 1.0, &raw));
+    let across: Vec<f64> =
+        (0..6).map(|i| raw[i] - (0..4).map(|j| reduced.basis[(i, j)] * part[j]).sum::<f64>()).collect();
+    let square: f64 = across.iter().map(|a| a * a).sum();
+    let split = reduced.offset + reduced.inner.energy(&z) + 0.5 * reduced.normal * square;
+    close(network.energy(&moved(&inside, 1.0, &across)), split, 1e-13, "energy");
+    // As modern Hopfield, in as many dimensions.
+    let plain = format!(
+        "layers={{ v = {{ lagrangian = \"identity\" }}, h = {{ lagrangian = \"softmax\", beta = 9.0, tau = 0.0, \
+         weights = {weights:?} }} }}"
+    );
+    let modern = family("modern-hopfield", &[&format!("data={weights:?}"), "beta=9"]);
+    // That runs in the affine hull, a dimension less, where stable manifolds of saddles are curves as well.
+    let downhill = |landscape: &dyn Landscape| {
+        let mut all = shape(landscape);
+        all.edges.retain(|e| e.0 == 1);
+        all
+    };
+    let layered = family("hierarchical", &[&plain]);
+    assert_same(&downhill(modern.as_ref()), &downhill(layered.as_ref()), 0.0, 1e-9, "reduced");
+}
+
+/// A landscape that does not depend on its last coordinate.
+struct Flat(Box<dyn Family>);
+
+impl Landscape for Flat {
+    fn dim(&self) -> usize {
+        self.0.dim() + 1
+    }
+
+    fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: faer::MatMut<'_, f64>) {
+        let n = self.0.dim();
+        gradients.fill(0.0);
+        self.0.gradients(points.subrows(0, n), energies, gradients.subrows_mut(0, n));
+    }
+
+    fn linearize<'a>(&'a self, _: MatRef<'_, f64>) -> Box<dyn smale::landscape::Linearization + 'a> {
+        unreachable!("what is reduced is searched reduced")
+    }
+
+    fn hessian(&self, x: &[f64], mut out: faer::MatMut<'_, f64>) {
+        let n = self.0.dim();
+        out.fill(0.0);
+        self.0.hessian(&x[..n], out.submatrix_mut(0, 0, n, n));
+    }
+
+    fn third(&self, _: &[f64], _: &[f64], _: &[f64], _: &mut [f64]) {}
+
+    fn region(&self) -> Option<smale::landscape::Region> {
+        Some(smale::landscape::Region::ball(vec![0.0; self.dim()], 3.0))
+    }
+
+    fn reduce(&self) -> Option<smale::landscape::Reduced> {
+        let (n, build) = (self.0.dim(), |value| self.0.with_parameter("confinement", value).unwrap());
+        Some(smale::landscape::Reduced {
+            inner: build(0.0),
+            origin: vec![0.0; n + 1],
+            basis: Mat::identity(n + 1, n),
+            offset: 0.0,
+            normal: 0.0,
+        })
+    }
+}
+
+/// Directions that the energy does not see by its form have no eigenvalue, and make no point degenerate.
+#[test]
+fn flat_directions_are_left_out() {
+    let inner = || family("modern-hopfield", &[&format!("data={SQUARE}"), "beta=6"]);
+    let (set, graph) = solve(&Flat(inner()));
+    let (expected, known) = solve(inner().as_ref());
+    assert_eq!(set.counts(), expected.counts());
+    assert!(set.degenerate.is_empty());
+    assert_eq!(graph.connections.len(), known.connections.len());
+    for (a, b) in set.points.iter().zip(&expected.points) {
+        assert_eq!(a.x.len(), 3);
+        assert_eq!(a.eigenvalues, b.eigenvalues);
+    }
+}
+
+#[test]
+fn wrong_networks_are_refused_in_a_sentence() {
+    let hopfield = |keys: &[&str]| complaint("hopfield", keys);
+    assert!(hopfield(&["W=[[0,1,0],[1,0,2],[0,2.5,0]]", "gain=1"]).contains("row 3, column 2 is 2.5"));
+    assert!(hopfield(&["W=[[0,1]]", "gain=1"]).contains("square"));
+    assert!(hopfield(&["gain=1"]).contains("`data`"));
+    assert!(hopfield(&["data=[[1,1]]", "gain=-1"]).contains("positive"));
+    assert!(hopfield(&["data=[[1,1]]", "gain=1", "R=0"]).contains("positive"));
+    assert!(hopfield(&["data=[[1,1]]", "gain=1", "R=1", "leak=1"]).contains("not both"));
+    assert!(hopfield(&["data=[[1,1]]", "gain=1", "I=[1,2,3]"]).contains("3 numbers for 2 units"));
+    assert!(hopfield(&["data=[[1,1]]", "gain=1", "rule=storkey"]).contains("pseudo-inverse"));
+    let layers = |text: &str| complaint("hierarchical", &[&format!("layers={{{text}}}")]);
+    let v = "v = { lagrangian = \"tanh\" }";
+    let h = |keys: &str| format!("{v}, h = {{ weights = [[1.0, 2.0]], {keys} }}");
+    assert!(layers(v).contains("two or more"));
+    assert!(layers(&h("lagrangian = \"relu\"")).contains("relu"));
+    assert!(layers(&h("lagrangian = \"power\", power = 1")).contains("2 or more"));
+    assert!(layers(&h("lagrangian = \"softmax\"")).contains("`beta` is missing"));
+    assert!(layers(&h("lagrangian = \"tanh\", tau = -1")).contains("`tau`"));
+    assert!(
+        layers(&h("lagrangian = \"tanh\", taus = 1")).contains("did you mean")
+            || layers(&h("lagrangian = \"tanh\", taus = 1")).contains("unknown key")
+    );
+    assert!(layers(&format!("{v}, h = {{ lagrangian = \"tanh\" }}")).contains("`weights` is missing"));
+    let third = "k = { lagrangian = \"tanh\", weights = [[1.0, 2.0]] }";
+    assert!(layers(&format!("{}, {third}", h("lagrangian = \"tanh\""))).contains("2 columns"));
+    let still =
+        "v = { lagrangian = \"tanh\", tau = 0 }, h = { lagrangian = \"tanh\", tau = 0, weights = [[1.0]] }";
+    assert!(layers(still).contains("no state"));
 }

@@ -9,10 +9,9 @@ use rayon::prelude::*;
 use super::orbits::{Branch, Task, follow_branch};
 use super::{Connection, Loose, MorseGraph, MorseSmale};
 use crate::control::{Control, Progress};
-use crate::critical::{Completeness, CriticalSet, Level};
+use crate::critical::{Completeness, CriticalSet, Level, is_entered};
 use crate::flow::trap::positive_radius;
 use crate::flow::{Flow, linear};
-use crate::landscape::trapping::is_entered;
 use crate::landscape::{Landscape, Reduced, Region};
 use crate::linalg::{column, column_mut, symmetric_eigen};
 
@@ -36,6 +35,12 @@ const CERTAIN: f64 = 1.0;
 
 /// Up to this dimension all modes of a saddle are computed.
 const DENSE: usize = 2500;
+
+/// The same for a flow that is no Euclidean gradient, whose modes cost many times more.
+const DENSE_FLOW: usize = 800;
+
+/// Eigenvalues, eigenvectors, and the dual basis if it is another.
+type Spectrum = (Vec<f64>, Mat<f64>, Option<Mat<f64>>);
 
 /// Branches followed at a time before progress is told.
 const BATCH: usize = 256;
@@ -206,7 +211,8 @@ pub fn connect(
     }
     let low = (0..set.points.len()).filter(|&i| set.points[i].index <= 1);
     let components = low.map(|i| union.find(i)).collect::<BTreeSet<_>>().len();
-    let morse_smale = verdict(landscape, set, &loose, n, tolerance, finished);
+    let entered = || is_entered(landscape, reduced.as_ref(), &set.region);
+    let morse_smale = verdict(set, &loose, n, tolerance, finished, entered);
     MorseGraph { connections, loose, morse_smale, components }
 }
 
@@ -282,14 +288,8 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
             let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
             let mut duals = None;
             if inner.dynamics().is_some() {
-                (values, vectors) = (vec![], Mat::zeros(n, 0));
-                if full
-                    && n <= DENSE
-                    && let Some(mut modes) = flow_modes(inner, x)
-                {
-                    orient(&mut modes.vectors, &mut modes.duals);
-                    (values, vectors, duals) = (modes.values, modes.vectors, Some(modes.duals));
-                }
+                (values, vectors, duals) =
+                    flow_modes(inner, x, p.index, full).unwrap_or_else(|| (vec![], Mat::zeros(n, 0), None));
             } else if full && n <= DENSE {
                 let mut h = Mat::zeros(n, n);
                 inner.hessian(x, h.as_mut());
@@ -361,11 +361,26 @@ fn orient(vectors: &mut Mat<f64>, duals: &mut Mat<f64>) {
     }
 }
 
-/// Rates and modes of the landscape's own flow at an equilibrium.
-fn flow_modes(landscape: &dyn Landscape, x: &[f64]) -> Option<linear::Modes> {
-    let mut b = Mat::zeros(x.len(), x.len());
-    Flow::forward(landscape).curvature(x, b.as_mut());
-    linear::modes(b.as_ref())
+/// Rates and modes of the landscape's own flow at an equilibrium, with their duals; in large dimension the unstable one
+/// of a point of index 1 alone. `None` if they are not wanted or cannot be had.
+fn flow_modes(landscape: &dyn Landscape, x: &[f64], index: usize, full: bool) -> Option<Spectrum> {
+    let n = x.len();
+    let flow = Flow::forward(landscape);
+    if full && n <= DENSE_FLOW {
+        let mut b = Mat::zeros(n, n);
+        flow.curvature(x, b.as_mut());
+        let mut modes = linear::modes(b.as_ref())?;
+        orient(&mut modes.vectors, &mut modes.duals);
+        return Some((modes.values, modes.vectors, Some(modes.duals)));
+    }
+    if index != 1 {
+        return None;
+    }
+    let apply = flow.linearize(x);
+    let (value, vector) = linear::lowest(n, &|v, o| apply(column(v), column_mut(o)))?;
+    let mut vectors = column(&vector).to_owned();
+    orient(&mut vectors, &mut Mat::zeros(0, 1));
+    Some((vec![value], vectors, None))
 }
 
 /// The unstable modes of a point in large dimension (none for a minimum).
@@ -429,7 +444,7 @@ fn trap(place: &Place<'_>, nodes: &[Node], id: usize) -> f64 {
 /// keeps to within half of itself: at small noise that is the width of a ridge, far less than the scale.
 fn linear_radius(place: &Place<'_>, node: &Node) -> f64 {
     let n = node.x.len();
-    if node.index == 0 || node.index == n {
+    if node.index == 0 || node.index == n || node.vectors.ncols() == 0 {
         return 0.0;
     }
     let modes: Vec<usize> = (0..node.vectors.ncols().min(node.index + 1)).collect();
@@ -482,12 +497,12 @@ fn gradient_radius(place: &Place<'_>, node: &Node, directions: &[Vec<f64>], sign
 
 /// Is the flow Morse-Smale, as far as can be told?
 fn verdict(
-    landscape: &dyn Landscape,
     set: &CriticalSet,
     loose: &[Loose],
     n: usize,
     tolerance: f64,
     finished: bool,
+    entered: impl Fn() -> bool,
 ) -> MorseSmale {
     if !landscape.is_smooth() {
         return MorseSmale::Unknown(
@@ -551,7 +566,7 @@ fn verdict(
             p.index
         ));
     }
-    if !is_entered(landscape, &set.region) {
+    if !entered() {
         return MorseSmale::Unknown("the flow does not enter the region everywhere on its boundary".into());
     }
     MorseSmale::Yes(match set.completeness {

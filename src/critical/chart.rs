@@ -3,6 +3,7 @@
 
 use faer::{Mat, MatRef};
 
+use super::problem::is_entered;
 use super::refine::Refined;
 use super::{CriticalPoint, DegenerateFamily, Level};
 use crate::flow::{Flow, linear};
@@ -57,6 +58,12 @@ impl<'a> Chart<'a> {
         }
     }
 
+    /// Does the flow enter the region? Where directions are flat by form, what counts is the slice across them.
+    pub(crate) fn is_entered(&self, landscape: &dyn Landscape, region: &Region) -> bool {
+        let reduced = if let Chart::Reduced(reduced) = self { Some(reduced) } else { None };
+        is_entered(landscape, reduced, region)
+    }
+
     /// A nondegenerate point as it is reported; `None` for a degenerate one.
     pub(crate) fn point(&self, found: &Refined) -> Option<CriticalPoint> {
         let index = found.index?;
@@ -87,9 +94,12 @@ impl<'a> Chart<'a> {
             Chart::Reduced(reduced) => (reduced.inner.as_ref() as &dyn Landscape, &found.x),
             Chart::Whole(landscape) | Chart::Equilibria(landscape, _) => (*landscape, &x),
         };
-        if let (Chart::Equilibria(..), Some(dynamics)) = (self, flowing.dynamics()) {
-            let mut velocity = vec![0.0; x.len()];
-            energy = dynamics.velocity(&x, &mut velocity);
+        if let Chart::Equilibria(landscape, _) = self {
+            energy = landscape.energy(&x);
+        }
+        if let Some(dynamics) = flowing.dynamics() {
+            let mut velocity = vec![0.0; place.len()];
+            dynamics.velocity(place, &mut velocity);
             residual = norm(&velocity);
         }
         let mut values = flow_rates(flowing, place).unwrap_or_else(|| found.values.clone());

@@ -14,6 +14,7 @@ mod string;
 mod unseen;
 
 pub(crate) use modes::lowest_modes;
+pub(crate) use problem::is_entered;
 pub use search::{Options, search};
 pub use unseen::{Meetings, Unseen, unseen};
 
@@ -46,7 +47,8 @@ pub struct CriticalPoint {
     pub eigenvalues: Vec<f64>,
     /// Number of negative eigenvalues.
     pub index: usize,
-    /// Euclidean norm of the gradient that remains (of the velocity, if equilibria were searched in its place).
+    /// Euclidean norm of the gradient that remains (of the velocity, where the landscape brings its
+    /// own dynamics).
     pub gradient_norm: f64,
     /// A-posteriori bound of the distance to the exact critical point (Newton-Kantorovich, in floating point).
     pub radius: f64,

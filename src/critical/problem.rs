@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::chart::{Chart, affine};
-use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape};
+use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape, trapping};
 
 /// Where and on what the search runs.
 pub(crate) struct Problem<'a> {
@@ -82,6 +82,14 @@ fn steepness(landscape: &dyn Landscape, region: &Region) -> f64 {
         .collect();
     norms.sort_by(f64::total_cmp);
     norms.get(norms.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// Does the flow enter the region? Where directions are flat by form, what counts is the slice across them.
+pub(crate) fn is_entered(landscape: &dyn Landscape, reduced: Option<&Reduced>, region: &Region) -> bool {
+    match reduced {
+        Some(r) if r.normal == 0.0 => trapping::is_entered(r.inner.as_ref(), &slice(r, region)),
+        _ => trapping::is_entered(landscape, region),
+    }
 }
 
 /// The ball in which the reduced subspace meets (the ball about) the region.

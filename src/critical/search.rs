@@ -30,7 +30,7 @@ use super::unseen::{Meetings, Unseen, unseen};
 use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Work, starts, string};
 use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
-use crate::landscape::trapping::{is_entered, trapping_region};
+use crate::landscape::trapping::trapping_region;
 use crate::landscape::{Landscape, Region};
 use crate::linalg::solve_symmetric;
 
@@ -128,7 +128,7 @@ pub fn search(
     let region = settle_region(landscape, region)?;
     let chart = Chart::new(landscape, &region);
     let problem = Problem::new(&chart, &region);
-    let counts = landscape.is_smooth() && is_entered(landscape, &region);
+    let counts = landscape.is_smooth() && chart.is_entered(landscape, &region);
     let euler = counts.then_some(if region.is_periodic() { 0 } else { 1 });
     let mut pool = Pool {
         problem: &problem,

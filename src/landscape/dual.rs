@@ -16,6 +16,9 @@ use super::network::Network;
 use super::{Landscape, Linearization, Region};
 use crate::linalg::column;
 
+/// Up to this many units the spectrum of the synapses is computed, beyond it is bounded.
+const EXACT: usize = 600;
+
 /// The landscape; see the module.
 pub(super) struct Dual {
     /// All its layers are kept.
@@ -38,8 +41,15 @@ impl Dual {
         let n = network.total;
         let mut synapses = Mat::zeros(n, n);
         network.send(true, true, Mat::<f64>::identity(n, n).as_ref(), synapses.as_mut());
-        let values = synapses.self_adjoint_eigenvalues(Side::Lower).ok()?;
-        let (low, high) = (*values.first()?, *values.last()?);
+        let (low, high) = if n <= EXACT {
+            let values = synapses.self_adjoint_eigenvalues(Side::Lower).ok()?;
+            (*values.first()?, *values.last()?)
+        } else {
+            // Gershgorin's bound.
+            let row = |c: faer::ColRef<'_, f64>| c.iter().map(|e| e.abs()).sum::<f64>();
+            let bound = synapses.col_iter().map(row).fold(0.0, f64::max);
+            (-bound, bound)
+        };
         // Far enough from the lowest eigenvalue for A to be well conditioned, no farther: kappa steepens F.
         let margin = 0.5 * low.abs().max(high.abs());
         let kappa = if margin > 0.0 { (-low).max(0.0) + margin } else { 1.0 };

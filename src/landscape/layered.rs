@@ -4,10 +4,10 @@ use faer::{Mat, MatMut, MatRef};
 
 use super::dual::Dual;
 use super::lagrangian::Lagrangian;
-use super::network::{Frozen, Network, Synapses};
-use super::{Dynamics, Equilibria, Family, Landscape, Linearization, Region, Shape};
+use super::network::{Frozen, Layer, Network, Synapses};
+use super::{Dynamics, Equilibria, Family, Landscape, Linearization, Reduced, Region, Shape};
 use crate::error::{Error, Result};
-use crate::linalg::column;
+use crate::linalg::{column, dot};
 
 /// What a parameter changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,6 +87,21 @@ impl Layered {
     }
 }
 
+impl Layered {
+    /// The weights that the layer `kept` sends to the others, a column a unit that receives.
+    fn sent_by(&self, kept: usize) -> Vec<MatRef<'_, f64>> {
+        let mut all = vec![];
+        for s in self.network.synapses.iter().filter(|s| s.from != s.to) {
+            if s.from == kept {
+                all.push(s.weights.transpose());
+            } else if s.to == kept {
+                all.push(s.weights.as_ref());
+            }
+        }
+        all
+    }
+}
+
 /// Is `P r` the same as r?
 fn is_plain(lagrangian: Lagrangian, leak: &[f64]) -> bool {
     lagrangian == Lagrangian::Identity && leak.iter().all(|l| *l == 1.0)
@@ -129,6 +144,64 @@ impl Landscape for Layered {
         self.starts_in(&self.network)
     }
 
+    /// One layer of identity units sends to the others along the span of its weights: across it the energy is quadratic.
+    fn reduce(&self) -> Option<Reduced> {
+        let network = &self.network;
+        let mut state = (0..network.layers.len()).filter(|l| network.kept[*l]);
+        let (Some(kept), None) = (state.next(), state.next()) else { return None };
+        if self.is_metric() {
+            return None;
+        }
+        let layer = &network.layers[kept];
+        let mut directions = self.sent_by(kept);
+        directions.push(column(&layer.bias));
+        let count = directions.iter().map(|d| d.ncols()).sum();
+        let mut all = Mat::zeros(network.dim, count);
+        let mut start = 0;
+        for d in directions {
+            all.as_mut().subcols_mut(start, d.ncols()).copy_from(d);
+            start += d.ncols();
+        }
+        let basis = super::hull::span(all.as_ref())?;
+        let r = basis.ncols();
+        // Within the layer there is confinement alone, the same for each unit.
+        let within = network.synapses.iter().find(|s| s.from == s.to).map_or(0.0, |s| s.weights[(0, 0)]);
+        let mut layers = network.layers.clone();
+        let bias = (0..r).map(|j| dot(basis.col_as_slice(j), &layer.bias)).collect();
+        layers[kept] =
+            Layer { lagrangian: layer.lagrangian, leak: vec![1.0; r], tau: vec![layer.tau[0]; r], bias };
+        let turned = |s: &Synapses| {
+            let weights = if s.from == s.to {
+                Mat::from_fn(r, r, |i, j| if i == j { within } else { 0.0 })
+            } else if s.from == kept {
+                &s.weights * &basis
+            } else if s.to == kept {
+                basis.transpose() * &s.weights
+            } else {
+                s.weights.clone()
+            };
+            Synapses { from: s.from, to: s.to, weights }
+        };
+        let synapses = network.synapses.iter().map(turned).collect();
+        let starts = self.starts.as_ref().map(|all| {
+            let before: usize = network.layers[..kept].iter().map(|l| l.leak.len()).sum();
+            let own = basis.transpose() * all.as_ref().subrows(before, network.dim);
+            Mat::from_fn(all.nrows() - network.dim + r, all.ncols(), |i, j| {
+                if i < before {
+                    all[(i, j)]
+                } else if i < before + r {
+                    own[(i - before, j)]
+                } else {
+                    all[(i - r + network.dim, j)]
+                }
+            })
+        });
+        let network = Network::new(layers, synapses, network.kept.clone());
+        let inner = Layered { kind: self.kind, network, parameters: self.parameters.clone(), starts };
+        let origin = vec![0.0; basis.nrows()];
+        Some(Reduced { inner: Box::new(inner), origin, basis, offset: 0.0, normal: 1.0 - within })
+    }
+
     fn dynamics(&self) -> Option<&dyn Dynamics> {
         if self.is_metric() { Some(self) } else { None }
     }
@@ -146,11 +219,20 @@ impl Landscape for Layered {
         let inside = span(network, region, &searched);
         let wells = self.starts_in(&searched);
         let (origin, map) = lift(network, &searched);
-        let inner: Box<dyn Landscape> = match identities {
-            Some(network) => Box::new(Layered { network, ..self.clone() }),
-            None => Box::new(Dual::new(searched, wells)?),
+        let Some(network) = identities else {
+            return Some(Equilibria {
+                inner: Box::new(Dual::new(searched, wells)?),
+                region: inside,
+                origin,
+                map,
+            });
         };
-        Some(Equilibria { inner, region: inside, origin, map })
+        let inner = Layered { network, ..self.clone() };
+        let Some(reduced) = inner.reduce() else {
+            return Some(Equilibria { inner: Box::new(inner), region: inside, origin, map });
+        };
+        let region = Region::ball(reduced.project(&inside.center()), inside.radius());
+        Some(Equilibria { inner: reduced.inner, region, origin, map: map * reduced.basis })
     }
 }
 
