@@ -212,7 +212,13 @@ pub fn connect(
     let low = (0..set.points.len()).filter(|&i| set.points[i].index <= 1);
     let components = low.map(|i| union.find(i)).collect::<BTreeSet<_>>().len();
     let entered = || is_entered(landscape, reduced.as_ref(), &set.region);
-    let morse_smale = verdict(set, &loose, n, tolerance, finished, entered);
+    let morse_smale = if landscape.is_smooth() {
+        verdict(set, &loose, n, tolerance, finished, entered)
+    } else {
+        MorseSmale::Unknown(
+            "the energy is not smooth all over: saddles may lie on its kinks or poles, where it has no gradient".into(),
+        )
+    };
     MorseGraph { connections, loose, morse_smale, components }
 }
 
@@ -504,11 +510,6 @@ fn verdict(
     finished: bool,
     entered: impl Fn() -> bool,
 ) -> MorseSmale {
-    if !landscape.is_smooth() {
-        return MorseSmale::Unknown(
-            "the energy is not smooth all over: saddles may lie on its kinks or poles, where it has no gradient".into(),
-        );
-    }
     if let Some(f) = set.degenerate.first() {
         let what =
             if f.dimension > 0 { "a continuum of critical points" } else { "a degenerate critical point" };
