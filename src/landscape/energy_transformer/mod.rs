@@ -84,7 +84,7 @@ impl EnergyTransformer {
             let (k, q) = (weights.key.len(), weights.query.len());
             return error(format!("key and query weights have {k} and {q} numbers, not {size} ({shape})"));
         }
-        if weights.memory.len() % d != 0 || weights.delta.len() != d {
+        if !weights.memory.len().is_multiple_of(d) || weights.delta.len() != d {
             return error(format!("memories and delta must have {d} numbers each"));
         }
         let all = [&weights.key, &weights.query, &weights.memory, &weights.delta];
