@@ -1,6 +1,7 @@
-//! Lagrangians `L(x)` of a layer of neurons: the activation `g = grad L(x)`, and the derivatives of `L` beyond it as
-//! they act on vectors (Krotov & Hopfield 2021, "Large Associative Memory Problem in Neurobiology and Machine
-//! Learning").
+//! Lagrangians `L(x)` that a dense memory's neurons can have, with the activation `g = grad L(x)` (Krotov & Hopfield
+//! 2021, "Large Associative Memory Problem in Neurobiology and Machine Learning").
+
+use crate::landscape::lagrangian as shared;
 
 /// A convex Lagrangian; `gain` is the steepness b of the activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,14 +26,7 @@ pub enum Lagrangian {
 }
 
 /// The derivatives of a Lagrangian at one point, ready to be applied to vectors.
-pub(super) enum Local {
-    /// Second, third and fourth derivative where neurons do not interact.
-    Each { second: Vec<f64>, third: Vec<f64>, fourth: Vec<f64> },
-    /// All of them are 1, 0, 0.
-    Plain,
-    /// The softmax weights; the derivatives are its cumulants.
-    Shared { gain: f64, p: Vec<f64> },
-}
+pub(super) struct Local(shared::Local);
 
 impl Lagrangian {
     /// Its name in a study.
@@ -125,33 +119,18 @@ impl Lagrangian {
         }
     }
 
-    /// The derivatives at a point whose activation is `g`.
-    pub(super) fn at(self, x: &[f64], g: &[f64]) -> Local {
-        let each = |of: &dyn Fn(f64, f64) -> [f64; 3]| {
-            let n = x.len();
-            let (mut second, mut third, mut fourth) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-            for i in 0..n {
-                [second[i], third[i], fourth[i]] = of(x[i], g[i]);
-            }
-            Local::Each { second, third, fourth }
-        };
+    /// The derivatives at a point.
+    pub(super) fn at(self, x: &[f64]) -> Local {
+        Local(self.shared().local(x))
+    }
+
+    /// The same among the Lagrangians of layers.
+    pub(super) fn shared(self) -> shared::Lagrangian {
         match self {
-            Lagrangian::Identity => Local::Plain,
-            Lagrangian::Tanh { gain } => each(&|x, t| {
-                // 1 - t^2 from the exponential: it would be rounding where the neuron is saturated.
-                let e = (-2.0 * (gain * x).abs()).exp();
-                let m = gain * 4.0 * e / ((1.0 + e) * (1.0 + e));
-                let m1 = -2.0 * gain * t * m;
-                [m, m1, -2.0 * gain * (m * m + t * m1)]
-            }),
-            Lagrangian::Sigmoid { gain } => each(&|x, _| {
-                let e = (-(gain * x).abs()).exp();
-                let m = gain * e / ((1.0 + e) * (1.0 + e));
-                let slope = -((1.0 - e) / (1.0 + e)).copysign(x);
-                let m1 = gain * m * slope;
-                [m, m1, gain * (m1 * slope - 2.0 * m * m)]
-            }),
-            Lagrangian::Softmax { gain } => Local::Shared { gain, p: g.to_vec() },
+            Lagrangian::Identity => shared::Lagrangian::Identity,
+            Lagrangian::Tanh { gain } => shared::Lagrangian::Tanh { b: gain },
+            Lagrangian::Sigmoid { gain } => shared::Lagrangian::Sigmoid { b: gain },
+            Lagrangian::Softmax { gain } => shared::Lagrangian::Softmax { beta: gain },
         }
     }
 }
@@ -159,54 +138,22 @@ impl Lagrangian {
 impl Local {
     /// `(Hess L) a`.
     pub(super) fn second(&self, a: &[f64]) -> Vec<f64> {
-        match self {
-            Local::Plain => a.to_vec(),
-            Local::Each { second, .. } => a.iter().zip(second).map(|(a, m)| a * m).collect(),
-            Local::Shared { gain, p } => {
-                let a = centred(p, a);
-                p.iter().zip(&a).map(|(p, a)| gain * p * a).collect()
-            }
-        }
+        let mut out = vec![0.0; a.len()];
+        self.0.second(a, &mut out);
+        out
     }
 
     /// The third derivative along `a` and `b`, a vector.
     pub(super) fn third(&self, a: &[f64], b: &[f64]) -> Vec<f64> {
-        match self {
-            Local::Plain => vec![0.0; a.len()],
-            Local::Each { third, .. } => (0..a.len()).map(|i| third[i] * a[i] * b[i]).collect(),
-            Local::Shared { gain, p } => {
-                let (a, b) = (centred(p, a), centred(p, b));
-                let ab = mean(p, &a, &b);
-                (0..p.len()).map(|i| gain * gain * p[i] * (a[i] * b[i] - ab)).collect()
-            }
-        }
+        let mut out = vec![0.0; a.len()];
+        self.0.third(a, b, &mut out);
+        out
     }
 
     /// The fourth derivative along `a`, `b` and `c`, a vector.
     pub(super) fn fourth(&self, a: &[f64], b: &[f64], c: &[f64]) -> Vec<f64> {
-        match self {
-            Local::Plain => vec![0.0; a.len()],
-            Local::Each { fourth, .. } => (0..a.len()).map(|i| fourth[i] * a[i] * b[i] * c[i]).collect(),
-            Local::Shared { gain, p } => {
-                let (a, b, c) = (centred(p, a), centred(p, b), centred(p, c));
-                let (ab, bc, ac) = (mean(p, &a, &b), mean(p, &b, &c), mean(p, &a, &c));
-                let abc: f64 = (0..p.len()).map(|i| p[i] * a[i] * b[i] * c[i]).sum();
-                (0..p.len())
-                    .map(|i| {
-                        let pairs = a[i] * bc + b[i] * ac + c[i] * ab;
-                        gain.powi(3) * p[i] * (a[i] * b[i] * c[i] - abc - pairs)
-                    })
-                    .collect()
-            }
-        }
+        let mut out = vec![0.0; a.len()];
+        self.0.fourth(a, b, c, &mut out);
+        out
     }
-}
-
-fn mean(p: &[f64], a: &[f64], b: &[f64]) -> f64 {
-    (0..p.len()).map(|i| p[i] * a[i] * b[i]).sum()
-}
-
-fn centred(p: &[f64], a: &[f64]) -> Vec<f64> {
-    let mean = crate::linalg::dot(p, a);
-    a.iter().map(|a| a - mean).collect()
 }

@@ -22,6 +22,8 @@
 //! identity neurons the energy falls without bound along the patterns for p > 2 and for the exponential, whatever the
 //! confinement: such a study needs a region.
 
+mod dynamics;
+mod family;
 mod kind;
 mod lagrangian;
 mod saturated;
@@ -37,7 +39,7 @@ pub(super) use kind::separation_of;
 pub use lagrangian::Lagrangian;
 pub use separation::Separation;
 
-use super::{Dynamics, Equilibria, Family, Landscape, Linearization, Reduced, Region, hull};
+use super::{Dynamics, Equilibria, Landscape, Linearization, Reduced, Region, hull};
 use crate::error::{Error, Result};
 use crate::linalg::{axpy, dot};
 use lagrangian::Local;
@@ -219,7 +221,7 @@ impl DenseMemory {
         let z = self.overlaps(&g);
         let pull = self.combine(&self.slopes(1, &z));
         let force = x.iter().zip(pull).map(|(x, p)| x - p).collect();
-        Frozen { local: self.lagrangian.at(x, &g), force, second: self.slopes(2, &z) }
+        Frozen { local: self.lagrangian.at(x), force, second: self.slopes(2, &z) }
     }
 
     /// `A a` at the frozen point.
@@ -258,7 +260,7 @@ impl DenseMemory {
         for j in 0..b {
             (0..n).for_each(|i| x[i] = points[(i, j)]);
             let force: Vec<f64> = (0..n).map(|i| x[i] + gradients[(i, j)]).collect();
-            let local = self.lagrangian.at(&x, &g[j * n..(j + 1) * n]);
+            let local = self.lagrangian.at(&x);
             let gradient = local.second(&force);
             let ones = pin * x.iter().sum::<f64>();
             (0..n).for_each(|i| gradients[(i, j)] = gradient[i] + self.confinement * x[i] + ones);
@@ -416,53 +418,7 @@ impl Landscape for DenseMemory {
     }
 }
 
-impl Dynamics for DenseMemory {
-    fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64 {
-        let frozen = self.freeze(x);
-        velocity.iter_mut().zip(&frozen.force).for_each(|(v, f)| *v = -f);
-        self.settle(x.iter().sum::<f64>() / self.dim as f64, velocity);
-        self.energy(x)
-    }
-
-    fn jacobian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
-        let (n, k) = (self.dim, self.count());
-        let frozen = self.freeze(x);
-        let mut seen: Vec<f64> = self.patterns.chunks_exact(n).flat_map(|y| frozen.local.second(y)).collect();
-        for (column, s) in seen.chunks_exact_mut(n).zip(&frozen.second) {
-            column.iter_mut().for_each(|c| *c *= s);
-        }
-        let seen = MatRef::from_column_major_slice(&seen, n, k).transpose();
-        matmul(out.rb_mut(), Accum::Replace, self.patterns(), seen, 1.0, Par::Seq);
-        let mut column = vec![0.0; n];
-        for j in 0..n {
-            out[(j, j)] -= 1.0;
-            (0..n).for_each(|i| column[i] = out[(i, j)]);
-            self.settle(1.0 / n as f64, &mut column);
-            (0..n).for_each(|i| out[(i, j)] = column[i]);
-        }
-    }
-
-    fn apply_jacobian(&self, x: &[f64], vectors: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
-        let frozen = self.freeze(x);
-        for j in 0..vectors.ncols() {
-            let a: Vec<f64> = vectors.col(j).iter().copied().collect();
-            let mut pushed = self.couple(&frozen, &frozen.local.second(&a));
-            axpy(-1.0, &a, &mut pushed);
-            self.settle(a.iter().sum::<f64>() / self.dim as f64, &mut pushed);
-            pushed.iter().enumerate().for_each(|(i, value)| out[(i, j)] = *value);
-        }
-    }
-}
-
 impl DenseMemory {
-    /// Replaces the part of a velocity along a pinned direction by the fall towards zero of the state's `mean` there.
-    fn settle(&self, mean: f64, velocity: &mut [f64]) {
-        if self.pin() > 0.0 {
-            let drift = velocity.iter().sum::<f64>() / self.dim as f64;
-            velocity.iter_mut().for_each(|v| *v -= drift + mean);
-        }
-    }
-
     /// Largest eigenvalue of `scale sum w y y'`: what a quadratic separation takes from the curvature at most.
     fn steepest(&self) -> f64 {
         crate::linalg::sequential();
@@ -477,66 +433,6 @@ impl DenseMemory {
         };
         matmul(&mut gram, Accum::Replace, left, right, 1.0, Par::Seq);
         gram.self_adjoint_eigenvalues(Side::Lower).map_or(f64::INFINITY, |values| values[side - 1])
-    }
-}
-
-impl Family for DenseMemory {
-    fn parameters(&self) -> Vec<(String, f64)> {
-        let mut list = vec![("scale".to_string(), self.scale)];
-        list.extend(self.lagrangian.gain().map(|gain| ("gain".to_string(), gain)));
-        match self.separation {
-            Separation::Rectified { p } => list.push(("p".to_string(), p)),
-            Separation::Exponential { beta } => list.push(("beta".to_string(), beta)),
-            Separation::Power { .. } => {}
-        }
-        list.push(("confinement".to_string(), self.confinement));
-        list
-    }
-
-    fn with_parameter(&self, name: &str, value: f64) -> Result<Box<dyn Family>> {
-        let mut changed = self.clone();
-        match (name, &mut changed.separation) {
-            ("scale", _) => changed.scale = value,
-            ("confinement", _) => changed.confinement = value,
-            ("gain", _) if self.lagrangian.gain().is_some() => {
-                changed.lagrangian = self.lagrangian.with_gain(value);
-            }
-            ("p", Separation::Rectified { p }) => *p = value,
-            ("beta", Separation::Exponential { beta }) => *beta = value,
-            _ => return Err(super::no_such_parameter("dense-memory", name, &self.parameters())),
-        }
-        let DenseMemory { weights, separation, lagrangian, scale, confinement, .. } = changed;
-        let built = DenseMemory::new(self.patterns(), weights, separation, lagrangian, scale, confinement)?;
-        Ok(Box::new(built))
-    }
-
-    fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {
-        let frozen = self.freeze(x);
-        let g = self.activation(x);
-        let z = self.overlaps(&g);
-        match self.parameters()[parameter].0.as_str() {
-            "confinement" => out.copy_from_slice(x),
-            "scale" => {
-                let rates: Vec<f64> = self.slopes(1, &z).iter().map(|s| -s / self.scale).collect();
-                out.copy_from_slice(&frozen.local.second(&self.combine(&rates)));
-            }
-            "gain" => {
-                // g depends on b x alone: its rate in b is that along x, divided by b; M is b times such a function.
-                let gain = self.lagrangian.gain().unwrap_or(1.0);
-                let activation: Vec<f64> = frozen.local.second(x).iter().map(|m| m / gain).collect();
-                let pull = self.couple(&frozen, &activation);
-                let mut rate = frozen.local.second(&frozen.force);
-                axpy(1.0, &frozen.local.third(x, &frozen.force), &mut rate);
-                out.iter_mut().zip(rate).for_each(|(o, r)| *o = r / gain);
-                axpy(-1.0, &frozen.local.second(&pull), out);
-            }
-            _ => {
-                let rate =
-                    |(k, z): (usize, &f64)| -self.separation.derivative_by_parameter(self.factor(k), *z);
-                let rates: Vec<f64> = z.iter().enumerate().map(rate).collect();
-                out.copy_from_slice(&frozen.local.second(&self.combine(&rates)));
-            }
-        }
     }
 }
 

@@ -24,9 +24,9 @@ pub(super) fn equilibria(memory: &DenseMemory, region: &Region) -> Option<Equili
     if memory.confinement > 0.0 || n + k > LARGEST {
         return None;
     }
-    let (visible, steepness) = match memory.lagrangian {
-        Lagrangian::Tanh { gain } => (Layer::Tanh { b: gain }, 2.0 * gain),
-        Lagrangian::Sigmoid { gain } => (Layer::Sigmoid { b: gain }, gain),
+    let steepness = match memory.lagrangian {
+        Lagrangian::Tanh { gain } => 2.0 * gain,
+        Lagrangian::Sigmoid { gain } => gain,
         Lagrangian::Identity | Lagrangian::Softmax { .. } => return None,
     };
     let largest = memory.pulls()?.into_iter().fold(0.0, f64::max);
@@ -48,7 +48,7 @@ pub(super) fn equilibria(memory: &DenseMemory, region: &Region) -> Option<Equili
         tau: vec![tau; size],
         bias: vec![0.0; size],
     };
-    let layers = vec![layer(visible, n, 1.0), layer(hidden, k, 0.0)];
+    let layers = vec![layer(memory.lagrangian.shared(), n, 1.0), layer(hidden, k, 0.0)];
     let network = Network::new(layers, vec![Synapses { from: 0, to: 1, weights }], vec![true, false]);
     let wells = memory.wells()?;
     let starts = Mat::from_fn(n + k, wells.ncols(), |i, j| {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::landscape::Family;
 
 /// Patterns that are no lattice, from a hash of their place.
 fn patterns(n: usize, k: usize) -> Mat<f64> {
@@ -247,7 +248,7 @@ fn the_dynamics_is_the_published_one_and_a_gradient_flow() {
         }
         assert_close(&v, &published, 1e-13, &what);
         // G v = -grad E.
-        let mut back = m.lagrangian.at(&X, &m.activation(&X)).second(&velocity(&X));
+        let mut back = m.lagrangian.at(&X).second(&velocity(&X));
         let ones = m.pin() * velocity(&X).iter().sum::<f64>();
         back.iter_mut().for_each(|b| *b = -*b - ones);
         assert_close(&back, &gradient(&m, &X), 1e-13, &what);

@@ -191,9 +191,9 @@ impl EnergyTransformer {
         let d = self.weights.dim;
         for (norm, (u, out)) in norms.iter().zip(u.chunks_exact(d).zip(out.chunks_exact_mut(d))) {
             if self.epsilon == 0.0 {
-                // Together the two pins are |x|^2/2 - D s and a constant.
+                // Together the two pins are |x|^2/2 - D s and a constant; D gamma s is the layer norm's Lagrangian.
                 axpy(1.0, u, out);
-                axpy(-(d as f64), &norm.two(u), out);
+                axpy(-1.0 / self.gamma, &norm.second(u), out);
             } else {
                 let mean = u.iter().sum::<f64>() / d as f64;
                 out.iter_mut().for_each(|o| *o += mean);
@@ -296,7 +296,7 @@ impl Landscape for EnergyTransformer {
             let d = self.weights.dim;
             for (t, norm) in at.norms.iter().enumerate() {
                 let part = t * d..(t + 1) * d;
-                axpy(-(d as f64), &norm.three(&u[part.clone()], &v[part.clone()]), &mut out[part]);
+                axpy(-1.0 / self.gamma, &norm.third(&u[part.clone()], &v[part.clone()]), &mut out[part]);
             }
         }
     }
