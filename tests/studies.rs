@@ -511,6 +511,69 @@ fn digits() {
     assert_eq!(answer.summary["degenerate"], 0);
 }
 
+/// On each half diagonal points rest where t = a (2 a tanh(b t))^3; the roots by bisection.
+#[test]
+fn two_layers() {
+    let answer = run("two-layer-memory", &[]);
+    answer.has(&[5, 4]);
+    assert_eq!(answer.summary["morse_smale"], true);
+    let excess = |t: f64| 0.7 * (1.4 * (1.5 * t).tanh()).powi(3) - t;
+    let root = |mut low: f64, mut high: f64| {
+        let rising = excess(high) > 0.0;
+        for _ in 0..100 {
+            let middle = 0.5 * (low + high);
+            if (excess(middle) > 0.0) == rising { high = middle } else { low = middle }
+        }
+        low
+    };
+    let (threshold, memory) = (root(0.1, 1.0), root(1.0, 3.0));
+    for (index, t) in [(0, memory), (1, threshold)] {
+        for corner in [[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]] {
+            let near = |n: &Node| (0..2).all(|i| (n.x[i] - t * corner[i]).abs() < 1e-9);
+            assert!(answer.nodes(index).iter().any(near), "no point of index {index} at {t} {corner:?}");
+        }
+    }
+    let empty = answer.nodes(0).iter().find(|n| n.x.iter().all(|x| x.abs() < 1e-12)).unwrap().id;
+    for saddle in answer.nodes(1) {
+        assert!(answer.below(saddle.id).contains(&empty));
+    }
+}
+
+#[test]
+fn no_leak() {
+    let answer = run("hopfield-without-leak", &[]);
+    assert_eq!(answer.counts(), [0]);
+    assert_eq!(answer.summary["degenerate"], 1);
+    assert_eq!(answer.summary["degenerate_families"][0]["dimension"], 1);
+    assert_eq!(answer.summary["morse_smale"], false);
+}
+
+#[test]
+fn a_dense_memory_of_neurons_apart_is_a_product() {
+    run("dense-memory", &["scale=1.71"]).has(&[1]);
+    run("dense-memory", &["scale=1.72"]).has(&[4, 4, 1]);
+    let answer = run("dense-memory", &[]);
+    answer.has(&[4, 4, 1]);
+    assert_eq!(answer.summary["euler_expected"], 1);
+    assert_eq!(answer.summary["morse_smale"], true, "{}", answer.summary["morse_smale_reason"]);
+}
+
+#[test]
+fn epanechnikov_windows_about_two_memories() {
+    for (beta, minima) in [("beta=0.49", 1), ("beta=1.0", 3), ("beta=2.1", 2)] {
+        run("epanechnikov", &[beta]).has(&[minima]);
+    }
+}
+
+#[test]
+fn an_energy_transformer_lives_on_spheres() {
+    let answer = run("energy-transformer", &[]);
+    answer.checked();
+    assert_eq!(answer.summary["degenerate"], 0);
+    assert_eq!(answer.summary["euler_characteristic"], 4);
+    assert!(answer.summary["euler_expected"].is_null());
+}
+
 #[test]
 fn every_shipped_study_is_tested() {
     let this = include_str!("studies.rs");

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use super::orbits::{Branch, Task, follow_branch};
 use super::{Connection, Loose, MorseGraph, MorseSmale};
 use crate::control::{Control, Progress};
-use crate::critical::{Completeness, CriticalSet, Level};
+use crate::critical::{Completeness, CriticalSet, Level, keeps_flow};
 use crate::error::shown;
 use crate::flow::trap::positive_radius;
-use crate::landscape::trapping::keeps_flow;
+use crate::flow::{Flow, linear};
 use crate::landscape::{Landscape, Reduced, Region};
 use crate::linalg::{column, column_mut, symmetric_eigen};
 
@@ -34,6 +34,15 @@ impl Default for Options {
 /// A miss of a stable manifold by less than this many step errors is a hit, as far as can be told.
 const CERTAIN: f64 = 1.0;
 
+/// Up to this dimension all modes of a saddle are computed.
+const DENSE: usize = 2500;
+
+/// The same for a flow that is no Euclidean gradient, whose modes cost many times more.
+const DENSE_FLOW: usize = 800;
+
+/// Eigenvalues, eigenvectors, and the dual basis if it is another.
+type Spectrum = (Vec<f64>, Mat<f64>, Option<Mat<f64>>);
+
 /// Branches followed at a time before progress is told.
 const BATCH: usize = 256;
 
@@ -45,6 +54,8 @@ pub(super) struct Node {
     pub(super) values: Vec<f64>,
     /// Eigenvectors: all, or none for points from which no branch starts and at which none can pass.
     pub(super) vectors: Mat<f64>,
+    /// Their dual basis, where the flow's own dynamics makes it another.
+    duals: Option<Mat<f64>>,
     /// Radius of the ball that holds whatever enters it; zero for a saddle.
     pub(super) trap: f64,
     /// Radius within which the flow is nearly linear; zero for what is no saddle.
@@ -54,6 +65,14 @@ pub(super) struct Node {
 impl Node {
     pub(super) fn vector(&self, j: usize) -> Vec<f64> {
         self.vectors.col(j).iter().copied().collect()
+    }
+
+    /// The coordinate of a displacement along mode `j`.
+    pub(super) fn coordinate(&self, j: usize, displacement: &[f64]) -> f64 {
+        match &self.duals {
+            None => crate::linalg::dot(&self.vector(j), displacement),
+            Some(duals) => crate::linalg::dot(duals.col_as_slice(j), displacement),
+        }
     }
 }
 
@@ -73,6 +92,11 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     pub(super) fn landscape(&self) -> &dyn Landscape {
         self.landscape
+    }
+
+    /// The flow downhill.
+    pub(super) fn flow(&self) -> Flow<'_> {
+        Flow::forward(self.landscape)
     }
 
     pub(super) fn scale(&self) -> f64 {
@@ -186,7 +210,15 @@ pub fn connect(
     }
     let low = (0..set.points.len()).filter(|&i| set.points[i].index <= 1);
     let components = low.map(|i| union.find(i)).collect::<BTreeSet<_>>().len();
-    let morse_smale = verdict(landscape, set, &loose, n, tolerance, finished);
+    let highest = set.points.iter().map(|p| p.energy).fold(f64::NEG_INFINITY, f64::max);
+    let kept = || keeps_flow(landscape, reduced.as_ref(), &set.region, highest);
+    let morse_smale = if landscape.is_smooth() {
+        verdict(set, &loose, n, tolerance, finished, kept)
+    } else {
+        MorseSmale::Unknown(
+            "the energy is not smooth all over: saddles may lie on its kinks or poles, where it has no gradient".into(),
+        )
+    };
     MorseGraph { connections, loose, morse_smale, components }
 }
 
@@ -260,11 +292,15 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
         .map(|(p, x)| {
             let full = p.index > 0 || n <= 16;
             let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
-            if full && n <= 2500 {
+            let mut duals = None;
+            if inner.dynamics().is_some() {
+                (values, vectors, duals) =
+                    flow_modes(inner, x, p.index, full).unwrap_or_else(|| (vec![], Mat::zeros(n, 0), None));
+            } else if full && n <= DENSE {
                 let mut h = Mat::zeros(n, n);
                 inner.hessian(x, h.as_mut());
                 symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut());
-                orient(&mut vectors);
+                orient(&mut vectors, &mut Mat::zeros(0, n));
             } else {
                 (values, vectors) = lowest(inner, x, p.index);
             }
@@ -274,6 +310,7 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
                 index: p.index,
                 values,
                 vectors,
+                duals,
                 trap: 0.0,
                 linear: 0.0,
             }
@@ -308,15 +345,38 @@ fn extent(points: &[Vec<f64>]) -> f64 {
 }
 
 /// Eigenvectors have no sign of their own: the largest component is made positive, so that orientations, and with them
-/// the signs of connections, do not depend on the eigensolver.
-fn orient(vectors: &mut Mat<f64>) {
+/// the signs of connections, do not depend on the eigensolver. Columns of `duals` turn with theirs.
+fn orient(vectors: &mut Mat<f64>, duals: &mut Mat<f64>) {
     for j in 0..vectors.ncols() {
         let column = vectors.col_as_slice_mut(j);
         let largest = column.iter().fold(0.0_f64, |m, v| if v.abs() > m.abs() + 1e-9 { *v } else { m });
         if largest < 0.0 {
             column.iter_mut().for_each(|v| *v = -*v);
+            duals.col_as_slice_mut(j).iter_mut().for_each(|v| *v = -*v);
         }
     }
+}
+
+/// Rates and modes of the landscape's own flow at an equilibrium, with their duals; in large dimension the unstable one
+/// of a point of index 1 alone. `None` if they are not wanted or cannot be had.
+fn flow_modes(landscape: &dyn Landscape, x: &[f64], index: usize, full: bool) -> Option<Spectrum> {
+    let n = x.len();
+    let flow = Flow::forward(landscape);
+    if full && n <= DENSE_FLOW {
+        let mut b = Mat::zeros(n, n);
+        flow.curvature(x, b.as_mut());
+        let mut modes = linear::modes(b.as_ref())?;
+        orient(&mut modes.vectors, &mut modes.duals);
+        return Some((modes.values, modes.vectors, Some(modes.duals)));
+    }
+    if index != 1 {
+        return None;
+    }
+    let apply = flow.linearize(x);
+    let (value, vector) = linear::lowest(n, &|v, o| apply(column(v), column_mut(o)))?;
+    let mut vectors = column(&vector).to_owned();
+    orient(&mut vectors, &mut Mat::zeros(0, 1));
+    Some((vec![value], vectors, None))
 }
 
 /// The unstable modes of a point in large dimension (none for a minimum).
@@ -328,7 +388,8 @@ fn lowest(landscape: &dyn Landscape, x: &[f64], index: usize) -> (Vec<f64>, Mat<
     let none = Mat::zeros(x.len(), 0);
     let modes = crate::critical::lowest_modes(&|v, o| linear.apply(v, o), none.as_ref(), index, 1e-9, 300);
     let mut vectors = modes.vectors;
-    orient(&mut vectors);
+    let modes_count = vectors.ncols();
+    orient(&mut vectors, &mut Mat::zeros(0, modes_count));
     (modes.values, vectors)
 }
 
@@ -372,28 +433,28 @@ fn trap(place: &Place<'_>, nodes: &[Node], id: usize) -> f64 {
     if n > 200 {
         return gradient_radius(place, node, &directions, sign, most);
     }
-    positive_radius(place.landscape, &node.x, &directions, sign, most)
+    positive_radius(&place.flow(), &node.x, &directions, sign, most)
 }
 
 /// The distance from a saddle up to which the curvature along each unstable mode, and along the softest stable one,
 /// keeps to within half of itself: at small noise that is the width of a ridge, far less than the scale.
 fn linear_radius(place: &Place<'_>, node: &Node) -> f64 {
     let n = node.x.len();
-    if node.index == 0 || node.index == n {
+    if node.index == 0 || node.index == n || node.vectors.ncols() == 0 {
         return 0.0;
     }
     let modes: Vec<usize> = (0..node.vectors.ncols().min(node.index + 1)).collect();
     let mut product = vec![0.0; n];
     let mut radius = 0.05 * place.scale;
+    let flow = place.flow();
     for _ in 0..60 {
         let holds = modes.iter().all(|&j| {
             let v = node.vector(j);
             [radius, -radius].iter().all(|r| {
                 let mut x = node.x.clone();
                 crate::linalg::axpy(*r, &v, &mut x);
-                let linear = place.landscape.linearize(column(&x));
-                linear.apply(column(&v), column_mut(&mut product));
-                (crate::linalg::dot(&v, &product) - node.values[j]).abs() <= 0.5 * node.values[j].abs()
+                flow.linearize(&x)(column(&v), column_mut(&mut product));
+                (node.coordinate(j, &product) - node.values[j]).abs() <= 0.5 * node.values[j].abs()
             })
         });
         if holds {
@@ -410,6 +471,7 @@ fn gradient_radius(place: &Place<'_>, node: &Node, directions: &[Vec<f64>], sign
     let n = node.x.len();
     let mut radius = most;
     let mut product = vec![0.0; n];
+    let flow = place.flow();
     for _ in 0..40 {
         let holds = directions.iter().all(|d| {
             let size = crate::linalg::norm(d);
@@ -417,8 +479,7 @@ fn gradient_radius(place: &Place<'_>, node: &Node, directions: &[Vec<f64>], sign
                 || [1.0, -1.0].iter().all(|side| {
                     let x: Vec<f64> =
                         node.x.iter().zip(d).map(|(c, d)| c + side * radius * d / size).collect();
-                    let linear = place.landscape.linearize(column(&x));
-                    linear.apply(column(d), column_mut(&mut product));
+                    flow.linearize(&x)(column(d), column_mut(&mut product));
                     sign * crate::linalg::dot(d, &product) > 0.0
                 })
         });
@@ -432,12 +493,12 @@ fn gradient_radius(place: &Place<'_>, node: &Node, directions: &[Vec<f64>], sign
 
 /// Is the flow Morse-Smale, as far as can be told?
 fn verdict(
-    landscape: &dyn Landscape,
     set: &CriticalSet,
     loose: &[Loose],
     n: usize,
     tolerance: f64,
     finished: bool,
+    kept: impl Fn() -> bool,
 ) -> MorseSmale {
     // Along a continuum critical points are not isolated, which no perturbation of rounding's size could feign.
     if let Some(f) = set.degenerate.iter().find(|f| f.dimension > 0) {
@@ -506,8 +567,7 @@ fn verdict(
             p.index
         ));
     }
-    let highest = set.points.iter().map(|p| p.energy).fold(f64::NEG_INFINITY, f64::max);
-    if !keeps_flow(landscape, &set.region, highest) {
+    if !kept() {
         return MorseSmale::Unknown(
             "the flow may leave the region: it is not entered on its whole boundary".into(),
         );

@@ -1,4 +1,5 @@
-//! The connection graph: which critical points are joined by an orbit of the flow `x' = -grad E`.
+//! The connection graph: which critical points are joined by an orbit of the flow `x' = -grad E`, or of
+//! the landscape's own dynamics.
 //!
 //! In: a landscape and its [`CriticalSet`]. Out: a [`MorseGraph`].
 

@@ -2,7 +2,7 @@
 
 use super::{Orbit, build::Place};
 use crate::flow::{self, End, Flow, integrate};
-use crate::linalg::{axpy, dot, norm};
+use crate::linalg::{axpy, column, column_mut, norm};
 
 /// Where a branch ended.
 pub(super) enum Branch {
@@ -40,7 +40,10 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     let landscape = place.landscape();
     let scale = place.scale();
     let flow = if task.backward { Flow::backward(landscape) } else { Flow::forward(landscape) };
-    let start = leave(place, task);
+    let Some(start) = leave(place, task) else {
+        let reason = "the modes of the flow at its start could not be computed".to_string();
+        return Branch::Lost { orbit: Orbit::default(), reason };
+    };
     let node = &place.nodes[task.id];
     let mut trace = Trace::new(place, node);
     trace.push(&start, landscape.energy(&start));
@@ -133,13 +136,23 @@ enum Verdict {
 
 /// The first point off the critical point: on the quadratic approximation `x + s v + s^2 w` of its manifold, with
 /// `(H - 2 lambda) w = -D3E(v, v, .)/2`, at a distance where the cubic remainder is below 1e-9 of the distance.
-fn leave(place: &Place<'_>, task: Task) -> Vec<f64> {
+///
+/// (With the landscape's own dynamics H is minus the Jacobian of the flow and D3E(v, v, .) its derivative along v, by a
+/// difference.) `None` if the mode is not known.
+fn leave(place: &Place<'_>, task: Task) -> Option<Vec<f64>> {
     let node = &place.nodes[task.id];
     let n = node.x.len();
     let mode = if task.backward { n - 1 } else { 0 };
+    if mode >= node.vectors.ncols() {
+        return None;
+    }
     let (v, lambda) = (node.vector(mode), node.values[mode]);
     let mut cubic = vec![0.0; n];
-    place.landscape().third(&node.x, &v, &v, &mut cubic);
+    if place.flow().has_dynamics() {
+        second_of_flow(place, node, &v, &mut cubic);
+    } else {
+        place.landscape().third(&node.x, &v, &v, &mut cubic);
+    }
     let rate = norm(&cubic);
     let reach = if rate > 0.0 { lambda.abs() / rate } else { f64::INFINITY };
     let s = task.side * (1e-3 * reach).clamp(1e-7 * place.scale(), 1e-3 * place.scale());
@@ -150,11 +163,26 @@ fn leave(place: &Place<'_>, task: Task) -> Vec<f64> {
             let u = node.vector(j);
             let divisor = node.values[j] - 2.0 * lambda;
             if divisor.abs() > 1e-6 * lambda.abs() {
-                axpy(-0.5 * s * s * dot(&u, &cubic) / divisor, &u, &mut x);
+                axpy(-0.5 * s * s * node.coordinate(j, &cubic) / divisor, &u, &mut x);
             }
         }
     }
-    x
+    Some(x)
+}
+
+/// Minus the second derivative of the flow along `v`, by a central difference of its Jacobian within the neighbourhood
+/// where that is nearly constant.
+fn second_of_flow(place: &Place<'_>, node: &super::build::Node, v: &[f64], out: &mut [f64]) {
+    let h = (1e-4 * place.scale()).min(0.1 * node.linear).max(1e-9 * place.scale());
+    let flow = place.flow();
+    let mut side = vec![0.0; v.len()];
+    out.fill(0.0);
+    for sign in [1.0, -1.0] {
+        let mut x = node.x.clone();
+        axpy(sign * h, v, &mut x);
+        flow.linearize(&x)(column(v), column_mut(&mut side));
+        axpy(0.5 * sign / h, &side, out);
+    }
 }
 
 /// How an orbit passed a critical point, within the neighbourhood where the flow there is nearly linear.
@@ -175,7 +203,7 @@ fn gap(place: &Place<'_>, id: usize, passage: &Passage, backward: bool) -> f64 {
     let (mut out, mut rate) = (0.0, 0.0);
     for j in 0..node.vectors.ncols() {
         if sign * node.values[j] < 0.0 {
-            let c = dot(&node.vector(j), &difference).powi(2);
+            let c = node.coordinate(j, &difference).powi(2);
             out += c;
             rate += c * node.values[j].abs();
         }

@@ -40,6 +40,13 @@ impl Family {
         if gap > 1e-7 * (1.0 + self.first.energy.abs()) {
             return false;
         }
+        if self.dimension == problem.dim() && point.spectral_radius() == 0.0 {
+            // An open set of critical points, all at one height: the parts of a plateau are one entry.
+            if self.samples.len() < SAMPLES {
+                self.samples.push(point.x.clone());
+            }
+            return true;
+        }
         let distance = |s: &Vec<f64>| problem.region.distance(s, &point.x);
         let Some(nearest) = self.samples.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).cloned()
         else {

@@ -2,6 +2,7 @@
 //!
 //! In: a [`Landscape`](crate::landscape::Landscape), a region, [`Options`]. Out: a [`CriticalSet`].
 
+mod chart;
 mod descend;
 mod family;
 mod follow;
@@ -16,6 +17,7 @@ mod string;
 mod unseen;
 
 pub(crate) use modes::lowest_modes;
+pub(crate) use problem::keeps_flow;
 pub use search::{Options, search};
 pub use unseen::{Meetings, Unseen, unseen};
 
@@ -42,11 +44,14 @@ pub struct CriticalPoint {
     pub x: Vec<f64>,
     /// Energy there.
     pub energy: f64,
-    /// Hessian eigenvalues, ascending: all n, or beyond a few thousand dimensions the lowest ones and the largest.
+    /// Hessian eigenvalues, ascending: all n, or beyond a few thousand dimensions the lowest ones and the largest. Where
+    /// the landscape brings its own dynamics, the rates of that flow (up to 800 dimensions). Directions in which the
+    /// landscape is exactly flat by its form have none.
     pub eigenvalues: Vec<f64>,
     /// Number of negative eigenvalues.
     pub index: usize,
-    /// Euclidean norm of the gradient that remains.
+    /// Euclidean norm of the gradient that remains (of the velocity, where the landscape brings its
+    /// own dynamics).
     pub gradient_norm: f64,
     /// A-posteriori bound of the distance to the exact critical point (Newton-Kantorovich, in floating point).
     pub radius: f64,
@@ -62,7 +67,7 @@ pub struct DegenerateFamily {
     pub x: Vec<f64>,
     /// Energy there.
     pub energy: f64,
-    /// Hessian eigenvalues there, ascending.
+    /// Eigenvalues there, as for a [`CriticalPoint`].
     pub eigenvalues: Vec<f64>,
     /// Dimension of the continuum; 0 for an isolated point.
     pub dimension: usize,

@@ -93,18 +93,18 @@ impl Pool<'_> {
 
     /// The highest index that is worth a search now.
     pub(super) fn top_index(&self) -> usize {
-        let n = self.problem.dim();
+        let highest = self.problem.landscape.highest_index();
         if let Some(m) = self.options.max_index {
-            return m.min(n);
+            return m.min(highest);
         }
-        if n <= 8 {
-            return n;
+        if self.problem.dim() <= 8 {
+            return highest;
         }
         let mut top = 1;
-        while top < n && (1..=CROWD).contains(&self.count(top)) {
+        while top < highest && (1..=CROWD).contains(&self.count(top)) {
             top += 1;
         }
-        top.min(n)
+        top.min(highest)
     }
 
     /// Runs the searches and takes in what they met.

@@ -8,7 +8,8 @@ use faer::{Mat, MatMut, MatRef};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape};
+use super::chart::{Chart, affine};
+use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape, trapping};
 
 /// Where and on what the search runs.
 pub(crate) struct Problem<'a> {
@@ -18,8 +19,8 @@ pub(crate) struct Problem<'a> {
     pub(crate) wells: Option<Mat<f64>>,
     /// The region in search coordinates (a ball where the true one is a slice of a box).
     pub(crate) region: Region,
-    /// The reduction and the region in full space.
-    lifted: Option<(&'a Reduced, &'a Region)>,
+    /// The way to full space and the region there.
+    lifted: Option<(&'a Chart<'a>, &'a Region)>,
     /// Length that steps and tolerances are relative to: the region's radius, or that of the data where it is smaller.
     pub(crate) scale: f64,
     /// A typical gradient: the median norm at a few points of the region.
@@ -27,14 +28,12 @@ pub(crate) struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    pub(crate) fn new(
-        landscape: &'a dyn Landscape,
-        reduced: Option<&'a Reduced>,
-        region: &'a Region,
-    ) -> Self {
-        let (inner, inside, lifted) = match reduced {
-            None => (landscape, region.clone(), None),
-            Some(r) => (r.inner.as_ref() as &dyn Landscape, slice(r, region), Some((r, region))),
+    pub(crate) fn new(chart: &'a Chart<'a>, region: &'a Region) -> Self {
+        let inner = chart.inner();
+        let (inside, lifted) = match chart {
+            Chart::Whole(_) => (region.clone(), None),
+            Chart::Reduced(reduced) => (slice(reduced, region), Some((chart, region))),
+            Chart::Equilibria(_, equilibria) => (equilibria.region.clone(), Some((chart, region))),
         };
         let mut scale = inside.radius();
         let wells = inner.wells();
@@ -63,17 +62,9 @@ impl<'a> Problem<'a> {
     pub(crate) fn contains(&self, z: &[f64], factor: f64) -> bool {
         match self.lifted {
             None => self.region.contains_scaled(z, factor),
-            Some((reduced, region)) => {
-                z.iter().all(|z| z.is_finite()) && region.contains_scaled(&reduced.lift(z), factor)
+            Some((chart, region)) => {
+                z.iter().all(|z| z.is_finite()) && region.contains_scaled(&chart.lift(z), factor)
             }
-        }
-    }
-
-    /// A point of full space.
-    pub(crate) fn lift(&self, z: &[f64]) -> Vec<f64> {
-        match self.lifted {
-            None => z.to_vec(),
-            Some((reduced, _)) => reduced.lift(z),
         }
     }
 }
@@ -93,6 +84,33 @@ fn steepness(landscape: &dyn Landscape, region: &Region) -> f64 {
     norms.get(norms.len() / 2).copied().unwrap_or(0.0)
 }
 
+/// As [`trapping::euler_characteristic`]. Where directions are flat by form, what counts is the slice across them.
+pub(crate) fn euler_characteristic(
+    landscape: &dyn Landscape,
+    reduced: Option<&Reduced>,
+    region: &Region,
+) -> Option<i64> {
+    match reduced {
+        Some(r) if r.normal == 0.0 => trapping::euler_characteristic(r.inner.as_ref(), &slice(r, region)),
+        _ => trapping::euler_characteristic(landscape, region),
+    }
+}
+
+/// As [`trapping::keeps_flow`], in the slice across directions that are flat by form.
+pub(crate) fn keeps_flow(
+    landscape: &dyn Landscape,
+    reduced: Option<&Reduced>,
+    region: &Region,
+    highest: f64,
+) -> bool {
+    match reduced {
+        Some(r) if r.normal == 0.0 => {
+            trapping::keeps_flow(r.inner.as_ref(), &slice(r, region), highest - r.offset)
+        }
+        _ => trapping::keeps_flow(landscape, region, highest),
+    }
+}
+
 /// The ball in which the reduced subspace meets (the ball about) the region.
 fn slice(reduced: &Reduced, region: &Region) -> Region {
     let center = region.center();
@@ -109,11 +127,7 @@ fn slice(reduced: &Reduced, region: &Region) -> Region {
 impl Reduced {
     /// `origin + basis z`.
     pub fn lift(&self, z: &[f64]) -> Vec<f64> {
-        let mut x = self.origin.clone();
-        for (j, z) in z.iter().enumerate() {
-            x.iter_mut().zip(self.basis.col(j).iter()).for_each(|(x, b)| *x += z * b);
-        }
-        x
+        affine(&self.origin, self.basis.as_ref(), z)
     }
 
     /// `basis' (x - origin)`.
@@ -183,5 +197,9 @@ impl Landscape for Counted<'_> {
 
     fn region(&self) -> Option<Region> {
         self.inner.region()
+    }
+
+    fn highest_index(&self) -> usize {
+        self.inner.highest_index()
     }
 }

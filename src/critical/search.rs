@@ -17,16 +17,17 @@ use std::sync::atomic::Ordering;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
+use super::chart::Chart;
 use super::pool::Pool;
 use super::problem::Problem;
-use super::refine::Refined;
 use super::seeds::{Seed, descent};
-use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work, starts};
+use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Work, starts};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::landscape::trapping::{euler_characteristic, trapping_region};
-use crate::landscape::{Landscape, Reduced, Region};
+use crate::landscape::trapping::trapping_region;
+use crate::landscape::{Landscape, Region};
 
 /// What a search may be told; the defaults suit most landscapes.
 #[derive(Clone, Debug)]
@@ -68,9 +69,9 @@ pub fn search(
 ) -> Result<CriticalSet> {
     crate::linalg::sequential();
     let region = settle_region(landscape, region)?;
-    let reduced = landscape.reduce();
-    let problem = Problem::new(landscape, reduced.as_ref(), &region);
-    let euler = euler_characteristic(landscape, &region);
+    let chart = Chart::new(landscape, &region);
+    let problem = Problem::new(&chart, &region);
+    let euler = chart.euler_characteristic(landscape, &region);
     let mut pool = Pool {
         problem: &problem,
         options,
@@ -87,31 +88,20 @@ pub fn search(
     work.gradients = problem.landscape.gradients.load(Ordering::Relaxed);
     work.hessian_vectors = problem.landscape.hessian_vectors.load(Ordering::Relaxed);
     work.hessians = problem.landscape.hessians.load(Ordering::Relaxed);
-    let offset = reduced.as_ref().map_or(0.0, |r| r.offset);
     let mut points: Vec<CriticalPoint> =
-        pool.points.into_iter().filter_map(|k| lift(&problem, reduced.as_ref(), offset, k.point)).collect();
+        pool.points.par_iter().filter_map(|k| chart.point(&k.point)).collect();
     points.sort_by(|a, b| {
         (a.index.cmp(&b.index)).then(a.energy.total_cmp(&b.energy)).then_with(|| compare(&a.x, &b.x))
     });
-    let mut degenerate: Vec<DegenerateFamily> = pool
-        .families
-        .into_iter()
-        .map(|f| DegenerateFamily {
-            x: problem.lift(&f.first.x),
-            energy: f.first.energy + offset,
-            eigenvalues: with_normals(&f.first.values, reduced.as_ref()),
-            dimension: f.dimension,
-            gradient_norm: f.first.gradient_norm,
-            samples: f.samples.iter().map(|s| problem.lift(s)).collect(),
-        })
-        .collect();
+    let mut degenerate: Vec<DegenerateFamily> =
+        pool.families.iter().map(|f| chart.family(&f.first, f.dimension, &f.samples)).collect();
     degenerate.sort_by(|a, b| a.energy.total_cmp(&b.energy).then_with(|| compare(&a.x, &b.x)));
     Ok(CriticalSet {
         points,
         degenerate,
         completeness,
         euler_expected: euler,
-        highest_index: top,
+        highest_index: chart.highest_index(top),
         region,
         work,
         interrupted: control.stopped(),
@@ -127,6 +117,9 @@ fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<R
             return Err(Error::input(format!("the region has dimension {have}, the landscape has {n}")));
         }
         Some(region) => region.clone(),
+        None if let Some(why) = landscape.unbounded() => {
+            return Err(Error::input(why).with_help("[region]\nball = { radius = 2.0 }"));
+        }
         None => landscape.region().or_else(|| trapping_region(landscape)).ok_or_else(|| {
             Error::input(
                 "no region: the energy does not grow in every direction, so none can be chosen for it",
@@ -163,33 +156,6 @@ fn region_help(n: usize) -> String {
 
 fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
     a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-}
-
-/// Eigenvalues in full space: those of the reduced landscape and the normal curvature, once for each normal direction.
-fn with_normals(values: &[f64], reduced: Option<&Reduced>) -> Vec<f64> {
-    let mut all = values.to_vec();
-    if let Some(r) = reduced {
-        all.extend(std::iter::repeat_n(r.normal, r.basis.nrows() - r.basis.ncols()));
-        all.sort_by(f64::total_cmp);
-    }
-    all
-}
-
-fn lift(
-    problem: &Problem<'_>,
-    reduced: Option<&Reduced>,
-    offset: f64,
-    point: Refined,
-) -> Option<CriticalPoint> {
-    Some(CriticalPoint {
-        x: problem.lift(&point.x),
-        energy: point.energy + offset,
-        eigenvalues: with_normals(&point.values, reduced),
-        index: point.index?,
-        gradient_norm: point.gradient_norm,
-        radius: point.radius,
-        level: Level::Checked,
-    })
 }
 
 impl Pool<'_> {

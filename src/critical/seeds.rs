@@ -194,6 +194,9 @@ impl Pool<'_> {
 
     /// Untried paths between components of minima that no saddle joins yet.
     pub(super) fn bridges(&mut self) -> Vec<Seed> {
+        if self.problem.landscape.highest_index() == 0 {
+            return vec![];
+        }
         let minima = self.minima();
         let mut union = UnionFind::<usize>::new(self.points.len());
         for k in &self.points {

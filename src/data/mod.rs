@@ -1,7 +1,7 @@
 //! Data in: csv, npy, npz and safetensors to a matrix of points, with duplicates merged into weights.
 //!
 //! In: a path, with `#key` where a file holds several arrays. Out: a [`RawTable`] of finite numbers, one point a row,
-//! and from it [`Points`].
+//! and from it [`Points`]; or the arrays of a trained network as [`Tensors`].
 
 mod csv;
 mod merge;
@@ -9,12 +9,14 @@ mod npy;
 mod number;
 mod safetensors;
 mod source;
+mod tensors;
 
 use faer::Mat;
 
 use crate::error::shown;
 
 pub use source::read;
+pub use tensors::{Tensor, Tensors, read_tensors};
 
 /// Points as columns, duplicates merged.
 #[derive(Clone, Debug)]

@@ -17,19 +17,43 @@ const LONGEST_HEADER: usize = 1 << 16;
 /// Reads the bytes of an npy file.
 pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
     let (header, data) = split(file, bytes)?;
-    let number = element(file, &header)?;
-    let shape = header.shape();
-    let (rows, columns) = rows_and_columns(file, shape)?;
-    let needed = (rows * columns).checked_mul(number.bytes);
-    if needed.is_none_or(|n| n > data.len()) {
+    let (rows, columns) = rows_and_columns(file, header.shape())?;
+    let (values, _) = decode(file, &header, data, rows, columns)?;
+    let table = RawTable { columns, values };
+    check_finite(file, &table)?;
+    Ok(table)
+}
+
+/// Reads the array with which `bytes` begin, whatever its shape; returns that, its numbers in C order, and the bytes
+/// behind it.
+pub(super) fn parse_next<'a>(file: &str, bytes: &'a [u8]) -> Result<(Vec<usize>, Vec<f64>, &'a [u8])> {
+    let (header, data) = split(file, bytes)?;
+    let shape: Vec<usize> = header.shape().iter().map(|s| *s as usize).collect();
+    // The header was checked to describe no more than 1e18 numbers.
+    let (rows, columns) = (shape.first().copied().unwrap_or(1), shape.iter().skip(1).product());
+    let (values, used) = decode(file, &header, data, rows, columns)?;
+    Ok((shape, values, &data[used..]))
+}
+
+/// The numbers of an array in C order, and how many bytes they took.
+fn decode(
+    file: &str,
+    header: &NpyHeader,
+    data: &[u8],
+    rows: usize,
+    columns: usize,
+) -> Result<(Vec<f64>, usize)> {
+    let number = element(file, header)?;
+    let needed = rows.checked_mul(columns).and_then(|n| n.checked_mul(number.bytes));
+    let Some(data) = needed.and_then(|n| data.get(..n)) else {
         return Err(Error::input(format!(
-            "{file} is cut off: an array of shape {shape:?} with {} bytes a number does not fit in {} bytes",
+            "{file} is cut off: an array of shape {:?} with {} bytes a number does not fit in {} bytes",
+            header.shape(),
             number.bytes,
             data.len()
         ))
         .with_help("save or copy the file again"));
-    }
-    let data = &data[..rows * columns * number.bytes];
+    };
     let values = match header.order() {
         Order::C => {
             let mut values = Vec::with_capacity(rows * columns);
@@ -38,7 +62,8 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
         }
         Order::Fortran => {
             let mut values = vec![0.0; rows * columns];
-            let columns_in_c_order = c_order_of_fortran_columns(&shape[1..], columns);
+            let trailing = header.shape().get(1..).unwrap_or(&[]);
+            let columns_in_c_order = c_order_of_fortran_columns(trailing, columns);
             let mut element = 0;
             number.decode(data, |v| {
                 values[element % rows * columns + columns_in_c_order[element / rows]] = v;
@@ -47,9 +72,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
             values
         }
     };
-    let table = RawTable { columns, values };
-    check_finite(file, &table)?;
-    Ok(table)
+    Ok((values, data.len()))
 }
 
 /// Reads one array of the bytes of an npz file.

@@ -1,32 +1,57 @@
-//! Tensors of a safetensors file.
+//! Tensors of a safetensors file: one as a table, or all of them.
 
+use ::safetensors::tensor::TensorView;
 use ::safetensors::{Dtype, SafeTensors};
 
-use super::RawTable;
 use super::number::{Form, Number};
 use super::source::{check_finite, choose, rows_and_columns};
+use super::{RawTable, Tensor};
 use crate::error::{Error, Result};
 
 /// Reads one tensor of the bytes of a safetensors file.
 pub(super) fn parse(file: &str, bytes: &[u8], key: Option<&str>) -> Result<RawTable> {
-    let broken = |why: String| Error::input(format!("{file} is no readable safetensors file: {why}"));
-    let tensors = SafeTensors::deserialize(bytes).map_err(|e| broken(e.to_string()))?;
+    let (tensors, names) = open(file, bytes)?;
+    let name = choose(file, &names, key)?;
+    let tensor = tensors.tensor(name).map_err(|e| broken(file, &e))?;
+    let file = format!("{file}#{name}");
+    let shape: Vec<u64> = tensor.shape().iter().map(|s| *s as u64).collect();
+    let (_, columns) = rows_and_columns(&file, &shape)?;
+    let table = RawTable { columns, values: decode(&file, &tensor)? };
+    check_finite(&file, &table)?;
+    Ok(table)
+}
+
+/// Reads all tensors, in the order of their names, whatever their shapes and numbers.
+pub(super) fn parse_all(file: &str, bytes: &[u8]) -> Result<Vec<Tensor>> {
+    let (tensors, names) = open(file, bytes)?;
+    let read = |name: String| {
+        let tensor = tensors.tensor(&name).map_err(|e| broken(file, &e))?;
+        let values = decode(&format!("{file}#{name}"), &tensor)?;
+        Ok(Tensor { name, shape: tensor.shape().to_vec(), values })
+    };
+    names.into_iter().map(read).collect()
+}
+
+/// The tensors and their names, sorted.
+fn open<'a>(file: &str, bytes: &'a [u8]) -> Result<(SafeTensors<'a>, Vec<String>)> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(|e| broken(file, &e))?;
     let mut names: Vec<String> = tensors.names().into_iter().map(str::to_owned).collect();
     names.sort();
     if names.is_empty() {
-        return Err(broken("it holds no tensor".into()));
+        return Err(broken(file, &"it holds no tensor"));
     }
-    let name = choose(file, &names, key)?;
-    let tensor = tensors.tensor(name).map_err(|e| broken(e.to_string()))?;
-    let file = format!("{file}#{name}");
-    let number = element(&file, tensor.dtype())?;
-    let shape: Vec<u64> = tensor.shape().iter().map(|s| *s as u64).collect();
-    let (rows, columns) = rows_and_columns(&file, &shape)?;
-    let mut values = Vec::with_capacity(rows * columns);
+    Ok((tensors, names))
+}
+
+fn broken(file: &str, why: &dyn std::fmt::Display) -> Error {
+    Error::input(format!("{file} is no readable safetensors file: {why}"))
+}
+
+fn decode(file: &str, tensor: &TensorView<'_>) -> Result<Vec<f64>> {
+    let number = element(file, tensor.dtype())?;
+    let mut values = Vec::with_capacity(tensor.data().len() / number.bytes);
     number.decode(tensor.data(), |v| values.push(v));
-    let table = RawTable { columns, values };
-    check_finite(&file, &table)?;
-    Ok(table)
+    Ok(values)
 }
 
 fn element(file: &str, dtype: Dtype) -> Result<Number> {

@@ -22,13 +22,7 @@ pub fn read(path: &Path) -> Result<RawTable> {
 }
 
 fn open(path: &Path, key: Option<&str>) -> Result<RawTable> {
-    if path.is_dir() {
-        return Err(Error::file(path, "is a folder, not a file of numbers"));
-    }
-    let bytes = std::fs::read(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::file(path, "there is no such file"),
-        _ => Error::file(path, e),
-    })?;
+    let bytes = load(path)?;
     let name = path.display().to_string();
     let format = format(path, &bytes);
     if bytes.is_empty() && !matches!(format, Format::Text) {
@@ -44,6 +38,21 @@ fn open(path: &Path, key: Option<&str>) -> Result<RawTable> {
         Format::Npz => npy::parse_archive(&name, &bytes, key),
         Format::Safetensors => safetensors::parse(&name, &bytes, key),
     }
+}
+
+/// The bytes of a file, at least one.
+pub(super) fn load(path: &Path) -> Result<Vec<u8>> {
+    if path.is_dir() {
+        return Err(Error::file(path, "is a folder, not a file of numbers"));
+    }
+    let bytes = std::fs::read(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::file(path, "there is no such file"),
+        _ => Error::file(path, e),
+    })?;
+    if bytes.is_empty() {
+        return Err(Error::input(format!("{}: the file is empty", path.display())));
+    }
+    Ok(bytes)
 }
 
 enum Format {

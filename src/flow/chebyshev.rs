@@ -10,7 +10,7 @@ const DAMPING: f64 = 2.0 / 13.0;
 const MOST_STAGES: usize = 200;
 
 pub(super) struct Chebyshev {
-    /// Bound of the largest Hessian eigenvalue in modulus, and the vector of its power iteration.
+    /// Bound of the Jacobian's largest eigenvalue in modulus, and the vector of its power iteration.
     radius: f64,
     vector: Vec<f64>,
     image: Vec<f64>,
@@ -29,8 +29,8 @@ impl Chebyshev {
 impl Method for Chebyshev {
     /// A few power iterations from the last vector bound the spectral radius, with a safety factor.
     fn prepare(&mut self, flow: &Flow<'_>, x: &[f64], _: &[f64]) {
-        let linear = flow.landscape.linearize(column(x));
         let turns = if self.radius == 0.0 { 12 } else { 3 };
+        let apply = flow.linearize(x);
         let mut largest = 0.0_f64;
         for _ in 0..turns {
             let size = norm(&self.vector);
@@ -39,7 +39,7 @@ impl Method for Chebyshev {
                 break;
             }
             self.vector.iter_mut().for_each(|v| *v /= size);
-            linear.apply(column(&self.vector), column_mut(&mut self.image));
+            apply(column(&self.vector), column_mut(&mut self.image));
             largest = norm(&self.image);
             std::mem::swap(&mut self.vector, &mut self.image);
         }

@@ -1,38 +1,82 @@
-//! Orbits of the gradient flow `x' = -grad E(x)`, forwards or backwards in time.
+//! Orbits of the gradient flow `x' = -grad E(x)`, or of the landscape's own dynamics, forwards or backwards in time.
 //!
 //! In: a landscape, a start, a tolerance. Out: accepted steps, one by one, to a visitor that may stop the orbit. One
-//! interface, two methods: a linearly implicit one with the exact Hessian, and a stabilised explicit one where Hessians
-//! are too large. Both control their error, and no step is accepted along which the energy fails to fall.
+//! interface, two methods: a linearly implicit one with the exact Jacobian, and a stabilised explicit one where
+//! Jacobians are too large. Both control their error, and no step is accepted along which the energy fails to fall.
 
 mod chebyshev;
+pub(crate) mod linear;
 mod rosenbrock;
 pub mod trap;
 
-use crate::landscape::Landscape;
-use crate::linalg::norm;
+use faer::{MatMut, MatRef};
+
+use crate::landscape::{Dynamics, Landscape};
+use crate::linalg::{column, norm};
+
+/// A matrix as the map it is: writes its product with the columns of the first argument.
+type Applied<'a> = Box<dyn Fn(MatRef<'_, f64>, MatMut<'_, f64>) + 'a>;
 
 /// The flow, with its direction in time.
 pub struct Flow<'a> {
     landscape: &'a dyn Landscape,
+    dynamics: Option<&'a dyn Dynamics>,
     sign: f64,
 }
 
 impl<'a> Flow<'a> {
     /// Downhill.
     pub fn forward(landscape: &'a dyn Landscape) -> Self {
-        Flow { landscape, sign: -1.0 }
+        Flow { landscape, dynamics: landscape.dynamics(), sign: -1.0 }
     }
 
     /// Uphill: the same orbits in reversed time.
     pub fn backward(landscape: &'a dyn Landscape) -> Self {
-        Flow { landscape, sign: 1.0 }
+        Flow { landscape, dynamics: landscape.dynamics(), sign: 1.0 }
     }
 
     fn velocity(&self, x: &[f64], v: &mut [f64]) -> f64 {
-        let energy = self.landscape.gradient(x, v);
-        v.iter_mut().for_each(|v| *v *= self.sign);
+        let (energy, sign) = match self.dynamics {
+            None => (self.landscape.gradient(x, v), self.sign),
+            Some(dynamics) => (dynamics.velocity(x, v), -self.sign),
+        };
+        v.iter_mut().for_each(|v| *v *= sign);
         energy
     }
+
+    /// Is the flow another than `-grad E`?
+    pub(crate) fn has_dynamics(&self) -> bool {
+        self.dynamics.is_some()
+    }
+
+    /// Minus the Jacobian of the forward flow: the Hessian, or what the dynamics has in its place.
+    pub(crate) fn curvature(&self, x: &[f64], mut out: MatMut<'_, f64>) {
+        match self.dynamics {
+            None => self.landscape.hessian(x, out),
+            Some(dynamics) => {
+                dynamics.jacobian(x, out.as_mut());
+                negate(out);
+            }
+        }
+    }
+
+    /// The same, to be multiplied with vectors (columns).
+    pub(crate) fn linearize<'b>(&'b self, x: &'b [f64]) -> Applied<'b> {
+        match self.dynamics {
+            None => {
+                let hessian = self.landscape.linearize(column(x));
+                Box::new(move |vectors, out| hessian.apply(vectors, out))
+            }
+            Some(dynamics) => Box::new(move |vectors, mut out| {
+                dynamics.apply_jacobian(x, vectors, out.as_mut());
+                negate(out);
+            }),
+        }
+    }
+}
+
+fn negate(mut matrix: MatMut<'_, f64>) {
+    matrix.as_mut().col_iter_mut().for_each(|c| c.iter_mut().for_each(|e| *e = -*e));
 }
 
 /// One accepted state of an orbit.
@@ -43,7 +87,7 @@ pub struct State<'a> {
     pub x: &'a [f64],
     /// Energy there.
     pub energy: f64,
-    /// Norm of the gradient there.
+    /// Norm of the velocity there.
     pub speed: f64,
 }
 
@@ -69,7 +113,7 @@ pub enum End {
     Stuck,
 }
 
-/// Beyond this dimension Hessians are not formed.
+/// Beyond this dimension Jacobians are not formed.
 const IMPLICIT: usize = 200;
 
 /// A one-step method: tries a step of time `h` from a prepared state.
@@ -130,7 +174,11 @@ pub fn integrate(
                 continue;
             }
             let next_energy = flow.velocity(&next, &mut next_v);
-            let noise = 1e-13 * energy.abs().max(next_energy.abs()) + f64::MIN_POSITIVE;
+            let mut noise = 1e-13 * energy.abs().max(next_energy.abs()) + f64::MIN_POSITIVE;
+            if flow.has_dynamics() {
+                // In directions that the metric does not see the energy is flat, and is what rounding makes of it.
+                noise += 1e-7 * speed * length;
+            }
             let falls = (next_energy - energy) * flow.sign >= -noise;
             if !(next_energy.is_finite() && falls) {
                 h *= 0.4;

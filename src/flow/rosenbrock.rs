@@ -1,11 +1,12 @@
 //! RODAS: a linearly implicit (Rosenbrock) method of order 4 with an embedded solution of order 3, L-stable, six stages
 //! and one factorisation a step. Coefficients: Hairer & Wanner, Solving Ordinary Differential Equations II, section
-//! IV.7 (the variant without time dependence). The Jacobian is the exact Hessian.
+//! IV.7 (the variant without time dependence). The Jacobian is exact.
 
-use faer::Mat;
+use faer::linalg::solvers::{PartialPivLu, SolveCore};
+use faer::{Conj, Mat};
 
 use super::{Flow, Method};
-use crate::linalg::{Cholesky, axpy, norm};
+use crate::linalg::{Cholesky, axpy, column_mut, dot, norm};
 
 const GAMMA: f64 = 0.25;
 
@@ -33,7 +34,8 @@ const C: [[f64; 5]; 5] = [
 ];
 
 pub(super) struct Rosenbrock {
-    hessian: Mat<f64>,
+    /// Minus the Jacobian of the forward flow.
+    curvature: Mat<f64>,
     cholesky: Cholesky,
     stages: [Vec<f64>; 6],
     argument: Vec<f64>,
@@ -42,7 +44,7 @@ pub(super) struct Rosenbrock {
 impl Rosenbrock {
     pub(super) fn new(n: usize) -> Self {
         Rosenbrock {
-            hessian: Mat::zeros(n, n),
+            curvature: Mat::zeros(n, n),
             cholesky: Cholesky::new(n),
             stages: std::array::from_fn(|_| vec![0.0; n]),
             argument: vec![0.0; n],
@@ -52,14 +54,29 @@ impl Rosenbrock {
 
 impl Method for Rosenbrock {
     fn prepare(&mut self, flow: &Flow<'_>, x: &[f64], _: &[f64]) {
-        flow.landscape.hessian(x, self.hessian.as_mut());
+        flow.curvature(x, self.curvature.as_mut());
     }
 
     fn attempt(&mut self, flow: &Flow<'_>, x: &[f64], v: &[f64], h: f64, out: &mut [f64]) -> f64 {
+        let n = x.len();
         let shift = 1.0 / (h * GAMMA);
+        let lu = flow.has_dynamics().then(|| {
+            let entry = |i: usize, j: usize| -flow.sign * self.curvature[(i, j)];
+            let shifted = Mat::from_fn(n, n, |i, j| entry(i, j) + if i == j { shift } else { 0.0 });
+            PartialPivLu::new(shifted.as_ref())
+        });
         // Where the shifted matrix is not positive definite something grows more than fifty-fold within the step. An
         // L-stable method damps it instead, and its error estimate with it: an orbit would never leave a saddle.
-        if self.cholesky.factor(self.hessian.as_ref(), -flow.sign, shift).is_none() {
+        let overlooks = match lu {
+            None => self.cholesky.factor(self.curvature.as_ref(), -flow.sign, shift).is_none(),
+            // Without symmetry: what grows along the orbit.
+            Some(_) => {
+                let bent = |i: usize| (0..n).map(|j| self.curvature[(i, j)] * v[j]).sum::<f64>();
+                let growth = flow.sign * (0..n).map(|i| v[i] * bent(i)).sum::<f64>();
+                growth > shift * dot(v, v)
+            }
+        };
+        if overlooks {
             return f64::INFINITY;
         }
         for stage in 0..6 {
@@ -82,7 +99,10 @@ impl Method for Rosenbrock {
                     axpy(C[stage - 1][j] / h, done, u);
                 }
             }
-            self.cholesky.solve(u);
+            match &lu {
+                None => self.cholesky.solve(u),
+                Some(lu) => lu.solve_in_place_with_conj(Conj::No, column_mut(u)),
+            }
         }
         out.copy_from_slice(&self.argument);
         axpy(1.0, &self.stages[5], out);

@@ -18,7 +18,25 @@ const UNDERFLOW: f64 = -708.0;
 
 /// `exp(x)` for `x <= 0`; NaN stays NaN.
 #[inline(always)]
-fn exp_nonpositive(x: f64) -> f64 {
+pub(super) fn exp_nonpositive(x: f64) -> f64 {
+    let (q, power) = reduced(x);
+    let scaled = f64::from_bits((1.0 + q).to_bits().wrapping_add(power));
+    if x < UNDERFLOW { 0.0 } else { scaled }
+}
+
+/// `exp(x) - 1` for `x <= 0`, with all its digits near zero too; NaN stays NaN.
+#[inline(always)]
+pub(super) fn exp_m1_nonpositive(x: f64) -> f64 {
+    let (q, power) = reduced(x);
+    let scale = f64::from_bits(1.0_f64.to_bits().wrapping_add(power));
+    // Below -40 the exponential is less than half an ulp of 1.
+    if x < -40.0 { -1.0 } else { scale.mul_add(q, scale - 1.0) }
+}
+
+/// `(q, p)` with `exp(x) = 2^n (1 + q)`, where `p` is n at the place of a double's exponent; `x` not below the
+/// underflow.
+#[inline(always)]
+fn reduced(x: f64) -> (f64, u64) {
     const MAGIC: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52: adding it rounds to an integer in the low bits
     const LN2_HI: f64 = 6.931_471_803_691_238e-1;
     const LN2_LO: f64 = 1.908_214_929_270_587_7e-10;
@@ -40,9 +58,7 @@ fn exp_nonpositive(x: f64) -> f64 {
     p = p.mul_add(r, 1.0 / 6.0);
     p = p.mul_add(r, 0.5);
     // exp(r) = 1 + (r + r^2 p): the last sum carries the only large rounding.
-    let value = 1.0 + (r * r).mul_add(p, r);
-    let scaled = f64::from_bits(value.to_bits().wrapping_add(shifted.to_bits() << 52));
-    if x < UNDERFLOW { 0.0 } else { scaled }
+    ((r * r).mul_add(p, r), shifted.to_bits() << 52)
 }
 
 /// Turns logits into `exp(logit + bias - max)` in place; returns the largest `logit + bias` and the sum of the
@@ -178,6 +194,19 @@ mod tests {
         assert_eq!(exp_nonpositive(-1e9), 0.0);
         assert_eq!(exp_nonpositive(f64::NEG_INFINITY), 0.0);
         assert!(exp_nonpositive(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn less_one_agrees_with_the_standard_library() {
+        let mut x = -60.0;
+        while x < -1e-9 {
+            let (ours, theirs) = (exp_m1_nonpositive(x), x.exp_m1());
+            assert!((ours - theirs).abs() <= 4e-16 * theirs.abs(), "exp({x}) - 1 = {ours} against {theirs}");
+            x *= 0.999;
+        }
+        assert_eq!(exp_m1_nonpositive(0.0), 0.0);
+        assert_eq!(exp_m1_nonpositive(f64::NEG_INFINITY), -1.0);
+        assert!(exp_m1_nonpositive(f64::NAN).is_nan());
     }
 
     #[test]

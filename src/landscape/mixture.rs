@@ -381,7 +381,7 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
 
 fn noise(section: &mut Section) -> Result<Noise> {
     let (sigma, a, t) = (section.number("sigma")?, section.number("a")?, section.number("t")?);
-    let Some(mut table) = section.table("schedule")? else {
+    let Some(schedule) = schedule(section)? else {
         if t.is_some() {
             return Err(section.error("t", "`t` is the time of a schedule, but there is no `schedule`"));
         }
@@ -398,6 +398,12 @@ fn noise(section: &mut Section) -> Result<Noise> {
         }
     }
     let t = t.ok_or_else(|| section.error("schedule", "a schedule needs its time `t`"))?;
+    Ok(Noise::Scheduled { schedule, t })
+}
+
+/// The key `schedule` of a section.
+pub(super) fn schedule(section: &mut Section) -> Result<Option<Schedule>> {
+    let Some(mut table) = section.table("schedule")? else { return Ok(None) };
     let kind = table.text("kind")?.unwrap_or_default();
     let number = |table: &mut Section, key: &str, default: f64| -> Result<f64> {
         let value = table.number(key)?.unwrap_or(default);
@@ -417,7 +423,7 @@ fn noise(section: &mut Section) -> Result<Noise> {
         }
     };
     table.finish(SCHEDULE_KEYS)?;
-    Ok(Noise::Scheduled { schedule, t })
+    Ok(Some(schedule))
 }
 
 const SCHEDULE_KEYS: &[Key] = &[

@@ -3,12 +3,22 @@
 //! In: a kind's parameters (a [`Section`] of a study). Out: a boxed [`Family`].
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
+pub mod dense_memory;
+mod dual;
+pub mod energy_transformer;
+pub mod epanechnikov;
 mod exp;
 pub mod formula;
+pub mod hierarchical;
+pub mod hopfield;
 mod hull;
+mod lagrangian;
+mod layered;
 mod low_dimension;
 pub mod mixture;
 pub mod modern_hopfield;
+mod network;
+pub mod neural;
 pub mod region;
 mod softmax;
 pub mod trapping;
@@ -49,6 +59,23 @@ pub trait Landscape: Send + Sync {
     /// The region to study when the user names none; `None` if the kind cannot tell.
     fn region(&self) -> Option<Region>;
 
+    /// Why the kind has no region, as a sentence for its user; `None` leaves it to a look for a ball that the flow
+    /// enters.
+    fn unbounded(&self) -> Option<String> {
+        None
+    }
+
+    /// The highest Morse index that a critical point can have.
+    fn highest_index(&self) -> usize {
+        self.dim()
+    }
+
+    /// Is the energy smooth all over? Where it has kinks or poles, the critical points at which it is smooth need not
+    /// add up to the region's Euler characteristic, and Morse theory says nothing.
+    fn is_smooth(&self) -> bool {
+        true
+    }
+
     /// Period of each coordinate; empty if there are none.
     fn period(&self) -> Vec<Option<f64>> {
         vec![]
@@ -66,6 +93,20 @@ pub trait Landscape: Send + Sync {
 
     /// The same landscape in fewer dimensions, where it is exactly a landscape plus a quadratic in the rest.
     fn reduce(&self) -> Option<Reduced> {
+        None
+    }
+
+    /// The published dynamics, where it is not `x' = -grad E`: orbits, traps and connections are then those of this
+    /// flow. `None` means `-grad E`. A landscape with a dynamics has no [`Landscape::reduce`], or one whose inner
+    /// landscape has the dynamics in its coordinates.
+    fn dynamics(&self) -> Option<&dyn Dynamics> {
+        None
+    }
+
+    /// Another landscape whose critical points are the equilibria of the flow; for memories whose own gradient vanishes
+    /// elsewhere, too (where an activation saturates or is cut off), or which have it in fewer dimensions.
+    fn equilibria(&self, region: &Region) -> Option<Equilibria> {
+        let _ = region;
         None
     }
 
@@ -88,6 +129,26 @@ pub trait Landscape: Send + Sync {
     }
 }
 
+/// A flow `x' = f(x)` along which the energy falls, `f = -G(x)^-1 grad E(x)` with a metric G (symmetric, positive): the
+/// dynamics under which a memory was published. Where G is singular, or tiny, f is still what its formula says.
+///
+/// At equilibria the Jacobian of f is `-G^-1 Hess E`: its eigenvalues are real and as many are positive as Hess E has
+/// negative ones. They, with the opposite sign, are what is reported as a point's eigenvalues: the rates of the flow.
+pub trait Dynamics: Send + Sync {
+    /// Writes the velocity `f(x)` and returns the energy `E(x)`.
+    fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64;
+
+    /// The Jacobian of the velocity: `out[(i, j)] = df_i/dx_j` (n x n, not symmetric in general).
+    fn jacobian(&self, x: &[f64], out: MatMut<'_, f64>);
+
+    /// The Jacobian at `x` times each column of `vectors`, for dimensions in which it is not to be formed.
+    fn apply_jacobian(&self, x: &[f64], vectors: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let mut jacobian = Mat::zeros(x.len(), x.len());
+        self.jacobian(x, jacobian.as_mut());
+        faer::linalg::matmul::matmul(out, faer::Accum::Replace, &jacobian, vectors, 1.0, faer::Par::Seq);
+    }
+}
+
 /// Hessians frozen at b points.
 pub trait Linearization: Send + Sync {
     /// `out[:, j] = H(points[:, j]) * vectors[:, j]`; with a single point every column of `vectors` meets its Hessian.
@@ -107,6 +168,19 @@ pub struct Reduced {
     pub offset: f64,
     /// The curvature in each of the n - r normal directions.
     pub normal: f64,
+}
+
+/// A landscape on R^m made to search the equilibria of another one's flow: `x = origin + map z` sends its critical
+/// points one to one onto them, with the same index and the same number of null directions. Its energies are its own.
+pub struct Equilibria {
+    /// The landscape on R^m.
+    pub inner: Box<dyn Landscape>,
+    /// Where in R^m all equilibria of the region asked for lie.
+    pub region: Region,
+    /// The image of the origin (length n).
+    pub origin: Vec<f64>,
+    /// The linear part (n x m).
+    pub map: Mat<f64>,
 }
 
 /// A landscape with named parameters.
@@ -171,7 +245,17 @@ pub enum Takes {
 }
 
 /// All kinds, in the order in which they are listed.
-pub const KINDS: &[&Kind] = &[&mixture::KIND, &modern_hopfield::KIND, &formula::KIND];
+pub const KINDS: &[&Kind] = &[
+    &mixture::KIND,
+    &modern_hopfield::KIND,
+    &dense_memory::KIND,
+    &hopfield::KIND,
+    &hierarchical::KIND,
+    &energy_transformer::KIND,
+    &epanechnikov::KIND,
+    &neural::KIND,
+    &formula::KIND,
+];
 
 /// The error for a parameter that a family does not have, naming those that it has.
 fn no_such_parameter(kind: &str, name: &str, have: &[(String, f64)]) -> Error {

@@ -53,7 +53,7 @@ thread_local! {
 
 /// Lends a scratch slice of the given length, its content arbitrary. Taking the buffer out of its cell makes nested
 /// use on one thread safe (it just allocates).
-fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
+pub(super) fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
     let mut buffer = SCRATCH.take();
     if buffer.len() < length {
         buffer.resize(length, 0.0);

@@ -4,6 +4,9 @@
 //! stiff or curved valley, so the lowest of them are walked downhill along the boundary. The answers hold as far as that
 //! can tell: they are checked, not proven.
 
+use faer::linalg::matmul::matmul;
+use faer::prelude::ReborrowMut;
+use faer::{Accum, MatMut, MatRef, Par};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -60,19 +63,55 @@ pub fn trapping_region(landscape: &dyn Landscape) -> Option<Region> {
     None
 }
 
+/// The field against the flow: the gradient, or minus the velocity of the landscape's own dynamics, which is the gradient
+/// in a metric: both vanish together, and one can be turned into the other.
+fn against_flow(landscape: &dyn Landscape, x: &[f64], field: &mut [f64]) {
+    match landscape.dynamics() {
+        None => {
+            landscape.gradient(x, field);
+        }
+        Some(dynamics) => {
+            dynamics.velocity(x, field);
+            field.iter_mut().for_each(|f| *f = -*f);
+        }
+    }
+}
+
+/// The transposed derivative of that field times the columns of `vectors`.
+fn transposed_products(
+    landscape: &dyn Landscape,
+    x: &[f64],
+    vectors: MatRef<'_, f64>,
+    mut out: MatMut<'_, f64>,
+) {
+    match landscape.dynamics() {
+        None => landscape.linearize(column(x)).apply(vectors, out),
+        Some(dynamics) => {
+            let n = x.len();
+            let mut jacobian = faer::Mat::zeros(n, n);
+            dynamics.jacobian(x, jacobian.as_mut());
+            matmul(out.rb_mut(), Accum::Replace, jacobian.transpose(), vectors, -1.0, Par::Seq);
+        }
+    }
+}
+
 /// The sum of `(-1)^index` over the critical points in the region, where it is known: the region's Euler characteristic
 /// (1, or 0 with periodic coordinates) if the gradient nowhere on the boundary points straight at the centre. Then it can
-/// be turned into the field that points away from the centre without ever vanishing there (Poincare & Hopf).
+/// be turned into the field that points away from the centre without ever vanishing there (Poincare & Hopf). `None`
+/// where the energy is not smooth.
 pub fn euler_characteristic(landscape: &dyn Landscape, region: &Region) -> Option<i64> {
+    if !landscape.is_smooth() {
+        return None;
+    }
     let n = region.dim();
     let center = region.center();
     let free: Vec<f64> = (0..n).map(|i| if region.period_of(i).is_some() { 0.0 } else { 1.0 }).collect();
     let mut gradient = vec![0.0; n];
     let mut products = faer::Mat::zeros(n, 2);
     let mut pair = faer::Mat::zeros(n, 2);
-    // The cosine of the angle between grad E and u = x - center (in the coordinates without period).
+    // The cosine of the angle between the field and u = x - center (in the coordinates without period).
     let mut cosine = |x: &[f64], _: &[f64], slope: &mut [f64]| {
-        landscape.gradient(x, &mut gradient);
+        against_flow(landscape, x, &mut gradient);
         let u = |i: usize| free[i] * (x[i] - center[i]);
         let (g2, u2) = (dot(&gradient, &gradient), (0..n).map(|i| u(i) * u(i)).sum::<f64>());
         let size = (g2 * u2).sqrt();
@@ -80,7 +119,7 @@ pub fn euler_characteristic(landscape: &dyn Landscape, region: &Region) -> Optio
         for i in 0..n {
             (pair[(i, 0)], pair[(i, 1)]) = (u(i), gradient[i]);
         }
-        landscape.linearize(column(x)).apply(pair.as_ref(), products.as_mut());
+        transposed_products(landscape, x, pair.as_ref(), products.as_mut());
         for i in 0..n {
             slope[i] = (products[(i, 0)] + free[i] * gradient[i]) / size
                 - cosine * (products[(i, 1)] / g2 + u(i) / u2);
@@ -97,16 +136,17 @@ pub fn euler_characteristic(landscape: &dyn Landscape, region: &Region) -> Optio
     outwards.then_some(if region.is_periodic() { 0 } else { 1 })
 }
 
-/// Does the flow stay in the region, or in the part of it where the energy is at most `highest`? That is so if
-/// `-grad E` points inwards on the whole boundary, or if the energy is higher there.
+/// Does the flow stay in the region, or in the part of it where the energy is at most `highest`? That is so if it points
+/// inwards on the whole boundary, or if the energy is higher there.
 pub fn keeps_flow(landscape: &dyn Landscape, region: &Region, highest: f64) -> bool {
     let n = landscape.dim();
     let mut product = vec![0.0; n];
-    // grad E . normal, and its derivative along the boundary: H normal, for a ball with what the turning normal adds.
+    // The field along the normal, and the derivative of that along the boundary, for a ball with what the turning normal
+    // adds.
     let outward = |x: &[f64], normal: &[f64], slope: &mut [f64]| {
-        landscape.gradient(x, slope);
+        against_flow(landscape, x, slope);
         let value = dot(slope, normal);
-        landscape.linearize(column(x)).apply(column(normal), column_mut(&mut product));
+        transposed_products(landscape, x, column(normal), column_mut(&mut product));
         match &region.shape {
             Shape::Ball { radius, .. } => {
                 slope.iter_mut().zip(&product).for_each(|(s, p)| *s = *s / radius + p);

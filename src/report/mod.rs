@@ -1,10 +1,12 @@
-//! Pictures: the phase portrait (in one and two dimensions) and a drawing of the connection graph (in any).
+//! Pictures: the phase portrait (in one and two dimensions) a drawing of the connection graph (in any), and
+//! curves of a measurement.
 //!
 //! In: a landscape, its [`CriticalSet`](crate::critical::CriticalSet), its
 //! [`MorseGraph`](crate::connection::MorseGraph). Out: an SVG document, the same bytes for the same input.
 
 mod canvas;
 mod contour;
+mod curves;
 mod drawing;
 mod frame;
 mod gallery;
@@ -15,5 +17,6 @@ mod profile;
 mod style;
 mod thumbnail;
 
+pub use curves::{Curve, curves};
 pub use drawing::drawing;
 pub use portrait::portrait;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use folder::Folder;
 pub use keys::of_kind as keys_of_kind;
-pub use section::Section;
+pub use section::{Item, Section};
 pub use value::Override;
 
 use crate::error::{Error, Result, brief, shown};

@@ -1,10 +1,10 @@
 //! A table of a study, read key by key; what nobody reads is reported as unknown.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::nearest::nearest;
-use super::value::{At, Entry, Override, Value};
+use super::value::{self, At, Entry, Override, Value};
 use crate::data::{self, Points, RawTable};
 use crate::error::{Error, Result, brief};
 use crate::landscape::Key;
@@ -21,6 +21,15 @@ pub struct Section {
     header: Option<At>,
 }
 
+/// What an array of [`Section::items`] holds.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A text.
+    Text(String),
+    /// A table.
+    Table(Section),
+}
+
 impl Section {
     /// A section called `name` from `key=value` pairs alone, without any file.
     pub fn from_pairs(name: &str, pairs: &[&str]) -> Result<Section> {
@@ -29,6 +38,28 @@ impl Section {
             Override::parse(pair)?.apply(&mut entries)?;
         }
         Ok(Section { name: name.to_owned(), entries, header: None })
+    }
+
+    /// The top of a TOML file, or of a JSON file by its extension, that a study refers to. Places in JSON are those in its
+    /// contents written as TOML.
+    pub fn read(path: &Path) -> Result<Section> {
+        let text = std::fs::read_to_string(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::file(path, "there is no such file"),
+            _ => Error::file(path, e),
+        })?;
+        let text = match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("json") => {
+                let value: serde_json::Value = serde_json::from_str(&text)
+                    .map_err(|e| Error::input(format!("{} is no JSON: {e}", path.display())))?;
+                toml::to_string(&value)
+                    .map_err(|e| Error::input(format!("{}: JSON of no use here: {e}", path.display())))?
+            }
+            _ => text,
+        };
+        let source = value::file_source(path, text);
+        let entries = value::parse(&source)?;
+        let header = Some(At { source, start: 0, end: 0 });
+        Ok(Section { name: String::new(), entries, header })
     }
 
     pub(super) fn new(name: &str, entries: Vec<Entry>) -> Section {
@@ -112,14 +143,75 @@ impl Section {
         }
     }
 
+    /// An array of texts and tables, or a single one of either.
+    pub fn items(&mut self, key: &str) -> Result<Option<Vec<Item>>> {
+        self.mark(key);
+        let Some(entry) = self.get(key) else { return Ok(None) };
+        let single = [(entry.value.clone(), entry.value_at.clone())];
+        let items = match &entry.value {
+            Value::Array(items) => &items[..],
+            _ => &single,
+        };
+        let item =
+            |(value, at): &(Value, At)| match value {
+                Value::Text(text) => Ok(Item::Text(text.clone())),
+                Value::Table(entries) => {
+                    let (entries, header) = (entries.clone(), Some(at.clone()));
+                    Ok(Item::Table(Section { name: key.to_owned(), entries, header }))
+                }
+                other => Err(Error::input(format!("`{key}` holds texts and tables, not {}", other.what()))
+                    .at(at.place())),
+            };
+        items.iter().map(item).collect::<Result<Vec<Item>>>().map(Some)
+    }
+
+    /// A matrix as an array of rows, each an array of numbers; an array of numbers is a column.
+    pub fn matrix(&mut self, key: &str) -> Result<Option<RawTable>> {
+        let Some(entry) = self.get(key) else { return Ok(None) };
+        match &entry.value {
+            Value::Array(items) if items.iter().all(|(v, _)| matches!(v, Value::Number(_))) => {
+                let values = self.numbers(key)?.unwrap_or_default();
+                if values.is_empty() {
+                    return Err(self.error(key, format!("`{key}` holds no number")));
+                }
+                Ok(Some(RawTable { columns: 1, values }))
+            }
+            _ => self.inline_table(key).map(Some),
+        }
+    }
+
+    /// Paths, relative to the folder of the study: an array of texts, or one text.
+    pub fn paths(&mut self, key: &str) -> Result<Option<Vec<PathBuf>>> {
+        if !self.is_array(key) {
+            return Ok(self.path(key)?.map(|path| vec![path]));
+        }
+        let Some(items) = self.items(key)? else { return Ok(None) };
+        let folder = self.get(key).map(|e| e.value_at.source.folder.clone()).unwrap_or_default();
+        let path = |item: &Item| match item {
+            Item::Text(text) if !text.trim().is_empty() => Ok(folder.join(text)),
+            _ => Err(self.error(key, format!("`{key}` must name files"))),
+        };
+        items.iter().map(path).collect::<Result<Vec<PathBuf>>>().map(Some)
+    }
+
     /// The keys that are there and not yet read, in the file's order.
     pub fn remaining(&self) -> Vec<String> {
         self.entries.iter().filter(|e| !e.read).map(|e| e.key.clone()).collect()
     }
 
+    /// Is `key` there?
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// Is the value of `key` an array?
     pub fn is_array(&self, key: &str) -> bool {
         self.get(key).is_some_and(|e| matches!(e.value, Value::Array(_)))
+    }
+
+    /// Is the value of `key` true or false?
+    pub fn is_flag(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|e| matches!(e.value, Value::Flag(_)))
     }
 
     /// A path, relative to the folder of the study (from the command line: to the current directory).

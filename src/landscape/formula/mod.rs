@@ -29,6 +29,7 @@ use self::tape::{Tape, with_workspace};
 use super::{Family, Landscape, Linearization, Region, Shape};
 use crate::error::{Error, Result, shown};
 
+pub(super) use scalar::erf;
 pub use section::KIND;
 
 /// What is wrong with a formula's text, and where.

@@ -232,7 +232,7 @@ impl Scalar for f64 {
 
 /// The error function, to a few units in the last place: a series of positive terms in the middle, the continued
 /// fraction of erfc outside (Abramowitz and Stegun, 7.1.6 and 7.1.14).
-fn erf(a: f64) -> f64 {
+pub(in crate::landscape) fn erf(a: f64) -> f64 {
     let x = a.abs();
     if x.is_nan() {
         return a;
