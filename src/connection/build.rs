@@ -365,7 +365,7 @@ fn flow_modes(landscape: &dyn Landscape, x: &[f64], index: usize, full: bool) ->
     if full && n <= DENSE_FLOW {
         let mut b = Mat::zeros(n, n);
         flow.curvature(x, b.as_mut());
-        let mut modes = linear::modes(b.as_ref())?;
+        let mut modes = linear::modes(b.as_ref(), index)?;
         orient(&mut modes.vectors, &mut modes.duals);
         return Some((modes.values, modes.vectors, Some(modes.duals)));
     }

@@ -7,13 +7,16 @@ use faer::{Accum, Conj, Mat, MatRef, Par, Side};
 
 use crate::linalg::{dot, norm};
 
-/// Rates, ascending, with right eigenvectors (unit columns) and the dual basis (columns of the inverse's transpose):
-/// the coordinate of a displacement along mode j is its product with dual j.
+/// Rates, ascending, with right eigenvectors (unit columns) and their duals (columns): the coordinate of a displacement
+/// along mode j is its product with dual j.
 pub(crate) struct Modes {
     pub(crate) values: Vec<f64>,
     pub(crate) vectors: Mat<f64>,
     pub(crate) duals: Mat<f64>,
 }
+
+/// Duals longer than this are those of a basis that is none to working precision.
+const LONGEST: f64 = 1e7;
 
 /// The eigenvalues of B, ascending (real parts: rounding may split a double one into a pair); `None` if B is not finite
 /// or the iteration failed.
@@ -26,32 +29,49 @@ pub(crate) fn rates(b: MatRef<'_, f64>) -> Option<Vec<f64>> {
     Some(values)
 }
 
-/// Rates and modes of B; `None` if B is not finite or has no full set of modes to working precision.
-pub(crate) fn modes(b: MatRef<'_, f64>) -> Option<Modes> {
+/// Rates and modes of B: all, or, where the stable ones are no basis (units that are cut off make Jordan blocks), the
+/// lowest `index`. `None` if B is not finite or those cannot be had either.
+pub(crate) fn modes(b: MatRef<'_, f64>, index: usize) -> Option<Modes> {
     if !is_finite(b) {
         return None;
     }
+    let (values, vectors) = real_eigen(b)?;
+    if let Some(duals) = inverse_transposed(vectors.as_ref())
+        && duals.norm_max() < LONGEST
+    {
+        return Some(Modes { values, vectors, duals });
+    }
+    // The unstable modes of B' span what is dual to those of B.
+    let (_, left) = real_eigen(b.transpose())?;
+    let (vectors, left) = (vectors.subcols(0, index).to_owned(), left.subcols(0, index).to_owned());
+    let products = vectors.transpose() * &left;
+    let duals = left * inverse_transposed(products.transpose())?;
+    (is_finite(vectors.as_ref()) && is_finite(duals.as_ref())).then_some(Modes { values, vectors, duals })
+}
+
+/// Eigenvalues by ascending real part, and real unit vectors that span what their eigenvectors do.
+fn real_eigen(b: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     let n = b.nrows();
     let eigen = b.eigen().ok()?;
     let (values, vectors) = (eigen.S().column_vector(), eigen.U());
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|i, j| values[*i].re.total_cmp(&values[*j].re).then(i.cmp(j)));
     let mut real = Mat::zeros(n, n);
-    let mut sorted = vec![0.0; n];
     for (place, &j) in order.iter().enumerate() {
-        sorted[place] = values[j].re;
         // Of a pair that rounding made, real and imaginary part span the same plane.
         let imaginary = values[j].im < 0.0;
         let part = |i: usize| if imaginary { vectors[(i, j)].im } else { vectors[(i, j)].re };
         let size = (0..n).map(|i| part(i).powi(2)).sum::<f64>().sqrt();
         (0..n).for_each(|i| real[(i, place)] = part(i) / size);
     }
-    if !is_finite(real.as_ref()) {
-        return None;
-    }
-    let mut duals = Mat::<f64>::identity(n, n);
-    PartialPivLu::new(real.as_ref()).solve_transpose_in_place_with_conj(Conj::No, duals.as_mut());
-    is_finite(duals.as_ref()).then_some(Modes { values: sorted, vectors: real, duals })
+    Some((order.iter().map(|j| values[*j].re).collect(), real))
+}
+
+/// The inverse of the transpose; `None` if it is not finite.
+fn inverse_transposed(a: MatRef<'_, f64>) -> Option<Mat<f64>> {
+    let mut inverse = Mat::<f64>::identity(a.nrows(), a.nrows());
+    PartialPivLu::new(a).solve_transpose_in_place_with_conj(Conj::No, inverse.as_mut());
+    is_finite(inverse.as_ref()).then_some(inverse)
 }
 
 /// The lowest rate of B, given by its products, and its mode, by power iteration on `shift - B`; `None` if that did not
@@ -140,7 +160,7 @@ mod tests {
     #[test]
     fn modes_and_duals_diagonalise() {
         let b = example(5, 2.0);
-        let modes = modes(b.as_ref()).unwrap();
+        let modes = modes(b.as_ref(), 1).unwrap();
         let diagonal = modes.duals.transpose() * &b * &modes.vectors;
         for i in 0..5 {
             for j in 0..5 {
@@ -153,10 +173,28 @@ mod tests {
         }
     }
 
+    /// An unstable mode beside a Jordan block, as units that are cut off make it, turned by a shear.
+    #[test]
+    fn unstable_modes_beside_a_jordan_block() {
+        let block = Mat::from_fn(3, 3, |i, j| [[-0.5, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0]][i][j]);
+        let shear = Mat::from_fn(3, 3, |i, j| [[1.0, 0.0, 0.0], [0.3, 1.0, 0.0], [-0.2, 0.4, 1.0]][i][j]);
+        let back = Mat::from_fn(3, 3, |i, j| [[1.0, 0.0, 0.0], [-0.3, 1.0, 0.0], [0.32, -0.4, 1.0]][i][j]);
+        let b = &shear * &block * &back;
+        let modes = modes(b.as_ref(), 1).unwrap();
+        assert!((modes.values[0] + 0.5).abs() < 1e-12);
+        // The first column of the shear, and the first row of its inverse.
+        let (v, w) = (modes.vectors.col_as_slice(0), modes.duals.col_as_slice(0));
+        let size = (1.0_f64 + 0.09 + 0.04).sqrt();
+        for (i, goal) in [1.0, 0.3, -0.2].into_iter().enumerate() {
+            assert!((v[i] * v[0].signum() - goal / size).abs() < 1e-12);
+        }
+        assert!((w[0] * v[0].signum() - size).abs() < 1e-12 && w[1].abs() < 1e-12 && w[2].abs() < 1e-12);
+    }
+
     #[test]
     fn the_lowest_mode_by_products() {
         let b = example(6, -0.5);
-        let all = modes(b.as_ref()).unwrap();
+        let all = modes(b.as_ref(), 1).unwrap();
         let apply = |v: &[f64], out: &mut [f64]| {
             (0..6).for_each(|i| out[i] = (0..6).map(|j| b[(i, j)] * v[j]).sum());
         };
