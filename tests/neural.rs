@@ -165,10 +165,7 @@ fn the_digits_agree_with_jax() {
 }
 
 fn circle(k: usize) -> Vec<String> {
-    vec![
-        format!("weights=data/circle/k{k}.safetensors"),
-        "architecture=data/circle/circle.toml".to_string(),
-    ]
+    vec![format!("weights=data/circle/k{k}.safetensors"), "architecture=data/circle/circle.toml".to_string()]
 }
 
 #[test]
@@ -264,7 +261,10 @@ fn the_circle_has_the_equilibria_of_another_search() {
         }
         let points = values(&format!("data/circle/k{}-values.safetensors", case.k));
         let over = asymmetry_over(&s, points["points"].as_ref()).unwrap();
-        assert!(over.interval.0 <= over.relative && over.relative <= over.interval.1.min(over.largest), "{over:?}");
+        assert!(
+            over.interval.0 <= over.relative && over.relative <= over.interval.1.min(over.largest),
+            "{over:?}"
+        );
         assert!(over.relative < 1.0, "{what}: {over:?}");
     }
 }

@@ -387,30 +387,91 @@ impl<const K: usize> NullaryFnOnce for Multiply<'_, K> {
 
     #[inline(always)]
     fn call(self) {
-        let Multiply { state, factor } = self;
+        let Multiply { mut state, factor } = self;
         let length = state[0].len();
-        for start in (0..length).step_by(BLOCK) {
-            let size = BLOCK.min(length - start);
-            let range = start..start + size;
-            let (mut a, mut b) = ([[0.0; BLOCK]; K], [[0.0; BLOCK]; K]);
-            for k in 0..K {
-                a[k][..size].copy_from_slice(&state[k][range.clone()]);
-                b[k][..size].copy_from_slice(&factor[k][range.clone()]);
-            }
-            for i in 0..BLOCK {
-                let c = product(array::from_fn(|k| a[k][i]), array::from_fn::<f64, K, _>(|k| b[k][i]));
-                for k in 0..K {
-                    a[k][i] = c[k];
-                }
-            }
-            for k in 0..K {
-                state[k][range.clone()].copy_from_slice(&a[k][..size]);
+        let whole = length - length % BLOCK;
+        for start in (0..whole).step_by(BLOCK) {
+            multiply_step(&mut state, &factor, start, BLOCK);
+        }
+        if whole < length {
+            multiply_step(&mut state, &factor, whole, length - whole);
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply_step<const K: usize>(
+    state: &mut [&mut [f64]; K],
+    factor: &[&[f64]; K],
+    start: usize,
+    length: usize,
+) {
+    let range = start..start + length;
+    let (mut a, mut b) = ([[0.0; BLOCK]; K], [[0.0; BLOCK]; K]);
+    for k in 0..K {
+        a[k][..length].copy_from_slice(&state[k][range.clone()]);
+        b[k][..length].copy_from_slice(&factor[k][range.clone()]);
+    }
+    for i in 0..BLOCK {
+        let c = product(array::from_fn(|k| a[k][i]), array::from_fn::<f64, K, _>(|k| b[k][i]));
+        for k in 0..K {
+            a[k][i] = c[k];
+        }
+    }
+    for k in 0..K {
+        state[k][range.clone()].copy_from_slice(&a[k][..length]);
+    }
+}
+
+/// Multiplies each stretch of `state` as long as `factor` by that, entry by entry.
+pub(super) fn scale(state: &mut [f64], factor: &[f64]) {
+    Arch::new().dispatch(Scale { state, factor });
+}
+
+struct Scale<'a> {
+    state: &'a mut [f64],
+    factor: &'a [f64],
+}
+
+impl NullaryFnOnce for Scale<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for stretch in self.state.chunks_exact_mut(self.factor.len()) {
+            for (state, factor) in stretch.iter_mut().zip(self.factor) {
+                *state *= factor;
             }
         }
     }
 }
 
-/// Entry by entry, `state = state * factor + c * kept`.
+/// The same into `out`.
+pub(super) fn scale_into(state: &[f64], factor: &[f64], out: &mut [f64]) {
+    Arch::new().dispatch(ScaleInto { state, factor, out });
+}
+
+struct ScaleInto<'a> {
+    state: &'a [f64],
+    factor: &'a [f64],
+    out: &'a mut [f64],
+}
+
+impl NullaryFnOnce for ScaleInto<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let length = self.factor.len();
+        for (stretch, out) in self.state.chunks_exact(length).zip(self.out.chunks_exact_mut(length)) {
+            for ((out, state), factor) in out.iter_mut().zip(stretch).zip(self.factor) {
+                *out = state * factor;
+            }
+        }
+    }
+}
+
+/// Stretch by stretch, as long as `factor` and `c`: `state = state * factor + c * kept`.
 pub(super) fn multiply_add(state: &mut [f64], factor: &[f64], c: &[f64], kept: &[f64]) {
     Arch::new().dispatch(MultiplyAdd { state, factor, c, kept });
 }
@@ -427,9 +488,12 @@ impl NullaryFnOnce for MultiplyAdd<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let entries = self.state.iter_mut().zip(self.factor).zip(self.c.iter().zip(self.kept));
-        for ((state, factor), (c, kept)) in entries {
-            *state = c.mul_add(*kept, *state * factor);
+        let length = self.factor.len();
+        for (state, kept) in self.state.chunks_exact_mut(length).zip(self.kept.chunks_exact(length)) {
+            let entries = state.iter_mut().zip(self.factor).zip(self.c.iter().zip(kept));
+            for ((state, factor), (c, kept)) in entries {
+                *state = c.mul_add(*kept, *state * factor);
+            }
         }
     }
 }

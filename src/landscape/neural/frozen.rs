@@ -10,7 +10,7 @@ use faer::linalg::matmul::{matmul, triangular};
 use faer::prelude::ReborrowMut;
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::activation::{multiply, multiply_add};
+use super::activation::{multiply_add, scale, scale_into};
 use super::network::{Direction, Layer, Network, product_into};
 use super::norm::{Kept, mean_product};
 use crate::landscape::softmax::with_scratch;
@@ -77,16 +77,8 @@ impl Frozen {
                     }
                     Layer::Activation(_) => {
                         let (slopes, curvatures) = tape.split_at(width * self.b);
-                        for (j, columns) in self.stretches(c) {
-                            let (at, here) = (j * width, columns * width);
-                            let point = if self.b == 1 { 0 } else { at };
-                            multiply_add(
-                                &mut state[at..at + here],
-                                &slopes[point..point + here],
-                                &curvatures[point..point + here],
-                                &kept[at..at + here],
-                            );
-                        }
+                        let curvatures = &curvatures[..width * self.b];
+                        multiply_add(&mut state[..size], slopes, curvatures, &kept[..size]);
                     }
                     Layer::Norm(norm) => {
                         for j in 0..c {
@@ -100,7 +92,7 @@ impl Frozen {
                     }
                     Layer::Close { scale } => {
                         kept[..size].copy_from_slice(&state[..size]);
-                        state[..size].iter_mut().for_each(|s| *s *= scale);
+                        state[..size].iter_mut().for_each(|s| *s *= *scale);
                     }
                     Layer::Open => axpy(1.0, &kept[..size], &mut state[..size]),
                 }
@@ -152,11 +144,7 @@ impl Frozen {
                     if let Some(kept) = &mut kept {
                         kept[..size].copy_from_slice(&state[..size]);
                     }
-                    for (j, columns) in self.stretches(c) {
-                        let (at, here) = (j * width, columns * width);
-                        let point = if self.b == 1 { 0 } else { at };
-                        multiply::<1>([&mut state[at..at + here]], [&tape[point..point + here]]);
-                    }
+                    scale(&mut state[..size], &tape[..width * self.b]);
                 }
                 Layer::Norm(norm) => {
                     let mut own = if kept.is_none() { vec![0.0; width] } else { vec![] };
@@ -196,6 +184,7 @@ impl Frozen {
         self.spread(
             network,
             |_, _, _, _| {},
+            usize::MAX,
             |j| {
                 out.rb_mut().copy_from(MatRef::from_column_major_slice(j, m, network.inputs()));
             },
@@ -215,10 +204,7 @@ impl Frozen {
                 let (factor, scale) = match layer {
                     Layer::Activation(_) => {
                         let curvatures = &tape[width..2 * width];
-                        factors.copy_from_slice(j);
-                        factors
-                            .chunks_exact_mut(width)
-                            .for_each(|column| multiply::<1>([column], [curvatures]));
+                        scale_into(j, curvatures, factors);
                         (MatRef::from_column_major_slice(factors, width, n), 1.0)
                     }
                     Layer::Norm(_) => {
@@ -254,6 +240,8 @@ impl Frozen {
                     Par::Seq,
                 );
             },
+            // What is linear in the end adds nothing.
+            network.last_curved(),
             |_| {},
         );
         for j in 0..n {
@@ -263,12 +251,13 @@ impl Frozen {
         }
     }
 
-    /// Sends the unit matrix forward. `visit` sees each layer that is not linear with its place on the tape, the derivative of
-    /// its input (centred, for a norm) and scratch as long as that; `end` sees the derivative of the output.
+    /// Sends the unit matrix forward through the first `layers` layers. `visit` sees each layer that is not linear with its place on the tape, the derivative of
+    /// its input (centred, for a norm) and scratch as long as that; `end` sees the derivative of what comes out.
     fn spread(
         &self,
         network: &Network,
         mut visit: impl FnMut(&Layer, usize, &[f64], &mut [f64]),
+        layers: usize,
         end: impl FnOnce(&[f64]),
     ) {
         debug_assert_eq!(self.b, 1);
@@ -282,7 +271,7 @@ impl Frozen {
             unit.iter_mut().step_by(n + 1).for_each(|d| *d = 1.0);
             let mut width = n;
             let mut open: Vec<Vec<f64>> = vec![];
-            for (i, (layer, slot, after)) in network.steps().enumerate() {
+            for (i, (layer, slot, after)) in network.steps().enumerate().take(layers) {
                 let size = width * n;
                 match layer {
                     // The unit matrix times the weights.
@@ -297,10 +286,7 @@ impl Frozen {
                     }
                     Layer::Activation(_) => {
                         visit(layer, slot, &state[..size], extra);
-                        let slopes = &self.tape[slot..slot + width];
-                        state[..size]
-                            .chunks_exact_mut(width)
-                            .for_each(|column| multiply::<1>([column], [slopes]));
+                        scale(&mut state[..size], &self.tape[slot..slot + width]);
                     }
                     Layer::Norm(norm) => {
                         let kept = Kept::of(&self.tape[slot..], width, 1);
@@ -324,13 +310,6 @@ impl Frozen {
         });
     }
 
-    /// Stretches of columns that share no more than one multiplication: all at once where every column has its own point,
-    /// single columns where all have the same.
-    fn stretches(&self, c: usize) -> impl Iterator<Item = (usize, usize)> {
-        let each = if self.b == 1 { 1 } else { c };
-        (0..c).step_by(each.max(1)).map(move |j| (j, each))
-    }
-
     /// What a norm kept at the point of column `j`.
     fn kept<'a>(&self, tape: &'a [f64], width: usize, j: usize) -> Kept<'a> {
         let j = if self.b == 1 { 0 } else { j };
@@ -346,7 +325,10 @@ pub(super) fn copy_columns(from: MatRef<'_, f64>, to: &mut [f64]) {
         return;
     }
     for (to, from) in to.chunks_exact_mut(from.nrows()).zip(from.col_iter()) {
-        to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from);
+        match from.try_as_col_major() {
+            Some(from) => to.copy_from_slice(from.as_slice()),
+            None => to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from),
+        }
     }
 }
 

@@ -147,6 +147,12 @@ impl Network {
         self.layers.iter().zip(&self.slots).zip(&self.widths[1..]).map(|((l, s), w)| (l, *s, *w))
     }
 
+    /// Number of layers up to the last that is not linear.
+    pub(super) fn last_curved(&self) -> usize {
+        let curved = |l: &Layer| matches!(l, Layer::Activation(_) | Layer::Norm(_));
+        self.layers.iter().rposition(curved).map_or(0, |i| i + 1)
+    }
+
     /// Length of the tape, in numbers a column.
     pub(super) fn tape(&self) -> usize {
         self.tape
