@@ -446,26 +446,42 @@ impl NullaryFnOnce for Scale<'_> {
     }
 }
 
-/// The same into `out`.
-pub(super) fn scale_into(state: &[f64], factor: &[f64], out: &mut [f64]) {
-    Arch::new().dispatch(ScaleInto { state, factor, out });
+/// Copies each column of `state`, as long as `slopes`, to the head of a column of `s` and, times `curvatures`, of `f`, both with
+/// `rows` numbers a column; then multiplies it by `slopes`.
+pub(super) fn stack_and_scale(
+    state: &mut [f64],
+    slopes: &[f64],
+    curvatures: &[f64],
+    s: &mut [f64],
+    f: &mut [f64],
+    rows: usize,
+) {
+    Arch::new().dispatch(StackAndScale { state, slopes, curvatures, s, f, rows });
 }
 
-struct ScaleInto<'a> {
-    state: &'a [f64],
-    factor: &'a [f64],
-    out: &'a mut [f64],
+struct StackAndScale<'a> {
+    state: &'a mut [f64],
+    slopes: &'a [f64],
+    curvatures: &'a [f64],
+    s: &'a mut [f64],
+    f: &'a mut [f64],
+    rows: usize,
 }
 
-impl NullaryFnOnce for ScaleInto<'_> {
+impl NullaryFnOnce for StackAndScale<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let length = self.factor.len();
-        for (stretch, out) in self.state.chunks_exact(length).zip(self.out.chunks_exact_mut(length)) {
-            for ((out, state), factor) in out.iter_mut().zip(stretch).zip(self.factor) {
-                *out = state * factor;
+        let StackAndScale { state, slopes, curvatures, s, f, rows } = self;
+        let outs = s.chunks_mut(rows).zip(f.chunks_mut(rows));
+        for (column, (s, f)) in state.chunks_exact_mut(slopes.len()).zip(outs) {
+            let factors = slopes.iter().zip(curvatures);
+            for (((state, s), f), (slope, curvature)) in column.iter_mut().zip(s).zip(f).zip(factors) {
+                let value = *state;
+                *s = value;
+                *f = value * curvature;
+                *state = value * slope;
             }
         }
     }

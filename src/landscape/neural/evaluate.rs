@@ -8,8 +8,8 @@ use super::frozen::copy_columns;
 use super::network::{Direction, Network};
 use crate::landscape::softmax::with_scratch;
 
-/// Numbers of a block's widest state: 256 kB, so that what a sweep keeps stays in a core's second-level cache.
-const BLOCK: usize = 1 << 15;
+/// Numbers of a block's widest state: 128 kB, so that what a sweep keeps stays in a core's second-level cache.
+const BLOCK: usize = 1 << 14;
 
 impl Network {
     /// Points a block; fixed by the network alone, so that results do not depend on the number of threads.

@@ -153,6 +153,16 @@ impl Network {
         self.layers.iter().rposition(curved).map_or(0, |i| i + 1)
     }
 
+    /// Rows of the stack for the Hessian (`frozen.rs`): units of activations, and of norms with two more each.
+    pub(super) fn curved_rows(&self) -> usize {
+        let rows = |(layer, _, width): (&Layer, usize, usize)| match layer {
+            Layer::Activation(_) => width,
+            Layer::Norm(_) => width + 2,
+            _ => 0,
+        };
+        self.steps().map(rows).sum()
+    }
+
     /// Length of the tape, in numbers a column.
     pub(super) fn tape(&self) -> usize {
         self.tape

@@ -196,6 +196,33 @@ fn batches_of_any_size_agree_with_single_points() {
 }
 
 #[test]
+fn a_hessian_in_chunks_is_made_of_products() {
+    // More columns than go forward together, and not a multiple of these.
+    let n = 75;
+    let mut draw = Draw::new(9);
+    let layers = vec![
+        draw.linear(40, n),
+        act(Activation::Silu, 40),
+        Layer::Open,
+        draw.norm(40),
+        draw.linear(40, 40),
+        act(Activation::Softplus { beta: 1.0 }, 40),
+        Layer::Close { scale: 0.5 },
+        draw.linear(1, 40),
+    ];
+    let network = Network::new(n, layers).unwrap();
+    let x = draw.matrix(n, 1);
+    let frozen = Frozen::scalar(&network, x.as_ref());
+    let (mut hessian, mut products) = (Mat::zeros(n, n), Mat::zeros(n, n));
+    frozen.hessian(&network, hessian.as_mut());
+    frozen.hessian_vectors(&network, Mat::<f64>::identity(n, n).as_ref(), products.as_mut());
+    assert!(hessian.norm_max() > 0.1);
+    for j in 0..n {
+        close(hessian.col_as_slice(j), products.col_as_slice(j), &format!("column {j}"));
+    }
+}
+
+#[test]
 fn gradients_by_parameters_are_those_of_the_gradient() {
     for (name, e) in landscapes() {
         let x = Draw::new(5).vector(3);
