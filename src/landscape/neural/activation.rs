@@ -49,18 +49,18 @@ pub enum Activation {
     Identity,
 }
 
-/// Names of the activations and the name of the constant each has, if any, with its default.
-pub(super) const NAMES: &[(&str, Activation, Option<(&str, f64)>)] = &[
-    ("softplus", Activation::Softplus { beta: 1.0 }, Some(("beta", 1.0))),
-    ("tanh", Activation::Tanh, None),
-    ("silu", Activation::Silu, None),
-    ("gelu", Activation::Gelu, None),
-    ("gelu-tanh", Activation::GeluTanh, None),
-    ("elu", Activation::Elu { alpha: 1.0 }, Some(("alpha", 1.0))),
-    ("relu2", Activation::SquaredRelu, None),
-    ("relu", Activation::Relu, None),
-    ("sin", Activation::Sin { omega: 1.0 }, Some(("omega", 1.0))),
-    ("identity", Activation::Identity, None),
+/// Names of the activations, their constants at the defaults.
+pub(super) const NAMES: &[(&str, Activation)] = &[
+    ("softplus", Activation::Softplus { beta: 1.0 }),
+    ("tanh", Activation::Tanh),
+    ("silu", Activation::Silu),
+    ("gelu", Activation::Gelu),
+    ("gelu-tanh", Activation::GeluTanh),
+    ("elu", Activation::Elu { alpha: 1.0 }),
+    ("relu2", Activation::SquaredRelu),
+    ("relu", Activation::Relu),
+    ("sin", Activation::Sin { omega: 1.0 }),
+    ("identity", Activation::Identity),
 ];
 
 /// A function of one variable with three derivatives, `[f, f', f'', f''']`.
@@ -553,7 +553,7 @@ mod tests {
     }
 
     fn all() -> Vec<Activation> {
-        let mut list: Vec<Activation> = NAMES.iter().map(|(_, a, _)| *a).collect();
+        let mut list: Vec<Activation> = NAMES.iter().map(|(_, a)| *a).collect();
         list.extend([
             Activation::Cos,
             Activation::Softplus { beta: 3.0 },

@@ -90,7 +90,7 @@ impl Network {
     pub(super) fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
         let n = x.len();
         let zero = vec![0.0; n];
-        let parts = [x, u, v, &zero].map(|part| crate::linalg::column(part));
+        let parts = [x, u, v, &zero].map(crate::linalg::column);
         self.sweep::<4>(1, &parts, Direction::Still, |_, back| out.copy_from_slice(&back[3 * n..]));
     }
 

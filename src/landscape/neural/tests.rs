@@ -53,7 +53,7 @@ pub(super) fn act(activation: Activation, width: usize) -> Layer {
 pub(super) fn networks(m: usize) -> Vec<(String, Network, Option<Stage>)> {
     let mut list = vec![];
     let mut draw = Draw::new(7);
-    let names = super::activation::NAMES.iter().filter(|(n, _, _)| *n != "relu").map(|(n, a, _)| (*n, *a));
+    let names = super::activation::NAMES.iter().filter(|(n, _)| *n != "relu").copied();
     for (name, a) in names {
         let layers = vec![draw.linear(7, 3), act(a, 7), draw.linear(5, 7), act(a, 5), draw.linear(m, 5)];
         list.push((name.to_string(), Network::new(3, layers).unwrap(), None));
