@@ -13,9 +13,9 @@ use faer::prelude::ReborrowMut;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use super::activation::{multiply_add, scale, stack_and_scale};
 use super::network::{Direction, Layer, Network, product_into};
 use super::norm::Kept;
+use super::state::{multiply_add, scale, stack_and_scale};
 use crate::landscape::softmax::with_scratch;
 use crate::linalg::axpy;
 

@@ -1,13 +1,14 @@
 //! A feed-forward network as a list of layers, and its sweeps: forward, and back for derivatives.
 //!
-//! A state is a matrix, one point a column; with K components (see `activation.rs`) the columns of the components follow
+//! A state is a matrix, one point a column; with K components (see `state.rs`) the columns of the components follow
 //! one another, so that each linear layer is one matrix product for all of them.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-use super::activation::{Activation, activate, add_bias, multiply};
+use super::activation::{Activation, activate};
 use super::norm::Norm;
+use super::state::{add_bias, multiply};
 use crate::linalg::axpy;
 
 /// A layer: what it does to a state.

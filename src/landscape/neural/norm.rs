@@ -1,9 +1,9 @@
 //! Layer norm, `y = gain s + shift` with `s = (h - mean h)/r`, `r^2 = var h + epsilon` (Ba, Kiros & Hinton 2016).
 //!
 //! Back: with `g = gain dy` and `m(.)` the mean over the units, `dh = (g - m(g) - s m(s g))/r`. Both hold for truncated
-//! polynomials (see `activation.rs`) as they stand.
+//! polynomials (see `state.rs`) as they stand.
 
-use super::activation::{chain, product};
+use super::state::{chain, product};
 
 /// The constants of a layer norm.
 #[derive(Clone, Debug)]
