@@ -1,15 +1,10 @@
-//! Activations with their first three derivatives, and how they act on blocks of states.
-//!
-//! States carry components: the value alone (one component), the value and its derivative along a direction u (two), or
-//! the value, the derivatives along u and v and the mixed second derivative (four). A component's number is a subset of
-//! the directions: bit 0 for u, bit 1 for v. Products and chain rules of such truncated polynomials are the same for all
-//! three, so one sweep computes energies, gradients, Hessian-vector products or third derivatives (Griewank & Walther,
-//! "Evaluating Derivatives", chapter 13).
+//! Activations with their first three derivatives, and how they act on states (`state.rs`).
 
 use std::array;
 
 use pulp::{Arch, NullaryFnOnce};
 
+use super::state::chain;
 use crate::landscape::exp::{BLOCK, exp_m1_nonpositive, exp_nonpositive};
 use crate::landscape::formula::erf;
 
@@ -49,18 +44,18 @@ pub enum Activation {
     Identity,
 }
 
-/// Names of the activations and the name of the constant each has, if any, with its default.
-pub(super) const NAMES: &[(&str, Activation, Option<(&str, f64)>)] = &[
-    ("softplus", Activation::Softplus { beta: 1.0 }, Some(("beta", 1.0))),
-    ("tanh", Activation::Tanh, None),
-    ("silu", Activation::Silu, None),
-    ("gelu", Activation::Gelu, None),
-    ("gelu-tanh", Activation::GeluTanh, None),
-    ("elu", Activation::Elu { alpha: 1.0 }, Some(("alpha", 1.0))),
-    ("relu2", Activation::SquaredRelu, None),
-    ("relu", Activation::Relu, None),
-    ("sin", Activation::Sin { omega: 1.0 }, Some(("omega", 1.0))),
-    ("identity", Activation::Identity, None),
+/// Names of the activations, their constants at the defaults.
+pub(super) const NAMES: &[(&str, Activation)] = &[
+    ("softplus", Activation::Softplus { beta: 1.0 }),
+    ("tanh", Activation::Tanh),
+    ("silu", Activation::Silu),
+    ("gelu", Activation::Gelu),
+    ("gelu-tanh", Activation::GeluTanh),
+    ("elu", Activation::Elu { alpha: 1.0 }),
+    ("relu2", Activation::SquaredRelu),
+    ("relu", Activation::Relu),
+    ("sin", Activation::Sin { omega: 1.0 }),
+    ("identity", Activation::Identity),
 ];
 
 /// A function of one variable with three derivatives, `[f, f', f'', f''']`.
@@ -245,34 +240,6 @@ impl Jet for Identity {
     }
 }
 
-/// Product of two truncated polynomials.
-#[inline(always)]
-pub(super) fn product<const K: usize>(a: [f64; K], b: [f64; K]) -> [f64; K] {
-    let mut c = [0.0; K];
-    for i in 0..K {
-        for j in 0..K {
-            if i & j == 0 {
-                c[i | j] += a[i] * b[j];
-            }
-        }
-    }
-    c
-}
-
-/// A function with value `f[0]` and derivatives `f[1]`, `f[2]` at `a[0]`, of the truncated polynomial `a`.
-#[inline(always)]
-pub(super) fn chain<const K: usize>(f: [f64; 3], a: [f64; K]) -> [f64; K] {
-    let mut c = [0.0; K];
-    c[0] = f[0];
-    for i in 1..K {
-        c[i] = f[1] * a[i];
-    }
-    if K == 4 {
-        c[3] += f[2] * a[1] * a[2];
-    }
-    c
-}
-
 /// Applies an activation to a state in place and writes its derivative `f'` of that state into `slopes`; both are K
 /// slices, one a component. If `curvatures` has the state's length, `f''` of the value goes there; else it is empty.
 pub(super) fn activate<const K: usize>(
@@ -372,91 +339,6 @@ fn step<J: Jet, const K: usize, const CURVED: bool>(
     }
 }
 
-/// `state = state * factor`, as truncated polynomials.
-pub(super) fn multiply<const K: usize>(state: [&mut [f64]; K], factor: [&[f64]; K]) {
-    Arch::new().dispatch(Multiply { state, factor });
-}
-
-struct Multiply<'a, const K: usize> {
-    state: [&'a mut [f64]; K],
-    factor: [&'a [f64]; K],
-}
-
-impl<const K: usize> NullaryFnOnce for Multiply<'_, K> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let Multiply { state, factor } = self;
-        let length = state[0].len();
-        for start in (0..length).step_by(BLOCK) {
-            let size = BLOCK.min(length - start);
-            let range = start..start + size;
-            let (mut a, mut b) = ([[0.0; BLOCK]; K], [[0.0; BLOCK]; K]);
-            for k in 0..K {
-                a[k][..size].copy_from_slice(&state[k][range.clone()]);
-                b[k][..size].copy_from_slice(&factor[k][range.clone()]);
-            }
-            for i in 0..BLOCK {
-                let c = product(array::from_fn(|k| a[k][i]), array::from_fn::<f64, K, _>(|k| b[k][i]));
-                for k in 0..K {
-                    a[k][i] = c[k];
-                }
-            }
-            for k in 0..K {
-                state[k][range.clone()].copy_from_slice(&a[k][..size]);
-            }
-        }
-    }
-}
-
-/// Entry by entry, `state = state * factor + c * kept`.
-pub(super) fn multiply_add(state: &mut [f64], factor: &[f64], c: &[f64], kept: &[f64]) {
-    Arch::new().dispatch(MultiplyAdd { state, factor, c, kept });
-}
-
-struct MultiplyAdd<'a> {
-    state: &'a mut [f64],
-    factor: &'a [f64],
-    c: &'a [f64],
-    kept: &'a [f64],
-}
-
-impl NullaryFnOnce for MultiplyAdd<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let entries = self.state.iter_mut().zip(self.factor).zip(self.c.iter().zip(self.kept));
-        for ((state, factor), (c, kept)) in entries {
-            *state = c.mul_add(*kept, *state * factor);
-        }
-    }
-}
-
-/// Adds `bias` to every column of `state`.
-pub(super) fn add_bias(state: &mut [f64], bias: &[f64]) {
-    Arch::new().dispatch(AddBias { state, bias });
-}
-
-struct AddBias<'a> {
-    state: &'a mut [f64],
-    bias: &'a [f64],
-}
-
-impl NullaryFnOnce for AddBias<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        for column in self.state.chunks_exact_mut(self.bias.len()) {
-            for (state, bias) in column.iter_mut().zip(self.bias) {
-                *state += bias;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -473,7 +355,7 @@ mod tests {
     }
 
     fn all() -> Vec<Activation> {
-        let mut list: Vec<Activation> = NAMES.iter().map(|(_, a, _)| *a).collect();
+        let mut list: Vec<Activation> = NAMES.iter().map(|(_, a)| *a).collect();
         list.extend([
             Activation::Cos,
             Activation::Softplus { beta: 3.0 },
@@ -563,12 +445,5 @@ mod tests {
             }
             assert!(jet(activation, f64::NAN)[0].is_nan(), "{activation:?}");
         }
-    }
-
-    #[test]
-    fn products_leave_out_squares_of_directions() {
-        let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]);
-        // (1 + 2u + 3v + 4uv)(5 + 6u + 7v + 8uv) with u^2 = v^2 = 0.
-        assert_eq!(product(a, b), [5.0, 16.0, 22.0, 8.0 + 14.0 + 18.0 + 20.0]);
     }
 }

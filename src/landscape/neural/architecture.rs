@@ -225,11 +225,11 @@ pub(super) fn named(name: &str) -> Option<Activation> {
         "none" | "linear" => "identity",
         other => other,
     };
-    NAMES.iter().find(|(n, _, _)| *n == name).map(|(_, a, _)| *a)
+    NAMES.iter().find(|(n, _)| *n == name).map(|(_, a)| *a)
 }
 
 fn unknown(section: &Section, key: &str, name: &str) -> Error {
-    let names: Vec<&str> = NAMES.iter().map(|(n, _, _)| *n).collect();
+    let names: Vec<&str> = NAMES.iter().map(|(n, _)| *n).collect();
     section
         .error(key, format!("unknown activation {name:?}"))
         .with_help(format!("known are {}", names.join(", ")))

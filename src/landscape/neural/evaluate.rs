@@ -8,8 +8,8 @@ use super::frozen::copy_columns;
 use super::network::{Direction, Network};
 use crate::landscape::softmax::with_scratch;
 
-/// Numbers of a block's widest state: 256 kB, so that what a sweep keeps stays in a core's second-level cache.
-const BLOCK: usize = 1 << 15;
+/// Numbers of a block's widest state: 128 kB, so that what a sweep keeps stays in a core's second-level cache.
+const BLOCK: usize = 1 << 14;
 
 impl Network {
     /// Points a block; fixed by the network alone, so that results do not depend on the number of threads.
@@ -90,7 +90,7 @@ impl Network {
     pub(super) fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
         let n = x.len();
         let zero = vec![0.0; n];
-        let parts = [x, u, v, &zero].map(|part| crate::linalg::column(part));
+        let parts = [x, u, v, &zero].map(crate::linalg::column);
         self.sweep::<4>(1, &parts, Direction::Still, |_, back| out.copy_from_slice(&back[3 * n..]));
     }
 

@@ -6,15 +6,28 @@
 //! layer's own second derivative in the direction of what went back (Bishop 1992; Pearlmutter 1994 for products): a
 //! diagonal for activations, a diagonal and a matrix of rank two for layer norm. All `J_l` come from one sweep forward.
 
+use std::ops::Range;
+
 use faer::linalg::matmul::{matmul, triangular};
 use faer::prelude::ReborrowMut;
 use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
 
-use super::activation::{multiply, multiply_add};
 use super::network::{Direction, Layer, Network, product_into};
-use super::norm::{Kept, mean_product};
+use super::norm::Kept;
+use super::state::{multiply_add, scale, stack_and_scale};
 use crate::landscape::softmax::with_scratch;
 use crate::linalg::axpy;
+
+/// Columns of a Hessian that go forward together: half of them would take nearly as long.
+const CHUNK: usize = 32;
+
+/// Where the `J_l` of some columns go, and with `C_l` applied; both have `rows` rows.
+struct Stack<'a> {
+    s: &'a mut [f64],
+    f: &'a mut [f64],
+    rows: usize,
+}
 
 /// The tape of `b` points, and where the sweeps begin.
 pub(super) struct Frozen {
@@ -77,16 +90,8 @@ impl Frozen {
                     }
                     Layer::Activation(_) => {
                         let (slopes, curvatures) = tape.split_at(width * self.b);
-                        for (j, columns) in self.stretches(c) {
-                            let (at, here) = (j * width, columns * width);
-                            let point = if self.b == 1 { 0 } else { at };
-                            multiply_add(
-                                &mut state[at..at + here],
-                                &slopes[point..point + here],
-                                &curvatures[point..point + here],
-                                &kept[at..at + here],
-                            );
-                        }
+                        let curvatures = &curvatures[..width * self.b];
+                        multiply_add(&mut state[..size], slopes, curvatures, &kept[..size]);
                     }
                     Layer::Norm(norm) => {
                         for j in 0..c {
@@ -100,7 +105,7 @@ impl Frozen {
                     }
                     Layer::Close { scale } => {
                         kept[..size].copy_from_slice(&state[..size]);
-                        state[..size].iter_mut().for_each(|s| *s *= scale);
+                        state[..size].iter_mut().for_each(|s| *s *= *scale);
                     }
                     Layer::Open => axpy(1.0, &kept[..size], &mut state[..size]),
                 }
@@ -152,11 +157,7 @@ impl Frozen {
                     if let Some(kept) = &mut kept {
                         kept[..size].copy_from_slice(&state[..size]);
                     }
-                    for (j, columns) in self.stretches(c) {
-                        let (at, here) = (j * width, columns * width);
-                        let point = if self.b == 1 { 0 } else { at };
-                        multiply::<1>([&mut state[at..at + here]], [&tape[point..point + here]]);
-                    }
+                    scale(&mut state[..size], &tape[..width * self.b]);
                 }
                 Layer::Norm(norm) => {
                     let mut own = if kept.is_none() { vec![0.0; width] } else { vec![] };
@@ -192,70 +193,60 @@ impl Frozen {
 
     /// The derivative (m x n) at the only point.
     pub(super) fn jacobian(&self, network: &Network, mut out: MatMut<'_, f64>) {
-        let m = network.outputs();
-        self.spread(
-            network,
-            |_, _, _, _| {},
-            |j| {
-                out.rb_mut().copy_from(MatRef::from_column_major_slice(j, m, network.inputs()));
-            },
-        );
+        let (m, n) = (network.outputs(), network.inputs());
+        let size = network.widest() * n;
+        with_scratch(2 * size, |scratch| {
+            let (state, spare) = scratch.split_at_mut(size);
+            let state = self.spread(network, 0..n, state, spare, None);
+            out.rb_mut().copy_from(MatRef::from_column_major_slice(&state[..m * n], m, n));
+        });
     }
 
-    /// The second derivative (n x n, both triangles) at the only point.
+    /// The second derivative (n x n, both triangles) at the only point: `S'F`, where the rows of S are those of the `J_l`, one
+    /// below the other, and F is S with `C_l` applied. Columns go forward in chunks, in parallel.
     pub(super) fn hessian(&self, network: &Network, mut out: MatMut<'_, f64>) {
-        let n = network.inputs();
-        out.rb_mut().fill(0.0);
-        self.spread(
-            network,
-            |layer, slot, j, spare| {
-                let width = j.len() / n;
-                let tape = &self.tape[slot..];
-                let factors = &mut spare[..j.len()];
-                let (factor, scale) = match layer {
-                    Layer::Activation(_) => {
-                        let curvatures = &tape[width..2 * width];
-                        factors.copy_from_slice(j);
-                        factors
-                            .chunks_exact_mut(width)
-                            .for_each(|column| multiply::<1>([column], [curvatures]));
-                        (MatRef::from_column_major_slice(factors, width, n), 1.0)
+        let (n, rows) = (network.inputs(), network.curved_rows());
+        if rows == 0 {
+            return out.rb_mut().fill(0.0);
+        }
+        let chunk = if n < 2 * CHUNK { n } else { CHUNK };
+        let each = (2 * rows + 2 * network.widest()) * chunk;
+        with_scratch(each * n.div_ceil(chunk), |scratch| {
+            scratch.par_chunks_mut(each).enumerate().for_each(|(k, part)| {
+                let columns = k * chunk..n.min((k + 1) * chunk);
+                let (s, rest) = part.split_at_mut(rows * chunk);
+                let (f, rest) = rest.split_at_mut(rows * chunk);
+                let (state, spare) = rest.split_at_mut(network.widest() * chunk);
+                self.spread(network, columns, state, spare, Some(Stack { s, f, rows }));
+            });
+            let scratch = &*scratch;
+            out.rb_mut().par_col_chunks_mut(chunk).enumerate().for_each(|(b, mut out)| {
+                let factors = &scratch[b * each + rows * chunk..];
+                let width = out.ncols();
+                let factors = MatRef::from_column_major_slice(&factors[..rows * width], rows, width);
+                for (a, start) in (0..n).step_by(chunk).enumerate().skip(b) {
+                    let height = chunk.min(n - start);
+                    let rows_of_a = &scratch[a * each..][..rows * height];
+                    let left = MatRef::from_column_major_slice(rows_of_a, rows, height).transpose();
+                    let block = out.rb_mut().subrows_mut(start, height);
+                    if a == b {
+                        triangular::matmul(
+                            block,
+                            triangular::BlockStructure::TriangularLower,
+                            Accum::Replace,
+                            left,
+                            triangular::BlockStructure::Rectangular,
+                            factors,
+                            triangular::BlockStructure::Rectangular,
+                            1.0,
+                            Par::Seq,
+                        );
+                    } else {
+                        matmul(block, Accum::Replace, left, factors, 1.0, Par::Seq);
                     }
-                    Layer::Norm(_) => {
-                        // Here `j` is centred.
-                        let kept = Kept::of(tape, width, 1);
-                        let square = kept.inverse[0] * kept.inverse[0];
-                        let means = |a: &[f64]| -> Vec<f64> {
-                            j.chunks_exact(width).map(|column| mean_product(a, column)).collect()
-                        };
-                        let (p, q) = (means(kept.cotangent), means(kept.s));
-                        let along = mean_product(kept.s, kept.cotangent);
-                        for a in 0..n {
-                            for b in 0..=a {
-                                out[(a, b)] += width as f64
-                                    * square
-                                    * (3.0 * along * q[a] * q[b] - p[a] * q[b] - q[a] * p[b]);
-                            }
-                        }
-                        (MatRef::from_column_major_slice(j, width, n), -along * square)
-                    }
-                    _ => return,
-                };
-                let j = MatRef::from_column_major_slice(j, width, n);
-                triangular::matmul(
-                    out.rb_mut(),
-                    triangular::BlockStructure::TriangularLower,
-                    Accum::Add,
-                    j.transpose(),
-                    triangular::BlockStructure::Rectangular,
-                    factor,
-                    triangular::BlockStructure::Rectangular,
-                    scale,
-                    Par::Seq,
-                );
-            },
-            |_| {},
-        );
+                }
+            });
+        });
         for j in 0..n {
             for i in j + 1..n {
                 out[(j, i)] = out[(i, j)];
@@ -263,72 +254,73 @@ impl Frozen {
         }
     }
 
-    /// Sends the unit matrix forward. `visit` sees each layer that is not linear with its place on the tape, the derivative of
-    /// its input (centred, for a norm) and scratch as long as that; `end` sees the derivative of the output.
-    fn spread(
+    /// Sends columns of the unit matrix forward, as far as the end or, with a stack to fill, the last layer that is not
+    /// linear.
+    fn spread<'s>(
         &self,
         network: &Network,
-        mut visit: impl FnMut(&Layer, usize, &[f64], &mut [f64]),
-        end: impl FnOnce(&[f64]),
-    ) {
+        columns: Range<usize>,
+        mut state: &'s mut [f64],
+        mut spare: &'s mut [f64],
+        mut stack: Option<Stack<'_>>,
+    ) -> &'s mut [f64] {
         debug_assert_eq!(self.b, 1);
-        let n = network.inputs();
-        let size = network.widest() * n;
-        with_scratch(3 * size, |scratch| {
-            let (mut state, rest) = scratch.split_at_mut(size);
-            let (mut spare, extra) = rest.split_at_mut(size);
-            let unit = &mut state[..n * n];
-            unit.fill(0.0);
-            unit.iter_mut().step_by(n + 1).for_each(|d| *d = 1.0);
-            let mut width = n;
-            let mut open: Vec<Vec<f64>> = vec![];
-            for (i, (layer, slot, after)) in network.steps().enumerate() {
-                let size = width * n;
-                match layer {
-                    // The unit matrix times the weights.
-                    Layer::Linear { weight, .. } if i == 0 => {
-                        copy_columns(weight.as_ref(), spare);
-                        std::mem::swap(&mut state, &mut spare);
-                    }
-                    Layer::Linear { weight, .. } => {
-                        let h = MatRef::from_column_major_slice(&state[..size], width, n);
-                        product_into(weight.as_ref(), h, &mut spare[..after * n]);
-                        std::mem::swap(&mut state, &mut spare);
-                    }
-                    Layer::Activation(_) => {
-                        visit(layer, slot, &state[..size], extra);
-                        let slopes = &self.tape[slot..slot + width];
-                        state[..size]
-                            .chunks_exact_mut(width)
-                            .for_each(|column| multiply::<1>([column], [slopes]));
-                    }
-                    Layer::Norm(norm) => {
-                        let kept = Kept::of(&self.tape[slot..], width, 1);
-                        let columns = state[..size].chunks_exact_mut(width);
-                        for (column, centred) in columns.zip(spare.chunks_exact_mut(width)) {
-                            norm.tangent(kept.s, kept.inverse[0], column, centred);
-                        }
-                        visit(layer, slot, &spare[..size], extra);
-                    }
-                    Layer::Open => open.push(state[..size].to_vec()),
-                    Layer::Close { scale } => {
-                        let before = open.pop().unwrap_or_default();
-                        for (state, before) in state[..size].iter_mut().zip(&before) {
-                            *state = scale.mul_add(*state, *before);
+        let (n, c) = (network.inputs(), columns.len());
+        let layers = if stack.is_some() { network.last_curved() } else { usize::MAX };
+        let (mut width, mut row) = (n, 0);
+        let mut open: Vec<Vec<f64>> = vec![];
+        for (i, (layer, slot, after)) in network.steps().enumerate().take(layers) {
+            let size = width * c;
+            if i == 0 && !matches!(layer, Layer::Linear { .. }) {
+                state[..size].fill(0.0);
+                columns.clone().enumerate().for_each(|(j, column)| state[j * n + column] = 1.0);
+            }
+            let tape = &self.tape[slot..];
+            match layer {
+                // The unit matrix times the weights.
+                Layer::Linear { weight, .. } if i == 0 => {
+                    copy_columns(weight.as_ref().subcols(columns.start, c), state);
+                }
+                Layer::Linear { weight, .. } => {
+                    let h = MatRef::from_column_major_slice(&state[..size], width, c);
+                    product_into(weight.as_ref(), h, &mut spare[..after * c]);
+                    std::mem::swap(&mut state, &mut spare);
+                }
+                Layer::Activation(_) => {
+                    let (slopes, curvatures) = tape[..2 * width].split_at(width);
+                    match &mut stack {
+                        None => scale(&mut state[..size], slopes),
+                        Some(stack) => {
+                            let (s, f) = (&mut stack.s[row..], &mut stack.f[row..]);
+                            stack_and_scale(&mut state[..size], slopes, curvatures, s, f, stack.rows);
+                            row += width;
                         }
                     }
                 }
-                width = after;
+                Layer::Norm(norm) => {
+                    let kept = Kept::of(tape, width, 1);
+                    let state = state[..size].chunks_exact_mut(width);
+                    for (j, (column, centred)) in state.zip(spare.chunks_exact_mut(width)).enumerate() {
+                        norm.tangent(kept.s, kept.inverse[0], column, centred);
+                        if let Some(stack) = &mut stack {
+                            let here = j * stack.rows + row..j * stack.rows + row + width + 2;
+                            let (s, f) = (&mut stack.s[here.clone()], &mut stack.f[here]);
+                            norm.stack(&kept, centred, s, f);
+                        }
+                    }
+                    row += width + 2;
+                }
+                Layer::Open => open.push(state[..size].to_vec()),
+                Layer::Close { scale } => {
+                    let before = open.pop().unwrap_or_default();
+                    for (state, before) in state[..size].iter_mut().zip(&before) {
+                        *state = scale.mul_add(*state, *before);
+                    }
+                }
             }
-            end(&state[..width * n]);
-        });
-    }
-
-    /// Stretches of columns that share no more than one multiplication: all at once where every column has its own point,
-    /// single columns where all have the same.
-    fn stretches(&self, c: usize) -> impl Iterator<Item = (usize, usize)> {
-        let each = if self.b == 1 { 1 } else { c };
-        (0..c).step_by(each.max(1)).map(move |j| (j, each))
+            width = after;
+        }
+        state
     }
 
     /// What a norm kept at the point of column `j`.
@@ -346,7 +338,10 @@ pub(super) fn copy_columns(from: MatRef<'_, f64>, to: &mut [f64]) {
         return;
     }
     for (to, from) in to.chunks_exact_mut(from.nrows()).zip(from.col_iter()) {
-        to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from);
+        match from.try_as_col_major() {
+            Some(from) => to.copy_from_slice(from.as_slice()),
+            None => to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod network;
 mod norm;
 mod path;
 pub mod score;
+mod state;
 #[cfg(test)]
 mod tests;
 mod time;

@@ -1,13 +1,14 @@
 //! A feed-forward network as a list of layers, and its sweeps: forward, and back for derivatives.
 //!
-//! A state is a matrix, one point a column; with K components (see `activation.rs`) the columns of the components follow
+//! A state is a matrix, one point a column; with K components (see `state.rs`) the columns of the components follow
 //! one another, so that each linear layer is one matrix product for all of them.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-use super::activation::{Activation, activate, add_bias, multiply};
+use super::activation::{Activation, activate};
 use super::norm::Norm;
+use super::state::{add_bias, multiply};
 use crate::linalg::axpy;
 
 /// A layer: what it does to a state.
@@ -145,6 +146,22 @@ impl Network {
         &self,
     ) -> impl DoubleEndedIterator<Item = (&Layer, usize, usize)> + ExactSizeIterator {
         self.layers.iter().zip(&self.slots).zip(&self.widths[1..]).map(|((l, s), w)| (l, *s, *w))
+    }
+
+    /// Number of layers up to the last that is not linear.
+    pub(super) fn last_curved(&self) -> usize {
+        let curved = |l: &Layer| matches!(l, Layer::Activation(_) | Layer::Norm(_));
+        self.layers.iter().rposition(curved).map_or(0, |i| i + 1)
+    }
+
+    /// Rows of the stack for the Hessian (`frozen.rs`): units of activations, and of norms with two more each.
+    pub(super) fn curved_rows(&self) -> usize {
+        let rows = |(layer, _, width): (&Layer, usize, usize)| match layer {
+            Layer::Activation(_) => width,
+            Layer::Norm(_) => width + 2,
+            _ => 0,
+        };
+        self.steps().map(rows).sum()
     }
 
     /// Length of the tape, in numbers a column.

@@ -1,9 +1,9 @@
 //! Layer norm, `y = gain s + shift` with `s = (h - mean h)/r`, `r^2 = var h + epsilon` (Ba, Kiros & Hinton 2016).
 //!
 //! Back: with `g = gain dy` and `m(.)` the mean over the units, `dh = (g - m(g) - s m(s g))/r`. Both hold for truncated
-//! polynomials (see `activation.rs`) as they stand.
+//! polynomials (see `state.rs`) as they stand.
 
-use super::activation::{chain, product};
+use super::state::{chain, product};
 
 /// The constants of a layer norm.
 #[derive(Clone, Debug)]
@@ -150,11 +150,28 @@ impl Norm {
     }
 }
 
+impl Norm {
+    /// A column of the stack for the Hessian (`frozen.rs`) and the same with the second derivative applied. The bilinear form of
+    /// [`Norm::second`] is `(w/r^2) (3 k q q' - p q' - q p') - (k/r^2) a'a` with `p = m(g a)`, `q = m(s a)`, `k = m(g s)`:
+    /// a multiple of the unit matrix on `a`, and two more rows, p and q.
+    pub(super) fn stack(&self, kept: &Kept<'_>, a: &[f64], s: &mut [f64], f: &mut [f64]) {
+        let w = a.len();
+        let square = kept.inverse[0] * kept.inverse[0];
+        let along = mean_product(kept.s, kept.cotangent);
+        let (p, q) = (mean_product(kept.cotangent, a), mean_product(kept.s, a));
+        s[..w].copy_from_slice(a);
+        f[..w].iter_mut().zip(a).for_each(|(f, a)| *f = -along * square * a);
+        let factor = w as f64 * square;
+        (s[w], s[w + 1]) = (p, q);
+        (f[w], f[w + 1]) = (-factor * q, factor * (3.0 * along * q - p));
+    }
+}
+
 fn center(a: &mut [f64]) {
     let mean = a.iter().sum::<f64>() / a.len() as f64;
     a.iter_mut().for_each(|a| *a -= mean);
 }
 
-pub(super) fn mean_product(a: &[f64], b: &[f64]) -> f64 {
+fn mean_product(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len() as f64
 }

@@ -291,7 +291,7 @@ mod tests {
                 close(out.col_as_slice(j), &truth, &name);
                 let mut full = Mat::zeros(3, 3);
                 s.jacobian(x, full.as_mut());
-                let product = &full * &vectors.subcols(j, 1);
+                let product = &full * vectors.subcols(j, 1);
                 close(product.col_as_slice(0), &truth, &name);
             }
             close(same.col_as_slice(7), out.col_as_slice(7), &name);

@@ -53,7 +53,7 @@ pub(super) fn act(activation: Activation, width: usize) -> Layer {
 pub(super) fn networks(m: usize) -> Vec<(String, Network, Option<Stage>)> {
     let mut list = vec![];
     let mut draw = Draw::new(7);
-    let names = super::activation::NAMES.iter().filter(|(n, _, _)| *n != "relu").map(|(n, a, _)| (*n, *a));
+    let names = super::activation::NAMES.iter().filter(|(n, _)| *n != "relu").copied();
     for (name, a) in names {
         let layers = vec![draw.linear(7, 3), act(a, 7), draw.linear(5, 7), act(a, 5), draw.linear(m, 5)];
         list.push((name.to_string(), Network::new(3, layers).unwrap(), None));
@@ -193,6 +193,32 @@ fn batches_of_any_size_agree_with_single_points() {
             close(many.col_as_slice(j), kept.col_as_slice(j), &format!("{name}, one point"));
         }
     }
+}
+
+#[test]
+fn a_hessian_in_chunks_is_made_of_products() {
+    // More columns than go forward together, and not a multiple of these.
+    let n = 75;
+    let mut draw = Draw::new(9);
+    let layers = vec![
+        draw.linear(40, n),
+        act(Activation::Silu, 40),
+        Layer::Open,
+        draw.norm(40),
+        draw.linear(40, 40),
+        act(Activation::Softplus { beta: 1.0 }, 40),
+        Layer::Close { scale: 0.5 },
+        draw.linear(1, 40),
+    ];
+    let network = Network::new(n, layers).unwrap();
+    let x = draw.matrix(n, 1);
+    let frozen = Frozen::scalar(&network, x.as_ref());
+    let (mut hessian, mut products) = (Mat::zeros(n, n), Mat::zeros(n, n));
+    frozen.hessian(&network, hessian.as_mut());
+    frozen.hessian_vectors(&network, Mat::<f64>::identity(n, n).as_ref(), products.as_mut());
+    let scale = products.norm_max();
+    assert!(scale > 1e-4);
+    assert!((&hessian - &products).norm_max() < 1e-12 * scale);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! From the tensors of a file and an architecture to the layers of a network.
 
+use std::slice::from_ref;
+
 use faer::Mat;
 
 use super::activation::Activation;
@@ -33,9 +35,8 @@ pub(super) fn build(tensors: &Tensors, architecture: &Architecture) -> Result<Lo
     let mut layers = vec![];
     let mut stage = None;
     if architecture.input != [Part::State] {
-        let (linear, parts, rows) = source.stage(architecture, dim)?;
-        layers.push(linear);
-        layers.push(Layer::Activation(parts));
+        let (first, rows) = source.stage(architecture, dim)?;
+        layers.extend(first);
         stage = Some(Stage::new(rows, architecture.clock, architecture.schedule));
     }
     let mut width = stage.as_ref().map_or(dim, Stage::len);
@@ -211,7 +212,7 @@ impl Source<'_> {
                     let (gain, shift) = match (affine, exact) {
                         (false, _) => (vec![1.0; *width], vec![0.0; *width]),
                         (true, Some([gain, shift])) => {
-                            (self.vector(&[gain.clone()], *width)?, self.vector(&[shift.clone()], *width)?)
+                            (self.vector(from_ref(gain), *width)?, self.vector(from_ref(shift), *width)?)
                         }
                         (true, None) => (
                             self.vector(&names(&[".weight", ".scale", "/scale"]), *width)?,
@@ -243,12 +244,8 @@ impl Source<'_> {
         }
     }
 
-    /// The linear layer and the activations that make the network's input from the state, and the rows that time fills.
-    fn stage(
-        &self,
-        architecture: &Architecture,
-        dim: usize,
-    ) -> Result<(Layer, Vec<(Activation, usize)>, Vec<TimeRow>)> {
+    /// The linear layer and the activations that make the network's input from the state, and what time does to each row.
+    fn stage(&self, architecture: &Architecture, dim: usize) -> Result<([Layer; 2], Vec<TimeRow>)> {
         let mut rows: Vec<Vec<f64>> = vec![];
         let (mut parts, mut times) = (vec![], vec![]);
         let constant = |row: TimeRow, rows: &mut Vec<Vec<f64>>, times: &mut Vec<TimeRow>| {
@@ -297,7 +294,7 @@ impl Source<'_> {
             }
         }
         let weight = Mat::from_fn(rows.len(), dim, |i, j| rows[i][j]);
-        Ok((Layer::Linear { weight, bias: vec![0.0; rows.len()] }, parts, times))
+        Ok(([Layer::Linear { weight, bias: vec![0.0; rows.len()] }, Layer::Activation(parts)], times))
     }
 
     /// The linear layers of the file itself, with the activation between them.
