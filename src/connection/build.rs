@@ -567,6 +567,11 @@ fn verdict(
             p.index
         ));
     }
+    if set.rough {
+        return MorseSmale::Unknown(
+            "the energy has a pole, a kink or an edge of its domain in the region".into(),
+        );
+    }
     if !kept() {
         return MorseSmale::Unknown(
             "the flow may leave the region: it is not entered on its whole boundary".into(),
