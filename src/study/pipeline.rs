@@ -11,6 +11,7 @@ use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet, Work};
 use crate::error::{Error, Result};
 use crate::landscape::Landscape;
+use crate::linalg::norm;
 use crate::{export, report};
 
 /// How much of a study is asked for.
@@ -282,9 +283,10 @@ fn residual(set: &CriticalSet) -> f64 {
     set.points.iter().map(|p| p.gradient_norm / spectral_radius(&p.eigenvalues)).fold(0.0, f64::max)
 }
 
-/// Up to where that is rounding.
+/// Up to where that is rounding: of the computation, and far from the origin of the coordinates themselves.
 fn residual_bound(set: &CriticalSet) -> f64 {
-    1e-10 * set.region.radius()
+    let farthest = set.points.iter().map(|p| norm(&p.x)).fold(0.0, f64::max);
+    1e-10 * set.region.radius() + f64::EPSILON * farthest
 }
 
 /// Invariants that the numbers must meet; each says whether it holds.
