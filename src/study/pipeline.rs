@@ -25,6 +25,20 @@ pub enum Part {
     All,
 }
 
+/// Names of all files that a run may write beside `summary.json`.
+pub const FILES: &[&str] = &[
+    "critical_points.csv",
+    "critical_points.npy",
+    "degenerate.csv",
+    "graph.json",
+    "graph.graphml",
+    "graph.gexf",
+    "graph.dot",
+    "graph.svg",
+    "orbits.csv",
+    "portrait.svg",
+];
+
 /// What came out.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -75,6 +89,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files.extend(graph_files(&set, graph, &title)?);
         files.extend(pictures(study, landscape, &set, graph, &title)?);
     }
+    debug_assert!(files.iter().all(|(name, _)| FILES.contains(&name.as_str())), "a file that FILES lacks");
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
