@@ -56,8 +56,8 @@ const BUDGET: (usize, usize) = (25_000, 12_000);
 /// Upper end of the number of unseen points at which the search may end.
 const UNSEEN: f64 = 0.5;
 
-/// Finds the critical points of `landscape` in `region` (by default the landscape's own, or else a ball that the flow is
-/// seen to enter).
+/// Finds the critical points of `landscape` in `region` (by default the landscape's own, or else a ball beyond which
+/// no gradient was seen to point back).
 ///
 /// # Errors
 /// If the region does not fit, or none is given and none can be found. An empty answer is no error.
