@@ -30,9 +30,17 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Euclidean norm.
+/// Euclidean norm, also where the squares of the entries overflow or vanish.
 pub fn norm(a: &[f64]) -> f64 {
-    dot(a, a).sqrt()
+    let square = dot(a, a);
+    if square.is_normal() || square.is_nan() {
+        return square.sqrt();
+    }
+    let largest = a.iter().fold(0.0_f64, |m, a| m.max(a.abs()));
+    if largest == 0.0 || largest.is_infinite() {
+        return largest;
+    }
+    largest * a.iter().map(|a| (a / largest).powi(2)).sum::<f64>().sqrt()
 }
 
 /// `y += s x`.

@@ -549,7 +549,7 @@ fn scale_offset_and_stiffness_lose_no_orbit() {
         ["graph", "--quiet", "--landscape", "formula", "--set", "dim=2", "--json", "--out", "r", "--set"];
     for (energy, connections) in [
         ("1e6*(y-sin(3*x))^2+(x^2-4)^2/10", 2),
-        ("1e9*(y-x^2)^2+(x^2-1)^2", 2),
+        ("1e8*(y-x^2)^2+(x^2-1)^2", 2),
         ("1e-200*((x^2-1)^2+y^2)", 2),
         ("((x-1e3)^2-1)^2+(y-1e3)^2", 2),
     ] {

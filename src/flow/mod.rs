@@ -12,7 +12,7 @@ pub mod trap;
 use faer::{MatMut, MatRef};
 
 use crate::landscape::{Dynamics, Landscape};
-use crate::linalg::column;
+use crate::linalg::{column, norm};
 
 /// A matrix as the map it is: writes its product with the columns of the first argument.
 type Applied<'a> = Box<dyn Fn(MatRef<'_, f64>, MatMut<'_, f64>) + 'a>;
@@ -126,16 +126,6 @@ trait Method {
     fn order(&self) -> f64;
 }
 
-/// The norm, also where squares of the components underflow or overflow.
-fn size(v: &[f64]) -> f64 {
-    let largest = v.iter().fold(0.0_f64, |m, c| m.max(c.abs()));
-    if !(largest > 0.0 && largest.is_finite()) {
-        // Zero, or not finite: a sum keeps what is no number.
-        return v.iter().map(|c| c.abs()).sum();
-    }
-    largest * v.iter().map(|c| (c / largest).powi(2)).sum::<f64>().sqrt()
-}
-
 /// Follows the orbit from `start`; `visit` sees every accepted state (not the start) and returns false to stop.
 pub fn integrate(
     flow: &Flow<'_>,
@@ -163,7 +153,7 @@ pub(crate) fn integrate_scaled(
     let (mut x, mut v) = (start.to_vec(), vec![0.0; n]);
     let (mut next, mut next_v) = (vec![0.0; n], vec![0.0; n]);
     let mut energy = flow.velocity(&x, &mut v);
-    let mut speed = size(&v);
+    let mut speed = norm(&v);
     if !(energy.is_finite() && speed.is_finite()) {
         return End::Stuck;
     }
@@ -214,7 +204,7 @@ pub(crate) fn integrate_scaled(
             std::mem::swap(&mut v, &mut next_v);
             break;
         }
-        speed = size(&v);
+        speed = norm(&v);
         if !visit(&State { time, x: &x, energy, speed }) {
             return End::Stopped;
         }

@@ -132,17 +132,19 @@ fn points_outwards(landscape: &dyn Landscape, region: &Region, effort: Effort) -
     // The cosine of the angle between the field and u = x - center (in the coordinates without period).
     let mut cosine = |x: &[f64], _: &[f64], slope: &mut [f64]| {
         against_flow(landscape, x, &mut gradient);
+        // Of the field only its direction matters: squares of its entries could overflow.
+        let strength = norm(&gradient);
+        gradient.iter_mut().for_each(|g| *g /= strength);
         let u = |i: usize| free[i] * (x[i] - center[i]);
-        let (g2, u2) = (dot(&gradient, &gradient), (0..n).map(|i| u(i) * u(i)).sum::<f64>());
-        let size = g2.sqrt() * u2.sqrt();
-        let cosine = (0..n).map(|i| gradient[i] * u(i)).sum::<f64>() / size;
+        let distance = (0..n).map(|i| u(i) * u(i)).sum::<f64>().sqrt();
+        let cosine = (0..n).map(|i| gradient[i] * u(i)).sum::<f64>() / distance;
         for i in 0..n {
-            (pair[(i, 0)], pair[(i, 1)]) = (u(i), gradient[i]);
+            (pair[(i, 0)], pair[(i, 1)]) = (u(i) / distance, gradient[i]);
         }
         transposed_products(landscape, x, pair.as_ref(), products.as_mut());
         for i in 0..n {
-            slope[i] = (products[(i, 0)] + free[i] * gradient[i]) / size
-                - cosine * (products[(i, 1)] / g2 + u(i) / u2);
+            slope[i] = (products[(i, 0)] - cosine * products[(i, 1)]) / strength
+                + (free[i] * gradient[i] - cosine * pair[(i, 0)]) / distance;
         }
         cosine
     };
