@@ -57,7 +57,10 @@ pub fn drawing(
     let sizes = Sizes::new(set.points.len() + set.degenerate.len(), graph.connections.len());
     let places = places(set, graph, &order, &scale, &frame, &sizes);
     document((width, height), title, &pictures, |canvas| {
-        let axis = scale.ticks(frame.y);
+        let mut axis = scale.ticks(frame.y);
+        if !set.has_energy() {
+            axis.retain(|(value, _)| value.fract() == 0.0 && *value >= 0.0);
+        }
         for (value, _) in &axis {
             let (_, y) = frame.place((0.0, *value));
             let pen = Pen { color: RGBColor(225, 225, 225), width: 0.7, alpha: 1.0 };
@@ -68,14 +71,20 @@ pub fn drawing(
         }
         edges(canvas, set, graph, &places, &sizes)?;
         nodes(canvas, set, &places, &sizes)?;
-        axes(canvas, &frame, (&vec![], ""), (&axis, scale.name()))?;
+        let name = if set.has_energy() { scale.name() } else { "unstable directions" };
+        axes(canvas, &frame, (&vec![], ""), (&axis, name))?;
         heading(canvas, title, width)?;
         legend(canvas, &entries, (LEFT, 46.0), width - LEFT - RIGHT)
     })
 }
 
-/// Energies of the points by id, then of the degenerate families.
+/// Energies of the points by id, then of the degenerate families; of a field, which has none, the numbers of unstable
+/// directions.
 fn energies(set: &CriticalSet) -> Vec<f64> {
+    if !set.has_energy() {
+        let indices = set.points.iter().map(|p| p.index as f64);
+        return indices.chain(set.degenerate.iter().map(|_| 0.5)).collect();
+    }
     set.points.iter().map(|p| p.energy).chain(set.degenerate.iter().map(|f| f.energy)).collect()
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::Study;
+use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
@@ -59,6 +60,13 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             rows * columns
         )));
     }
+    if !landscape.has_energy() && study.critical.neighbours.is_some() {
+        let kind = study.kind.name;
+        return Err(Error::input(format!(
+            "[critical] neighbours: no effect, since `{kind}` has no energy whose minima could be paired"
+        ))
+        .with_help("equilibria of a field are found by Newton's method from random points"));
+    }
     let built = started.elapsed().as_secs_f64();
 
     let set = critical::search(landscape, region.as_ref(), &critical_options(study), control)?;
@@ -70,6 +78,11 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
 
     let title = title(study);
     let mut files = tables(&set)?;
+    let field = landscape.dynamics().filter(|_| !landscape.has_energy());
+    let spectra = field.map(|f| Spectra::of(f, &set, study.seed)).transpose()?;
+    if let Some(spectra) = &spectra {
+        files.push(("eigenvalues.csv".to_string(), spectra.csv().into_bytes()));
+    }
     if let Some(graph) = &graph {
         files.extend(graph_files(&set, graph, &title)?);
         files.extend(pictures(study, landscape, &set, graph, &title)?);
@@ -77,6 +90,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
+    if let Some(spectra) = &spectra {
+        spectra.describe(&mut summary);
+    }
     let shortfall = if interrupted { None } else { shortfall(&set, graph.as_ref()) };
     summary["shortfall"] = shortfall.as_deref().into();
     summary["smale"] = FORMAT.into();
@@ -310,12 +326,16 @@ fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
         format!("largest |gradient| / |Hessian| is {residual:.1e}, the region's radius {length:.3e}"),
     );
     let Some(graph) = graph else { return list };
+    // Of a field's flow Morse theory says nothing.
+    let with_energy = set.has_energy();
     let falls = graph
         .connections
         .iter()
         .all(|c| c.orbit.energies.windows(2).all(|w| w[1] <= w[0] + 1e-12 * w[0].abs().max(w[1].abs())));
-    check("energy_falls", falls, format!("along {} connecting orbits", graph.connections.len()));
-    if set.degenerate.is_empty() && set.euler_expected.is_some() && !set.region.is_periodic() {
+    if with_energy {
+        check("energy_falls", falls, format!("along {} connecting orbits", graph.connections.len()));
+    }
+    if with_energy && set.degenerate.is_empty() && set.euler_expected.is_some() && !set.region.is_periodic() {
         check(
             "connected",
             graph.components == 1,
@@ -324,7 +344,8 @@ fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
     }
     let lost = graph.loose.iter().filter(|l| matches!(l, Loose::Lost { .. })).count();
     check("orbits_end", lost == 0, format!("{lost} orbits could not be followed to an end"));
-    if set.points.iter().any(|p| p.index == 2) && set.region.dim() == 2 && set.degenerate.is_empty() {
+    let planar = set.region.dim() == 2 && set.points.iter().any(|p| p.index == 2);
+    if with_energy && planar && set.degenerate.is_empty() {
         let squared = graph.boundary_squared(set);
         check("boundary_squared", squared == 0, format!("{squared} entries of d.d differ from 0"));
     }
@@ -337,13 +358,14 @@ fn spectral_radius(eigenvalues: &[f64]) -> f64 {
 
 fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>) -> String {
     let counts = set.counts();
+    let (minimum, minima) = if set.has_energy() { ("minimum", "minima") } else { ("sink", "sinks") };
     let mut parts: Vec<String> = counts
         .iter()
         .enumerate()
         .filter(|(index, count)| **count > 0 || *index == 0)
         .map(|(index, count)| match (index, count) {
-            (0, 1) => "1 minimum".to_string(),
-            (0, n) => format!("{n} minima"),
+            (0, 1) => format!("1 {minimum}"),
+            (0, n) => format!("{n} {minima}"),
             (1, 1) => "1 saddle of index 1".to_string(),
             (1, n) => format!("{n} saddles of index 1"),
             (k, n) => format!("{n} of index {k}"),
