@@ -5,8 +5,9 @@
 //! the estimate is that of Good (1953): what random searches met often, and how much they met but once.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use faer::Mat;
+use faer::{Mat, MatMut};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -33,6 +34,25 @@ const KANTOROVICH: f64 = 0.5;
 const LINK: f64 = 0.2;
 const SPREAD: f64 = 1e-3;
 
+/// The field with a count of what is asked of it.
+struct Counted<'a> {
+    field: &'a dyn Dynamics,
+    velocities: AtomicU64,
+    jacobians: AtomicU64,
+}
+
+impl Dynamics for Counted<'_> {
+    fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64 {
+        self.velocities.fetch_add(1, Ordering::Relaxed);
+        self.field.velocity(x, velocity)
+    }
+
+    fn jacobian(&self, x: &[f64], out: MatMut<'_, f64>) {
+        self.jacobians.fetch_add(1, Ordering::Relaxed);
+        self.field.jacobian(x, out);
+    }
+}
+
 /// A zero, what it is as a hyperbolic point, and how often it was met.
 struct Known {
     zero: Equilibrium,
@@ -50,6 +70,8 @@ pub(super) fn search(
     control: &Control<'_>,
 ) -> Result<CriticalSet> {
     let n = landscape.dim();
+    let counted = Counted { field, velocities: AtomicU64::new(0), jacobians: AtomicU64::new(0) };
+    let field = &counted;
     let euler = trapping::euler_characteristic(landscape, &region);
     let starts = if n <= FEW { STARTS.0 } else { STARTS.1 };
     let rounds = options.rounds.unwrap_or(if n <= FEW { 60 } else { 8 });
@@ -99,6 +121,8 @@ pub(super) fn search(
     if work.ended.is_empty() {
         work.ended = format!("its {rounds} rounds were used up");
     }
+    work.gradients = counted.velocities.load(Ordering::Relaxed);
+    work.hessians = counted.jacobians.load(Ordering::Relaxed);
     let highest_index = options.max_index.unwrap_or(n).min(n);
     let (mut points, mut degenerate) = (vec![], vec![]);
     for Known { zero, point, .. } in known {

@@ -108,11 +108,11 @@ pub struct Work {
     pub searches: usize,
     /// Searches that ended in a critical point of the region.
     pub converged: usize,
-    /// Gradients evaluated.
+    /// Gradients evaluated; of a field, velocities.
     pub gradients: u64,
     /// Hessian-vector products.
     pub hessian_vectors: u64,
-    /// Full Hessians.
+    /// Full Hessians; of a field, Jacobians.
     pub hessians: u64,
     /// Why the search ended.
     pub ended: String,
