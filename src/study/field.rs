@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use crate::critical::CriticalSet;
-use crate::critical::equilibria::{Asymmetry, NOT_A_GRADIENT, asymmetry, asymmetry_over, eigenvalues};
+use crate::critical::equilibria::{Asymmetry, asymmetry, asymmetry_over, eigenvalues};
 use crate::error::Result;
 use crate::landscape::Dynamics;
 
@@ -52,7 +52,7 @@ impl Spectra {
         text
     }
 
-    /// Adds to a summary what holds of a field, and says that Morse theory does not.
+    /// Adds to a summary what holds of a field.
     pub(super) fn describe(&self, summary: &mut Value) {
         let finite = |x: f64| serde_json::Number::from_f64(x).map_or(Value::Null, Value::Number);
         let largest = self.points.iter().map(|p| p.1).fold(0.0, f64::max);
@@ -72,7 +72,5 @@ impl Spectra {
         summary["spiral"] =
             self.points.iter().enumerate().filter(|(_, p)| complex(p)).map(|(id, _)| id).collect();
         summary["levels"]["asymmetry"] = "estimated".into();
-        summary["morse_smale"] = "unknown".into();
-        summary["morse_smale_reason"] = NOT_A_GRADIENT.into();
     }
 }
