@@ -242,7 +242,7 @@ fn a_linear_field_is_analysed_without_an_energy() {
         ("line", &[0], 1, 0),
         ("flat", &[1], 0, 0),
         ("saddle", &[0, 1], 0, 0),
-        ("nothing", &[0], 0, 3),
+        ("nothing", &[0], 1, 0),
     ] {
         let file = format!("weights={name}.safetensors");
         let ball = "region.ball.radius=2.0";
@@ -258,6 +258,13 @@ fn a_linear_field_is_analysed_without_an_energy() {
             let content = String::from_utf8_lossy(&read(file.as_str().unwrap())).into_owned();
             assert!(!content.contains("NaN"), "{name}: {file}");
         }
+        let families = summary["degenerate_families"].as_array().unwrap();
+        let dimension = match name {
+            "line" => 1,
+            "nothing" => 2,
+            _ => 0,
+        };
+        assert!(families.iter().all(|f| f["dimension"] == dimension), "{name}: {families:?}");
         if name == "focus" {
             let table = text(&read("eigenvalues.csv"));
             let (head, rows) = table.split_once('\n').unwrap();

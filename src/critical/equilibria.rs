@@ -121,6 +121,10 @@ impl Default for Options {
 
 /// A last Newton step below this share of the region's radius ends the search.
 const STEP: f64 = 1e-10;
+/// A Newton step longer than so many radii is taken across the null directions only: those with a singular value below
+/// this share of the largest.
+const FARTHEST: f64 = 100.0;
+const NULL: f64 = 1e-10;
 /// Zeros nearer than this share of the radius are one.
 pub(super) const SAME: f64 = 1e-6;
 
@@ -178,13 +182,8 @@ pub(super) fn newton(
         if !(s.iter().all(|s| s.is_finite()) && jacobian.norm_max().is_finite()) {
             return None;
         }
-        let right = Mat::from_fn(n, 1, |i, _| -s[i]);
-        let solution = jacobian.partial_piv_lu().solve(&right);
-        let mut step = solution.col_as_slice(0).to_vec();
+        let mut step = newton_step(jacobian.as_ref(), &s, radius)?;
         let length = norm(&step);
-        if !length.is_finite() {
-            return None;
-        }
         let here = norm(&s);
         if length <= STEP * radius {
             // One more full step costs nothing and gains half the digits.
@@ -212,6 +211,26 @@ pub(super) fn newton(
         }
     }
     None
+}
+
+/// Solves `J step = -s`; where that leads nowhere, J being singular to working precision, the shortest step that solves it
+/// across the null directions. `None` if neither is finite.
+fn newton_step(jacobian: MatRef<'_, f64>, s: &[f64], radius: f64) -> Option<Vec<f64>> {
+    let right = Mat::from_fn(s.len(), 1, |i, _| -s[i]);
+    let solution = jacobian.partial_piv_lu().solve(&right);
+    let step = solution.col_as_slice(0).to_vec();
+    if norm(&step) <= FARTHEST * radius {
+        return Some(step);
+    }
+    let svd = jacobian.svd().ok()?;
+    let sizes = svd.S().column_vector();
+    let mut across = svd.U().transpose() * &right;
+    for i in 0..s.len() {
+        let keep = sizes[i] > NULL * sizes[0];
+        across[(i, 0)] = if keep { across[(i, 0)] / sizes[i] } else { 0.0 };
+    }
+    let step = (svd.V() * across).col_as_slice(0).to_vec();
+    norm(&step).is_finite().then_some(step)
 }
 
 /// The eigenvalues of a Jacobian, real and imaginary parts, the largest real part first.

@@ -109,7 +109,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files,
         interrupted,
         shortfall,
-        headline: headline(&title, &set, graph.as_ref()),
+        headline: headline(&title, &set, graph.as_ref(), landscape.has_energy()),
     })
 }
 
@@ -203,7 +203,7 @@ fn summary(
         })).collect::<Vec<_>>(),
         "degenerate_tolerance": critical_options(study).degenerate_tolerance,
         "region": region(set),
-        "checks": checks(set, graph),
+        "checks": checks(set, graph, landscape.has_energy()),
         "levels": { "critical_points": "checked", "completeness": "estimated" },
         "work": set.work,
         "interrupted": interrupted,
@@ -303,8 +303,8 @@ fn residual_bound(set: &CriticalSet) -> f64 {
     1e-10 * set.region.radius()
 }
 
-/// Invariants that the numbers must meet; each says whether it holds.
-fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
+/// Invariants that the numbers must meet; each says whether it holds. Of a field's flow Morse theory says nothing.
+fn checks(set: &CriticalSet, graph: Option<&MorseGraph>, with_energy: bool) -> Vec<Value> {
     let mut list = vec![];
     let mut check = |name: &str, passed: bool, detail: String| {
         list.push(json!({ "name": name, "passed": passed, "detail": detail }));
@@ -326,8 +326,6 @@ fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
         format!("largest |gradient| / |Hessian| is {residual:.1e}, the region's radius {length:.3e}"),
     );
     let Some(graph) = graph else { return list };
-    // Of a field's flow Morse theory says nothing.
-    let with_energy = set.has_energy();
     let falls = graph
         .connections
         .iter()
@@ -356,9 +354,9 @@ fn spectral_radius(eigenvalues: &[f64]) -> f64 {
     eigenvalues.iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs()))
 }
 
-fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>) -> String {
+fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>, with_energy: bool) -> String {
     let counts = set.counts();
-    let (minimum, minima) = if set.has_energy() { ("minimum", "minima") } else { ("sink", "sinks") };
+    let (minimum, minima) = if with_energy { ("minimum", "minima") } else { ("sink", "sinks") };
     let mut parts: Vec<String> = counts
         .iter()
         .enumerate()
