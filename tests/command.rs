@@ -46,6 +46,43 @@ fn refuses(folder: &TempDir, arguments: &[&str], parts: &[&str]) -> String {
 }
 
 #[test]
+fn what_a_study_reads_is_never_written_over_or_removed() {
+    let folder = folder();
+    let points = "1,0\n-1,0\n";
+    write(&folder, "critical_points.csv", points);
+    let by_flags = ["--landscape", "mixture", "--set", "sigma=0.5", "--data"];
+    let run = |data: &str, out: &str| {
+        let mut arguments = vec!["graph"];
+        arguments.extend(by_flags);
+        arguments.extend([data, "--out", out]);
+        refuses(&folder, &arguments, &["the study reads", "would replace or remove", "--out"]);
+    };
+    run("critical_points.csv", ".");
+    assert_eq!(std::fs::read_to_string(folder.path().join("critical_points.csv")).unwrap(), points);
+    // A result of an earlier run as the data of the next.
+    assert_eq!(smale(&folder, &["graph", "study.toml", "--out", "r"]).status.code(), Some(0));
+    let before = std::fs::read(folder.path().join("r/critical_points.csv")).unwrap();
+    run("r/critical_points.csv", "r");
+    run("r/critical_points.npy", "r");
+    #[cfg(unix)]
+    {
+        let at = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink(at("r/critical_points.csv"), at("link.csv")).unwrap();
+        run("link.csv", "r");
+        std::fs::create_dir(at("s")).unwrap();
+        std::os::unix::fs::symlink(at("points.csv"), at("s/orbits.csv")).unwrap();
+        run("points.csv", "s");
+    }
+    assert_eq!(std::fs::read(folder.path().join("r/critical_points.csv")).unwrap(), before);
+    // A study file that has the name of a result.
+    write(&folder, "graph.dot", study("sigma = 0.5\n"));
+    refuses(&folder, &["graph", "graph.dot", "--out", "."], &["graph.dot"]);
+    // Data beside the results stay and are no hindrance.
+    assert_eq!(smale(&folder, &["critical", "study.toml", "--out", "."]).status.code(), Some(0));
+    assert_eq!(std::fs::read_to_string(folder.path().join("points.csv")).unwrap(), points);
+}
+
+#[test]
 fn garbage_studies_are_refused_with_their_line() {
     let folder = folder();
     for (content, parts) in [
@@ -659,4 +696,37 @@ fn json_is_all_that_stands_on_standard_output() {
     assert_eq!(summary["counts"], serde_json::json!([2, 1]));
     assert_eq!(summary["not_done"], serde_json::json!(["measure"]));
     assert!(text(&output.stderr).contains("no `measure` yet"));
+}
+
+/// Stiff bent valleys, tiny energies, and points far from the origin, whose counts are plain from their formulas.
+#[test]
+fn scale_offset_and_stiffness_lose_no_orbit() {
+    let folder = folder();
+    let formula =
+        ["graph", "--quiet", "--landscape", "formula", "--set", "dim=2", "--json", "--out", "r", "--set"];
+    for (energy, connections) in [
+        ("1e6*(y-sin(3*x))^2+(x^2-4)^2/10", 2),
+        ("1e9*(y-x^2)^2+(x^2-1)^2", 2),
+        ("1e-200*((x^2-1)^2+y^2)", 2),
+        ("((x-1e3)^2-1)^2+(y-1e3)^2", 2),
+    ] {
+        let energy = format!("energy={energy}");
+        let output = smale(&folder, &[&formula[..], &[&energy]].concat());
+        assert_eq!(output.status.code(), Some(0), "{energy}: {}", text(&output.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(summary["edges"], connections, "{energy}");
+    }
+    let mixture =
+        ["graph", "--quiet", "--landscape", "mixture", "--json", "--out", "r", "--data", "p.csv", "--set"];
+    for (points, sigma, edges) in [
+        ("1e8,1e8\n100000001,1e8\n1e8,100000001\n", "sigma=0.2", 4),
+        // Eight downhill, and four uphill to the one maximum.
+        ("0,0\n1,0\n0,1\n1,1\n0,0\n", "sigma=1e-5", 12),
+    ] {
+        write(&folder, "p.csv", points);
+        let output = smale(&folder, &[&mixture[..], &[sigma]].concat());
+        assert_eq!(output.status.code(), Some(0), "{sigma}: {}", text(&output.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(summary["edges"], edges, "{sigma}");
+    }
 }

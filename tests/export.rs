@@ -87,6 +87,7 @@ impl Wells {
             degenerate: vec![],
             completeness: Completeness::Proven,
             euler_expected: Some(1),
+            rough: false,
             highest_index: n,
             region: Region::ball(vec![0.0; n], 3.0),
             work: Work::default(),

@@ -442,6 +442,70 @@ fn stiff_valleys() {
     }
 }
 
+/// Points that a search meets by chance only, or that a default region may cut off: counts by hand.
+#[test]
+fn far_away_or_hard_to_meet() {
+    for (dim, energy, counts) in [
+        (2, "x^2*(x - 3)^2 + y^2", vec![2, 1]),
+        (1, "x^2*(x - 3)^2", vec![2, 1]),
+        (2, "x^2*(x - 1000)^2 + y^2", vec![2, 1]),
+        (2, "(x - 0.01)^2*(x - 3)^2 + y^2", vec![2, 1]),
+        (2, "x^2 + y^2 + 5*exp(-50*((x - 0.8)^2 + y^2))", vec![1, 1, 1]),
+        (2, "2*x^2 - 1.05*x^4 + x^6/6 + x*y + y^2", vec![3, 2]),
+        (2, "(4 - 2.1*x^2 + x^4/3)*x^2 + x*y + (4*y^2 - 4)*y^2", vec![6, 7, 2]),
+        (2, "((x - 1e3)^2 - 1)^2 + (y - 1e3)^2", vec![2, 1]),
+    ] {
+        let set = solve(&formula(dim, energy), None).0;
+        assert_eq!(
+            (set.counts(), set.degenerate.len(), set.euler_expected),
+            (counts, 0, Some(1)),
+            "{energy}"
+        );
+    }
+    // A tilted ring: minimum and saddle on opposite sides, the maximum near the centre.
+    for energy in ["(x^2 + y^2 - 1)^2 + 0.01*x", "100*(x^2 + y^2 - 1)^2 + x", "1e4*(x^2 + y^2 - 1)^2 + x"] {
+        for seed in 0..5 {
+            let options = Options { seed, ..Options::default() };
+            let set = search(&formula(2, energy), None, &options, &Control::quiet()).unwrap();
+            assert_eq!(set.counts(), [1, 1, 1], "{energy}, seed {seed}");
+        }
+    }
+    let set = solve(&formula(3, "100*(x^2 + y^2 + z^2 - 1)^2 + x"), None).0;
+    assert_eq!(set.counts(), [1, 0, 1, 1]);
+}
+
+/// A soft direction is no continuum, however soft: at condition 1e11 working precision cannot tell.
+#[test]
+fn soft_directions() {
+    for energy in ["x^2 + 2e10*y^2", "(x^2 - 1)^2 + 3e12*y^2", "(x^2 - 1)^2/1e12 + y^2"] {
+        let (set, graph) = solve(&formula(2, energy), None);
+        assert!(set.degenerate.iter().all(|f| f.dimension == 0), "{energy}");
+        assert!(matches!(graph.morse_smale, MorseSmale::Unknown(_)), "{energy}: {:?}", graph.morse_smale);
+    }
+}
+
+/// Poles are no critical points, and where there are any the alternating sum tells nothing.
+#[test]
+fn poles() {
+    let whole = |radius| Some(Region::ball(vec![0.0; 2], radius));
+    let interval = |a, b| Some(Region::cuboid(vec![a], vec![b]));
+    for (dim, energy, region, points) in [
+        (1, "1/x", interval(-1.0, 2.0), 0),
+        (1, "tan(x) + x", interval(-5.0, 5.0), 0),
+        (1, "x^2 + 1/x", None, 1),
+        (1, "x^2 + 1/x^2", None, 2),
+        (2, "x^2 + y^2 - 0.01/((x - 0.3)^2 + (y - 0.1)^2)", whole(2.0), 0),
+    ] {
+        let (set, graph) = solve(&formula(dim, energy), region.as_ref());
+        assert_eq!(
+            (set.points.len(), set.degenerate.len(), set.euler_expected),
+            (points, 0, None),
+            "{energy}"
+        );
+        assert!(matches!(graph.morse_smale, MorseSmale::Unknown(_)), "{energy}: {:?}", graph.morse_smale);
+    }
+}
+
 /// Here no small ball is entered all around, and the maximum lies above the energies of its boundary.
 #[test]
 fn a_region_that_the_flow_may_leave_for_a_while() {

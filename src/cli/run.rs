@@ -9,7 +9,7 @@ use super::progress::Reporter;
 use super::{Common, End, output};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::study::pipeline::{Outcome, Part, execute};
+use crate::study::pipeline::{FILES, Outcome, Part, execute};
 use crate::study::{self, Folder, Override, Study};
 
 pub(super) const EXAMPLES: &str = "\
@@ -60,6 +60,10 @@ pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<
         reporter.tell(&format!("warning: this version has no `{section}` yet: the section is skipped"));
     }
     let folder = Folder::open(&common.out.clone().unwrap_or_else(|| study.default_folder()))?;
+    if let Err(error) = folder.spare(&study.inputs(), FILES) {
+        folder.abandon();
+        return Err(error);
+    }
     watch_for_interrupts()?;
     let show = |message: crate::control::Progress<'_>| reporter.show(message);
     let outcome = execute(&study, part, &Control { stop: &STOP, progress: &show });

@@ -71,6 +71,12 @@ impl Node {
         self.vectors.col(j).iter().copied().collect()
     }
 
+    /// The rate at which an orbit leaves along the lowest mode, backwards along the highest.
+    pub(super) fn rate(&self, backward: bool) -> f64 {
+        let value = if backward { self.values.last() } else { self.values.first() };
+        value.map_or(0.0, |v| v.abs()).max(f64::MIN_POSITIVE)
+    }
+
     /// The coordinate of a displacement along mode `j`.
     pub(super) fn coordinate(&self, j: usize, displacement: &[f64]) -> f64 {
         match &self.duals {
@@ -88,6 +94,8 @@ pub(super) struct Place<'a> {
     pub(super) nodes: Vec<Node>,
     set: &'a CriticalSet,
     scale: f64,
+    /// Mean of the critical points.
+    middle: Vec<f64>,
     /// Energy that full space adds to that of the reduced landscape.
     pub(super) offset: f64,
     top: usize,
@@ -137,6 +145,15 @@ impl Place<'_> {
             return self.region.distance(a, b);
         }
         a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+    }
+
+    /// How many times the extent of the critical points a state is away from them; 1 among them, and on a torus.
+    pub(super) fn remoteness(&self, z: &[f64]) -> f64 {
+        if self.region.is_periodic() {
+            return 1.0;
+        }
+        let away = |x: &[f64]| z.iter().zip(x).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+        (away(&self.middle) / (2.0 * self.scale)).max(1.0)
     }
 
     pub(super) fn lift(&self, z: &[f64]) -> Vec<f64> {
@@ -331,12 +348,22 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
             }
         })
         .collect();
-    let mut scale = extent(&coordinates).min(set.region.radius());
+    let (middle, extent) = extent(&coordinates, n);
+    let mut scale = extent.min(set.region.radius());
     if !(scale > 0.0) {
         scale = set.region.radius();
     }
-    let mut place =
-        Place { landscape: inner, reduced, region: &set.region, nodes: vec![], set, scale, offset, top: n };
+    let mut place = Place {
+        landscape: inner,
+        reduced,
+        region: &set.region,
+        nodes: vec![],
+        set,
+        scale,
+        middle,
+        offset,
+        top: n,
+    };
     let traps: Vec<f64> = (0..nodes.len()).into_par_iter().map(|id| trap(&place, &nodes, id)).collect();
     let linear: Vec<f64> =
         (0..nodes.len()).into_par_iter().map(|id| linear_radius(&place, &nodes[id])).collect();
@@ -347,16 +374,16 @@ fn settle<'a>(inner: &'a dyn Landscape, reduced: Option<&'a Reduced>, set: &'a C
     place
 }
 
-/// Largest distance of a point from the mean of all.
-fn extent(points: &[Vec<f64>]) -> f64 {
-    let Some(first) = points.first() else { return 0.0 };
-    let mut mean = vec![0.0; first.len()];
+/// The mean of all points and the largest distance of one from it.
+fn extent(points: &[Vec<f64>], n: usize) -> (Vec<f64>, f64) {
+    let mut mean = vec![0.0; n];
     points.iter().for_each(|p| crate::linalg::axpy(1.0 / points.len() as f64, p, &mut mean));
-    points
+    let extent = points
         .iter()
         .map(|p| p.iter().zip(&mean).map(|(a, b)| (a - b) * (a - b)).sum::<f64>())
         .fold(0.0, f64::max)
-        .sqrt()
+        .sqrt();
+    (mean, extent)
 }
 
 /// Eigenvectors have no sign of their own: the largest component is made positive, so that orientations, and with them
@@ -581,6 +608,11 @@ fn verdict(
             "connections from index {} down, between manifolds of higher dimension, were not examined",
             p.index
         ));
+    }
+    if set.rough {
+        return MorseSmale::Unknown(
+            "the energy has a pole, a kink or an edge of its domain in the region".into(),
+        );
     }
     if !kept() {
         return MorseSmale::Unknown(

@@ -1,7 +1,7 @@
 //! Orbits on one-dimensional invariant manifolds: where each of the two branches ends.
 
 use super::{Orbit, build::Place};
-use crate::flow::{self, End, Flow, integrate};
+use crate::flow::{self, End, Flow, integrate_scaled};
 use crate::linalg::{axpy, column, column_mut, norm};
 
 /// Where a branch ended.
@@ -32,8 +32,15 @@ const KEPT: (usize, usize) = (200, 40);
 /// Up to this dimension orbits are wanted for their course, beyond for where they end.
 const DRAWN: usize = 16;
 
+/// Steps an orbit may take in low and in high dimension. Along a stiff bent valley the method is of low order and its
+/// steps are short, but the way they make is steady.
+const STEPS: (usize, usize) = (200_000, 20_000);
+
 /// Twenty steps that cover less than this, relative to the scale, make no way.
 const STILL: f64 = 1e-9;
+
+/// They must last this long, in units of the time in which the distance from the saddle grows e-fold.
+const PATIENCE: f64 = 20.0;
 
 /// Follows one branch to its end.
 pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Branch {
@@ -49,10 +56,13 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     trace.push(&start, landscape.energy(&start));
     let mut passages: Vec<Option<Passage>> = place.nodes.iter().map(|_| None).collect();
     let mut verdict = None;
-    let options = flow::Options { tolerance: tolerance * scale, longest: 0.04 * scale, steps: 20_000 };
+    let steps = if start.len() <= DRAWN { STEPS.0 } else { STEPS.1 };
+    let options = flow::Options { tolerance: tolerance * scale, longest: 0.04 * scale, steps };
     let drawn = place.full_dim() <= DRAWN;
-    let (mut step, mut mark) = (0, start.clone());
-    let end = integrate(&flow, &start, &options, |state| {
+    let (mut step, mut mark, mut mark_time) = (0, start.clone(), 0.0);
+    let unhurried = PATIENCE / node.rate(task.backward);
+    let far = |x: &[f64]| place.remoteness(x);
+    let end = integrate_scaled(&flow, &start, &options, far, |state| {
         trace.push(state.x, state.energy);
         if !place.contains(state.x) {
             verdict = Some(Verdict::Exit);
@@ -79,14 +89,16 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
                 }
             }
         }
-        // Speeds say little beside a stiff valley: an orbit that makes no way over many steps is at rest.
+        // Speeds say little beside a stiff valley: an orbit that makes no way over many steps is at rest, unless the steps
+        // are so short in time that it could not have left the saddle either.
         step += 1;
-        if step % 20 == 0 {
+        if step % 20 == 0 && state.time - mark_time > unhurried {
             if place.distance(&mark, state.x) < STILL * scale {
                 verdict = Some(Verdict::Rest);
                 return false;
             }
             mark.copy_from_slice(state.x);
+            mark_time = state.time;
         }
         true
     });

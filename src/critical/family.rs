@@ -95,21 +95,13 @@ fn moved(problem: &Problem<'_>, point: &Refined, j: usize, sign: f64, tolerance:
     let h = 0.05 * problem.scale;
     let mut x = point.x.clone();
     axpy(sign * h, point.vector(j), &mut x);
-    // What a gradient at this distance usually is: a step along any mode.
-    let mut g = vec![0.0; x.len()];
-    let usual = (0..point.kept())
-        .map(|i| {
-            let mut y = point.x.clone();
-            axpy(h, point.vector(i), &mut y);
-            problem.landscape.gradient(&y, &mut g);
-            norm(&g)
-        })
-        .fold(0.0, f64::max);
     let x = correct(problem, x, tolerance)?;
-    let energy = problem.landscape.gradient(&x, &mut g);
-    let floor = 1e-13 * (1.0 + energy.abs()) / h;
+    let mut g = vec![0.0; x.len()];
+    problem.landscape.gradient(&x, &mut g);
+    // Far below what the curvature that counts as none would make of it: a soft mode is not a null one.
+    let limit = (10.0 * point.noise).max(1e-3 * tolerance * point.spectral_radius() * h);
     let stayed = problem.region.distance(&x, &point.x) > 0.5 * h;
-    (stayed && norm(&g) <= (1e-7 * usual).max(floor)).then_some(x)
+    (stayed && norm(&g) <= limit).then_some(x)
 }
 
 /// Newton across the null space. The first steps leave along it alone.

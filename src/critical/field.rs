@@ -139,6 +139,7 @@ pub(super) fn search(
     Ok(CriticalSet {
         points,
         degenerate: families(degenerate, &region),
+        rough: false,
         completeness: match estimate {
             Some(u) if !control.stopped() => {
                 Completeness::Estimated { unseen: u.estimate, low: u.low, high: u.high }

@@ -9,6 +9,8 @@
 //! A step is accepted by how well the quadratic model predicts the gradient: that measure does not cancel between the
 //! climbing and the descending directions as the energy's would.
 
+use std::sync::atomic::Ordering;
+
 use faer::{Mat, MatRef};
 
 use super::modes::{Modes, lowest_modes, project};
@@ -30,6 +32,9 @@ const GUIDED: usize = 4;
 
 /// Curvatures below this (relative to the largest) do not lengthen a step: along them nothing is known.
 pub(crate) const FLAT: f64 = 1e-10;
+
+/// Gradients this many times a typical one are met only towards a pole.
+const POLE: f64 = 1e8;
 
 /// Most steps of a search.
 const MOST: usize = 150;
@@ -122,6 +127,10 @@ pub(crate) fn follow(
             step = model.step(&g, radius)?;
         };
         if !problem.contains(&x, 1.05) {
+            return None;
+        }
+        if norm(&g) > POLE * problem.steepness && problem.steepness > 0.0 {
+            problem.rough.store(true, Ordering::Relaxed);
             return None;
         }
         last = length;

@@ -129,6 +129,9 @@ pub struct CriticalSet {
     pub completeness: Completeness,
     /// What the sum of `(-1)^index` must be, from the gradient on the region's boundary; `None` if that does not tell.
     pub euler_expected: Option<i64>,
+    /// Did a search meet a pole, a kink or an edge of the energy's domain? Then the points need not add up to anything,
+    /// and Morse theory does not apply as it stands.
+    pub rough: bool,
     /// Highest index that was searched for.
     pub highest_index: usize,
     /// Where was searched.

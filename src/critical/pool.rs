@@ -2,6 +2,7 @@
 //! searches are run against it and their results taken in.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use faer::Mat;
 use rayon::prelude::*;
@@ -50,16 +51,23 @@ pub(super) struct Pool<'a> {
     pub(super) simplices: usize,
     /// Number of minima and highest index for which pairs and simplices have been listed.
     pub(super) paired: (usize, usize),
+    /// Random searches for points of each index (0 to n).
+    pub(super) aimed: Vec<usize>,
     /// Searches that may be started in all.
     pub(super) budget: usize,
     pub(super) work: Work,
 }
 
 impl Pool<'_> {
-    /// Points of one index still unseen: each index has searches of its own.
+    /// Points of one index still unseen: each index has searches of its own. Of an index that was never met, what m
+    /// searches in vain leave possible (the rule of three).
     pub(super) fn unseen_of(&self, index: usize) -> Unseen {
         let of_index = self.points.iter().filter(|k| k.point.index == Some(index));
-        unseen(&of_index.map(|k| k.meetings).collect::<Vec<_>>())
+        let met = of_index.map(|k| k.meetings).collect::<Vec<_>>();
+        match self.aimed.get(index) {
+            Some(m) if met.is_empty() && *m > 0 => Unseen { estimate: 0.0, low: 0.0, high: 3.0 / *m as f64 },
+            _ => unseen(&met),
+        }
     }
 
     /// The highest index of a known point.
@@ -69,7 +77,7 @@ impl Pool<'_> {
 
     pub(super) fn unseen(&self) -> Unseen {
         let mut sum = Unseen { estimate: 0.0, low: 0.0, high: 0.0 };
-        for index in 0..=self.highest() {
+        for index in 0..=self.next_index() {
             let part = self.unseen_of(index);
             sum.estimate += part.estimate;
             sum.low += part.low;
@@ -78,16 +86,22 @@ impl Pool<'_> {
         sum
     }
 
+    /// The lowest index above all that were met, if it is searched.
+    pub(super) fn next_index(&self) -> usize {
+        (self.highest() + 1).min(self.top_index())
+    }
+
     /// The least number of points without which the alternating sum is not `euler`. Nothing can be said where that is not
     /// known, degenerate families take part in it, or indices above `top`, to which points were searched and found, too.
     pub(super) fn missing(&self, euler: Option<i64>, top: usize) -> u64 {
         let all = top >= self.problem.dim() || self.count(top) == 0;
-        let Some(chi) = euler.filter(|_| all && self.families.is_empty()) else { return 0 };
+        let smooth = !self.problem.rough.load(Ordering::Relaxed);
+        let Some(chi) = euler.filter(|_| all && smooth && self.families.is_empty()) else { return 0 };
         let signs = self.points.iter().filter_map(|k| k.point.index).map(|i| if i % 2 == 0 { 1 } else { -1 });
         (signs.sum::<i64>() - chi).unsigned_abs()
     }
 
-    fn count(&self, index: usize) -> usize {
+    pub(super) fn count(&self, index: usize) -> usize {
         self.points.iter().filter(|k| k.point.index == Some(index)).count()
     }
 
@@ -120,6 +134,9 @@ impl Pool<'_> {
                 .collect();
             for (seed, met) in batch.iter().zip(met) {
                 self.work.searches += 1;
+                if let (Seed::Climb { index, .. }, true) = (seed, random) {
+                    self.aimed[*index] += 1;
+                }
                 for met in met {
                     self.work.converged += 1;
                     let id = match met {

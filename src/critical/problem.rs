@@ -1,7 +1,7 @@
 //! A landscape together with the region in which its critical points are sought, in the coordinates of the search:
 //! those of the affine hull where the landscape reduces to it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use faer::{Mat, MatMut, MatRef};
 
@@ -25,6 +25,8 @@ pub(crate) struct Problem<'a> {
     pub(crate) scale: f64,
     /// A typical gradient: the median norm at a few points of the region.
     pub(crate) steepness: f64,
+    /// Did a search end at a place where the energy is not smooth?
+    pub(crate) rough: AtomicBool,
 }
 
 impl<'a> Problem<'a> {
@@ -51,7 +53,15 @@ impl<'a> Problem<'a> {
             }
         }
         let steepness = steepness(inner, &inside);
-        Problem { landscape: Counted::new(inner), wells, region: inside, lifted, scale, steepness }
+        Problem {
+            landscape: Counted::new(inner),
+            wells,
+            region: inside,
+            lifted,
+            scale,
+            steepness,
+            rough: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn dim(&self) -> usize {

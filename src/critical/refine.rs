@@ -6,6 +6,8 @@
 //! then about `r / m`. Where h is not small, or m is below the stated fraction of the largest eigenvalue, it is
 //! degenerate to working precision and gets no index.
 
+use std::sync::atomic::Ordering;
+
 use faer::{Mat, MatRef};
 
 use super::follow::{FLAT, Followed};
@@ -23,6 +25,12 @@ const KANTOROVICH: f64 = 0.05;
 /// A degenerate point's gradient is at most this many times its rounding error, and this fraction of a typical one.
 const REST: (f64, f64) = (10.0, 1e-6);
 
+/// At a critical point the gradient and its rounding error are at most this fraction of the gradient nearby.
+const VANISHED: f64 = 1e-3;
+
+/// "Nearby", relative to the scale.
+const NEARBY: f64 = 3e-3;
+
 /// A critical point in search coordinates, before it is lifted and numbered.
 #[derive(Clone, Debug)]
 pub(crate) struct Refined {
@@ -35,6 +43,8 @@ pub(crate) struct Refined {
     pub(crate) vectors: Mat<f64>,
     /// Bound of the distance to the exact point; infinite for a degenerate one.
     pub(crate) radius: f64,
+    /// Rounding error of the gradient there.
+    pub(crate) noise: f64,
     /// Number of negative eigenvalues, or `None` for a degenerate point.
     pub(crate) index: Option<usize>,
 }
@@ -88,7 +98,7 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
             break;
         }
     }
-    if moved > 1e-13 * problem.scale {
+    if moved > 0.0 {
         (values, vectors) = spectrum(problem, &x)?;
     }
     problem.region.wrap(&mut x);
@@ -97,29 +107,49 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     }
     let gradient_norm = norm(&g);
     let mut refined =
-        Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, index: None };
-    // On the floor of a flat valley and on a slope without curvature steps may end though the gradient does not, next to
-    // a pole even though it is lost in rounding.
-    let noise = classify(problem, &mut refined, tolerance);
+        Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, noise: 0.0, index: None };
+    classify(problem, &mut refined, tolerance);
+    let noise = refined.noise;
+    // At a pole or on a kink the gradient is lost in rounding but has not vanished.
+    if !(gradient_norm.max(noise) <= VANISHED * gradient_nearby(problem, &refined)) {
+        problem.rough.store(true, Ordering::Relaxed);
+        return None;
+    }
+    // On the floor of a flat valley and on a slope without curvature steps may end before it has.
     let rests = gradient_norm <= (REST.0 * noise).min(REST.1 * problem.steepness);
     (refined.index.is_some() || rests).then_some(refined)
 }
 
-/// Sets index and radius where the point is nondegenerate; returns the rounding error of its gradient.
-fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> f64 {
+/// Sets the gradient's rounding error, and where the point is nondegenerate index and radius.
+fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
     let largest = point.spectral_radius();
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-    let noise = rounding(problem, point, largest.max(curvature_nearby(problem, point)));
-    let remaining = point.gradient_norm.max(noise);
+    point.noise = rounding(problem, point, largest.max(curvature_nearby(problem, point)));
+    let remaining = point.gradient_norm.max(point.noise);
     let certain = smallest > tolerance * largest && kantorovich(problem, point, remaining) <= KANTOROVICH;
     if certain {
         point.radius = 2.0 * remaining / smallest;
         point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
     }
-    noise
 }
 
-/// `|H v|` a little away (0.003 of the scale) along the softest modes. Where the whole Hessian vanishes this shows what size
+/// The largest gradient a little away along the softest modes and the stiffest.
+fn gradient_nearby(problem: &Problem<'_>, point: &Refined) -> f64 {
+    let mut g = vec![0.0; point.x.len()];
+    softest(point)
+        .chain(point.kept().checked_sub(1))
+        .flat_map(|j| [(j, 1.0), (j, -1.0)])
+        .map(|(j, sign)| {
+            let mut x = point.x.clone();
+            axpy(sign * NEARBY * problem.scale, point.vector(j), &mut x);
+            problem.landscape.gradient(&x, &mut g);
+            norm(&g)
+        })
+        .filter(|g| g.is_finite())
+        .fold(0.0, f64::max)
+}
+
+/// `|H v|` a little away along the softest modes. Where the whole Hessian vanishes this shows what size
 /// the gradient's terms really have.
 fn curvature_nearby(problem: &Problem<'_>, point: &Refined) -> f64 {
     let n = point.x.len();
@@ -128,7 +158,7 @@ fn curvature_nearby(problem: &Problem<'_>, point: &Refined) -> f64 {
         .map(|j| {
             let v = point.vector(j);
             let mut x = point.x.clone();
-            axpy(3e-3 * problem.scale, v, &mut x);
+            axpy(NEARBY * problem.scale, v, &mut x);
             problem.landscape.linearize(column(&x)).apply(column(v), crate::linalg::column_mut(&mut product));
             norm(&product)
         })

@@ -22,7 +22,7 @@ use rayon::prelude::*;
 use super::chart::Chart;
 use super::pool::Pool;
 use super::problem::Problem;
-use super::seeds::{Seed, descent};
+use super::seeds::{ENOUGH, Seed, descent};
 use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Work, field, starts};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -56,8 +56,8 @@ const BUDGET: (usize, usize) = (25_000, 12_000);
 /// Upper end of the number of unseen points at which the search may end.
 pub(super) const UNSEEN: f64 = 0.5;
 
-/// Finds the critical points of `landscape`, or the equilibria of a field without an energy, in `region` (by default the landscape's own, or else a ball that the flow is
-/// seen to enter).
+/// Finds the critical points of `landscape`, or the equilibria of a field without an energy, in `region` (by default the
+/// landscape's own, or else a ball beyond which no gradient was seen to point back).
 ///
 /// # Errors
 /// If the region does not fit, or none is given and none can be found. An empty answer is no error.
@@ -84,10 +84,12 @@ pub fn search(
         tried: BTreeSet::new(),
         simplices: 0,
         paired: (0, 0),
+        aimed: vec![0; problem.dim() + 1],
         budget: usize::MAX,
         work: Work::default(),
     };
     let (completeness, top) = pool.run(euler, control);
+    let rough = problem.rough.load(Ordering::Relaxed);
     let mut work = pool.work;
     work.gradients = problem.landscape.gradients.load(Ordering::Relaxed);
     work.hessian_vectors = problem.landscape.hessian_vectors.load(Ordering::Relaxed);
@@ -104,7 +106,8 @@ pub fn search(
         points,
         degenerate,
         completeness,
-        euler_expected: euler,
+        euler_expected: euler.filter(|_| !rough),
+        rough,
         highest_index: chart.highest_index(top),
         region,
         work,
@@ -209,8 +212,11 @@ impl Pool<'_> {
                 continue;
             }
             let euler_holds = self.missing(euler, top) == 0;
-            // A degenerate family alone says nothing of what else there is: look a few times more.
-            let early = self.points.is_empty() && round < 4;
+            // A degenerate family alone says nothing of what else there is: look a few times more. Nor does a sum that
+            // comes out: points of neighbouring indices can be missing together.
+            let next = self.next_index();
+            let early = self.points.is_empty() && round < 4
+                || (0..=next).any(|k| self.count(k) == 0 && self.aimed[k] < ENOUGH);
             if !found_more && !early && euler_holds && self.unseen().high <= UNSEEN {
                 self.work.ended =
                     "nothing new, nothing left to try, fewer than half a point expected unseen".into();

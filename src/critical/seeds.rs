@@ -16,6 +16,8 @@ use crate::landscape::Landscape;
 const BRIDGES: usize = 6;
 /// Simplices of minima that are tried in all.
 const SIMPLICES: usize = 6000;
+/// Random searches in vain for an index after which it is thought to have no points.
+pub(super) const ENOUGH: usize = 60;
 /// Random starts a round beyond the few that every index gets.
 const RANDOM: f64 = 48.0;
 
@@ -175,15 +177,18 @@ impl Pool<'_> {
 
     /// Random starts: a few towards every index, most towards those of which most may be unseen.
     pub(super) fn random(&self, top: usize, rng: &mut ChaCha8Rng) -> Vec<Seed> {
-        let highest = self.highest();
-        let doubt =
-            |index: usize| if index > highest { 0.0 } else { self.unseen_of(index).high.clamp(0.01, 1e3) };
+        let next = self.next_index();
+        // An index that was not met may have points that are as hard to meet as those of one that was: it gets its share.
+        let doubt = |index: usize| match self.count(index) {
+            0 if self.aimed[index] >= ENOUGH => 0.01,
+            0 => 1.0,
+            _ => self.unseen_of(index).high.clamp(0.01, 1e3),
+        };
         let total: f64 = (0..=top).map(doubt).sum();
         let mut seeds = vec![];
         for index in 0..=top {
-            let share = RANDOM * doubt(index) / total;
-            let share = if total > 0.0 { share.ceil() as usize } else { RANDOM as usize / (top + 1) };
-            let count = if index > highest + 1 { 2 } else { 6 } + share;
+            let share = (RANDOM * doubt(index) / total).ceil() as usize;
+            let count = if index > next { 2 } else { 6 } + share;
             for _ in 0..count {
                 let x = starts::random(self.problem, rng);
                 seeds.push(Seed::Climb { x, index, directions: None, from: None });

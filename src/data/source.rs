@@ -40,7 +40,7 @@ fn open(path: &Path, key: Option<&str>) -> Result<RawTable> {
     }
 }
 
-/// The bytes of a file, at least one.
+/// The bytes of a file.
 pub(super) fn load(path: &Path) -> Result<Vec<u8>> {
     if path.is_dir() {
         return Err(Error::file(path, "is a folder, not a file of numbers"));
@@ -49,9 +49,6 @@ pub(super) fn load(path: &Path) -> Result<Vec<u8>> {
         std::io::ErrorKind::NotFound => Error::file(path, "there is no such file"),
         _ => Error::file(path, e),
     })?;
-    if bytes.is_empty() {
-        return Err(Error::input(format!("{}: the file is empty", path.display())));
-    }
     Ok(bytes)
 }
 

@@ -33,6 +33,9 @@ pub struct Tensors {
 pub fn read_tensors(path: &Path) -> Result<Tensors> {
     let bytes = load(path)?;
     let file = path.display().to_string();
+    if bytes.is_empty() {
+        return Err(Error::input(format!("{file}: the file is empty")));
+    }
     // Eight bytes of length come before the JSON of a safetensors file; the first may happen to be a brace.
     if bytes[0] != b'{' || bytes.get(4..9) == Some(b"\0\0\0\0{") {
         let list = safetensors::parse_all(&file, &bytes)?;
@@ -53,4 +56,30 @@ pub fn read_tensors(path: &Path) -> Result<Tensors> {
     }
     let header = Some(header.to_owned());
     Ok(Tensors { file, list, header })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever a file holds, it is refused, not a reason to fall over.
+    #[test]
+    fn garbage_is_refused() {
+        let path = std::env::temp_dir().join(format!("smale-tensors-{}", std::process::id()));
+        for bytes in [
+            &b""[..],
+            b"{",
+            b"{\n",
+            b"{}\n\x93NUMPY",
+            b"\x08\0\0\0\0\0\0\0{",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            match read_tensors(&path) {
+                Err(error) => assert_eq!(error.exit_code(), 2, "{bytes:?}: {error}"),
+                Ok(tensors) => assert!(tensors.list.is_empty() && bytes == b"{\n", "{bytes:?}"),
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
 }

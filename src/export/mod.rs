@@ -25,6 +25,7 @@
 //!     degenerate: vec![],
 //!     completeness: Completeness::Proven,
 //!     euler_expected: Some(1),
+//!     rough: false,
 //!     highest_index: 1,
 //!     region: Region::ball(vec![0.0], 1.0),
 //!     work: Work::default(),

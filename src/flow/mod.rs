@@ -13,7 +13,7 @@ pub mod trap;
 use faer::{MatMut, MatRef};
 
 use crate::landscape::{Dynamics, Landscape};
-use crate::linalg::{column, norm};
+use crate::linalg::column;
 
 /// A matrix as the map it is: writes its product with the columns of the first argument.
 type Applied<'a> = Box<dyn Fn(MatRef<'_, f64>, MatMut<'_, f64>) + 'a>;
@@ -132,11 +132,32 @@ trait Method {
     fn order(&self) -> f64;
 }
 
+/// The norm, also where squares of the components underflow or overflow.
+fn size(v: &[f64]) -> f64 {
+    let largest = v.iter().fold(0.0_f64, |m, c| m.max(c.abs()));
+    if !(largest > 0.0 && largest.is_finite()) {
+        // Zero, or not finite: a sum keeps what is no number.
+        return v.iter().map(|c| c.abs()).sum();
+    }
+    largest * v.iter().map(|c| (c / largest).powi(2)).sum::<f64>().sqrt()
+}
+
 /// Follows the orbit from `start`; `visit` sees every accepted state (not the start) and returns false to stop.
 pub fn integrate(
     flow: &Flow<'_>,
     start: &[f64],
     options: &Options,
+    visit: impl FnMut(&State<'_>) -> bool,
+) -> End {
+    integrate_scaled(flow, start, options, |_| 1.0, visit)
+}
+
+/// The same, with the lengths in `options` multiplied by `factor` of where the orbit is.
+pub(crate) fn integrate_scaled(
+    flow: &Flow<'_>,
+    start: &[f64],
+    options: &Options,
+    factor: impl Fn(&[f64]) -> f64,
     mut visit: impl FnMut(&State<'_>) -> bool,
 ) -> End {
     let n = start.len();
@@ -148,7 +169,7 @@ pub fn integrate(
     let (mut x, mut v) = (start.to_vec(), vec![0.0; n]);
     let (mut next, mut next_v) = (vec![0.0; n], vec![0.0; n]);
     let mut energy = flow.velocity(&x, &mut v);
-    let mut speed = norm(&v);
+    let mut speed = size(&v);
     let defined = |energy: f64| energy.is_finite() || !flow.has_energy();
     if !(defined(energy) && speed.is_finite()) {
         return End::Stuck;
@@ -158,6 +179,8 @@ pub fn integrate(
     let mut time = 0.0;
     for _ in 0..options.steps {
         method.prepare(flow, &x, &v);
+        let here = factor(&x);
+        let (tolerance, longest) = (here * options.tolerance, here * options.longest);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -170,11 +193,11 @@ pub fn integrate(
                 h *= 0.1;
                 continue;
             }
-            if length > options.longest {
-                h *= (0.9 * options.longest / length).max(0.1);
+            if length > longest {
+                h *= (0.9 * longest / length).max(0.1);
                 continue;
             }
-            let ratio = error / options.tolerance;
+            let ratio = error / tolerance;
             let factor = (0.85 * ratio.max(1e-12).powf(-exponent)).clamp(0.2, 4.0);
             if ratio > 1.0 {
                 h *= factor.min(0.7);
@@ -187,7 +210,7 @@ pub fn integrate(
                 noise += 1e-7 * speed * length;
             }
             let falls = (next_energy - energy) * flow.sign >= -noise || !flow.has_energy();
-            if !(defined(next_energy) && falls && norm(&next_v).is_finite()) {
+            if !(defined(next_energy) && falls && size(&next_v).is_finite()) {
                 h *= 0.4;
                 continue;
             }
@@ -198,7 +221,7 @@ pub fn integrate(
             std::mem::swap(&mut v, &mut next_v);
             break;
         }
-        speed = norm(&v);
+        speed = size(&v);
         if !visit(&State { time, x: &x, energy, speed }) {
             return End::Stopped;
         }

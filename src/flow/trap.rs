@@ -57,7 +57,8 @@ pub fn positive_radius(
     let mut radius = most;
     // The direction that failed last is the likeliest to fail again: it is asked first.
     let mut order: Vec<usize> = (0..2 * directions.len()).collect();
-    for _ in 0..40 {
+    // Down to where a ridge at small noise is no wider than rounding leaves it.
+    for _ in 0..80 {
         let failed = order.iter().position(|&d| {
             let side = if d % 2 == 0 { 1.0 } else { -1.0 };
             !(positive(&directions[d / 2], side * radius)

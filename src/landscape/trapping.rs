@@ -13,25 +13,34 @@ use rand_chacha::ChaCha8Rng;
 use super::{Landscape, Region, Shape};
 use crate::linalg::{axpy, column, column_mut, dot, norm, symmetric_eigen};
 
-/// Samples on each boundary.
-const SAMPLES: usize = 400;
-/// The lowest samples that are walked downhill.
-const WALKS: usize = 12;
-/// Steps of a walk: energies lead along stiff valleys.
-const STEPS: usize = 300;
-/// Radii `2^k` that are tried.
-const EXPONENTS: std::ops::RangeInclusive<i32> = -40..=40;
-/// Doublings over which what makes a radius good must go on.
-const LASTING: i32 = 7;
+/// How closely a boundary is looked at.
+#[derive(Clone, Copy)]
+struct Effort {
+    samples: usize,
+    /// The lowest samples that are walked downhill, and for how many steps at most.
+    walks: usize,
+    steps: usize,
+}
+/// For an answer, and for one of many radii.
+const CLOSE: Effort = Effort { samples: 400, walks: 12, steps: 300 };
+const QUICK: Effort = Effort { samples: 60, walks: 4, steps: 300 };
+/// Radii `2^k` that are tried; those of a magnitude that people use in finer steps, so that no critical point of interest
+/// hides between two.
+const EXPONENTS: (i32, i32) = (-40, 40);
+const FINE: (i32, i32, i32) = (-8, 10, 4);
+/// By how much a region is larger than it needs to be, for the flow to have room.
+const MARGIN: f64 = 1.75;
+/// Doublings over which the gradient must not point inwards.
+const LASTING: f64 = 7.0;
 /// Beyond this dimension the axes and the modes at the centre are not tried as directions.
 const DIRECTIONS: usize = 64;
 /// Cosine below which a gradient counts as pointing straight inwards.
 const INWARDS: f64 = -0.99;
 
-/// The smallest of the regions about the origin of radius `2^k`, `-40 <= k <= 40`, on whose boundary, as on those of the
-/// next six, the gradient never points straight inwards, enlarged by a quarter. Where even the smallest will do, nothing
-/// sets a length: then the one of radius 1, enlarged as well. `None` if there is none (the energy does not grow in every
-/// direction).
+/// A region about the origin outside which there is no critical point: from the largest radii inwards, over seven
+/// doublings at least, the last one before the gradient points straight at the origin somewhere on the boundary, enlarged
+/// by three quarters. Where no radius is too small, nothing sets a length: then 1.25. `None` if there are no such radii (the
+/// energy does not grow in every direction).
 ///
 /// To ask for less than a flow that enters everywhere spares curved valleys, which leave every ball and return: only a
 /// critical point beyond makes some gradient point straight back.
@@ -48,19 +57,27 @@ pub fn trapping_region(landscape: &dyn Landscape) -> Option<Region> {
             Region::ball(vec![0.0; n], radius)
         }
     };
-    let mut run = 0;
-    for k in EXPONENTS {
-        let region = make(2.0_f64.powi(k));
-        if region.is_closed() {
-            return Some(region);
-        }
-        run = if euler_characteristic(landscape, &region).is_some() { run + 1 } else { 0 };
-        if run == LASTING {
-            let first = k + 1 - LASTING;
-            return Some(make(1.25 * 2.0_f64.powi(if first == *EXPONENTS.start() { 0 } else { first })));
+    if make(1.0).is_closed() {
+        return Some(make(1.0));
+    }
+    let (low, high) = EXPONENTS;
+    let (fine_low, fine_high, parts) = FINE;
+    let coarse = |from: i32, to: i32| (from..to).rev().map(f64::from);
+    let fine = (fine_low * parts..=fine_high * parts).rev().map(|k| f64::from(k) / f64::from(parts));
+    // Far out valleys are too narrow to follow and powers overflow: what counts is the outermost run of seven octaves.
+    let mut run: Option<(f64, f64)> = None;
+    let lasts = |run: Option<(f64, f64)>| run.filter(|(top, last)| top - last >= LASTING);
+    for k in coarse(fine_high + 1, high + 1).chain(fine).chain(coarse(low, fine_low)) {
+        if points_outwards(landscape, &make(k.exp2()), QUICK) {
+            run = Some((run.map_or(k, |(top, _)| top), k));
+        } else if let Some((_, last)) = lasts(run) {
+            let enlarged = |i: i32| make(MARGIN * 1.25_f64.powi(i) * last.exp2());
+            return (0..8).map(enlarged).find(|r| points_outwards(landscape, r, CLOSE));
+        } else {
+            run = None;
         }
     }
-    None
+    lasts(run).map(|_| make(1.25))
 }
 
 /// The field against the flow: the gradient, or minus the velocity of the landscape's own dynamics, which is the gradient
@@ -100,9 +117,12 @@ fn transposed_products(
 /// be turned into the field that points away from the centre without ever vanishing there (Poincare & Hopf). `None`
 /// where the energy is not smooth.
 pub fn euler_characteristic(landscape: &dyn Landscape, region: &Region) -> Option<i64> {
-    if !landscape.is_smooth() {
-        return None;
-    }
+    let known = landscape.is_smooth() && points_outwards(landscape, region, CLOSE);
+    known.then_some(if region.is_periodic() { 0 } else { 1 })
+}
+
+/// Does the field against the flow nowhere on the boundary point straight at the centre?
+fn points_outwards(landscape: &dyn Landscape, region: &Region, effort: Effort) -> bool {
     let n = region.dim();
     let center = region.center();
     let free: Vec<f64> = (0..n).map(|i| if region.period_of(i).is_some() { 0.0 } else { 1.0 }).collect();
@@ -114,7 +134,7 @@ pub fn euler_characteristic(landscape: &dyn Landscape, region: &Region) -> Optio
         against_flow(landscape, x, &mut gradient);
         let u = |i: usize| free[i] * (x[i] - center[i]);
         let (g2, u2) = (dot(&gradient, &gradient), (0..n).map(|i| u(i) * u(i)).sum::<f64>());
-        let size = (g2 * u2).sqrt();
+        let size = g2.sqrt() * u2.sqrt();
         let cosine = (0..n).map(|i| gradient[i] * u(i)).sum::<f64>() / size;
         for i in 0..n {
             (pair[(i, 0)], pair[(i, 1)]) = (u(i), gradient[i]);
@@ -126,17 +146,16 @@ pub fn euler_characteristic(landscape: &dyn Landscape, region: &Region) -> Optio
         }
         cosine
     };
-    let outwards =
-        lowest_on_boundary(landscape, region, Some(INWARDS), &mut cosine).is_none_or(|c| c.0 > INWARDS);
+    let outwards = lowest_on_boundary(landscape, region, effort, Some(INWARDS), &mut cosine)
+        .is_none_or(|c| c.0 > INWARDS);
     if !landscape.has_energy() {
-        return outwards.then_some(if region.is_periodic() { 0 } else { 1 });
+        return outwards;
     }
     // A valley that runs out falling may be too narrow for its angle, but the energy leads into it: at its lowest on the
     // boundary it must rise outwards.
     let energy = |x: &[f64], _: &[f64], slope: &mut [f64]| landscape.gradient(x, slope);
     let rises = |(_, x): (f64, Vec<f64>)| cosine(&x, &[], &mut vec![0.0; n]) > 1e-3;
-    let outwards = outwards && lowest_on_boundary(landscape, region, None, energy).is_none_or(rises);
-    outwards.then_some(if region.is_periodic() { 0 } else { 1 })
+    outwards && lowest_on_boundary(landscape, region, effort, None, energy).is_none_or(rises)
 }
 
 /// Does the flow stay in the region, or in the part of it where the energy is at most `highest`? That is so if it points
@@ -159,9 +178,9 @@ pub fn keeps_flow(landscape: &dyn Landscape, region: &Region, highest: f64) -> b
         value
     };
     let energy = |x: &[f64], _: &[f64], slope: &mut [f64]| landscape.gradient(x, slope);
-    lowest_on_boundary(landscape, region, Some(0.0), outward).is_none_or(|lowest| lowest.0 > 0.0)
+    lowest_on_boundary(landscape, region, CLOSE, Some(0.0), outward).is_none_or(|lowest| lowest.0 > 0.0)
         || landscape.has_energy()
-            && lowest_on_boundary(landscape, region, Some(highest), energy)
+            && lowest_on_boundary(landscape, region, CLOSE, Some(highest), energy)
                 .is_none_or(|lowest| lowest.0 > highest)
 }
 
@@ -171,12 +190,13 @@ pub fn keeps_flow(landscape: &dyn Landscape, region: &Region, highest: f64) -> b
 fn lowest_on_boundary(
     landscape: &dyn Landscape,
     region: &Region,
+    effort: Effort,
     enough: Option<f64>,
     mut function: impl FnMut(&[f64], &[f64], &mut [f64]) -> f64,
 ) -> Option<(f64, Vec<f64>)> {
     let n = region.dim();
     let mut rng = ChaCha8Rng::seed_from_u64(0x7261_7070_6564);
-    let samples = if n > 200 { SAMPLES / 4 } else { SAMPLES };
+    let samples = if n > 200 { effort.samples / 4 } else { effort.samples };
     let is_enough = |value: f64| value.is_nan() || enough.is_some_and(|e| value <= e);
     let mut slope = vec![0.0; n];
     let mut met = Vec::with_capacity(samples);
@@ -192,11 +212,11 @@ fn lowest_on_boundary(
     let order = |value: &f64| if value.is_nan() { f64::NEG_INFINITY } else { *value };
     met.sort_by(|a, b| order(&a.0).total_cmp(&order(&b.0)));
     let mut lowest = (f64::INFINITY, vec![]);
-    for (value, x, normal) in met.into_iter().take(WALKS) {
+    for (value, x, normal) in met.into_iter().take(effort.walks) {
         if is_enough(value) {
             return Some((value, x));
         }
-        let end = walk_down(region, (value, x, normal), &mut function);
+        let end = walk_down(region, (value, x, normal), effort.steps, &mut function);
         if is_enough(end.0) {
             return Some(end);
         }
@@ -212,6 +232,7 @@ fn lowest_on_boundary(
 fn walk_down(
     region: &Region,
     start: (f64, Vec<f64>, Vec<f64>),
+    steps: usize,
     function: &mut impl FnMut(&[f64], &[f64], &mut [f64]) -> f64,
 ) -> (f64, Vec<f64>) {
     let (_, mut x, mut normal) = start;
@@ -224,7 +245,7 @@ fn walk_down(
     let mut value = function(&x, &normal, &mut slope);
     tangential(&mut slope, &normal);
     let mut rate = f64::INFINITY;
-    for _ in 0..STEPS {
+    for _ in 0..steps {
         let steepness = norm(&slope);
         if !(steepness > 0.0 && value.is_finite()) {
             break;

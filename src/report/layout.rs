@@ -155,6 +155,7 @@ mod tests {
             degenerate: vec![],
             completeness: Completeness::Unknown,
             euler_expected: None,
+            rough: false,
             highest_index: 1,
             region: Region::ball(vec![0.0, 0.0], 1.0),
             work: Work::default(),

@@ -44,6 +44,26 @@ impl Folder {
         &self.path
     }
 
+    /// Refuses if a file that the study reads would be written over by one of `results`, or taken away as a result of
+    /// an earlier run. Links count as what they lead to.
+    pub fn spare(&self, inputs: &[PathBuf], results: &[&str]) -> Result<()> {
+        let earlier = [SUMMARY, UNFINISHED].iter().flat_map(|name| self.listed(name));
+        let own = results.iter().copied().chain([SUMMARY, UNFINISHED]).map(str::to_owned);
+        let targets: BTreeSet<PathBuf> =
+            own.chain(earlier).filter_map(|name| self.path.join(name).canonicalize().ok()).collect();
+        for input in inputs {
+            if input.canonicalize().is_ok_and(|path| targets.contains(&path)) {
+                let folder = self.path.display();
+                return Err(Error::input(format!(
+                    "the study reads {}, which its results in {folder} would replace or remove",
+                    input.display()
+                ))
+                .with_help("write --out and another folder, or give the file another name"));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a file under a temporary name and renames it, so that nobody meets half of it.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.stage(name, bytes)?.put()

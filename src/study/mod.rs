@@ -166,6 +166,11 @@ impl Study {
         self.region.as_ref().map(|choice| choice.for_dim(dim)).transpose()
     }
 
+    /// The files that the study reads: its own, and those that its landscape names.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        self.path.iter().cloned().chain(self.landscape.files()).collect()
+    }
+
     /// Where results go unless somebody says otherwise: `<name of the study>.results` in the current directory.
     pub fn default_folder(&self) -> PathBuf {
         let stem = self.path.as_deref().and_then(Path::file_stem);

@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet, Work};
 use crate::error::{Error, Result};
 use crate::landscape::Landscape;
+use crate::linalg::norm;
 use crate::{export, report};
 
 /// How much of a study is asked for.
@@ -24,6 +25,20 @@ pub enum Part {
     /// Everything.
     All,
 }
+
+/// Names of all files that a run may write beside `summary.json`.
+pub const FILES: &[&str] = &[
+    "critical_points.csv",
+    "critical_points.npy",
+    "degenerate.csv",
+    "graph.json",
+    "graph.graphml",
+    "graph.gexf",
+    "graph.dot",
+    "graph.svg",
+    "orbits.csv",
+    "portrait.svg",
+];
 
 /// What came out.
 #[derive(Clone, Debug)]
@@ -87,6 +102,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files.extend(graph_files(&set, graph, &title)?);
         files.extend(pictures(study, landscape, &set, graph, &title)?);
     }
+    debug_assert!(files.iter().all(|(name, _)| FILES.contains(&name.as_str())), "a file that FILES lacks");
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
@@ -298,9 +314,10 @@ fn residual(set: &CriticalSet) -> f64 {
     set.points.iter().map(|p| p.gradient_norm / spectral_radius(&p.eigenvalues)).fold(0.0, f64::max)
 }
 
-/// Up to where that is rounding.
+/// Up to where that is rounding: of the computation, and far from the origin of the coordinates themselves.
 fn residual_bound(set: &CriticalSet) -> f64 {
-    1e-10 * set.region.radius()
+    let farthest = set.points.iter().map(|p| norm(&p.x)).fold(0.0, f64::max);
+    1e-10 * set.region.radius() + f64::EPSILON * farthest
 }
 
 /// Invariants that the numbers must meet; each says whether it holds. Of a field's flow Morse theory says nothing.

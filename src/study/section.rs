@@ -224,6 +224,13 @@ impl Section {
         Ok(Some(folder.join(text)))
     }
 
+    /// The files that texts anywhere in the table name, as far as there are such files: with or without a `#key`.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let mut found = vec![];
+        self.entries.iter().for_each(|e| files_of(&e.value, &e.value_at, &mut found));
+        found
+    }
+
     /// The points named by a key of kind [`Data`](crate::landscape::Takes::Data), with the section's key `rows`
     /// applied. The value is a path, or an array of points that are arrays of numbers.
     pub fn points(&mut self, key: &str) -> Result<Option<Points>> {
@@ -439,6 +446,19 @@ impl Section {
 }
 
 /// Where in the raw TOML string the decoded text begins, if it stands there as it is.
+fn files_of(value: &Value, at: &At, found: &mut Vec<PathBuf>) {
+    match value {
+        Value::Text(text) => {
+            let names = [Some(text.as_str()), text.rsplit_once('#').map(|(file, _)| file)];
+            let paths = names.into_iter().flatten().map(|name| at.source.folder.join(name));
+            found.extend(paths.filter(|path| path.is_file()));
+        }
+        Value::Array(items) => items.iter().for_each(|(value, at)| files_of(value, at, found)),
+        Value::Table(entries) => entries.iter().for_each(|e| files_of(&e.value, &e.value_at, found)),
+        Value::Number(_) | Value::Flag(_) | Value::Date => {}
+    }
+}
+
 fn offset_of_text(raw: &str, text: &str) -> Option<usize> {
     if raw == text {
         return Some(0); // unquoted, from the command line
