@@ -177,6 +177,163 @@ fn garbage_data_are_refused_with_their_line() {
     refuses(&folder, &["graph", "study.toml"], &["study.toml:3:8", "folder"]);
 }
 
+/// A file of weights for a network 2-2-1 in the manner of PyTorch, changed by `change`.
+fn weights(folder: &TempDir, name: &str, change: impl Fn(&mut Vec<(&str, Vec<usize>, Vec<f64>)>)) {
+    let mut tensors = vec![
+        ("0.weight", vec![2, 2], vec![1.0, 0.5, -0.5, 1.0]),
+        ("0.bias", vec![2], vec![0.1, -0.2]),
+        ("2.weight", vec![1, 2], vec![0.7, 0.3]),
+        ("2.bias", vec![1], vec![0.0]),
+    ];
+    change(&mut tensors);
+    let bytes: Vec<Vec<u8>> =
+        tensors.iter().map(|t| t.2.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        let dtype = safetensors::Dtype::F64;
+        (*name, safetensors::tensor::TensorView::new(dtype, shape.clone(), bytes).unwrap())
+    });
+    write(folder, name, safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap());
+}
+
+#[test]
+fn bad_weights_are_refused_with_their_file_and_tensor() {
+    let folder = folder();
+    weights(&folder, "good.safetensors", |_| {});
+    weights(&folder, "missing.safetensors", |t| {
+        t.remove(0);
+    });
+    weights(&folder, "gap.safetensors", |t| {
+        t.remove(2);
+    });
+    weights(&folder, "shape.safetensors", |t| t[2] = ("2.weight", vec![1, 3], vec![0.0; 3]));
+    weights(&folder, "nan.safetensors", |t| t[1].2[1] = f64::NAN);
+    weights(&folder, "other.safetensors", |t| {
+        t[0] = ("0.weight", vec![3, 2], vec![0.0; 6]);
+        t[1] = ("0.bias", vec![3], vec![0.0; 3]);
+        t[2] = ("2.weight", vec![1, 3], vec![0.0; 3]);
+    });
+    let whole = std::fs::read(folder.path().join("good.safetensors")).unwrap();
+    write(&folder, "cut.safetensors", &whole[..whole.len() - 5]);
+    write(&folder, "stub.safetensors", &whole[..40]);
+    write(&folder, "empty.safetensors", "");
+    write(&folder, "text.safetensors", "1,2\n3,4\n");
+    let study = |weights: &str| {
+        format!(
+            "[landscape]\nkind = \"neural\"\nweights = {weights}\nactivation = \"softplus\"\nlambda = 1.0\n"
+        )
+    };
+    write(&folder, "good.toml", study("\"good.safetensors\""));
+    let done = smale(&folder, &["critical", "good.toml", "--quiet"]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    for (file, parts) in [
+        ("missing", &["0.weight"][..]),
+        ("gap", &["2.weight"]),
+        ("shape", &["2.weight", "3"]),
+        ("nan", &["0.bias", "NaN"]),
+        ("cut", &[]),
+        ("stub", &[]),
+        ("empty", &[]),
+        ("text", &[]),
+        ("absent", &["no such file"]),
+    ] {
+        let file = format!("{file}.safetensors");
+        let parts: Vec<&str> = parts.iter().copied().chain([file.as_str(), "bad.toml:3:"]).collect();
+        write(&folder, "bad.toml", study(&format!("\"{file}\"")));
+        refuses(&folder, &["graph", "bad.toml"], &parts);
+        // The same from the command line, and as the second of two.
+        let set = format!("weights={file}");
+        refuses(&folder, &["graph", "good.toml", "--set", &set], &parts[..parts.len() - 1]);
+        let set = format!("weights=[\"good.safetensors\", \"{file}\"]");
+        refuses(&folder, &["graph", "good.toml", "--set", &set], &parts[..parts.len() - 1]);
+    }
+    for (sets, parts) in [
+        (&["activation=sofplus"][..], &["activation", "sofplus", "softplus"][..]),
+        (&["training=0.5"], &["`training`", "there is one"]),
+        (&["weights=[\"good.safetensors\", \"other.safetensors\"]"], &["another shape", "other.safetensors"]),
+        (&["weights=[\"good.safetensors\", \"good.safetensors\"]", "training=1.5"], &["between 0 and 1"]),
+        (&["t=0.5"], &["`t`", "no effect"]),
+        (&["kind=score"], &["kind = \"neural\""]),
+    ] {
+        let mut arguments = vec!["graph", "good.toml"];
+        sets.iter().for_each(|s| arguments.extend(["--set", s]));
+        refuses(&folder, &arguments, parts);
+    }
+}
+
+/// A score of one linear layer: x' = A x.
+#[test]
+fn a_linear_field_is_analysed_without_an_energy() {
+    let folder = folder();
+    let field = |name: &str, n: usize, a: &[f64]| {
+        weights(&folder, name, |t| *t = vec![("0.weight", vec![n, n], a.to_vec())]);
+    };
+    field("focus.safetensors", 2, &[-1.0, 2.0, -2.0, -1.0]);
+    field("center.safetensors", 2, &[0.0, 1.0, -1.0, 0.0]);
+    field("line.safetensors", 2, &[-1.0, 0.0, 0.0, 0.0]);
+    field("flat.safetensors", 1, &[-2.0]);
+    field("saddle.safetensors", 3, &[2.0, 0.0, 0.0, 0.0, -1.0, 3.0, 0.0, -3.0, -1.0]);
+    field("nothing.safetensors", 2, &[0.0; 4]);
+    for (name, counts, degenerate, code) in [
+        ("focus", &[1][..], 0, 0),
+        ("center", &[0], 1, 0),
+        ("line", &[0], 1, 0),
+        ("flat", &[1], 0, 0),
+        ("saddle", &[0, 1], 0, 0),
+        ("nothing", &[0], 1, 0),
+    ] {
+        let file = format!("weights={name}.safetensors");
+        let ball = "region.ball.radius=2.0";
+        let arguments = ["graph", "--landscape", "score", "--set", &file, "--set", ball, "--out", name];
+        let output = smale(&folder, &arguments);
+        assert_eq!(output.status.code(), Some(code), "{name}: {}", text(&output.stderr));
+        let read = |file: &str| std::fs::read(folder.path().join(name).join(file)).unwrap();
+        let summary: serde_json::Value = serde_json::from_slice(&read("summary.json")).unwrap();
+        assert_eq!(summary["counts"], serde_json::json!(counts), "{name}");
+        assert_eq!(summary["degenerate"], degenerate, "{name}");
+        assert_eq!(summary["morse_smale"], "unknown", "{name}");
+        for file in summary["files"].as_array().unwrap() {
+            let content = String::from_utf8_lossy(&read(file.as_str().unwrap())).into_owned();
+            assert!(!content.contains("NaN"), "{name}: {file}");
+        }
+        let families = summary["degenerate_families"].as_array().unwrap();
+        let dimension = match name {
+            "line" => 1,
+            "nothing" => 2,
+            _ => 0,
+        };
+        assert!(families.iter().all(|f| f["dimension"] == dimension), "{name}: {families:?}");
+        if name == "focus" {
+            let table = text(&read("eigenvalues.csv"));
+            let (head, rows) = table.split_once('\n').unwrap();
+            assert_eq!(head, "id,real,imaginary");
+            for (row, expected) in rows.lines().zip([[0.0, -1.0, 2.0], [0.0, -1.0, -2.0]]) {
+                for (cell, expected) in row.split(',').zip(expected) {
+                    assert!((cell.parse::<f64>().unwrap() - expected).abs() < 1e-14, "{table}");
+                }
+            }
+            let sample = &summary["asymmetry"]["sample"];
+            assert!((sample["relative"].as_f64().unwrap() - 2.0).abs() < 1e-12);
+            assert_eq!(summary["spiral"], serde_json::json!([0]));
+        }
+        if name == "saddle" {
+            // Both branches run out along the axis.
+            let graph: serde_json::Value = serde_json::from_slice(&read("graph.json")).unwrap();
+            assert_eq!(graph["graph"]["exits"].as_array().unwrap().len(), 2);
+            assert!(graph["nodes"][0].get("energy").is_none());
+        }
+    }
+    let arguments = ["graph", "--landscape", "score", "--set", "weights=saddle.safetensors"];
+    refuses(&folder, &arguments, &["no region", "region.box"]);
+    let file = ["critical", "--landscape", "score", "--set", "weights=focus.safetensors"];
+    refuses(
+        &folder,
+        &[&file[..], &["--set", "critical.neighbours=3"]].concat(),
+        &["neighbours", "no energy"],
+    );
+    refuses(&folder, &[&file[..], &["--set", "lambda=1"]].concat(), &["`lambda`"]);
+    refuses(&folder, &[&file[..], &["--set", "t=1"]].concat(), &["`t` has no effect"]);
+}
+
 #[test]
 fn wrong_flags_are_refused() {
     let folder = folder();

@@ -8,9 +8,9 @@ use std::path::Path;
 use faer::{Mat, MatRef};
 use serde::Deserialize;
 use smale::Control;
+use smale::critical::equilibria::{self, asymmetry_over, equilibria};
 use smale::critical::{Options, search};
 use smale::data::read_tensors;
-use smale::landscape::neural::equilibria::{self, asymmetry_over, equilibria};
 use smale::landscape::neural::{self, score::Score};
 use smale::landscape::{Family, Landscape, Region};
 use smale::study::Section;
@@ -183,7 +183,17 @@ struct Known {
 
 #[derive(Deserialize)]
 struct Centroids {
+    /// At every checkpoint.
+    counts: Vec<Vec<usize>>,
+    folds: Vec<Fold>,
     at: Vec<At>,
+}
+
+#[derive(Deserialize)]
+struct Fold {
+    training: f64,
+    before: Vec<usize>,
+    after: Vec<usize>,
 }
 
 #[derive(Deserialize)]
@@ -231,6 +241,23 @@ fn four_centroids_have_the_critical_points_of_another_search() {
     }
 }
 
+/// Six folds, close by on both sides, and two checkpoints between them.
+#[test]
+fn minima_are_born_at_the_folds_of_another_search() {
+    let known = known().centroids;
+    let counted = |training: f64| {
+        let e = centroids(training);
+        search(&*e, None, &Options::default(), &Control::quiet()).unwrap().counts()
+    };
+    for fold in &known.folds {
+        assert_eq!(counted(fold.training - 0.004), fold.before, "before {}", fold.training);
+        assert_eq!(counted(fold.training + 0.004), fold.after, "after {}", fold.training);
+    }
+    for checkpoint in [19, 21] {
+        assert_eq!(counted(checkpoint as f64), known.counts[checkpoint], "checkpoint {checkpoint}");
+    }
+}
+
 #[test]
 fn the_circle_has_the_equilibria_of_another_search() {
     for case in known().circle {
@@ -259,6 +286,10 @@ fn the_circle_has_the_equilibria_of_another_search() {
             let ratio = near.asymmetry / (1.0 + near.asymmetry * near.asymmetry).sqrt();
             assert!((ratio - point.antisymmetric).abs() < 1e-6, "{what}: {ratio} {}", point.antisymmetric);
         }
+        // The same by the search that a study runs, without being told how many there are.
+        let set = search(&s, Some(&region), &Options::default(), &Control::quiet()).unwrap();
+        assert_eq!(set.counts(), case.counts, "{what}: {}", set.work.ended);
+        assert!(!set.has_energy() && set.points.iter().all(|p| p.radius < 1e-9), "{what}");
         let points = values(&format!("data/circle/k{}-values.safetensors", case.k));
         let over = asymmetry_over(&s, points["points"].as_ref()).unwrap();
         assert!(

@@ -574,6 +574,88 @@ fn an_energy_transformer_lives_on_spheres() {
     assert!(answer.summary["euler_expected"].is_null());
 }
 
+// ---- Learned landscapes ----
+
+/// Equilibria of the networks of `data/`, found by another program.
+fn known() -> Value {
+    let text = std::fs::read_to_string("tests/networks/known.toml").unwrap();
+    toml::from_str(&text).unwrap()
+}
+
+fn floats(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn learned_centroids() {
+    let answer = run("learned-centroids", &[]);
+    answer.has(&[4, 4, 1]);
+    assert_eq!(answer.summary["morse_smale"], true);
+    let known = known();
+    let cases = known["centroids"]["at"].as_array().unwrap();
+    let last = cases.iter().find(|c| c["training"] == 60.0).unwrap();
+    for point in last["points"].as_array().unwrap() {
+        let here = answer.at(point["index"].as_u64().unwrap(), &floats(&point["x"]), 1e-8);
+        near(here.energy, point["energy"].as_f64().unwrap(), 1e-8);
+    }
+    // A ring: each saddle joins two minima, each minimum two saddles.
+    for minimum in answer.nodes(0) {
+        let joined = answer.nodes(1).iter().filter(|s| answer.below(s.id).contains(&minimum.id)).count();
+        assert_eq!(joined, 2);
+    }
+    run("learned-centroids", &["training=12.5"]).has(&[2, 1]);
+}
+
+#[test]
+fn learned_digits() {
+    let answer = run("learned-digits", &["critical.rounds=3"]);
+    answer.checked();
+    let energies = floats(&known()["digits"]["energy"]);
+    let minima = answer.nodes(0);
+    assert_eq!(minima.len(), energies.len());
+    minima.iter().zip(energies).for_each(|(m, energy)| near(m.energy, energy, 1e-8));
+    assert_eq!(answer.summary["components"], 1);
+    assert!(answer.counts()[1] >= 27, "{:?}", answer.counts());
+}
+
+/// A field that is no gradient: counts by the Jacobian's eigenvalues, no energies, no verdict.
+#[test]
+fn circle_score() {
+    for t in [0.01, 0.15, 0.25, 1.0] {
+        let answer = run("circle-score", &[&format!("t={t}")]);
+        let known = known();
+        let cases = known["circle"].as_array().unwrap();
+        let case = cases.iter().find(|c| c["k"] == 9 && c["t"] == t).unwrap();
+        assert_eq!(answer.summary["counts"], case["counts"], "t = {t}");
+        assert_eq!(answer.summary["euler_characteristic"], 1);
+        assert_eq!(answer.summary["morse_smale"], "unknown");
+        assert!(answer.summary["morse_smale_reason"].as_str().unwrap().contains("not of an energy"));
+        let nodes = answer.graph["nodes"].as_array().unwrap();
+        for point in case["points"].as_array().unwrap() {
+            let (x, expected) = (floats(&point["x"]), floats(&point["eigenvalues"]));
+            let close = |n: &&Value| floats(&n["x"]).iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-7);
+            let node = nodes.iter().find(close).unwrap_or_else(|| panic!("t = {t}: nothing at {x:?}"));
+            assert_eq!(node["index"], point["index"]);
+            assert!(node.get("energy").is_none());
+            for (ours, theirs) in floats(&node["eigenvalues"]).iter().zip(&expected) {
+                near(*ours, *theirs, 1e-6 * theirs.abs().max(1.0));
+            }
+            // Theirs is |J - J'|/2 by |J|, ours |J - J'| by |J + J'|; |2J|^2 is the sum of the squares.
+            let ours =
+                answer.summary["asymmetry"]["equilibria"][node["id"].as_u64().unwrap() as usize].as_f64();
+            let ours = ours.unwrap();
+            near(ours / (1.0 + ours * ours).sqrt(), point["antisymmetric"].as_f64().unwrap(), 1e-6);
+        }
+        for check in answer.summary["checks"].as_array().unwrap() {
+            assert_eq!(check["passed"], true, "t = {t}: {check}");
+            assert!(!["energy_falls", "connected", "boundary_squared"].iter().any(|c| check["name"] == *c));
+        }
+        // Both branches of every saddle end in a sink.
+        let saddles = nodes.iter().filter(|n| n["index"] == 1);
+        saddles.for_each(|s| assert_eq!(answer.below(s["id"].as_u64().unwrap()).len(), 2));
+    }
+}
+
 #[test]
 fn every_shipped_study_is_tested() {
     let this = include_str!("studies.rs");

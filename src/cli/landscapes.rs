@@ -106,6 +106,7 @@ const BEGINNINGS: &[(&str, &[&str])] = &[
         ],
     ),
     ("neural", &["weights = \"model.safetensors\"", "activation = \"softplus\"", "lambda = 1.0"]),
+    ("score", &["weights = \"score.safetensors\"", "activation = \"silu\""]),
     ("formula", &["dim = 2", "energy = \"(x[0]^2 - 1)^2 + a*x[1]^2\"", "parameters = { a = 0.5 }"]),
 ];
 
@@ -158,6 +159,10 @@ mod tests {
         let layer = [("0.weight", view(&[1, 2], &numbers)), ("0.bias", view(&[1], &numbers[..8]))];
         let bytes = safetensors::serialize(layer, None).unwrap();
         std::fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
+        let weight: Vec<u8> = [1.0_f64, 0.5, -0.5, 1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let layer = [("0.weight", view(&[2, 2], &weight)), ("0.bias", view(&[2], &numbers))];
+        let bytes = safetensors::serialize(layer, None).unwrap();
+        std::fs::write(folder.path().join("score.safetensors"), bytes).unwrap();
         let path = folder.path().join("study.toml");
         for kind in KINDS {
             std::fs::write(&path, example(kind)).unwrap();

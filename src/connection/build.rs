@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::orbits::{Branch, Task, follow_branch};
 use super::{Connection, Loose, MorseGraph, MorseSmale};
 use crate::control::{Control, Progress};
+use crate::critical::equilibria::NOT_A_GRADIENT;
 use crate::critical::{Completeness, CriticalSet, Level, keeps_flow};
 use crate::error::shown;
 use crate::flow::trap::positive_radius;
@@ -42,6 +43,9 @@ const DENSE_FLOW: usize = 800;
 
 /// Eigenvalues, eigenvectors, and the dual basis if it is another.
 type Spectrum = (Vec<f64>, Mat<f64>, Option<Mat<f64>>);
+
+/// An orbit of a field that rests within this share of the scale of a degenerate point has come to it.
+const CLOSE: f64 = 0.02;
 
 /// Branches followed at a time before progress is told.
 const BATCH: usize = 256;
@@ -120,8 +124,11 @@ impl Place<'_> {
         self.nodes[id].index == if backward { self.top } else { 0 }
     }
 
-    /// Could the branch meet this point at all: does its energy lie on the side to which the orbit runs?
+    /// Could the branch meet this point at all: does its energy, if there is one, lie on the side to which the orbit runs?
     pub(super) fn is_downstream(&self, task: Task, id: usize) -> bool {
+        if !self.landscape.has_energy() {
+            return true;
+        }
         let (from, to) = (self.nodes[task.id].energy, self.nodes[id].energy);
         if task.backward { to > from } else { to < from }
     }
@@ -160,7 +167,7 @@ impl Place<'_> {
         }
     }
 
-    /// The degenerate family whose energy the point has and which is nearest.
+    /// The degenerate family whose energy the point has and which is nearest; without energies one that is close by.
     pub(super) fn family_at(&self, z: &[f64]) -> Option<usize> {
         let x = self.lift(z);
         let energy = self.landscape.energy(z) + self.offset;
@@ -170,6 +177,9 @@ impl Place<'_> {
         };
         (0..self.set.degenerate.len())
             .filter(|&f| {
+                if !self.landscape.has_energy() {
+                    return away(f) < CLOSE * self.scale;
+                }
                 let level = self.set.degenerate[f].energy;
                 (energy - level).abs() < 1e-5 * (1.0 + level.abs())
             })
@@ -179,6 +189,9 @@ impl Place<'_> {
 
 /// The connection graph of `set`: the unstable manifolds of its points of index 1, and the stable manifolds of its
 /// points of index n - 1 (n >= 2), each followed on both sides.
+///
+/// Of a vector field these are the orbits into the sinks from equilibria with one unstable direction, and out of the
+/// sources into those with one stable direction; nothing is concluded from them.
 ///
 /// Connections between other indices need manifolds of higher dimension and are not examined: the verdict says so.
 pub fn connect(
@@ -229,7 +242,9 @@ pub fn connect(
     let components = low.map(|i| union.find(i)).collect::<BTreeSet<_>>().len();
     let highest = set.points.iter().map(|p| p.energy).fold(f64::NEG_INFINITY, f64::max);
     let kept = || keeps_flow(landscape, reduced.as_ref(), &set.region, highest);
-    let morse_smale = if landscape.is_smooth() {
+    let morse_smale = if !landscape.has_energy() {
+        MorseSmale::Unknown(NOT_A_GRADIENT.into())
+    } else if landscape.is_smooth() {
         verdict(set, &loose, n, tolerance, finished, kept)
     } else {
         MorseSmale::Unknown(

@@ -1,10 +1,13 @@
-//! Critical points of a landscape: where the gradient vanishes, with Hessian spectrum and Morse index.
+//! Critical points of a landscape: where the gradient vanishes, with Hessian spectrum and Morse index; of a vector
+//! field without an energy its equilibria, with minus the real parts of the Jacobian's spectrum.
 //!
 //! In: a [`Landscape`](crate::landscape::Landscape), a region, [`Options`]. Out: a [`CriticalSet`].
 
 mod chart;
 mod descend;
+pub mod equilibria;
 mod family;
+mod field;
 mod follow;
 mod modes;
 mod pool;
@@ -42,13 +45,14 @@ pub enum Level {
 pub struct CriticalPoint {
     /// Where (length n).
     pub x: Vec<f64>,
-    /// Energy there.
+    /// Energy there; NaN where the landscape has none.
     pub energy: f64,
     /// Hessian eigenvalues, ascending: all n, or beyond a few thousand dimensions the lowest ones and the largest. Where
     /// the landscape brings its own dynamics, the rates of that flow (up to 800 dimensions). Directions in which the
-    /// landscape is exactly flat by its form have none.
+    /// landscape is exactly flat by its form have none. Of a field without an energy: minus the real parts of its
+    /// Jacobian's eigenvalues.
     pub eigenvalues: Vec<f64>,
-    /// Number of negative eigenvalues.
+    /// Number of negative eigenvalues. Of a field: of eigenvalues of its Jacobian with positive real part.
     pub index: usize,
     /// Euclidean norm of the gradient that remains (of the velocity, where the landscape brings its
     /// own dynamics).
@@ -65,7 +69,7 @@ pub struct CriticalPoint {
 pub struct DegenerateFamily {
     /// One of its points.
     pub x: Vec<f64>,
-    /// Energy there.
+    /// Energy there; NaN where the landscape has none.
     pub energy: f64,
     /// Eigenvalues there, as for a [`CriticalPoint`].
     pub eigenvalues: Vec<f64>,
@@ -104,11 +108,11 @@ pub struct Work {
     pub searches: usize,
     /// Searches that ended in a critical point of the region.
     pub converged: usize,
-    /// Gradients evaluated.
+    /// Gradients evaluated; of a field, velocities.
     pub gradients: u64,
     /// Hessian-vector products.
     pub hessian_vectors: u64,
-    /// Full Hessians.
+    /// Full Hessians; of a field, Jacobians.
     pub hessians: u64,
     /// Why the search ended.
     pub ended: String,
@@ -147,6 +151,13 @@ impl CriticalSet {
             counts[p.index] += 1;
         }
         counts
+    }
+
+    /// Do its points have energies? Those of a field have none.
+    pub fn has_energy(&self) -> bool {
+        let mut energies =
+            self.points.iter().map(|p| p.energy).chain(self.degenerate.iter().map(|f| f.energy));
+        energies.next().is_none_or(|e| !e.is_nan())
     }
 
     /// `sum over points of (-1)^index`.

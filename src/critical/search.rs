@@ -23,7 +23,7 @@ use super::chart::Chart;
 use super::pool::Pool;
 use super::problem::Problem;
 use super::seeds::{ENOUGH, Seed, descent};
-use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Work, starts};
+use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Work, field, starts};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::landscape::trapping::trapping_region;
@@ -54,10 +54,10 @@ impl Default for Options {
 /// Searches after the first descents, in few and in many dimensions.
 const BUDGET: (usize, usize) = (25_000, 12_000);
 /// Upper end of the number of unseen points at which the search may end.
-const UNSEEN: f64 = 0.5;
+pub(super) const UNSEEN: f64 = 0.5;
 
-/// Finds the critical points of `landscape` in `region` (by default the landscape's own, or else a ball beyond which
-/// no gradient was seen to point back).
+/// Finds the critical points of `landscape`, or the equilibria of a field without an energy, in `region` (by default the
+/// landscape's own, or else a ball beyond which no gradient was seen to point back).
 ///
 /// # Errors
 /// If the region does not fit, or none is given and none can be found. An empty answer is no error.
@@ -69,6 +69,10 @@ pub fn search(
 ) -> Result<CriticalSet> {
     crate::linalg::sequential();
     let region = settle_region(landscape, region)?;
+    if !landscape.has_energy() {
+        let none = || Error::Numerics("a field without an energy brings no dynamics".into());
+        return field::search(landscape, landscape.dynamics().ok_or_else(none)?, region, options, control);
+    }
     let chart = Chart::new(landscape, &region);
     let problem = Problem::new(&chart, &region);
     let euler = chart.euler_characteristic(landscape, &region);
@@ -124,10 +128,11 @@ fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<R
             return Err(Error::input(why).with_help("[region]\nball = { radius = 2.0 }"));
         }
         None => landscape.region().or_else(|| trapping_region(landscape)).ok_or_else(|| {
-            Error::input(
-                "no region: the energy does not grow in every direction, so none can be chosen for it",
-            )
-            .with_help(region_help(n))
+            let why = match landscape.has_energy() {
+                true => "the energy does not grow in every direction",
+                false => "far out the field does not lead back from every direction",
+            };
+            Error::input(format!("no region: {why}, so none can be chosen for it")).with_help(region_help(n))
         })?,
     };
     let period = landscape.period();
@@ -157,7 +162,7 @@ fn region_help(n: usize) -> String {
     )
 }
 
-fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
+pub(super) fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
     a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
 }
 

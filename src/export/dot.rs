@@ -26,10 +26,13 @@ pub fn graph_dot(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<S
         let _ = writeln!(out, "  {{\n    rank=same;");
         for &id in points {
             let p = &set.points[id];
+            let energy = match p.energy.is_nan() {
+                true => String::new(),
+                false => format!("\\n{}", significant(p.energy, 6)),
+            };
             let _ = writeln!(
                 out,
-                "    {id} [label=\"{id}\\n{}\", shape={}, index={}];",
-                significant(p.energy, 6),
+                "    {id} [label=\"{id}{energy}\", shape={}, index={}];",
                 shape(p.index),
                 p.index
             );

@@ -39,7 +39,9 @@ pub fn graph_gexf(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<
             let _ = write!(out, "<attvalue for=\"{i}\" value=\"{text}\"/>");
         };
         value(0, &p.index.to_string());
-        value(1, &number(p.energy));
+        if !p.energy.is_nan() {
+            value(1, &number(p.energy));
+        }
         value(2, level_name(p.level));
         for (i, &x) in p.x.iter().take(coordinates).enumerate() {
             value(3 + i, &number(x));

@@ -35,12 +35,15 @@ pub fn graph_graphml(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Resu
     let _ = writeln!(out, "  <graph id=\"G\" edgedefault=\"directed\">");
     let _ = writeln!(out, "    <data key=\"title\">{}</data>", escape_xml(title));
     for (id, p) in set.points.iter().enumerate() {
+        let energy = match p.energy.is_nan() {
+            true => String::new(),
+            false => format!("<data key=\"energy\">{}</data>", number(p.energy)),
+        };
         let _ = write!(
             out,
             "    <node id=\"{id}\"><data key=\"label\">{id}</data><data key=\"index\">{}</data>\
-             <data key=\"energy\">{}</data><data key=\"level\">{}</data>",
+             {energy}<data key=\"level\">{}</data>",
             p.index,
-            number(p.energy),
             level_name(p.level)
         );
         for (i, &x) in p.x.iter().take(coordinates).enumerate() {

@@ -3,7 +3,8 @@
 //! In: a [`CriticalSet`], a [`MorseGraph`]. Out: the bytes of a file. Nothing here touches the disk, and the same
 //! input gives the same bytes. Floats are the shortest text that reads back to the same bits. A value that is not
 //! finite never leaves: it is an error, except where "not known" is a fair answer (a radius without a bound, a gap),
-//! which is left out.
+//! which is left out. So are
+//! the energies of a field, which has none.
 //!
 //! ```
 //! use smale::critical::{Completeness, CriticalPoint, CriticalSet, Level, Work};
@@ -99,6 +100,11 @@ fn number(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// An energy as text; empty where there is none.
+fn energy_text(energy: f64) -> String {
+    if energy.is_nan() { String::new() } else { number(energy) }
+}
+
 /// A float with so many significant digits, for a label.
 pub(crate) fn significant(value: f64, digits: usize) -> String {
     let last = digits.max(1) as i32 - 1;
@@ -110,9 +116,11 @@ pub(crate) fn significant(value: f64, digits: usize) -> String {
     }
 }
 
-/// The set can be written: all its numbers are finite, all its points have the region's dimension.
+/// The set can be written: all its numbers are finite, all its points have the region's dimension. Either all have an
+/// energy or, of a field, none.
 pub(crate) fn check_set(set: &CriticalSet) -> Result<()> {
     let n = set.region.dim();
+    let with_energy = set.has_energy();
     let points = set.points.iter().map(|p| (&p.x, &p.eigenvalues, p.energy, p.gradient_norm));
     let families = set.degenerate.iter().map(|f| (&f.x, &f.eigenvalues, f.energy, f.gradient_norm));
     let named = [("critical point", points.collect::<Vec<_>>()), ("degenerate family", families.collect())];
@@ -124,8 +132,9 @@ pub(crate) fn check_set(set: &CriticalSet) -> Result<()> {
                     x.len()
                 )));
             }
+            let energy = if with_energy { energy.is_finite() } else { energy.is_nan() };
             let finite = |v: &[f64]| v.iter().all(|v| v.is_finite());
-            if !(finite(x) && finite(eigenvalues) && energy.is_finite() && gradient_norm.is_finite()) {
+            if !(finite(x) && finite(eigenvalues) && energy && gradient_norm.is_finite()) {
                 return Err(Error::Numerics(format!(
                     "{what} {id} has an energy, a gradient, a coordinate or an eigenvalue that is not finite"
                 )));

@@ -14,7 +14,8 @@ const MOST_SAMPLES: usize = 200;
 struct Node<'a> {
     id: usize,
     index: usize,
-    energy: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    energy: Option<f64>,
     x: &'a [f64],
     eigenvalues: &'a [f64],
     level: &'static str,
@@ -71,7 +72,8 @@ struct NotTransverse {
 
 #[derive(Serialize)]
 struct Family<'a> {
-    energy: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    energy: Option<f64>,
     dimension: usize,
     x: &'a [f64],
     eigenvalues: &'a [f64],
@@ -103,7 +105,7 @@ pub fn graph_json(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<
     let nodes = set.points.iter().enumerate().map(|(id, p)| Node {
         id,
         index: p.index,
-        energy: p.energy,
+        energy: known(p.energy),
         x: &p.x,
         eigenvalues: &p.eigenvalues,
         level: level_name(p.level),
@@ -123,6 +125,10 @@ pub fn graph_json(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<
         "{{\n\"directed\": true,\n\"multigraph\": true,\n\"graph\": {attributes},\n\"nodes\": {nodes},\n\
          \"links\": {links},\n\"edges\": {links}\n}}\n"
     ))
+}
+
+fn known(energy: f64) -> Option<f64> {
+    Some(energy).filter(|e| e.is_finite())
 }
 
 fn attributes<'a>(set: &'a CriticalSet, graph: &'a MorseGraph, title: &'a str) -> Graph<'a> {
@@ -147,7 +153,7 @@ fn attributes<'a>(set: &'a CriticalSet, graph: &'a MorseGraph, title: &'a str) -
         let usable: Vec<&[f64]> =
             f.samples.iter().filter(|x| x.iter().all(|x| x.is_finite())).map(Vec::as_slice).collect();
         out.degenerate.push(Family {
-            energy: f.energy,
+            energy: known(f.energy),
             dimension: f.dimension,
             x: &f.x,
             eigenvalues: &f.eigenvalues,

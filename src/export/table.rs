@@ -1,6 +1,6 @@
 //! Tables in CSV (RFC 4180, comma, header line, `\n`): critical points, degenerate families, orbits.
 
-use super::{check_graph, check_set, level_name, number, thinned};
+use super::{check_graph, check_set, energy_text, level_name, number, thinned};
 use crate::connection::MorseGraph;
 use crate::critical::CriticalSet;
 use crate::error::{Error, Result};
@@ -11,14 +11,15 @@ const MOST_ORBIT_DIMENSIONS: usize = 16;
 const MOST_ORBIT_POINTS: usize = 200;
 
 /// `critical_points.csv`: `id,index,energy,gradient_norm,radius,level,lambda_min,lambda_max,x0,x1,..`, a row a point,
-/// in the order of the ids. `radius` is empty where no bound is known.
+/// in the order of the ids. `radius` is empty where no bound is known, `energy` of a field, which has none.
 pub fn critical_points_csv(set: &CriticalSet) -> Result<String> {
     check_set(set)?;
     let columns = ["id", "index", "energy", "gradient_norm", "radius", "level", "lambda_min", "lambda_max"];
     let rows = set.points.iter().enumerate().map(|(id, p)| {
         let (low, high) = ends(&p.eigenvalues);
         let radius = if p.radius.is_finite() { number(p.radius) } else { String::new() };
-        let mut row = vec![id.to_string(), p.index.to_string(), number(p.energy), number(p.gradient_norm)];
+        let mut row =
+            vec![id.to_string(), p.index.to_string(), energy_text(p.energy), number(p.gradient_norm)];
         row.extend([radius, level_name(p.level).to_owned(), low, high]);
         row.extend(p.x.iter().map(|&x| number(x)));
         row
@@ -34,7 +35,7 @@ pub fn degenerate_csv(set: &CriticalSet) -> Result<String> {
     let rows = set.degenerate.iter().enumerate().map(|(family, f)| {
         let (low, high) = ends(&f.eigenvalues);
         let mut row = vec![family.to_string(), f.dimension.to_string()];
-        row.extend([number(f.energy), number(f.gradient_norm), low, high]);
+        row.extend([energy_text(f.energy), number(f.gradient_norm), low, high]);
         row.extend(f.x.iter().map(|&x| number(x)));
         row
     });
@@ -50,6 +51,7 @@ pub fn orbits_csv(set: &CriticalSet, graph: &MorseGraph) -> Result<Option<String
     if n > MOST_ORBIT_DIMENSIONS {
         return Ok(None);
     }
+    let energies = set.has_energy();
     let mut rows = Vec::new();
     for (connection, c) in graph.connections.iter().enumerate() {
         let orbit: Vec<(&Vec<f64>, f64)> = c
@@ -57,11 +59,11 @@ pub fn orbits_csv(set: &CriticalSet, graph: &MorseGraph) -> Result<Option<String
             .points
             .iter()
             .zip(c.orbit.energies.iter().copied())
-            .filter(|(x, e)| x.len() == n && e.is_finite() && x.iter().all(|x| x.is_finite()))
+            .filter(|(x, e)| x.len() == n && e.is_finite() == energies && x.iter().all(|x| x.is_finite()))
             .collect();
         for (step, place) in thinned(orbit.len(), MOST_ORBIT_POINTS).into_iter().enumerate() {
             let (x, energy) = orbit[place];
-            let mut row = vec![connection.to_string(), step.to_string(), number(energy)];
+            let mut row = vec![connection.to_string(), step.to_string(), energy_text(energy)];
             row.extend(x.iter().map(|&x| number(x)));
             rows.push(row);
         }

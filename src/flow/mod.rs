@@ -2,7 +2,8 @@
 //!
 //! In: a landscape, a start, a tolerance. Out: accepted steps, one by one, to a visitor that may stop the orbit. One
 //! interface, two methods: a linearly implicit one with the exact Jacobian, and a stabilised explicit one where
-//! Jacobians are too large. Both control their error, and no step is accepted along which the energy fails to fall.
+//! Jacobians are too large. Both control their error, and no step is accepted along which the energy, if there is one,
+//! fails to fall.
 
 mod chebyshev;
 pub(crate) mod linear;
@@ -42,6 +43,11 @@ impl<'a> Flow<'a> {
         };
         v.iter_mut().for_each(|v| *v *= sign);
         energy
+    }
+
+    /// Does an energy fall along it?
+    fn has_energy(&self) -> bool {
+        self.landscape.has_energy()
     }
 
     /// Is the flow another than `-grad E`?
@@ -85,7 +91,7 @@ pub struct State<'a> {
     pub time: f64,
     /// Where.
     pub x: &'a [f64],
-    /// Energy there.
+    /// Energy there; NaN if there is none.
     pub energy: f64,
     /// Norm of the velocity there.
     pub speed: f64,
@@ -154,7 +160,8 @@ pub(crate) fn integrate_scaled(
     let (mut next, mut next_v) = (vec![0.0; n], vec![0.0; n]);
     let mut energy = flow.velocity(&x, &mut v);
     let mut speed = norm(&v);
-    if !(energy.is_finite() && speed.is_finite()) {
+    let defined = |energy: f64| energy.is_finite() || !flow.has_energy();
+    if !(defined(energy) && speed.is_finite()) {
         return End::Stuck;
     }
     let mut h = 0.01 * options.longest / speed.max(f64::MIN_POSITIVE);
@@ -192,8 +199,8 @@ pub(crate) fn integrate_scaled(
                 // In directions that the metric does not see the energy is flat, and is what rounding makes of it.
                 noise += 1e-7 * speed * length;
             }
-            let falls = (next_energy - energy) * flow.sign >= -noise;
-            if !(next_energy.is_finite() && falls) {
+            let falls = (next_energy - energy) * flow.sign >= -noise || !flow.has_energy();
+            if !(defined(next_energy) && falls && size(&next_v).is_finite()) {
                 h *= 0.4;
                 continue;
             }

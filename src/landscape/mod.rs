@@ -96,6 +96,13 @@ pub trait Landscape: Send + Sync {
         None
     }
 
+    /// Is there an energy at all? A learned vector field f need not be the gradient of one. Where there is none,
+    /// [`Landscape::dynamics`] is f itself, energies are NaN, gradients stand for `-f` and Hessians for minus the Jacobian
+    /// of f, which is not symmetric: what follows the flow can go on as before, what compares energies must ask here.
+    fn has_energy(&self) -> bool {
+        true
+    }
+
     /// The published dynamics, where it is not `x' = -grad E`: orbits, traps and connections are then those of this
     /// flow. `None` means `-grad E`. A landscape with a dynamics has no [`Landscape::reduce`], or one whose inner
     /// landscape has the dynamics in its coordinates.
@@ -135,7 +142,8 @@ pub trait Landscape: Send + Sync {
 /// At equilibria the Jacobian of f is `-G^-1 Hess E`: its eigenvalues are real and as many are positive as Hess E has
 /// negative ones. They, with the opposite sign, are what is reported as a point's eigenvalues: the rates of the flow.
 pub trait Dynamics: Send + Sync {
-    /// Writes the velocity `f(x)` and returns the energy `E(x)`.
+    /// Writes the velocity `f(x)` and returns the energy `E(x)` (NaN where there is none, see
+    /// [`Landscape::has_energy`]).
     fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64;
 
     /// The Jacobian of the velocity: `out[(i, j)] = df_i/dx_j` (n x n, not symmetric in general).
@@ -200,7 +208,7 @@ pub trait Family: Landscape {
 pub struct Kind {
     /// Its name in a study.
     pub name: &'static str,
-    /// The energy, as a line of text.
+    /// The energy, as a line of text; for a vector field what stands in its place.
     pub energy: &'static str,
     /// Where it comes from.
     pub source: &'static str,
@@ -254,6 +262,7 @@ pub const KINDS: &[&Kind] = &[
     &energy_transformer::KIND,
     &epanechnikov::KIND,
     &neural::KIND,
+    &neural::score::KIND,
     &formula::KIND,
 ];
 

@@ -150,6 +150,9 @@ fn points_outwards(landscape: &dyn Landscape, region: &Region, effort: Effort) -
     };
     let outwards = lowest_on_boundary(landscape, region, effort, Some(INWARDS), &mut cosine)
         .is_none_or(|c| c.0 > INWARDS);
+    if !landscape.has_energy() {
+        return outwards;
+    }
     // A valley that runs out falling may be too narrow for its angle, but the energy leads into it: at its lowest on the
     // boundary it must rise outwards.
     let energy = |x: &[f64], _: &[f64], slope: &mut [f64]| landscape.gradient(x, slope);
@@ -178,8 +181,9 @@ pub fn keeps_flow(landscape: &dyn Landscape, region: &Region, highest: f64) -> b
     };
     let energy = |x: &[f64], _: &[f64], slope: &mut [f64]| landscape.gradient(x, slope);
     lowest_on_boundary(landscape, region, CLOSE, Some(0.0), outward).is_none_or(|lowest| lowest.0 > 0.0)
-        || lowest_on_boundary(landscape, region, CLOSE, Some(highest), energy)
-            .is_none_or(|lowest| lowest.0 > highest)
+        || landscape.has_energy()
+            && lowest_on_boundary(landscape, region, CLOSE, Some(highest), energy)
+                .is_none_or(|lowest| lowest.0 > highest)
 }
 
 /// The lowest value that `function(x, normal, slope) -> value` takes on the boundary and where, as far as samples and

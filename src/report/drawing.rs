@@ -39,7 +39,10 @@ pub fn drawing(
     let width = (900.0 + 6.0 * order.len().saturating_sub(30) as f64).min(2000.0);
     let entries = entries(set, graph);
     let top = 48.0 + legend_height(&entries, width - LEFT - RIGHT) + 8.0;
-    let scale = Scale::new(&energies(set));
+    let scale = match set.has_energy() {
+        true => Scale::new(&energies(set)),
+        false => Scale::Linear((-0.1, set.counts().len() as f64 - 0.9)),
+    };
     let frame = Frame {
         low: (LEFT, top),
         high: (width - RIGHT, top + HEIGHT + 0.15 * (width - 900.0)),
@@ -57,7 +60,10 @@ pub fn drawing(
     let sizes = Sizes::new(set.points.len() + set.degenerate.len(), graph.connections.len());
     let places = places(set, graph, &order, &scale, &frame, &sizes);
     document((width, height), title, &pictures, |canvas| {
-        let axis = scale.ticks(frame.y);
+        let axis = match set.has_energy() {
+            true => scale.ticks(frame.y),
+            false => (0..set.counts().len()).map(|index| (index as f64, index.to_string())).collect(),
+        };
         for (value, _) in &axis {
             let (_, y) = frame.place((0.0, *value));
             let pen = Pen { color: RGBColor(225, 225, 225), width: 0.7, alpha: 1.0 };
@@ -68,14 +74,20 @@ pub fn drawing(
         }
         edges(canvas, set, graph, &places, &sizes)?;
         nodes(canvas, set, &places, &sizes)?;
-        axes(canvas, &frame, (&vec![], ""), (&axis, scale.name()))?;
+        let name = if set.has_energy() { scale.name() } else { "unstable directions" };
+        axes(canvas, &frame, (&vec![], ""), (&axis, name))?;
         heading(canvas, title, width)?;
         legend(canvas, &entries, (LEFT, 46.0), width - LEFT - RIGHT)
     })
 }
 
-/// Energies of the points by id, then of the degenerate families.
+/// Energies of the points by id, then of the degenerate families; of a field, which has none, the numbers of unstable
+/// directions.
 fn energies(set: &CriticalSet) -> Vec<f64> {
+    if !set.has_energy() {
+        let indices = set.points.iter().map(|p| p.index as f64);
+        return indices.chain(set.degenerate.iter().map(|_| 0.0)).collect();
+    }
     set.points.iter().map(|p| p.energy).chain(set.degenerate.iter().map(|f| f.energy)).collect()
 }
 

@@ -123,7 +123,7 @@ pub(super) fn point_entries(set: &CriticalSet) -> Vec<(Symbol, String)> {
         .into_iter()
         .enumerate()
         .filter(|(_, count)| *count > 0)
-        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, dim)))
+        .map(|(index, count)| (Symbol::Index(index), count_of(count, index, dim, set.has_energy())))
         .collect();
     if !set.degenerate.is_empty() {
         let isolated = set.degenerate.iter().all(|f| f.dimension == 0);

@@ -4,6 +4,7 @@
 //! In: a landscape, its [`CriticalSet`](crate::critical::CriticalSet), its
 //! [`MorseGraph`](crate::connection::MorseGraph). Out: an SVG document, the same bytes for the same input.
 
+mod arrows;
 mod canvas;
 mod contour;
 mod curves;

@@ -1,10 +1,11 @@
-//! The phase portrait: level lines of the energy, critical points, and the orbits between them.
+//! The phase portrait: level lines of the energy (the directions of a field that has none), critical points, and the orbits between them.
 
 use faer::Mat;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::{HPos, VPos};
 use rayon::prelude::*;
 
+use super::arrows::arrows;
 use super::canvas::{Canvas, Pen, Picture, document};
 use super::contour::{Grid, band, levels};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, ticks, title as heading};
@@ -41,7 +42,8 @@ const EDGE: Pen = Pen { color: GREY, width: 1.0, alpha: 1.0 };
 /// Markers of one family stand at least so many pixels apart.
 const APART: f64 = 9.0;
 
-/// The phase portrait of a landscape in the plane, as an SVG document; in one dimension the graph of the energy.
+/// The phase portrait of a landscape in the plane, as an SVG document; in one dimension the graph of the energy, or of
+/// a field that has none.
 ///
 /// It shows what lies around the critical points and the orbits between them, within the region, to scale unless the
 /// region's sides differ more than fourfold. An input error above two dimensions.
@@ -73,15 +75,13 @@ fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title
     }
     let top = 48.0 + legend_height(&entries, WIDTH - LEFT - RIGHT) + 8.0;
     let frame = window(set, graph, top);
-    let grid = sampled(landscape, &frame);
-    let critical: Vec<f64> =
-        set.points.iter().map(|p| p.energy).chain(set.degenerate.iter().map(|f| f.energy)).collect();
-    let levels = levels(&grid.values, &critical);
-    let background = shaded(&grid, &levels, &frame)?;
-    document((WIDTH, frame.high.1 + 62.0), title, &[background], |canvas| {
-        let pen = Pen { color: RGBColor(110, 125, 145), width: 0.7, alpha: 0.75 };
-        for line in grid.contours(&levels).into_iter().flatten() {
-            canvas.line(&line.into_iter().map(|p| on_sheet(&grid, &frame, p)).collect::<Vec<_>>(), pen)?;
+    // Without an energy there are no level lines: arrows show the flow.
+    let relief = landscape.has_energy().then(|| Relief::new(landscape, set, &frame));
+    let background = relief.as_ref().map(|r| shaded(&r.grid, &r.levels, &frame)).transpose()?;
+    document((WIDTH, frame.high.1 + 62.0), title, background.as_slice(), |canvas| {
+        match &relief {
+            Some(relief) => relief.contours(canvas, &frame)?,
+            None => arrows(canvas, landscape, &frame)?,
         }
         for part in boundary(&set.region, &frame) {
             canvas.dashed(&part, EDGE)?;
@@ -95,6 +95,31 @@ fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title
         heading(canvas, title, WIDTH)?;
         legend(canvas, &entries, (LEFT, 46.0), WIDTH - LEFT - RIGHT)
     })
+}
+
+/// The energy over the window and the levels to show.
+struct Relief {
+    grid: Grid,
+    levels: Vec<f64>,
+}
+
+impl Relief {
+    fn new(landscape: &dyn Landscape, set: &CriticalSet, frame: &Frame) -> Relief {
+        let grid = sampled(landscape, frame);
+        let critical: Vec<f64> =
+            set.points.iter().map(|p| p.energy).chain(set.degenerate.iter().map(|f| f.energy)).collect();
+        let levels = levels(&grid.values, &critical);
+        Relief { grid, levels }
+    }
+
+    fn contours(&self, canvas: &mut Canvas<'_>, frame: &Frame) -> Result<()> {
+        let pen = Pen { color: RGBColor(110, 125, 145), width: 0.7, alpha: 0.75 };
+        for line in self.grid.contours(&self.levels).into_iter().flatten() {
+            let line: Vec<P> = line.into_iter().map(|p| on_sheet(&self.grid, frame, p)).collect();
+            canvas.line(&line, pen)?;
+        }
+        Ok(())
+    }
 }
 
 fn entries(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph) -> Vec<(Symbol, String)> {

@@ -1,4 +1,5 @@
-//! The portrait in one dimension: the graph of the energy with its critical points.
+//! The portrait in one dimension: the graph of the energy with its critical points, or that of a field that has none
+//! with its zeros.
 
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -25,12 +26,21 @@ pub(super) fn profile(landscape: &dyn Landscape, set: &CriticalSet, title: &str)
     let top = 48.0 + legend_height(&entries, WIDTH - LEFT - RIGHT) + 8.0;
     let x = shown(set);
     let at = |i: usize| x.0 + (x.1 - x.0) * i as f64 / (SAMPLES - 1) as f64;
-    let heights_there = energies(landscape, SAMPLES, |i, point| point[0] = at(i));
+    let with_energy = set.has_energy() && landscape.has_energy();
+    let heights_there = match with_energy {
+        true => energies(landscape, SAMPLES, |i, point| point[0] = at(i)),
+        false => (0..SAMPLES).map(|i| velocity(landscape, at(i))).collect(),
+    };
+    let height = |energy: f64| if with_energy { energy } else { 0.0 };
     let curve: Vec<P> = (0..SAMPLES).map(at).zip(heights_there).collect();
-    let special: Vec<(f64, f64)> = set.points.iter().map(|p| (p.x[0], p.energy)).collect();
+    let special: Vec<(f64, f64)> = set.points.iter().map(|p| (p.x[0], height(p.energy))).collect();
     let y = heights(&curve, &special);
     let frame = Frame { low: (LEFT, top), high: (WIDTH - RIGHT, top + 440.0), x, y };
     document((WIDTH, frame.high.1 + 62.0), title, &[], |canvas| {
+        if !with_energy {
+            let zero = [frame.place((x.0, 0.0)), frame.place((x.1, 0.0))];
+            canvas.line(&zero, Pen { color: GREY, width: 0.8, alpha: 1.0 })?;
+        }
         let placed: Vec<P> = curve.iter().map(|&p| frame.place(p)).collect();
         for part in clipped(&placed, frame.low, frame.high) {
             canvas.line(&part, Pen { color: INK, width: 1.8, alpha: 1.0 })?;
@@ -45,20 +55,32 @@ pub(super) fn profile(landscape: &dyn Landscape, set: &CriticalSet, title: &str)
             }
         }
         for f in &set.degenerate {
-            hollow(canvas, frame.place((f.x[0], f.energy)), 6.0)?;
+            hollow(canvas, frame.place((f.x[0], height(f.energy))), 6.0)?;
         }
         for (id, p) in set.points.iter().enumerate() {
-            let at = frame.place((p.x[0], p.energy));
+            let at = frame.place((p.x[0], height(p.energy)));
             marker(canvas, p.index, at, 6.0, true)?;
             if set.points.len() <= 40 {
                 let below = if p.index == 0 { 20.0 } else { -10.0 };
                 label(canvas, (at.0, at.1 + below), id, 12.0, (HPos::Center, VPos::Bottom))?;
             }
         }
-        axes(canvas, &frame, (&ticks(x, 8), "x0"), (&ticks(y, 7), "energy"))?;
+        axes(
+            canvas,
+            &frame,
+            (&ticks(x, 8), "x0"),
+            (&ticks(y, 7), if with_energy { "energy" } else { "velocity" }),
+        )?;
         heading(canvas, title, WIDTH)?;
         legend(canvas, &entries, (LEFT, 46.0), WIDTH - LEFT - RIGHT)
     })
+}
+
+/// The velocity of a field on the line.
+fn velocity(landscape: &dyn Landscape, x: f64) -> f64 {
+    let mut against = [0.0];
+    landscape.gradient(&[x], &mut against);
+    -against[0]
 }
 
 /// The interval around the critical points, within the region.

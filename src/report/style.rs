@@ -88,11 +88,11 @@ fn corners(index: usize) -> Option<Vec<P>> {
 }
 
 /// "3 minima", "1 saddle of index 2", "1 maximum".
-pub(super) fn count_of(count: usize, index: usize, dim: usize) -> String {
+pub(super) fn count_of(count: usize, index: usize, dim: usize, with_energy: bool) -> String {
     if index == 0 {
-        counted(count, "minimum", "minima")
+        if with_energy { counted(count, "minimum", "minima") } else { counted(count, "sink", "sinks") }
     } else if index == dim {
-        counted(count, "maximum", "maxima")
+        if with_energy { counted(count, "maximum", "maxima") } else { counted(count, "source", "sources") }
     } else {
         format!("{} of index {index}", counted(count, "saddle", "saddles"))
     }

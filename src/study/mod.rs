@@ -2,6 +2,7 @@
 //!
 //! In: a TOML file and what the command line lays over it. Out: a [`Study`]; for its results a [`Folder`].
 
+mod field;
 mod folder;
 mod keys;
 mod nearest;

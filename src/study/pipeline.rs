@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::Study;
+use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
@@ -74,6 +75,13 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             rows * columns
         )));
     }
+    if !landscape.has_energy() && study.critical.neighbours.is_some() {
+        let kind = study.kind.name;
+        return Err(Error::input(format!(
+            "[critical] neighbours: no effect, since `{kind}` has no energy whose minima could be paired"
+        ))
+        .with_help("equilibria of a field are found by Newton's method from random points"));
+    }
     let built = started.elapsed().as_secs_f64();
 
     let set = critical::search(landscape, region.as_ref(), &critical_options(study), control)?;
@@ -85,6 +93,11 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
 
     let title = title(study);
     let mut files = tables(&set)?;
+    let field = landscape.dynamics().filter(|_| !landscape.has_energy());
+    let spectra = field.map(|f| Spectra::of(f, &set, study.seed)).transpose()?;
+    if let Some(spectra) = &spectra {
+        files.push(("eigenvalues.csv".to_string(), spectra.csv().into_bytes()));
+    }
     if let Some(graph) = &graph {
         files.extend(graph_files(&set, graph, &title)?);
         files.extend(pictures(study, landscape, &set, graph, &title)?);
@@ -93,6 +106,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
+    if let Some(spectra) = &spectra {
+        spectra.describe(&mut summary);
+    }
     let shortfall = if interrupted { None } else { shortfall(&set, graph.as_ref()) };
     summary["shortfall"] = shortfall.as_deref().into();
     summary["smale"] = FORMAT.into();
@@ -109,7 +125,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files,
         interrupted,
         shortfall,
-        headline: headline(&title, &set, graph.as_ref()),
+        headline: headline(&title, &set, graph.as_ref(), landscape.has_energy()),
     })
 }
 
@@ -203,7 +219,7 @@ fn summary(
         })).collect::<Vec<_>>(),
         "degenerate_tolerance": critical_options(study).degenerate_tolerance,
         "region": region(set),
-        "checks": checks(set, graph),
+        "checks": checks(set, graph, landscape.has_energy()),
         "levels": { "critical_points": "checked", "completeness": "estimated" },
         "work": set.work,
         "interrupted": interrupted,
@@ -304,8 +320,8 @@ fn residual_bound(set: &CriticalSet) -> f64 {
     1e-10 * set.region.radius() + f64::EPSILON * farthest
 }
 
-/// Invariants that the numbers must meet; each says whether it holds.
-fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
+/// Invariants that the numbers must meet; each says whether it holds. Of a field's flow Morse theory says nothing.
+fn checks(set: &CriticalSet, graph: Option<&MorseGraph>, with_energy: bool) -> Vec<Value> {
     let mut list = vec![];
     let mut check = |name: &str, passed: bool, detail: String| {
         list.push(json!({ "name": name, "passed": passed, "detail": detail }));
@@ -331,8 +347,10 @@ fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
         .connections
         .iter()
         .all(|c| c.orbit.energies.windows(2).all(|w| w[1] <= w[0] + 1e-12 * w[0].abs().max(w[1].abs())));
-    check("energy_falls", falls, format!("along {} connecting orbits", graph.connections.len()));
-    if set.degenerate.is_empty() && set.euler_expected.is_some() && !set.region.is_periodic() {
+    if with_energy {
+        check("energy_falls", falls, format!("along {} connecting orbits", graph.connections.len()));
+    }
+    if with_energy && set.degenerate.is_empty() && set.euler_expected.is_some() && !set.region.is_periodic() {
         check(
             "connected",
             graph.components == 1,
@@ -341,7 +359,8 @@ fn checks(set: &CriticalSet, graph: Option<&MorseGraph>) -> Vec<Value> {
     }
     let lost = graph.loose.iter().filter(|l| matches!(l, Loose::Lost { .. })).count();
     check("orbits_end", lost == 0, format!("{lost} orbits could not be followed to an end"));
-    if set.points.iter().any(|p| p.index == 2) && set.region.dim() == 2 && set.degenerate.is_empty() {
+    let planar = set.region.dim() == 2 && set.points.iter().any(|p| p.index == 2);
+    if with_energy && planar && set.degenerate.is_empty() {
         let squared = graph.boundary_squared(set);
         check("boundary_squared", squared == 0, format!("{squared} entries of d.d differ from 0"));
     }
@@ -352,15 +371,16 @@ fn spectral_radius(eigenvalues: &[f64]) -> f64 {
     eigenvalues.iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs()))
 }
 
-fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>) -> String {
+fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>, with_energy: bool) -> String {
     let counts = set.counts();
+    let (minimum, minima) = if with_energy { ("minimum", "minima") } else { ("sink", "sinks") };
     let mut parts: Vec<String> = counts
         .iter()
         .enumerate()
         .filter(|(index, count)| **count > 0 || *index == 0)
         .map(|(index, count)| match (index, count) {
-            (0, 1) => "1 minimum".to_string(),
-            (0, n) => format!("{n} minima"),
+            (0, 1) => format!("1 {minimum}"),
+            (0, n) => format!("{n} {minima}"),
             (1, 1) => "1 saddle of index 1".to_string(),
             (1, n) => format!("{n} saddles of index 1"),
             (k, n) => format!("{n} of index {k}"),

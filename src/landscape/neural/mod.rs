@@ -11,7 +11,6 @@
 
 pub mod activation;
 mod architecture;
-pub mod equilibria;
 mod evaluate;
 mod frozen;
 mod network;

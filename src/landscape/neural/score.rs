@@ -25,7 +25,9 @@ use super::path::{self, PathOfNetworks};
 use super::{ACTIVATION, ARCHITECTURE, TIME, TRAINING, WEIGHTS};
 use crate::error::{Error, Result};
 use crate::landscape::mixture::Schedule;
-use crate::landscape::{Key, blame, no_such_parameter};
+use crate::landscape::{
+    Dynamics, Family, Key, Kind, Landscape, Linearization, Region, blame, no_such_parameter,
+};
 use crate::study::Section;
 
 /// A score network at a time and a position along its files of weights; see the module.
@@ -76,6 +78,15 @@ impl Factors {
 
 /// The keys of a score network in a study.
 pub const KEYS: &[Key] = &[WEIGHTS, ARCHITECTURE, ACTIVATION, TRAINING, TIME];
+
+/// The kind's entry in the list.
+pub const KIND: Kind = Kind {
+    name: "score",
+    energy: "none: a vector field s(x, t), x' = s",
+    source: "trained weights; outputs: Karras et al. 2022, table 1",
+    keys: KEYS,
+    build: |section| Score::read(section).map(|s| Box::new(s) as Box<dyn Family>),
+};
 
 impl Score {
     pub(super) fn new(path: PathOfNetworks, output: Output, schedule: Schedule) -> Result<Score> {
@@ -239,6 +250,105 @@ impl Score {
         for i in 0..n {
             out[i] = dp * x[i] + dq * f[(i, 0)] + q * (dr * jx[(i, 0)] + out[i]);
         }
+    }
+}
+
+/// The flow `x' = s`. There is no energy.
+impl Dynamics for Score {
+    fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64 {
+        self.at(x, velocity);
+        f64::NAN
+    }
+
+    fn jacobian(&self, x: &[f64], out: MatMut<'_, f64>) {
+        Score::jacobian(self, x, out);
+    }
+
+    fn apply_jacobian(&self, x: &[f64], vectors: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        self.jacobian_vectors(crate::linalg::column(x), vectors, out);
+    }
+}
+
+/// As [`Landscape::has_energy`] says of a field: minus the field for the gradient, minus its Jacobian for the Hessian.
+impl Landscape for Score {
+    fn dim(&self) -> usize {
+        Score::dim(self)
+    }
+
+    fn has_energy(&self) -> bool {
+        false
+    }
+
+    fn dynamics(&self) -> Option<&dyn Dynamics> {
+        Some(self)
+    }
+
+    fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
+        energies.fill(f64::NAN);
+        self.field(points, gradients.rb_mut());
+        negate(gradients);
+    }
+
+    fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
+        Box::new(Linear { score: self, points: points.to_owned() })
+    }
+
+    fn hessian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
+        Score::jacobian(self, x, out.rb_mut());
+        negate(out);
+    }
+
+    fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
+        // A central difference, of error h^2 with h the cube root of rounding: nothing asks a field for more.
+        let size = crate::linalg::norm(u);
+        out.fill(0.0);
+        if size == 0.0 {
+            return;
+        }
+        let h = f64::EPSILON.cbrt() * (1.0 + crate::linalg::norm(x)) / size;
+        let mut product = vec![0.0; x.len()];
+        for sign in [-1.0, 1.0] {
+            let moved: Vec<f64> = x.iter().zip(u).map(|(x, u)| x + sign * h * u).collect();
+            let (moved, v) = (crate::linalg::column(&moved), crate::linalg::column(v));
+            self.jacobian_vectors(moved, v, crate::linalg::column_mut(&mut product));
+            crate::linalg::axpy(-0.5 * sign / h, &product, out);
+        }
+    }
+
+    fn region(&self) -> Option<Region> {
+        None
+    }
+}
+
+impl Family for Score {
+    fn parameters(&self) -> Vec<(String, f64)> {
+        Score::parameters(self)
+    }
+
+    fn with_parameter(&self, name: &str, value: f64) -> Result<Box<dyn Family>> {
+        Ok(Box::new(Score::with_parameter(self, name, value)?))
+    }
+
+    fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {
+        self.field_by(parameter, x, out);
+        out.iter_mut().for_each(|o| *o = -*o);
+    }
+}
+
+fn negate(mut matrix: MatMut<'_, f64>) {
+    matrix.rb_mut().col_iter_mut().for_each(|c| c.iter_mut().for_each(|e| *e = -*e));
+}
+
+/// Minus the Jacobians at points.
+struct Linear<'a> {
+    score: &'a Score,
+    points: Mat<f64>,
+}
+
+impl Linearization for Linear<'_> {
+    fn apply(&self, vectors: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        self.score.jacobian_vectors(self.points.as_ref(), vectors, out.rb_mut());
+        negate(out);
     }
 }
 

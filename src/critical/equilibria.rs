@@ -1,6 +1,6 @@
-//! Where a score vanishes, and how far it is from a gradient.
+//! Where a vector field vanishes, and how far it is from a gradient.
 //!
-//! A field is a gradient where its Jacobian J is symmetric. Where it is not, eigenvalues may be complex, orbits may
+//! In: a field as [`Dynamics`], whose energies are not looked at. A field is a gradient where its Jacobian J is symmetric. Where it is not, eigenvalues may be complex, orbits may
 //! circle, and Morse theory does not apply: an equilibrium is classified by the number of eigenvalues with positive real
 //! part, which for a gradient field is that of the unstable directions of its flow (the Morse index of minus the
 //! potential).
@@ -11,13 +11,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::score::Score;
 use crate::error::{Error, Result};
-use crate::landscape::Region;
+use crate::landscape::{Dynamics, Region};
 use crate::linalg::{norm, sequential};
 
-/// Why the flow of a score is never called Morse-Smale here.
-pub const NOT_A_GRADIENT: &str = "the field is no gradient: it may have orbits that do not end in equilibria, which nothing here looks for";
+/// Why the flow of a field without an energy is never called Morse-Smale here.
+pub const NOT_A_GRADIENT: &str = "the flow is that of a vector field, not of an energy: Morse theory does not apply as it \
+     stands, and orbits that do not end in equilibria are possible and not looked for";
 
 /// The relative size of the antisymmetric part of a Jacobian (n x n), `|J - J'|_F / |J + J'|_F`: 0 for a gradient,
 /// infinite for a rotation, 0 for J = 0.
@@ -54,8 +54,8 @@ pub struct Asymmetry {
 }
 
 /// Measures the antisymmetric part at the columns of `points` (n x b, at least two).
-pub fn asymmetry_over(score: &Score, points: MatRef<'_, f64>) -> Result<Asymmetry> {
-    let (n, count) = (score.dim(), points.ncols());
+pub fn asymmetry_over(field: &dyn Dynamics, points: MatRef<'_, f64>) -> Result<Asymmetry> {
+    let (n, count) = points.shape();
     if count < 2 {
         return Err(Error::input("an interval needs at least two points"));
     }
@@ -64,14 +64,14 @@ pub fn asymmetry_over(score: &Score, points: MatRef<'_, f64>) -> Result<Asymmetr
         .map(|j| {
             let x: Vec<f64> = points.col(j).iter().copied().collect();
             let mut jacobian = Mat::zeros(n, n);
-            score.jacobian(&x, jacobian.as_mut());
+            field.jacobian(&x, jacobian.as_mut());
             parts(jacobian.as_ref())
         })
         .collect();
     let total = |part: fn(&(f64, f64)) -> f64| sizes.iter().map(part).sum::<f64>() / count as f64;
     let (anti, symmetric) = (total(|s| s.0), total(|s| s.1));
     if !(anti.is_finite() && symmetric.is_finite()) {
-        return Err(Error::Numerics("the Jacobian of the score is not finite at some of the points".into()));
+        return Err(Error::Numerics("the Jacobian of the field is not finite at some of the points".into()));
     }
     let largest = sizes.iter().map(|(a, s)| if *a == 0.0 { 0.0 } else { (a / s).sqrt() }).fold(0.0, f64::max);
     if anti == 0.0 || symmetric == 0.0 {
@@ -96,7 +96,7 @@ pub struct Equilibrium {
     pub residual: f64,
     /// Eigenvalues of the Jacobian, real and imaginary parts, the largest real part first.
     pub eigenvalues: Vec<(f64, f64)>,
-    /// Number of eigenvalues with positive real part: directions in which orbits of `x' = s` leave.
+    /// Number of eigenvalues with positive real part: directions in which orbits leave.
     pub unstable: usize,
     /// Relative size of the antisymmetric part of the Jacobian, see [`asymmetry`].
     pub asymmetry: f64,
@@ -121,29 +121,29 @@ impl Default for Options {
 
 /// A last Newton step below this share of the region's radius ends the search.
 const STEP: f64 = 1e-10;
+/// A Newton step longer than so many radii is taken across the null directions only: those with a singular value below
+/// this share of the largest.
+const FARTHEST: f64 = 100.0;
+const NULL: f64 = 1e-10;
 /// Zeros nearer than this share of the radius are one.
-const SAME: f64 = 1e-6;
+pub(super) const SAME: f64 = 1e-6;
 
 /// Zeros of the field in a region by damped Newton steps from `starts` (n x c, tried first) and from random points. Sorted by the
 /// number of unstable directions, then by coordinates. Nothing says that these are all; where the field points inwards all
 /// around a ball, [`poincare_hopf`] of a complete list is 1.
 pub fn equilibria(
-    score: &Score,
+    field: &dyn Dynamics,
     region: &Region,
     starts: Option<MatRef<'_, f64>>,
     options: &Options,
 ) -> Result<Vec<Equilibrium>> {
     sequential();
-    let n = score.dim();
-    if region.dim() != n {
-        return Err(Error::input(format!("the region has dimension {}, but the score {n}", region.dim())));
-    }
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut list: Vec<Vec<f64>> =
         starts.map(|s| s.col_iter().map(|c| c.iter().copied().collect()).collect()).unwrap_or_default();
     list.extend((0..options.starts).map(|_| region.sample(&mut rng)));
     let found: Vec<Option<Vec<f64>>> =
-        list.into_par_iter().map(|x| newton(score, region, x, options.steps)).collect();
+        list.into_par_iter().map(|x| newton(field, region, x, options.steps)).collect();
     let radius = region.radius();
     let mut distinct: Vec<Vec<f64>> = vec![];
     for x in found.into_iter().flatten() {
@@ -151,7 +151,7 @@ pub fn equilibria(
             distinct.push(x);
         }
     }
-    let mut answer = distinct.into_iter().map(|x| classify(score, x)).collect::<Result<Vec<_>>>()?;
+    let mut answer = distinct.into_iter().map(|x| classify(field, x)).collect::<Result<Vec<_>>>()?;
     answer.sort_by(|a, b| {
         let by_place = || a.x.iter().zip(&b.x).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne());
         a.unstable.cmp(&b.unstable).then_with(|| by_place().unwrap_or(std::cmp::Ordering::Equal))
@@ -159,36 +159,36 @@ pub fn equilibria(
     Ok(answer)
 }
 
-/// Sum of `(-1)^unstable`, the sign of `det(-J)`, over equilibria: by the theorem of Poincare and Hopf for `-s`, which points
-/// outwards where the flow of `s` enters, the Euler characteristic of a region that it enters all around (1 for a ball).
+/// Sum of `(-1)^unstable`, the sign of `det(-J)`, over equilibria: by the theorem of Poincare and Hopf for minus the field, which
+/// points outwards where the flow enters, the Euler characteristic of a region that it enters all around (1 for a ball).
 pub fn poincare_hopf(list: &[Equilibrium]) -> i64 {
     list.iter().map(|e| if e.unstable % 2 == 0 { 1 } else { -1 }).sum()
 }
 
 /// Newton's method with steps no longer than a quarter of the radius, halved until the field shrinks; `None` if it gets
 /// stuck, leaves the region or does not end.
-fn newton(score: &Score, region: &Region, mut x: Vec<f64>, steps: usize) -> Option<Vec<f64>> {
-    let (n, radius) = (score.dim(), region.radius());
+pub(super) fn newton(
+    field: &dyn Dynamics,
+    region: &Region,
+    mut x: Vec<f64>,
+    steps: usize,
+) -> Option<Vec<f64>> {
+    let (n, radius) = (x.len(), region.radius());
     let mut s = vec![0.0; n];
     let mut jacobian = Mat::zeros(n, n);
-    score.at(&x, &mut s);
+    field.velocity(&x, &mut s);
     for _ in 0..steps {
-        score.jacobian(&x, jacobian.as_mut());
+        field.jacobian(&x, jacobian.as_mut());
         if !(s.iter().all(|s| s.is_finite()) && jacobian.norm_max().is_finite()) {
             return None;
         }
-        let right = Mat::from_fn(n, 1, |i, _| -s[i]);
-        let solution = jacobian.partial_piv_lu().solve(&right);
-        let mut step = solution.col_as_slice(0).to_vec();
+        let mut step = newton_step(jacobian.as_ref(), &s, radius)?;
         let length = norm(&step);
-        if !length.is_finite() {
-            return None;
-        }
         let here = norm(&s);
         if length <= STEP * radius {
             // One more full step costs nothing and gains half the digits.
             let better: Vec<f64> = x.iter().zip(&step).map(|(x, d)| x + d).collect();
-            score.at(&better, &mut s);
+            field.velocity(&better, &mut s);
             let x = if norm(&s) <= here { better } else { x };
             return region.contains(&x).then_some(x);
         }
@@ -197,7 +197,7 @@ fn newton(score: &Score, region: &Region, mut x: Vec<f64>, steps: usize) -> Opti
         let mut factor = 1.0;
         x = loop {
             let next: Vec<f64> = x.iter().zip(&step).map(|(x, d)| x + factor * d).collect();
-            score.at(&next, &mut s);
+            field.velocity(&next, &mut s);
             if norm(&s) < (1.0 - 1e-4 * factor * shrink) * here {
                 break next;
             }
@@ -213,43 +213,79 @@ fn newton(score: &Score, region: &Region, mut x: Vec<f64>, steps: usize) -> Opti
     None
 }
 
-fn classify(score: &Score, x: Vec<f64>) -> Result<Equilibrium> {
-    let n = score.dim();
-    let (mut jacobian, mut s) = (Mat::zeros(n, n), vec![0.0; n]);
-    score.jacobian(&x, jacobian.as_mut());
-    score.at(&x, &mut s);
+/// Solves `J step = -s`; where that leads nowhere, J being singular to working precision, the shortest step that solves it
+/// across the null directions. `None` if neither is finite.
+fn newton_step(jacobian: MatRef<'_, f64>, s: &[f64], radius: f64) -> Option<Vec<f64>> {
+    let right = Mat::from_fn(s.len(), 1, |i, _| -s[i]);
+    let solution = jacobian.partial_piv_lu().solve(&right);
+    let step = solution.col_as_slice(0).to_vec();
+    if norm(&step) <= FARTHEST * radius {
+        return Some(step);
+    }
+    let svd = jacobian.svd().ok()?;
+    let sizes = svd.S().column_vector();
+    let mut across = svd.U().transpose() * &right;
+    for i in 0..s.len() {
+        let keep = sizes[i] > NULL * sizes[0];
+        across[(i, 0)] = if keep { across[(i, 0)] / sizes[i] } else { 0.0 };
+    }
+    let step = (svd.V() * across).col_as_slice(0).to_vec();
+    norm(&step).is_finite().then_some(step)
+}
+
+/// The eigenvalues of a Jacobian, real and imaginary parts, the largest real part first.
+pub fn eigenvalues(jacobian: MatRef<'_, f64>) -> Result<Vec<(f64, f64)>> {
     let failed = |_| Error::Numerics("the eigenvalues of a Jacobian were not found".into());
-    let mut eigenvalues: Vec<(f64, f64)> =
+    let mut list: Vec<(f64, f64)> =
         jacobian.eigenvalues().map_err(failed)?.iter().map(|z| (z.re, z.im)).collect();
-    eigenvalues.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
+    list.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)));
+    Ok(list)
+}
+
+/// The spectrum at a zero.
+pub(super) fn classify(field: &dyn Dynamics, x: Vec<f64>) -> Result<Equilibrium> {
+    let n = x.len();
+    let (mut jacobian, mut s) = (Mat::zeros(n, n), vec![0.0; n]);
+    field.jacobian(&x, jacobian.as_mut());
+    field.velocity(&x, &mut s);
+    let eigenvalues = eigenvalues(jacobian.as_ref())?;
     let unstable = eigenvalues.iter().filter(|(re, _)| *re > 0.0).count();
     Ok(Equilibrium { residual: norm(&s), unstable, asymmetry: asymmetry(jacobian.as_ref()), eigenvalues, x })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::activation::Activation;
-    use super::super::architecture::Output;
-    use super::super::network::{Layer, Network};
-    use super::super::path::PathOfNetworks;
-    use super::super::tests::act;
+pub(super) mod tests {
+    use faer::MatMut;
+
     use super::*;
-    use crate::landscape::mixture::Schedule;
 
-    fn score(n: usize, layers: Vec<Layer>) -> Score {
-        let path = PathOfNetworks::new(vec![Network::new(n, layers).unwrap()], None, 0.0, 1.0).unwrap();
-        Score::new(path, Output::Score, Schedule::Edm).unwrap()
-    }
+    /// A field by a closure for itself and one for its Jacobian.
+    pub(crate) struct Closures<F, J>(pub(crate) F, pub(crate) J);
 
-    fn linear(rows: &[&[f64]]) -> Layer {
-        let weight = Mat::from_fn(rows.len(), rows[0].len(), |i, j| rows[i][j]);
-        Layer::Linear { weight, bias: vec![] }
+    impl<F, J> Dynamics for Closures<F, J>
+    where
+        F: Fn(&[f64], &mut [f64]) + Send + Sync,
+        J: Fn(&[f64], MatMut<'_, f64>) + Send + Sync,
+    {
+        fn velocity(&self, x: &[f64], velocity: &mut [f64]) -> f64 {
+            (self.0)(x, velocity);
+            f64::NAN
+        }
+
+        fn jacobian(&self, x: &[f64], out: MatMut<'_, f64>) {
+            (self.1)(x, out);
+        }
     }
 
     #[test]
     fn a_focus_is_seen_as_one() {
         // x' = -x + 2 y, y' = -2 x - y: eigenvalues -1 +- 2i, antisymmetric part 2, symmetric part 1.
-        let s = score(2, vec![linear(&[&[-1.0, 2.0], &[-2.0, -1.0]])]);
+        let s = Closures(
+            |x: &[f64], v: &mut [f64]| (v[0], v[1]) = (-x[0] + 2.0 * x[1], -2.0 * x[0] - x[1]),
+            |_: &[f64], mut out: MatMut<'_, f64>| {
+                (out[(0, 0)], out[(0, 1)], out[(1, 0)], out[(1, 1)]) = (-1.0, 2.0, -2.0, -1.0);
+            },
+        );
         let region = Region::ball(vec![0.3, 0.1], 2.0);
         let found = equilibria(&s, &region, None, &Options { starts: 10, ..Options::default() }).unwrap();
         assert_eq!(found.len(), 1);
@@ -265,19 +301,13 @@ mod tests {
     #[test]
     fn a_gradient_with_three_by_three_equilibria() {
         // s_i = 2 tanh(2 x_i) - x_i: zeros at 0 and at +-a in each coordinate, a gradient.
-        let two = linear(&[&[2.0, 0.0], &[0.0, 2.0]]);
-        let minus = linear(&[&[-1.0, 0.0], &[0.0, -1.0]]);
-        let layers = vec![
-            minus,
-            Layer::Open,
-            // The state here is -x, and what comes back is added to it.
-            linear(&[&[-1.0, 0.0], &[0.0, -1.0]]),
-            two.clone(),
-            act(Activation::Tanh, 2),
-            two,
-            Layer::Close { scale: 1.0 },
-        ];
-        let s = score(2, layers);
+        let s = Closures(
+            |x: &[f64], v: &mut [f64]| (0..2).for_each(|i| v[i] = 2.0 * (2.0 * x[i]).tanh() - x[i]),
+            |x: &[f64], mut out: MatMut<'_, f64>| {
+                out.fill(0.0);
+                (0..2).for_each(|i| out[(i, i)] = 4.0 / (2.0 * x[i]).cosh().powi(2) - 1.0);
+            },
+        );
         let region = Region::ball(vec![0.0; 2], 4.0);
         let found = equilibria(&s, &region, None, &Options::default()).unwrap();
         let counts: Vec<usize> = (0..3).map(|k| found.iter().filter(|e| e.unstable == k).count()).collect();

@@ -1,0 +1,76 @@
+//! What is reported of a vector field beside its equilibria: the eigenvalues of its Jacobian there, and how far it is from
+//! a gradient.
+
+use faer::Mat;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+
+use crate::critical::CriticalSet;
+use crate::critical::equilibria::{Asymmetry, asymmetry, asymmetry_over, eigenvalues};
+use crate::error::Result;
+use crate::landscape::Dynamics;
+
+/// Random points of the region at which the asymmetry is measured, in few and in many dimensions.
+const SAMPLES: (usize, usize) = (1000, 200);
+/// Dimensions that are few.
+const FEW: usize = 32;
+
+/// Eigenvalues (real and imaginary part, the largest real part first) and asymmetry at each equilibrium by its id, and the
+/// asymmetry over the region.
+pub(super) struct Spectra {
+    points: Vec<(Vec<(f64, f64)>, f64)>,
+    over: Asymmetry,
+}
+
+impl Spectra {
+    pub(super) fn of(field: &dyn Dynamics, set: &CriticalSet, seed: u64) -> Result<Spectra> {
+        let n = set.region.dim();
+        let points = set.points.iter().map(|p| {
+            let mut jacobian = Mat::zeros(n, n);
+            field.jacobian(&p.x, jacobian.as_mut());
+            Ok((eigenvalues(jacobian.as_ref())?, asymmetry(jacobian.as_ref())))
+        });
+        let points = points.collect::<Result<Vec<_>>>()?;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6173_796d);
+        let count = if n <= FEW { SAMPLES.0 } else { SAMPLES.1 };
+        let mut sample = Mat::zeros(n, count);
+        for j in 0..count {
+            sample.col_as_slice_mut(j).copy_from_slice(&set.region.sample(&mut rng));
+        }
+        Ok(Spectra { points, over: asymmetry_over(field, sample.as_ref())? })
+    }
+
+    /// `eigenvalues.csv`: `id,real,imaginary`, a row an eigenvalue.
+    pub(super) fn csv(&self) -> String {
+        let mut text = "id,real,imaginary\n".to_owned();
+        for (id, (eigenvalues, _)) in self.points.iter().enumerate() {
+            for (real, imaginary) in eigenvalues {
+                text += &format!("{id},{real:?},{imaginary:?}\n");
+            }
+        }
+        text
+    }
+
+    /// Adds to a summary what holds of a field.
+    pub(super) fn describe(&self, summary: &mut Value) {
+        let finite = |x: f64| serde_json::Number::from_f64(x).map_or(Value::Null, Value::Number);
+        let largest = self.points.iter().map(|p| p.1).fold(0.0, f64::max);
+        let complex = |p: &(Vec<(f64, f64)>, f64)| p.0.iter().any(|(_, imaginary)| *imaginary != 0.0);
+        summary["asymmetry"] = json!({
+            "equilibria": self.points.iter().map(|p| finite(p.1)).collect::<Vec<_>>(),
+            "largest_at_equilibria": finite(largest),
+            "sample": {
+                "relative": finite(self.over.relative),
+                "low": finite(self.over.interval.0),
+                "high": finite(self.over.interval.1),
+                "confidence": 0.95,
+                "largest": finite(self.over.largest),
+                "points": self.over.samples,
+            },
+        });
+        summary["spiral"] =
+            self.points.iter().enumerate().filter(|(_, p)| complex(p)).map(|(id, _)| id).collect();
+        summary["levels"]["asymmetry"] = "estimated".into();
+    }
+}
