@@ -13,6 +13,7 @@ pub mod export;
 pub mod flow;
 pub mod landscape;
 pub mod linalg;
+pub mod lyapunov;
 pub mod measure;
 pub mod report;
 pub mod study;

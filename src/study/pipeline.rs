@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::Study;
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY};
+use super::{Study, lyapunov};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet, Work};
 use crate::error::{Error, Result};
-use crate::landscape::Landscape;
+use crate::landscape::{Family, Landscape};
 use crate::{export, report};
 
 /// How much of a study is asked for.
@@ -21,6 +21,8 @@ pub enum Part {
     Critical,
     /// Critical points and how they are connected.
     Graph,
+    /// Whether an energy falls along orbits, and where they end.
+    Lyapunov,
     /// Everything.
     All,
 }
@@ -48,8 +50,11 @@ pub struct Outcome {
 /// If the landscape cannot be built, the region does not fit it, or a result is not finite.
 pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outcome> {
     let started = Instant::now();
-    let landscape = study.build()?;
-    let landscape: &dyn Landscape = landscape.as_ref();
+    let family = study.build()?;
+    if what == Part::Lyapunov {
+        return check_descent(study, family.as_ref(), started, control);
+    }
+    let landscape: &dyn Landscape = family.as_ref();
     let region = study.region_for(landscape.dim())?;
     if let Some([rows, columns]) = study.report.image
         && rows * columns != landscape.dim()
@@ -87,11 +92,22 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files.extend(graph_files(&set, graph, &title)?);
         files.extend(pictures(study, landscape, &set, graph, &title)?);
     }
+    let table = match study.lyapunov.is_some() && what == Part::All && !control.stopped() {
+        true => Some(lyapunov::table(study, family.as_ref(), control)?),
+        false => None,
+    };
+    if let Some(table) = &table {
+        files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
+    }
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
     if let Some(spectra) = &spectra {
         spectra.describe(&mut summary);
+    }
+    if let Some(table) = &table {
+        summary["lyapunov"] = table.json();
+        summary["levels"]["lyapunov"] = "estimated".into();
     }
     let shortfall = if interrupted { None } else { shortfall(&set, graph.as_ref()) };
     summary["shortfall"] = shortfall.as_deref().into();
@@ -109,7 +125,46 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files,
         interrupted,
         shortfall,
-        headline: headline(&title, &set, graph.as_ref()),
+        headline: headline(&title, &set, graph.as_ref())
+            + &table.map_or(String::new(), |t| format!("\n{}", t.text())),
+    })
+}
+
+/// The table of [`Part::Lyapunov`].
+const LYAPUNOV: &str = "lyapunov.csv";
+
+/// Part::Lyapunov alone.
+fn check_descent(
+    study: &Study,
+    family: &dyn Family,
+    started: Instant,
+    control: &Control<'_>,
+) -> Result<Outcome> {
+    crate::linalg::sequential();
+    let built = started.elapsed().as_secs_f64();
+    let table = lyapunov::table(study, family, control)?;
+    let title = title(study);
+    let total = started.elapsed().as_secs_f64();
+    Ok(Outcome {
+        summary: json!({
+            "title": title,
+            "kind": study.kind.name,
+            "dimension": family.dim(),
+            "lyapunov": table.json(),
+            "levels": { "lyapunov": "estimated" },
+            "interrupted": table.interrupted,
+            "shortfall": null,
+            "not_done": study.not_done,
+            "seed": study.seed,
+            "version": env!("CARGO_PKG_VERSION"),
+            "smale": FORMAT,
+            "files": [LYAPUNOV, SUMMARY],
+        }),
+        timings: json!({ "landscape": built, "lyapunov": total - built, "total": total }),
+        files: vec![(LYAPUNOV.to_string(), table.csv().into_bytes())],
+        interrupted: table.interrupted,
+        shortfall: None,
+        headline: format!("{title}\n{}", table.text()),
     })
 }
 
