@@ -5,13 +5,13 @@
 //! energies: that of [`crate::flow`] refuses steps along which the energy rises, so it could not tell. Beside the state
 //! runs the integral of `grad E . x'` (of `s . x'` for a field s), which is what the energy should have lost.
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-use super::{Check, Course, Energy, Process, REST, nearest_data};
+use super::{Check, Course, Energy, Process, REST, identity_error, nearest_data};
 use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::landscape::{Landscape, Region};
@@ -50,14 +50,15 @@ const CHORD: usize = 256;
 /// Orbits followed between two looks at whether to stop.
 const BATCH: usize = 64;
 
-/// Follows orbits of the flow until they rest, leave the region by half its size, or run out of steps. `None` if
-/// stopped.
+/// Follows orbits of the flow until they rest, leave the region by half its size, or run out of steps; their ends are
+/// compared with `data` (columns). `None` if stopped.
 ///
 /// # Errors
 /// If there is nothing to begin at, or the landscape is not finite where an orbit begins.
 pub fn check(
     landscape: &dyn Landscape,
     region: &Region,
+    data: Option<MatRef<'_, f64>>,
     options: &Options,
     control: &Control<'_>,
 ) -> Result<Option<Check>> {
@@ -83,7 +84,7 @@ pub fn check(
     }
     let largest = |of: &dyn Fn(&Orbit) -> f64| orbits.iter().map(of).fold(0.0, f64::max);
     let ends = Mat::from_fn(n, orbits.len(), |i, j| orbits[j].end[i]);
-    let (datum_distance, data_reached) = nearest_data(ends.as_ref(), landscape.data());
+    let (datum_distance, data_reached) = nearest_data(ends.as_ref(), data);
     let with_energy = landscape.has_energy();
     let relative = reference.max(f64::MIN_POSITIVE);
     Ok(Some(Check {
@@ -91,8 +92,8 @@ pub fn check(
         energy: if with_energy { Energy::Landscape } else { Energy::None },
         orbits: orbits.len(),
         decreasing: with_energy.then(|| orbits.iter().filter(|o| o.course.falls()).count()),
-        largest_increase: with_energy.then(|| largest(&|o| o.course.relative(o.course.rise))),
-        identity_error: Some(largest(&|o| o.identity_error)),
+        largest_increase: with_energy.then(|| largest(&|o| o.course.relative_rise())),
+        identity_error: Some(identity_error(orbits.iter().map(|o| o.gap), orbits.iter().map(|o| o.course))),
         at_rest: orbits.iter().filter(|o| o.speed <= REST * reference).count(),
         residual: largest(&|o| o.speed / relative),
         datum_distance,
@@ -131,7 +132,8 @@ struct Orbit {
     end: Vec<f64>,
     speed: f64,
     course: Course,
-    identity_error: f64,
+    /// How far the energy, or the work along another path, is from the work along the orbit.
+    gap: f64,
 }
 
 /// Writes the velocity; returns the energy and its rate of change, `grad E . x'`. A field s without energy counts as
@@ -210,12 +212,12 @@ fn follow(landscape: &dyn Landscape, region: &Region, start: &[f64], reference: 
         }
         h *= (0.9 * ratio.max(1e-12).powf(-0.2)).clamp(0.2, 5.0);
     }
-    let identity_error = if landscape.has_energy() {
-        course.relative(course.last - energy - work)
+    let gap = if landscape.has_energy() {
+        course.last - energy - work
     } else {
-        course.relative(work + work_along_chord(landscape, start, &x))
+        work + work_along_chord(landscape, start, &x)
     };
-    Orbit { end: x, speed, course, identity_error }
+    Orbit { end: x, speed, course, gap }
 }
 
 /// The work of a field along the straight line between two points (Simpson's rule).

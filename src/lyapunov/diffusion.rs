@@ -13,13 +13,12 @@
 
 use std::f64::consts::TAU;
 
-use faer::Mat;
+use faer::{ColRef, Mat, MatRef};
 
-use super::{Check, Course, Energy, REST, nearest_data};
+use super::{Check, Course, Energy, REST, identity_error, nearest_data};
 use crate::control::{Control, Progress};
 use crate::error::Result;
 use crate::landscape::{Diffusion, Marginal};
-use crate::linalg::norm;
 use crate::measure::diffusion::{Options, State, follow, prior};
 
 /// What one process does, watched by both energies, `landscape` first. Data (columns) are those at the last time; `None`
@@ -30,12 +29,11 @@ use crate::measure::diffusion::{Options, State, follow, prior};
 pub fn check(
     model: &dyn Diffusion,
     orbits: usize,
-    data: Option<faer::MatRef<'_, f64>>,
+    data: Option<MatRef<'_, f64>>,
     options: &Options,
     control: &Control<'_>,
 ) -> Result<Option<[Check; 2]>> {
-    let n = model.dimension();
-    let mut watch = Watch::new(n, orbits);
+    let mut watch = Watch::default();
     let mut times = vec![];
     let start = prior(model, orbits, options);
     let ends = follow(model, start.clone(), options, |state| {
@@ -48,13 +46,12 @@ pub fn check(
     if times.len() <= options.steps {
         return Ok(None);
     }
-    let identity_errors = if watch.known {
-        watch.courses.iter().zip(&watch.sums).map(|(c, s)| c[1].relative(c[1].last - s)).collect()
-    } else {
-        let direct = along_noise(model, &start, &ends, &times)?;
-        let gap = |(j, c): (usize, &[Course; 2])| c[1].relative(watch.sums[j] - direct[j]);
-        watch.courses.iter().enumerate().map(gap).collect::<Vec<f64>>()
+    let truth = match watch.known {
+        true => watch.courses.iter().map(|c| c[1].last).collect(),
+        false => along_noise(model, &start, &ends, &times)?,
     };
+    let gaps = truth.iter().zip(&watch.sums).map(|(truth, sum)| truth - sum);
+    let identity_error = identity_error(gaps, watch.courses.iter().map(|c| c[1]));
     let reference = watch.first.iter().copied().fold(0.0, f64::max);
     let residuals: Vec<f64> = watch.last.iter().map(|s| s / reference.max(f64::MIN_POSITIVE)).collect();
     let (datum_distance, data_reached) = nearest_data(ends.as_ref(), data);
@@ -69,8 +66,8 @@ pub fn check(
             energy,
             orbits,
             decreasing: Some(courses().filter(Course::falls).count()),
-            largest_increase: Some(largest(&mut courses().map(|c| c.relative(c.rise)))),
-            identity_error: Some(largest(&mut identity_errors.iter().copied())),
+            largest_increase: Some(largest(&mut courses().map(|c| c.relative_rise()))),
+            identity_error: Some(identity_error),
             at_rest: residuals.iter().filter(|r| **r <= REST).count(),
             residual: largest(&mut residuals.iter().copied()),
             datum_distance,
@@ -81,7 +78,9 @@ pub fn check(
 }
 
 /// What is known of all orbits as they go.
+#[derive(Default)]
 struct Watch {
+    /// `-log p` of each, summed up.
     sums: Vec<f64>,
     /// Of each orbit: by the landscape's energy, by `-log p`.
     courses: Vec<[Course; 2]>,
@@ -94,18 +93,6 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(n: usize, orbits: usize) -> Watch {
-        let _ = n;
-        Watch {
-            sums: vec![],
-            courses: Vec::with_capacity(orbits),
-            known: false,
-            before: None,
-            first: vec![],
-            last: vec![],
-        }
-    }
-
     fn see(&mut self, state: &State<'_>) {
         let (n, count) = (state.points.nrows(), state.points.ncols());
         let form = Form::at(
@@ -125,11 +112,8 @@ impl Watch {
                 self.sums.iter_mut().enumerate().for_each(|(j, sum)| *sum += form.change_from(before, j));
             }
         }
-        self.last = (0..count)
-            .map(|j| {
-                state.sigma * norm(state.scores.col(j).try_as_col_major().map_or(&[][..], |c| c.as_slice()))
-            })
-            .collect();
+        let speed = |s: ColRef<'_, f64>| state.sigma * s.iter().map(|s| s * s).sum::<f64>().sqrt();
+        self.last = state.scores.col_iter().map(speed).collect();
         if self.before.is_none() {
             self.first = self.last.clone();
         }

@@ -25,8 +25,9 @@ pub struct Check {
     /// The largest rise along any orbit, over the lowest energy before, relative to all that the energy moved up and
     /// down along that orbit; `None` without an energy.
     pub largest_increase: Option<f64>,
-    /// How far, at most, the change of the energy is from the integral of what its identity says, relative to all that
-    /// it moved. Of a field without an energy: how far the work along an orbit differs from that along another path.
+    /// How far the change of the energy is from the integral of what its identity says, relative to all that it moved,
+    /// both added up over the orbits. Of a field without an energy: how far the work along an orbit differs from that
+    /// along another path.
     pub identity_error: Option<f64>,
     /// Orbits that came to rest.
     pub at_rest: usize,
@@ -123,10 +124,18 @@ impl Course {
         self.rise <= LEVEL * self.moved + self.noise()
     }
 
-    /// A change relative to all that the energy moved; zero within rounding.
-    fn relative(&self, change: f64) -> f64 {
-        if change.abs() <= self.noise() { 0.0 } else { change.abs() / self.moved.max(self.noise()) }
+    /// The rise relative to all that the energy moved; zero within rounding.
+    fn relative_rise(&self) -> f64 {
+        if self.rise <= self.noise() { 0.0 } else { self.rise / self.moved.max(self.noise()) }
     }
+}
+
+/// Gaps of so many orbits relative to what the energy moved along them. An energy that does not move has no scale to
+/// compare with but rounding.
+fn identity_error(gaps: impl Iterator<Item = f64>, courses: impl Iterator<Item = Course>) -> f64 {
+    let (moved, noise) = courses.fold((0.0, 0.0), |(m, n), c| (m + c.moved, n + c.noise()));
+    let gap: f64 = gaps.map(f64::abs).sum();
+    if gap <= noise { 0.0 } else { gap / moved.max(noise) }
 }
 
 /// The largest distance of a column of `ends` from the nearest column of `data`, and how many of those are the nearest to

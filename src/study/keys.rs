@@ -104,6 +104,12 @@ const LYAPUNOV: &[Key] = &[
     ),
     key("steps", Takes::Integer, "256", "steps of the ODE and the SDE"),
     key("method", Takes::Text, "heun", "of their steps: heun or euler"),
+    key(
+        "training_data",
+        Takes::Text,
+        "its data",
+        "file of the points that ends are compared with, for a landscape that doesn't know its data",
+    ),
     key("landscape", Takes::Any, "", "[[lyapunov.landscape]]: more landscapes for the same table"),
 ];
 

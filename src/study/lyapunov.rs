@@ -1,5 +1,8 @@
 //! `[lyapunov]`: the section, and the table that `smale lyapunov` makes of it.
 
+use std::path::{Path, PathBuf};
+
+use faer::Mat;
 use serde_json::{Value, json};
 
 use super::region::{self, Choice};
@@ -7,6 +10,7 @@ use super::section::{Item, Section};
 use super::{Study, build_kind, find_kind, keys};
 use crate::control::Control;
 use crate::critical::settle_region;
+use crate::data;
 use crate::error::{Error, Result, brief};
 use crate::landscape::{Family, KINDS, Key, Kind, Takes};
 use crate::lyapunov::descent::{self, Starts};
@@ -26,6 +30,8 @@ pub struct LyapunovSection {
     pub method: Method,
     /// The times between which they run.
     times: Option<(f64, f64)>,
+    /// File of the points that the study's landscape was trained on.
+    training_data: Option<PathBuf>,
     /// Landscapes to compare with.
     others: Vec<Subject>,
 }
@@ -38,6 +44,7 @@ impl Default for LyapunovSection {
             steps: 256,
             method: Method::Heun,
             times: None,
+            training_data: None,
             others: vec![],
         }
     }
@@ -51,6 +58,7 @@ struct Subject {
     section: Section,
     region: Option<Choice>,
     times: Option<(f64, f64)>,
+    training_data: Option<PathBuf>,
 }
 
 pub(super) fn read(section: &mut Section) -> Result<LyapunovSection> {
@@ -71,6 +79,7 @@ pub(super) fn read(section: &mut Section) -> Result<LyapunovSection> {
         steps: section.integer("steps")?.unwrap_or(default.steps),
         method: method.unwrap_or(default.method),
         times: times(section)?,
+        training_data: section.path("training_data")?,
         others,
     })
 }
@@ -80,7 +89,21 @@ fn subject(mut table: Section) -> Result<Subject> {
     let name = table.text("name")?.unwrap_or_else(|| kind.name.to_owned());
     let times = times(&mut table)?;
     let region = table.table("region")?.map(|mut section| region::read(&mut section)).transpose()?;
-    Ok(Subject { name, kind, section: table, region, times })
+    let training_data = table.path("training_data")?;
+    Ok(Subject { name, kind, section: table, region, times, training_data })
+}
+
+/// The points of a file, one a column.
+fn training_data(path: &Path, dim: usize) -> Result<Mat<f64>> {
+    let table = data::read(path)?;
+    if table.columns != dim {
+        let have = table.columns;
+        return Err(Error::file(
+            path,
+            format!("`training_data` have {have} columns, the landscape {dim} dimensions"),
+        ));
+    }
+    Ok(data::Points::from_rows(table.values, dim)?.values)
 }
 
 fn choice<T: Copy>(section: &mut Section, key: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
@@ -111,73 +134,80 @@ pub(super) struct Table {
     pub(super) interrupted: bool,
 }
 
+/// One landscape of the table.
+struct Case<'a> {
+    name: &'a str,
+    landscape: &'a dyn Family,
+    region: Option<&'a Choice>,
+    times: Option<(f64, f64)>,
+    training_data: Option<&'a Path>,
+}
+
 /// Checks the study's landscape and those it is compared with.
 pub(super) fn table(study: &Study, landscape: &dyn Family, control: &Control<'_>) -> Result<Table> {
     let default = LyapunovSection::default();
     let asked = study.lyapunov.as_ref().unwrap_or(&default);
     let mut table = Table { rows: vec![], interrupted: false };
-    let name = asked.name_of_first(study);
-    table.add(study, asked, &name, landscape, study.region.as_ref(), asked.times, control)?;
+    let first = Case {
+        name: study.kind.name,
+        landscape,
+        region: study.region.as_ref(),
+        times: asked.times,
+        training_data: asked.training_data.as_deref(),
+    };
+    table.add(&first, asked, study.seed, control)?;
     for other in &asked.others {
         let family = build_kind(other.kind, &other.section)?;
-        let times = other.times.or(asked.times);
-        table
-            .add(study, asked, &other.name, family.as_ref(), other.region.as_ref(), times, control)
-            .map_err(|e| other.section.locate(e))?;
+        let case = Case {
+            name: &other.name,
+            landscape: family.as_ref(),
+            region: other.region.as_ref(),
+            times: other.times.or(asked.times),
+            training_data: other.training_data.as_deref(),
+        };
+        table.add(&case, asked, study.seed, control).map_err(|e| other.section.locate(e))?;
     }
     Ok(table)
 }
 
-impl LyapunovSection {
-    /// The kind, unless another one bears that name.
-    fn name_of_first(&self, study: &Study) -> String {
-        let kind = study.kind.name;
-        let taken = self.others.iter().any(|o| o.name == kind);
-        if taken { format!("{kind} (of the study)") } else { kind.to_owned() }
-    }
-}
-
 impl Table {
-    #[allow(clippy::too_many_arguments)]
     fn add(
         &mut self,
-        study: &Study,
+        case: &Case<'_>,
         asked: &LyapunovSection,
-        name: &str,
-        landscape: &dyn Family,
-        region: Option<&Choice>,
-        times: Option<(f64, f64)>,
+        seed: u64,
         control: &Control<'_>,
     ) -> Result<()> {
-        let region = region.map(|choice| choice.for_dim(landscape.dim())).transpose()?;
+        let Case { name, landscape, .. } = *case;
+        let n = landscape.dim();
+        let region = case.region.map(|choice| choice.for_dim(n)).transpose()?;
         let region = settle_region(landscape, region.as_ref())?;
-        let options = descent::Options { orbits: asked.orbits, starts: asked.starts, seed: study.seed };
-        match descent::check(landscape, &region, &options, control)? {
+        let training = case.training_data.map(|path| training_data(path, n)).transpose()?;
+        let training = training.as_ref().map(|points| points.as_ref());
+        let options = descent::Options { orbits: asked.orbits, starts: asked.starts, seed };
+        let data = training.or_else(|| landscape.data());
+        match descent::check(landscape, &region, data, &options, control)? {
             Some(check) => self.rows.push((name.to_owned(), check)),
             None => self.interrupted = true,
         }
         let Some(model) = landscape.diffusion() else { return Ok(()) };
-        let (from, to) = times.or_else(|| sampling::default_times(model)).ok_or_else(|| {
+        let (from, to) = case.times.or_else(|| sampling::default_times(model)).ok_or_else(|| {
             Error::input(format!(
                 "{name}: its data are not known, so `times` must say between which noise it runs"
             ))
-            .with_help("write times = [1.0, 0.001] in [lyapunov]: from noise at time 1 to data at time 0.001")
+            .with_help("times = [1.0, 0.001] leads from noise at time 1 to data at time 0.001")
         })?;
         let last = landscape.with_parameter("t", to).ok();
-        let data = last.as_ref().and_then(|l| l.data());
+        let a = model.schedule().at(to).0;
+        let contracted = training.map(|points| points * faer::Scale(a));
+        let contracted = contracted.as_ref().map(|points| points.as_ref());
+        let data = contracted.or_else(|| last.as_ref().and_then(|l| l.data()));
         for process in [Process::Ode, Process::Sde] {
-            if control.stopped() {
+            let Some(method) = (!control.stopped()).then_some(asked.method) else {
                 self.interrupted = true;
-                return Ok(());
-            }
-            let options = sampling::Options {
-                process,
-                method: asked.method,
-                from,
-                to,
-                steps: asked.steps,
-                seed: study.seed,
+                break;
             };
+            let options = sampling::Options { process, method, from, to, steps: asked.steps, seed };
             match diffusion::check(model, asked.orbits, data, &options, control)? {
                 Some(checks) => self.rows.extend(checks.map(|check| (name.to_owned(), check))),
                 None => self.interrupted = true,
@@ -291,6 +321,12 @@ pub(super) const SUBJECT: &[Key] = &[
         Takes::Numbers,
         "those of [lyapunov]",
         "[from, to]: times of the schedule between which ODE and SDE run",
+    ),
+    keys::key(
+        "training_data",
+        Takes::Text,
+        "its data",
+        "file of the points that ends are compared with, for landscapes that don't know their data",
     ),
     keys::key("region", Takes::Table, "its own", "where orbits of its flow begin, as [region]"),
 ];
