@@ -1,7 +1,7 @@
 //! Energy landscapes made computable: critical points, Morse indices, connection graphs.
 //!
 //! The way through: a [`study`] names a [`landscape`]; [`critical`] finds its critical points; [`flow`] carries
-//! orbits down; [`connection`] joins the points into the Morse graph; [`export`] and [`report`] write it out.
+//! orbits down; [`connection`] joins the points into the Morse graph; [`measure`] samples; [`export`] and [`report`] write it out.
 
 pub mod cli;
 pub mod connection;
@@ -13,6 +13,8 @@ pub mod export;
 pub mod flow;
 pub mod landscape;
 pub mod linalg;
+pub mod lyapunov;
+pub mod measure;
 pub mod report;
 pub mod study;
 

@@ -69,6 +69,10 @@ enum Command {
     /// Find the critical points and how they are connected
     #[command(after_help = run::EXAMPLES, override_usage = run::usage("graph"))]
     Graph(run::Arguments),
+    /// Check whether an energy falls along orbits and whether they come to rest; for diffusion models, along their ODE
+    /// and SDE too
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("lyapunov"))]
+    Lyapunov(run::Arguments),
     /// List the kinds of landscape, or the keys of one of them
     Landscapes(landscapes::Arguments),
     /// Print the JSON schema of the study file
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, &common, Part::All),
         Command::Critical(arguments) => run::run(&arguments, &common, Part::Critical),
         Command::Graph(arguments) => run::run(&arguments, &common, Part::Graph),
+        Command::Lyapunov(arguments) => run::run(&arguments, &common, Part::Lyapunov),
         Command::Landscapes(arguments) => landscapes::run(&arguments, &common),
         Command::Schema => schema::run(&common),
     };

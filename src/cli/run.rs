@@ -1,4 +1,4 @@
-//! `smale run`, `smale critical`, `smale graph`: a study, or a landscape of flags, to a result folder.
+//! `smale run`, `smale critical`, `smale graph`, `smale lyapunov`: a study, or a landscape of flags, to a result folder.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +17,7 @@ Examples:
   smale graph study.toml
   smale graph study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
   smale graph --landscape mixture --data points.csv --set sigma=0.35
+  smale lyapunov study.toml --set lyapunov.orbits=1000
   smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json
 
 Exit codes:
@@ -26,7 +27,7 @@ Exit codes:
        results are written, the error says what was reached
   130  interrupted; results so far are written";
 
-/// The lines of usage of one of the three commands.
+/// The lines of usage of one of the four commands.
 pub(super) fn usage(command: &str) -> String {
     format!(
         "smale {command} [OPTIONS] <STUDY>\n       smale {command} [OPTIONS] --landscape <KIND> [--data <FILE>] [--set <KEY=VALUE>]..."

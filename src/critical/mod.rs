@@ -21,6 +21,7 @@ mod unseen;
 
 pub(crate) use modes::lowest_modes;
 pub(crate) use problem::keeps_flow;
+pub(crate) use search::settle_region;
 pub use search::{Options, search};
 pub use unseen::{Meetings, Unseen, unseen};
 

@@ -116,7 +116,7 @@ pub fn search(
 }
 
 /// The region to use, checked against the landscape.
-fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<Region> {
+pub(crate) fn settle_region(landscape: &dyn Landscape, region: Option<&Region>) -> Result<Region> {
     let n = landscape.dim();
     let mut region = match region {
         Some(region) if region.dim() != n => {

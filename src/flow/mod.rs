@@ -200,7 +200,7 @@ pub(crate) fn integrate_scaled(
                 noise += 1e-7 * speed * length;
             }
             let falls = (next_energy - energy) * flow.sign >= -noise || !flow.has_energy();
-            if !(defined(next_energy) && falls && size(&next_v).is_finite()) {
+            if !(defined(next_energy) && falls && norm(&next_v).is_finite()) {
                 h *= 0.4;
                 continue;
             }

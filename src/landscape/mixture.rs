@@ -9,65 +9,17 @@
 //! A schedule gives `a` and `sigma` from a time `t`. The energy of Pham et al. (2025, "Memorization to Generalization")
 //! is `2 sigma^2 E` up to a constant, with their `beta = 1/(2 sigma^2)`: same critical points and indices.
 
+use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, MatRef};
+use rayon::prelude::*;
 
+pub use super::diffusion::Schedule;
 use super::hull;
 use super::softmax::LogSumExp;
-use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
+use super::{Diffusion, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region, Takes};
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
 use crate::study::Section;
-
-/// How the noise scale `sigma` and the contraction `a` follow from a time `t` (score-based diffusion models; Song et
-/// al. 2021, Karras et al. 2022).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Schedule {
-    /// Variance exploding: `a = 1`, `sigma^2 = s^2 t`.
-    VarianceExploding {
-        /// Noise a unit of time.
-        s: f64,
-    },
-    /// Variance preserving: `a = theta`, `sigma^2 = 1 - theta^2`, `theta = exp(-t^2 (b1 - b0)/4 - t b0/2)`.
-    VariancePreserving {
-        /// Rate at time 0.
-        b0: f64,
-        /// Rate at time 1.
-        b1: f64,
-    },
-    /// Ornstein-Uhlenbeck: `a = e^-t`, `sigma^2 = 1 - e^-2t`.
-    OrnsteinUhlenbeck,
-    /// Karras et al.: `a = 1`, `sigma = t`.
-    Edm,
-}
-
-impl Schedule {
-    /// `(a, sigma)` at time `t > 0`.
-    pub fn at(&self, t: f64) -> (f64, f64) {
-        match *self {
-            Schedule::VarianceExploding { s } => (1.0, s * t.sqrt()),
-            Schedule::VariancePreserving { b0, b1 } => {
-                let log_theta = -t * t * (b1 - b0) / 4.0 - t * b0 / 2.0;
-                (log_theta.exp(), (-(2.0 * log_theta).exp_m1()).sqrt())
-            }
-            Schedule::OrnsteinUhlenbeck => ((-t).exp(), (-(-2.0 * t).exp_m1()).sqrt()),
-            Schedule::Edm => (1.0, t),
-        }
-    }
-
-    /// `(da/dt, dsigma/dt)` at time `t > 0`.
-    pub fn rate_at(&self, t: f64) -> (f64, f64) {
-        let (a, sigma) = self.at(t);
-        match *self {
-            Schedule::VarianceExploding { s } => (0.0, s * s / (2.0 * sigma)),
-            Schedule::VariancePreserving { b0, b1 } => {
-                let rate = -t * (b1 - b0) / 2.0 - b0 / 2.0;
-                (a * rate, -a * a * rate / sigma)
-            }
-            Schedule::OrnsteinUhlenbeck => (-a, a * a / sigma),
-            Schedule::Edm => (0.0, 1.0),
-        }
-    }
-}
 
 /// Noise of a mixture: given outright or through a schedule.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -262,6 +214,12 @@ impl Landscape for Mixture {
         Some(self.kernel.wells())
     }
 
+    fn diffusion(&self) -> Option<&dyn Diffusion> {
+        // Confined, it is no distribution of noisy data.
+        let scheduled = matches!(self.noise, Noise::Scheduled { .. });
+        (scheduled && self.confinement == 0.0).then_some(self)
+    }
+
     fn reduce(&self) -> Option<Reduced> {
         let kernel = &self.kernel;
         let basis = hull::span(kernel.patterns())?;
@@ -278,6 +236,70 @@ impl Landscape for Mixture {
         let inner = Mixture::assemble(wells, log_weights, noise, (1.0, sigma), 0.0);
         let origin = kernel.center.clone();
         Some(Reduced { inner: Box::new(inner), origin, basis, offset: 0.0, normal: kernel.curvature })
+    }
+}
+
+impl Diffusion for Mixture {
+    fn dimension(&self) -> usize {
+        self.kernel.dim()
+    }
+
+    fn schedule(&self) -> Schedule {
+        match self.noise {
+            Noise::Scheduled { schedule, .. } => schedule,
+            Noise::Fixed { .. } => Schedule::Edm,
+        }
+    }
+
+    fn extent(&self) -> Option<(Vec<f64>, f64)> {
+        let mut mean = vec![0.0; self.data.nrows()];
+        for (y, w) in self.data.col_iter().zip(&self.log_weights) {
+            mean.iter_mut().zip(y.iter()).for_each(|(m, y)| *m += w.exp() * y);
+        }
+        let square =
+            |y: faer::ColRef<'_, f64>| y.iter().zip(&mean).map(|(y, m)| (y - m).powi(2)).sum::<f64>();
+        let variance: f64 =
+            self.data.col_iter().zip(&self.log_weights).map(|(y, w)| w.exp() * square(y)).sum();
+        Some((mean, variance.sqrt()))
+    }
+
+    fn marginal(&self, t: f64) -> Result<Box<dyn Marginal + '_>> {
+        let noise = Noise::Scheduled { schedule: self.schedule(), t };
+        let weights = self.log_weights.iter().map(|w| w.exp()).collect();
+        Ok(Box::new(Mixture::new(self.data.clone(), weights, noise, 0.0)?))
+    }
+}
+
+/// Without confinement.
+impl Marginal for Mixture {
+    fn scores(&self, points: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        self.kernel.gradients(points, &mut vec![0.0; points.ncols()], out.rb_mut());
+        out.col_iter_mut().for_each(|c| c.iter_mut().for_each(|e| *e = -*e));
+    }
+
+    fn divergences(&self, points: MatRef<'_, f64>, out: &mut [f64]) {
+        // With z the distances from a point x to the data: -n/sigma^2 + (E|z|^2 - |E z|^2)/sigma^4.
+        let (n, s2) = (points.nrows(), self.sigma * self.sigma);
+        out.par_iter_mut().enumerate().for_each(|(j, out)| {
+            let x: Vec<f64> = points.col(j).iter().copied().collect();
+            let p = self.kernel.weights(&x);
+            let mut mean = vec![0.0; n];
+            for (y, p) in self.scaled.col_iter().zip(&p) {
+                mean.iter_mut().zip(y.iter()).for_each(|(m, y)| *m += p * y);
+            }
+            let square =
+                |y: faer::ColRef<'_, f64>| y.iter().zip(&mean).map(|(y, m)| (y - m).powi(2)).sum::<f64>();
+            let variance: f64 = self.scaled.col_iter().zip(&p).map(|(y, p)| p * square(y)).sum();
+            *out = (variance / s2 - n as f64) / s2;
+        });
+    }
+
+    fn energies(&self, points: MatRef<'_, f64>, out: &mut [f64]) -> bool {
+        let n = points.nrows();
+        self.kernel.gradients(points, out, Mat::zeros(n, points.ncols()).as_mut());
+        let volume = 0.5 * n as f64 * (std::f64::consts::TAU * self.sigma * self.sigma).ln();
+        out.iter_mut().for_each(|e| *e += volume);
+        true
     }
 }
 

@@ -4,6 +4,7 @@
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
 pub mod dense_memory;
+pub mod diffusion;
 mod dual;
 pub mod energy_transformer;
 pub mod epanechnikov;
@@ -25,6 +26,7 @@ pub mod trapping;
 
 use faer::{Mat, MatMut, MatRef};
 
+pub use diffusion::{Diffusion, Marginal};
 pub use region::{Region, Shape};
 
 use crate::error::{Error, Result};
@@ -107,6 +109,11 @@ pub trait Landscape: Send + Sync {
     /// flow. `None` means `-grad E`. A landscape with a dynamics has no [`Landscape::reduce`], or one whose inner
     /// landscape has the dynamics in its coordinates.
     fn dynamics(&self) -> Option<&dyn Dynamics> {
+        None
+    }
+
+    /// The diffusion model of which the landscape is one moment; `None` if it is none.
+    fn diffusion(&self) -> Option<&dyn Diffusion> {
         None
     }
 

@@ -11,7 +11,7 @@ pub(super) struct Table {
     pub(super) keys: Option<&'static [Key]>,
 }
 
-const fn key(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Key {
     Key { name, takes, default, doc }
 }
 
@@ -19,7 +19,8 @@ const fn key(name: &'static str, takes: Takes, default: &'static str, doc: &'sta
 pub(super) const METHODS: [&str; 2] = ["auto", "search"];
 
 /// Whole numbers that must be at least 1, by section and key; any others may be 0.
-pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[("critical", "rounds"), ("critical", "neighbours")];
+pub(super) const AT_LEAST_ONE: &[(&str, &str)] =
+    &[("critical", "rounds"), ("critical", "neighbours"), ("lyapunov", "orbits"), ("lyapunov", "steps")];
 
 /// Numbers that must be positive, by section and key.
 pub(super) const POSITIVE: &[(&str, &str)] = &[("critical", "degenerate_tolerance"), ("graph", "tolerance")];
@@ -32,6 +33,7 @@ pub(super) const TOP: &[Key] = &[
     key("region", Takes::Table, "", "where it is analysed; default from the landscape"),
     key("critical", Takes::Table, "", "how critical points are found"),
     key("graph", Takes::Table, "", "how they are connected"),
+    key("lyapunov", Takes::Table, "", "whether an energy falls along orbits and where they end"),
     key("continue", Takes::Table, "", "continuation in a parameter"),
     key("measure", Takes::Table, "", "the invariant measure at falling temperature"),
     key("certify", Takes::Table, "", "the certificate of structural stability"),
@@ -86,6 +88,31 @@ const CRITICAL: &[Key] = &[
 const GRAPH: &[Key] =
     &[key("tolerance", Takes::Number, "", "error of an orbit a step, relative to the landscape's own scale")];
 
+const LYAPUNOV: &[Key] = &[
+    key("orbits", Takes::Integer, "200", "orbits a flow"),
+    key(
+        "starts",
+        Takes::Text,
+        "region",
+        "where orbits of a landscape's own flow begin: region (uniformly) or data (near one)",
+    ),
+    key(
+        "times",
+        Takes::Numbers,
+        "",
+        "[from, to]: times of the schedule between which the ODE and the SDE of a diffusion model run",
+    ),
+    key("steps", Takes::Integer, "256", "steps of the ODE and the SDE"),
+    key("method", Takes::Text, "heun", "of their steps: heun or euler"),
+    key(
+        "training_data",
+        Takes::Text,
+        "its data",
+        "file of the points that ends are compared with, for a landscape that doesn't know its data",
+    ),
+    key("landscape", Takes::Any, "", "[[lyapunov.landscape]]: more landscapes for the same table"),
+];
+
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
@@ -96,6 +123,11 @@ pub(super) const TABLES: &[Table] = &[
     Table { name: "region", doc: "Where the landscape is analysed: a ball or a box.", keys: Some(REGION) },
     Table { name: "critical", doc: "How critical points are found.", keys: Some(CRITICAL) },
     Table { name: "graph", doc: "How critical points are connected.", keys: Some(GRAPH) },
+    Table {
+        name: "lyapunov",
+        doc: "Whether an energy falls along orbits, and where they end.",
+        keys: Some(LYAPUNOV),
+    },
     Table { name: "continue", doc: "Continuation in a parameter; skipped by this version.", keys: None },
     Table {
         name: "measure",

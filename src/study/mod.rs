@@ -5,6 +5,7 @@
 mod field;
 mod folder;
 mod keys;
+mod lyapunov;
 mod nearest;
 pub mod pipeline;
 mod region;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use folder::Folder;
 pub use keys::of_kind as keys_of_kind;
+pub use lyapunov::LyapunovSection;
 pub use section::{Item, Section};
 pub use value::Override;
 
@@ -70,6 +72,8 @@ pub struct Study {
     pub critical: CriticalSection,
     /// `[graph]`.
     pub graph: GraphSection,
+    /// `[lyapunov]`; `None` if the study has none.
+    pub lyapunov: Option<LyapunovSection>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
@@ -142,6 +146,7 @@ impl Study {
             kind,
             critical: sections.critical,
             graph: sections.graph,
+            lyapunov: sections.lyapunov,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),
@@ -151,14 +156,7 @@ impl Study {
 
     /// Builds the landscape, which reads its data.
     pub fn build(&self) -> Result<Box<dyn Family>> {
-        let mut section = self.landscape.clone();
-        let built = (self.kind.build)(&mut section).map_err(|e| section.locate(e));
-        // A misspelt key is often why another one is missing, so it is the better message.
-        let known = keys::of_kind(self.kind);
-        match built {
-            Ok(family) => section.finish(&known).map(|()| family),
-            Err(error) => section.misspelt(&known).and(Err(error)),
-        }
+        build_kind(self.kind, &self.landscape)
     }
 
     /// The region that the study names, for a landscape of this dimension; `None` if it names none.
@@ -185,6 +183,7 @@ impl Study {
 struct Sections {
     critical: CriticalSection,
     graph: GraphSection,
+    lyapunov: Option<LyapunovSection>,
     report: ReportSection,
     region: Option<region::Choice>,
     not_done: Vec<String>,
@@ -202,6 +201,7 @@ impl Sections {
             match table.name {
                 "region" => all.region = Some(region::read(&mut section)?),
                 "critical" => all.critical = critical(&mut section)?,
+                "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
                 "graph" => all.graph.tolerance = section.number("tolerance")?,
                 _ => all.report = report(&mut section)?,
             }
@@ -268,6 +268,18 @@ fn check_bounds(section: &mut Section, name: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A landscape of a kind from its section.
+fn build_kind(kind: &'static Kind, section: &Section) -> Result<Box<dyn Family>> {
+    let mut section = section.clone();
+    let built = (kind.build)(&mut section).map_err(|e| section.locate(e));
+    // A misspelt key is often why another one is missing, so it is the better message.
+    let known = keys::of_kind(kind);
+    match built {
+        Ok(family) => section.finish(&known).map(|()| family),
+        Err(error) => section.misspelt(&known).and(Err(error)),
+    }
 }
 
 /// The kind that a landscape section names.

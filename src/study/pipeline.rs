@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::Study;
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY};
+use super::{Study, lyapunov};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet, Work};
 use crate::error::{Error, Result};
-use crate::landscape::Landscape;
+use crate::landscape::{Family, Landscape};
 use crate::linalg::norm;
 use crate::{export, report};
 
@@ -22,6 +22,8 @@ pub enum Part {
     Critical,
     /// Critical points and how they are connected.
     Graph,
+    /// Whether an energy falls along orbits, and where they end.
+    Lyapunov,
     /// Everything.
     All,
 }
@@ -31,6 +33,7 @@ pub const FILES: &[&str] = &[
     "critical_points.csv",
     "critical_points.npy",
     "degenerate.csv",
+    "eigenvalues.csv",
     "graph.json",
     "graph.graphml",
     "graph.gexf",
@@ -38,6 +41,7 @@ pub const FILES: &[&str] = &[
     "graph.svg",
     "orbits.csv",
     "portrait.svg",
+    LYAPUNOV,
 ];
 
 /// What came out.
@@ -63,8 +67,11 @@ pub struct Outcome {
 /// If the landscape cannot be built, the region does not fit it, or a result is not finite.
 pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outcome> {
     let started = Instant::now();
-    let landscape = study.build()?;
-    let landscape: &dyn Landscape = landscape.as_ref();
+    let family = study.build()?;
+    if what == Part::Lyapunov {
+        return check_descent(study, family.as_ref(), started, control);
+    }
+    let landscape: &dyn Landscape = family.as_ref();
     let region = study.region_for(landscape.dim())?;
     if let Some([rows, columns]) = study.report.image
         && rows * columns != landscape.dim()
@@ -102,12 +109,23 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files.extend(graph_files(&set, graph, &title)?);
         files.extend(pictures(study, landscape, &set, graph, &title)?);
     }
+    let table = match study.lyapunov.is_some() && what == Part::All && !control.stopped() {
+        true => Some(lyapunov::table(study, family.as_ref(), control)?),
+        false => None,
+    };
+    if let Some(table) = &table {
+        files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
+    }
     debug_assert!(files.iter().all(|(name, _)| FILES.contains(&name.as_str())), "a file that FILES lacks");
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
     if let Some(spectra) = &spectra {
         spectra.describe(&mut summary);
+    }
+    if let Some(table) = &table {
+        summary["lyapunov"] = table.json();
+        summary["levels"]["lyapunov"] = "estimated".into();
     }
     let shortfall = if interrupted { None } else { shortfall(&set, graph.as_ref()) };
     summary["shortfall"] = shortfall.as_deref().into();
@@ -125,7 +143,46 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files,
         interrupted,
         shortfall,
-        headline: headline(&title, &set, graph.as_ref(), landscape.has_energy()),
+        headline: headline(&title, &set, graph.as_ref(), landscape.has_energy())
+            + &table.map_or(String::new(), |t| format!("\n{}", t.text())),
+    })
+}
+
+/// The table of [`Part::Lyapunov`].
+const LYAPUNOV: &str = "lyapunov.csv";
+
+/// Part::Lyapunov alone.
+fn check_descent(
+    study: &Study,
+    family: &dyn Family,
+    started: Instant,
+    control: &Control<'_>,
+) -> Result<Outcome> {
+    crate::linalg::sequential();
+    let built = started.elapsed().as_secs_f64();
+    let table = lyapunov::table(study, family, control)?;
+    let title = title(study);
+    let total = started.elapsed().as_secs_f64();
+    Ok(Outcome {
+        summary: json!({
+            "title": title,
+            "kind": study.kind.name,
+            "dimension": family.dim(),
+            "lyapunov": table.json(),
+            "levels": { "lyapunov": "estimated" },
+            "interrupted": table.interrupted,
+            "shortfall": null,
+            "not_done": study.not_done,
+            "seed": study.seed,
+            "version": env!("CARGO_PKG_VERSION"),
+            "smale": FORMAT,
+            "files": [LYAPUNOV, SUMMARY],
+        }),
+        timings: json!({ "landscape": built, "lyapunov": total - built, "total": total }),
+        files: vec![(LYAPUNOV.to_string(), table.csv().into_bytes())],
+        interrupted: table.interrupted,
+        shortfall: None,
+        headline: format!("{title}\n{}", table.text()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys;
+use super::{keys, lyapunov};
 use crate::landscape::{KINDS, Key, Kind, Takes};
 
 /// JSON schema (draft 2020-12) of a study file.
@@ -38,6 +38,11 @@ pub fn schema() -> Value {
         value["type"] = json!(["number", "array"]);
         value["items"] = json!({ "type": "number" });
     }
+    properties["lyapunov"]["properties"]["landscape"] = compared();
+    properties["lyapunov"]["properties"]["times"]["minItems"] = json!(2);
+    properties["lyapunov"]["properties"]["times"]["maxItems"] = json!(2);
+    properties["lyapunov"]["properties"]["starts"]["enum"] = json!(["region", "data"]);
+    properties["lyapunov"]["properties"]["method"]["enum"] = json!(["heun", "euler"]);
     properties["critical"]["properties"]["method"]["enum"] = json!(keys::METHODS);
     for (section, key) in keys::AT_LEAST_ONE {
         properties[*section]["properties"][*key]["minimum"] = json!(1);
@@ -57,6 +62,22 @@ pub fn schema() -> Value {
         "properties": properties,
         "required": ["landscape"],
         "additionalProperties": false,
+    })
+}
+
+/// `[[lyapunov.landscape]]`: as `[landscape]`, and a few keys of its own.
+fn compared() -> Value {
+    let with_more = |k: &&Kind| {
+        let mut value = kind(k);
+        for key in lyapunov::SUBJECT {
+            value["properties"][key.name] = of_key(key);
+        }
+        value
+    };
+    json!({
+        "type": "array",
+        "description": "More landscapes for the same table.",
+        "items": { "oneOf": KINDS.iter().map(with_more).collect::<Vec<_>>() },
     })
 }
 

@@ -26,7 +26,7 @@ use super::{ACTIVATION, ARCHITECTURE, TIME, TRAINING, WEIGHTS};
 use crate::error::{Error, Result};
 use crate::landscape::mixture::Schedule;
 use crate::landscape::{
-    Dynamics, Family, Key, Kind, Landscape, Linearization, Region, blame, no_such_parameter,
+    Diffusion, Dynamics, Family, Key, Kind, Landscape, Linearization, Region, blame, no_such_parameter,
 };
 use crate::study::Section;
 
@@ -139,6 +139,11 @@ impl Score {
     /// Noise scale sigma at this time.
     pub fn sigma(&self) -> f64 {
         self.schedule.at(self.path.t()).1
+    }
+
+    /// The noise schedule that the network was trained with.
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
     }
 
     /// The field (n x b) at the columns of `points` (n x b).
@@ -280,6 +285,10 @@ impl Landscape for Score {
     }
 
     fn dynamics(&self) -> Option<&dyn Dynamics> {
+        Some(self)
+    }
+
+    fn diffusion(&self) -> Option<&dyn Diffusion> {
         Some(self)
     }
 

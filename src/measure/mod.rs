@@ -1,0 +1,3 @@
+//! Sampling: where random starts and random forces lead.
+
+pub mod diffusion;
