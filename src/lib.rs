@@ -1,7 +1,8 @@
 //! Energy landscapes made computable: critical points, Morse indices, connection graphs.
 //!
 //! The way through: a [`study`] names a [`landscape`]; [`critical`] finds its critical points; [`flow`] carries
-//! orbits down; [`connection`] joins the points into the Morse graph; [`measure`] samples; [`export`] and [`report`] write it out.
+//! orbits down; [`connection`] joins the points into the Morse graph; [`measure`] samples; [`lyapunov`] looks at what
+//! energies do along orbits; [`export`] and [`report`] write it out.
 
 pub mod cli;
 pub mod connection;

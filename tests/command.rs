@@ -408,6 +408,7 @@ fn help_and_version() {
         &["run", "--help"],
         &["critical", "--help"],
         &["graph", "--help"],
+        &["lyapunov", "--help"],
         &["landscapes", "--help"],
         &["schema", "--help"],
         &["help", "run"],
@@ -451,6 +452,7 @@ fn the_schema_names_every_key() {
         "region",
         "critical",
         "graph",
+        "lyapunov",
         "continue",
         "measure",
         "certify",
@@ -494,7 +496,7 @@ fn the_schema_and_the_checks_agree() {
         output.status.success()
     };
     let mut bounds = 0;
-    for section in ["critical", "graph"] {
+    for section in ["critical", "graph", "lyapunov"] {
         for (key, value) in sections[section]["properties"].as_object().unwrap() {
             if let Some(least) = value["minimum"].as_i64() {
                 assert!(accepted(section, key, &least.to_string()), "{key} = {least}");
@@ -508,7 +510,7 @@ fn the_schema_and_the_checks_agree() {
             }
         }
     }
-    assert_eq!(bounds, 5);
+    assert_eq!(bounds, 7);
     let methods = sections["critical"]["properties"]["method"]["enum"].as_array().unwrap();
     for method in ["auto", "search", "complete", "guess"] {
         let listed = methods.iter().any(|m| m == method);
@@ -728,5 +730,52 @@ fn scale_offset_and_stiffness_lose_no_orbit() {
         assert_eq!(output.status.code(), Some(0), "{sigma}: {}", text(&output.stderr));
         let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(summary["edges"], edges, "{sigma}");
+    }
+}
+
+#[test]
+fn the_lyapunov_check_writes_one_table() {
+    let folder = folder();
+    let more = "[lyapunov]\norbits = 20\nsteps = 30\n[[lyapunov.landscape]]\nname = \"moving, noisy\"\n\
+                kind = \"mixture\"\ndata = \"points.csv\"\nschedule = { kind = \"ou\" }\nt = 0.3\n";
+    write(&folder, "study.toml", study("sigma = 0.5\n") + more);
+    let mut tables = vec![];
+    for threads in ["1", "3"] {
+        let output = smale(&folder, &["lyapunov", "study.toml", "--threads", threads, "--json"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(summary["lyapunov"].as_array().unwrap().len(), 6);
+        tables.push(std::fs::read_to_string(folder.path().join("study.results/lyapunov.csv")).unwrap());
+    }
+    assert_eq!(tables[0], tables[1]);
+    let mut reader = csv::Reader::from_reader(tables[0].as_bytes());
+    let rows: Vec<csv::StringRecord> = reader.records().map(|r| r.unwrap()).collect();
+    let column: Vec<&str> = rows.iter().map(|r| &r[1]).collect();
+    assert_eq!(column, ["flow", "flow", "ode", "ode", "sde", "sde"]);
+    assert!(&rows[0][0] == "mixture" && &rows[1][0] == "moving, noisy" && &rows[0][4] == "1.0");
+    assert!(rows.iter().all(|r| &r[3] == "20" && &r[15] == "estimated"));
+}
+
+#[test]
+fn wrong_lyapunov_sections_are_refused() {
+    let folder = folder();
+    let entry = "[[lyapunov.landscape]]\n";
+    for (rest, parts) in [
+        ("[lyapunov]\ntimes = [0.1, 1.0]\n".to_owned(), &["bad.toml:6", "`times`", "larger"][..]),
+        ("[lyapunov]\nstarts = \"anywhere\"\n".into(), &["bad.toml:6", "`starts`", "\"data\""]),
+        ("[lyapunov]\norbit = 3\n".into(), &["bad.toml:6", "did you mean `orbits`"]),
+        (entry.into(), &["bad.toml:5", "`kind`"]),
+        (format!("{entry}kind = \"mixtrue\"\n"), &["bad.toml:6", "mixture"]),
+        (format!("{entry}kind = \"mixture\"\n"), &["bad.toml:5", "data"]),
+        (
+            format!(
+                "{entry}kind = \"mixture\"\ndata = \"points.csv\"\nsigma = 1\ntraining_data = \"no.csv\"\n"
+            ),
+            &["no.csv"],
+        ),
+        (format!("{entry}kind = \"formula\"\ndim = 1\nenergy = \"x\"\n"), &["bad.toml:5", "region"]),
+    ] {
+        write(&folder, "bad.toml", study("sigma = 0.5\n") + &rest);
+        refuses(&folder, &["lyapunov", "bad.toml"], parts);
     }
 }

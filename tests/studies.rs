@@ -656,6 +656,59 @@ fn circle_score() {
     }
 }
 
+/// Memories descend to rest; a diffusion does not, whatever its energy.
+#[test]
+fn memory_in_plain_sight() {
+    let sets = ["lyapunov.orbits=40", "lyapunov.steps=200"];
+    let answer = run("memory-in-plain-sight", &sets);
+    answer.checked();
+    let rows = answer.summary["lyapunov"].as_array().unwrap();
+    let share = |row: &Value, key: &str| row[key]["value"].as_f64();
+    let flows: Vec<&Value> = rows.iter().filter(|r| r["process"] == "flow").collect();
+    let names: Vec<&str> = flows.iter().map(|r| r["flow"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "hopfield",
+            "dense-memory",
+            "modern-hopfield",
+            "hierarchical",
+            "energy-transformer",
+            "empirical diffusion",
+            "learned score"
+        ]
+    );
+    for row in &flows {
+        assert_eq!(share(row, "fraction_at_rest"), Some(1.0), "{row}");
+        assert!(row["residual"].as_f64().unwrap() <= 1e-8);
+        if row["flow"] != "learned score" {
+            assert_eq!(share(row, "fraction_decreasing"), Some(1.0), "{row}");
+            assert!(row["identity_error"].as_f64().unwrap() < 1e-6, "{row}");
+        }
+    }
+    // With equal norms, beta = 1/sigma^2 and the same starts the memory is the mixture.
+    assert_eq!(flows[2]["data_reached"], flows[5]["data_reached"]);
+    // The learned field has no energy, and the work it does depends on the way.
+    assert_eq!(flows[6]["energy"], "none");
+    assert!(flows[6]["identity_error"].as_f64().unwrap() > 1e-3);
+    for name in ["empirical diffusion", "learned score"] {
+        for process in ["ode", "sde"] {
+            let moving: Vec<&Value> =
+                rows.iter().filter(|r| r["flow"] == name && r["process"] == process).collect();
+            assert_eq!(moving.len(), 2);
+            for row in moving {
+                assert_eq!(share(row, "fraction_at_rest"), Some(0.0), "{row}");
+                // Samples end at data, in noise of 0.025.
+                assert!(row["datum_distance"].as_f64().unwrap() < 0.4, "{row}");
+                // Along the ODE the landscape's energy can only rise; along the SDE both do at times.
+                if row["energy"] == "landscape" || process == "sde" {
+                    assert_eq!(share(row, "fraction_decreasing"), Some(0.0), "{row}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_shipped_study_is_tested() {
     let this = include_str!("studies.rs");

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-use super::{Check, Course, Energy, Process, REST, identity_error, nearest_data};
+use super::{Check, Course, Energy, Process, REST, identity_error, nearest_data, typical};
 use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::landscape::{Landscape, Region};
@@ -65,14 +65,15 @@ pub fn check(
     let starts = starts(landscape, region, options)?;
     let n = landscape.dim();
     let mut v = vec![0.0; n];
-    let mut reference: f64 = 0.0;
+    let mut speeds = Vec::with_capacity(starts.len());
     for x in &starts {
         let rate = velocity(landscape, x, &mut v).1;
         if !(rate.is_finite() && norm(&v).is_finite()) {
             return Err(Error::Numerics("the flow is not finite at a point of the region".to_string()));
         }
-        reference = reference.max(norm(&v));
+        speeds.push(norm(&v));
     }
+    let reference = typical(speeds);
     let mut orbits = Vec::with_capacity(starts.len());
     for batch in starts.chunks(BATCH) {
         if control.stopped() {

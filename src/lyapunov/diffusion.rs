@@ -15,7 +15,7 @@ use std::f64::consts::TAU;
 
 use faer::{ColRef, Mat, MatRef};
 
-use super::{Check, Course, Energy, REST, identity_error, nearest_data};
+use super::{Check, Course, Energy, REST, identity_error, nearest_data, typical};
 use crate::control::{Control, Progress};
 use crate::error::Result;
 use crate::landscape::{Diffusion, Marginal};
@@ -52,7 +52,7 @@ pub fn check(
     };
     let gaps = truth.iter().zip(&watch.sums).map(|(truth, sum)| truth - sum);
     let identity_error = identity_error(gaps, watch.courses.iter().map(|c| c[1]));
-    let reference = watch.first.iter().copied().fold(0.0, f64::max);
+    let reference = typical(watch.first);
     let residuals: Vec<f64> = watch.last.iter().map(|s| s / reference.max(f64::MIN_POSITIVE)).collect();
     let (datum_distance, data_reached) = nearest_data(ends.as_ref(), data);
     let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);

@@ -31,7 +31,7 @@ pub struct Check {
     pub identity_error: Option<f64>,
     /// Orbits that came to rest.
     pub at_rest: usize,
-    /// The largest speed left at the end of an orbit, relative to the largest at the beginnings.
+    /// The largest speed left at the end of an orbit, relative to the median at the beginnings.
     pub residual: f64,
     /// The largest distance of an end from the nearest datum; `None` if there are no data.
     pub datum_distance: Option<f64>,
@@ -83,7 +83,7 @@ impl Energy {
     }
 }
 
-/// Speed, relative to the largest at the beginnings, at which an orbit counts as at rest.
+/// Speed, relative to the median at the beginnings, at which an orbit counts as at rest.
 pub const REST: f64 = 1e-8;
 
 /// Rise, relative to all that the energy moved along an orbit, that counts as error of the integration.
@@ -153,6 +153,13 @@ fn nearest_data(ends: MatRef<'_, f64>, data: Option<MatRef<'_, f64>>) -> (Option
         }
     }
     (Some(largest), Some(reached.iter().filter(|r| **r).count()))
+}
+
+/// The median speed; the largest where most are zero.
+fn typical(mut speeds: Vec<f64>) -> f64 {
+    speeds.sort_by(f64::total_cmp);
+    let middle = speeds.get(speeds.len() / 2).copied().unwrap_or(0.0);
+    if middle > 0.0 { middle } else { speeds.last().copied().unwrap_or(0.0) }
 }
 
 /// The interval of 95% for a probability of which `hits` of `count` trials were seen (Wilson 1927).
