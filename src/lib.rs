@@ -1,7 +1,7 @@
 //! Energy landscapes made computable: critical points, Morse indices, connection graphs.
 //!
 //! The way through: a [`study`] names a [`landscape`]; [`critical`] finds its critical points; [`flow`] carries
-//! orbits down; [`connection`] joins the points into the Morse graph; [`measure`] samples; [`lyapunov`] looks at what
+//! orbits down; [`connection`] joins the points into the Morse graph; [`rigor`] proves; [`measure`] samples; [`lyapunov`] looks at what
 //! energies do along orbits; [`export`] and [`report`] write it out.
 
 pub mod cli;
@@ -17,6 +17,7 @@ pub mod linalg;
 pub mod lyapunov;
 pub mod measure;
 pub mod report;
+pub mod rigor;
 pub mod study;
 
 pub use control::Control;

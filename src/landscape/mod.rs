@@ -6,6 +6,7 @@
 pub mod dense_memory;
 pub mod diffusion;
 mod dual;
+pub mod enclose;
 pub mod energy_transformer;
 pub mod epanechnikov;
 mod exp;
@@ -27,6 +28,7 @@ pub mod trapping;
 use faer::{Mat, MatMut, MatRef};
 
 pub use diffusion::{Diffusion, Marginal};
+pub use enclose::{Enclose, Everywhere};
 pub use region::{Region, Shape};
 
 use crate::error::{Error, Result};
@@ -122,6 +124,11 @@ pub trait Landscape: Send + Sync {
     fn equilibria(&self, region: &Region) -> Option<Equilibria> {
         let _ = region;
         None
+    }
+
+    /// The landscape in verified arithmetic, or a sentence that says why there can be no proof about it.
+    fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
+        Err("this kind has no enclosures in verified arithmetic".into())
     }
 
     /// Energy at one point.

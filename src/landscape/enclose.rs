@@ -1,0 +1,53 @@
+//! Landscapes in verified arithmetic.
+
+use faer::Mat;
+
+use crate::rigor::{Interval, System};
+
+/// A symmetric or general matrix known up to a radius in each entry: every A with `|A - mid| <= rad`.
+pub type Balls = crate::rigor::BallMatrix;
+
+/// A landscape whose energy, gradient and Hessian can be enclosed. What is enclosed is the function that the kind's
+/// formula defines of the floating-point numbers given, evaluated exactly: not what [`Landscape`](super::Landscape)
+/// computes of it.
+pub trait Enclose: Send + Sync {
+    /// Dimension n of the state.
+    fn dim(&self) -> usize;
+
+    /// Encloses the energy over the box `x` (length n).
+    fn energy(&self, x: &[Interval]) -> Interval;
+
+    /// Encloses the gradient over the box `x` (length n).
+    fn gradient(&self, x: &[Interval], out: &mut [Interval]);
+
+    /// Encloses the Hessian over the box `x`; entries are unbounded where the gradient is not differentiable.
+    fn hessian(&self, x: &[Interval]) -> Balls;
+
+    /// A bound L of the Hessian's Lipschitz constant in the spectral norm on the Euclidean ball: `|H(x) - H(y)| <= L |x - y|`;
+    /// infinite where there is none.
+    fn lipschitz(&self, center: &[f64], radius: f64) -> f64;
+
+    /// A system whose zeros are the critical points, with the Jacobian singular just where the Hessian is.
+    fn system(&self) -> Box<dyn System + '_>;
+
+    /// All critical points of R^n at once, where the kind confines them by its form.
+    fn everywhere(&self) -> Option<Everywhere<'_>> {
+        None
+    }
+}
+
+/// A system, perhaps in fewer unknowns, with as many zeros as the landscape has critical points in all of R^n.
+pub struct Everywhere<'a> {
+    /// The system (m unknowns).
+    pub system: Box<dyn System + 'a>,
+    /// A box (length m) that holds all its zeros.
+    pub within: Vec<Interval>,
+    /// A ball of R^n about this point (length n) ..
+    pub center: Vec<f64>,
+    /// .. with this radius holds all critical points; the flow enters every larger one.
+    pub radius: f64,
+    /// An approximate place in R^n of a place in R^m: `x = origin + map z`.
+    pub origin: Vec<f64>,
+    /// The linear part (n x m).
+    pub map: Mat<f64>,
+}

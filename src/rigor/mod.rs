@@ -1,0 +1,15 @@
+//! Verified arithmetic: intervals, matrices with error bounds, and proofs that a system of equations has exactly one zero
+//! in a box, or none. Nothing here knows what a landscape is.
+//!
+//! In: enclosures of a function ([`System`]). Out: theorems about its zeros. All rounding is accounted for; which theorem
+//! each function rests on is told in `docs/rigor.md`.
+
+mod functions;
+mod interval;
+mod matrix;
+pub mod rounding;
+mod system;
+
+pub use interval::Interval;
+pub use matrix::BallMatrix;
+pub use system::{Expansion, System};

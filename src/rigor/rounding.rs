@@ -1,0 +1,153 @@
+//! Bounds of the sums, products and quotients of floating-point numbers, in round-to-nearest.
+//!
+//! Nothing here changes the processor's rounding mode. The result of one operation is moved outwards by at least one
+//! unit in the last place, without branches (Rump, Zimmermann, Boldo & Melquiond 2009, "Computing predecessor and
+//! successor in rounding to nearest", BIT 49): with `u = 2^-53`, `phi = u (1 + 2u)` and `eta` the smallest positive
+//! number, `c - (phi |c| + eta)`, each operation rounded, is at most the predecessor of c.
+//!
+//! What is not a number becomes the infinity that bounds everything: an overflow or an invalid operation can make a
+//! bound useless, never wrong.
+
+/// The unit roundoff of double precision, `2^-53`.
+pub const UNIT: f64 = f64::EPSILON / 2.0;
+/// `u (1 + 2u)`.
+const PHI: f64 = UNIT * (1.0 + 2.0 * UNIT);
+/// The smallest positive number.
+const ETA: f64 = f64::from_bits(1);
+
+/// A number below every real that rounds to `c`.
+#[inline(always)]
+pub fn down(c: f64) -> f64 {
+    let lower = c - (PHI * c.abs() + ETA);
+    if lower.is_nan() {
+        // Infinity as a rounded result stands for any number above the largest; as a lower bound that one will do.
+        return if c == f64::INFINITY { f64::MAX } else { f64::NEG_INFINITY };
+    }
+    lower
+}
+
+/// A number above every real that rounds to `c`.
+#[inline(always)]
+pub fn up(c: f64) -> f64 {
+    -down(-c)
+}
+
+/// An upper bound of `a + b`; exact where one of them is zero.
+#[inline(always)]
+pub fn add_up(a: f64, b: f64) -> f64 {
+    let sum = a + b;
+    if a == 0.0 || b == 0.0 { sum } else { up(sum) }
+}
+
+/// A lower bound of `a + b`; exact where one of them is zero.
+#[inline(always)]
+pub fn add_down(a: f64, b: f64) -> f64 {
+    -add_up(-a, -b)
+}
+
+/// An upper bound of `a - b`.
+#[inline(always)]
+pub fn sub_up(a: f64, b: f64) -> f64 {
+    add_up(a, -b)
+}
+
+/// A lower bound of `a - b`.
+#[inline(always)]
+pub fn sub_down(a: f64, b: f64) -> f64 {
+    add_down(a, -b)
+}
+
+/// An upper bound of `a b`; zero where one of them is zero.
+#[inline(always)]
+pub fn mul_up(a: f64, b: f64) -> f64 {
+    if a == 0.0 || b == 0.0 { 0.0 } else { up(a * b) }
+}
+
+/// A lower bound of `a b`; zero where one of them is zero.
+#[inline(always)]
+pub fn mul_down(a: f64, b: f64) -> f64 {
+    -mul_up(-a, b)
+}
+
+/// An upper bound of `a / b`, for `b != 0`.
+#[inline(always)]
+pub fn div_up(a: f64, b: f64) -> f64 {
+    if a == 0.0 && b != 0.0 { 0.0 } else { up(a / b) }
+}
+
+/// A lower bound of `a / b`, for `b != 0`.
+#[inline(always)]
+pub fn div_down(a: f64, b: f64) -> f64 {
+    -div_up(-a, b)
+}
+
+/// An upper bound of the square root of `a >= 0`.
+#[inline(always)]
+pub fn sqrt_up(a: f64) -> f64 {
+    if a == 0.0 { 0.0 } else { up(a.sqrt()) }
+}
+
+/// A lower bound of the square root of `a >= 0`, zero or more.
+#[inline(always)]
+pub fn sqrt_down(a: f64) -> f64 {
+    down(a.sqrt()).max(0.0)
+}
+
+/// An upper bound of a sum.
+pub fn sum_up(terms: impl IntoIterator<Item = f64>) -> f64 {
+    terms.into_iter().fold(0.0, add_up)
+}
+
+/// An upper bound of the Euclidean norm.
+pub fn norm_up(x: &[f64]) -> f64 {
+    // Scaled, so that squares neither overflow nor vanish.
+    let largest = x.iter().fold(0.0, |m: f64, x| if x.is_nan() { f64::INFINITY } else { m.max(x.abs()) });
+    if largest == 0.0 || largest == f64::INFINITY {
+        return largest;
+    }
+    let squares = sum_up(x.iter().map(|x| {
+        let t = div_up(x.abs(), largest);
+        mul_up(t, t)
+    }));
+    mul_up(largest, sqrt_up(squares))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_one_or_two_units_away() {
+        for c in [1.0, 1.5, -2.0, 1e-300, 5e-324, -1e308, 3.1, f64::MAX, f64::MIN_POSITIVE, 0.0, -0.0] {
+            assert!(down(c) <= c.next_down() && down(c) >= c.next_down().next_down(), "{c:e}");
+            assert!(up(c) >= c.next_up() && up(c) <= c.next_up().next_up(), "{c:e}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_bounds_everything() {
+        assert_eq!(down(f64::NAN), f64::NEG_INFINITY);
+        assert_eq!(up(f64::NAN), f64::INFINITY);
+        assert_eq!(down(f64::INFINITY), f64::MAX);
+        assert_eq!(up(f64::INFINITY), f64::INFINITY);
+        assert_eq!(down(f64::NEG_INFINITY), f64::NEG_INFINITY);
+        assert_eq!(up(f64::NEG_INFINITY), f64::MIN);
+        assert_eq!(add_up(f64::INFINITY, f64::NEG_INFINITY), f64::INFINITY);
+        assert_eq!(norm_up(&[1.0, f64::NAN]), f64::INFINITY);
+    }
+
+    #[test]
+    fn zeros_stay() {
+        assert_eq!(mul_up(0.0, 3.0), 0.0);
+        assert_eq!(mul_down(0.0, f64::INFINITY), 0.0);
+        assert_eq!(add_up(0.0, 0.1), 0.1);
+    }
+
+    #[test]
+    fn norms_neither_overflow_nor_vanish() {
+        let n = norm_up(&[3e200, 4e200]);
+        assert!(n >= 5e200 && n < 5.000_000_000_01e200);
+        let n = norm_up(&[3e-200, 4e-200]);
+        assert!(n >= 5e-200 && n < 5.000_000_000_01e-200);
+    }
+}
