@@ -146,8 +146,8 @@ mod tests {
     #[test]
     fn norms_neither_overflow_nor_vanish() {
         let n = norm_up(&[3e200, 4e200]);
-        assert!(n >= 5e200 && n < 5.000_000_000_01e200);
+        assert!((5e200..5.000_000_000_01e200).contains(&n));
         let n = norm_up(&[3e-200, 4e-200]);
-        assert!(n >= 5e-200 && n < 5.000_000_000_01e-200);
+        assert!((5e-200..5.000_000_000_01e-200).contains(&n));
     }
 }
