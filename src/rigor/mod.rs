@@ -7,9 +7,11 @@
 mod functions;
 mod interval;
 mod matrix;
+mod newton;
 pub mod rounding;
 mod system;
 
 pub use interval::Interval;
 pub use matrix::BallMatrix;
+pub use newton::{Isolated, isolated_zero, kept_away};
 pub use system::{Expansion, System};
