@@ -24,6 +24,9 @@ const COLUMNS: usize = 256;
 const SMALL: usize = 6 * 6 * 6;
 /// The smallest positive number.
 const ETA: f64 = f64::from_bits(1);
+/// `1 + 8u`: a positive number, the result of up to three roundings of u each, times this, rounded, is above the exact
+/// result (but for underflow). Without the branches of [`up`], which long loops would feel.
+const OUTWARDS: f64 = 1.0 + 8.0 * UNIT;
 
 /// All matrices A with `|A - mid| <= rad`, entry by entry.
 #[derive(Clone, Debug)]
@@ -37,8 +40,13 @@ pub struct BallMatrix {
 impl BallMatrix {
     /// One matrix alone; entries that are not finite become unknown.
     pub fn exact(a: MatRef<'_, f64>) -> Self {
-        let rad = Mat::from_fn(a.nrows(), a.ncols(), |i, j| if a[(i, j)].is_finite() { 0.0 } else { f64::INFINITY });
-        let mid = Mat::from_fn(a.nrows(), a.ncols(), |i, j| if a[(i, j)].is_finite() { a[(i, j)] } else { 0.0 });
+        let rad = Mat::from_fn(
+            a.nrows(),
+            a.ncols(),
+            |i, j| if a[(i, j)].is_finite() { 0.0 } else { f64::INFINITY },
+        );
+        let mid =
+            Mat::from_fn(a.nrows(), a.ncols(), |i, j| if a[(i, j)].is_finite() { a[(i, j)] } else { 0.0 });
         BallMatrix { mid, rad }
     }
 
@@ -83,7 +91,7 @@ impl BallMatrix {
 
     /// An upper bound, entry by entry, of the absolute values.
     pub fn magnitude(&self) -> Mat<f64> {
-        zip(&self.mid, &self.rad, |m, r| add_up(m.abs(), r))
+        zip(&self.mid, &self.rad, |m, r| if r == 0.0 { m.abs() } else { (m.abs() + r) * OUTWARDS })
     }
 
     /// An upper bound, entry by entry, of `|I - A|`.
@@ -92,7 +100,10 @@ impl BallMatrix {
         for j in 0..self.ncols() {
             let c = self.mid[(j, j)];
             size[(j, j)] = add_up(c, -1.0).max(add_up(-c, 1.0)).max(0.0);
-            size.col_as_slice_mut(j).iter_mut().zip(self.rad.col_as_slice(j)).for_each(|(s, r)| *s = add_up(*s, *r));
+            size.col_as_slice_mut(j)
+                .iter_mut()
+                .zip(self.rad.col_as_slice(j))
+                .for_each(|(s, r)| *s = add_up(*s, *r));
         }
         size
     }
@@ -131,27 +142,36 @@ impl BallMatrix {
     pub fn product(a: &BallMatrix, b: &BallMatrix) -> BallMatrix {
         assert_eq!(a.ncols(), b.nrows(), "inner dimensions");
         let (n, k, m) = (a.nrows(), a.ncols(), b.ncols());
+        if n * k * m <= SMALL {
+            let (mut mid, mut rad) = (Mat::zeros(n, m), Mat::zeros(n, m));
+            for j in 0..m {
+                let (mid, rad) = (mid.col_as_slice_mut(j), rad.col_as_slice_mut(j));
+                a.times(b.mid.col_as_slice(j), b.rad.col_as_slice(j), mid, rad);
+            }
+            return BallMatrix { mid, rad }.known();
+        }
         // |AB - fl(mid mid)| <= |A|(gamma |B| + rad B) + rad A (|B| + rad B), over midpoints, and underflow.
         let gamma = gamma(roundings(k));
         // The bound is computed by the same kernels: what they return is at least (1 - gamma) times it, less underflow.
         let inflate = div_up(1.0, sub_down(1.0, gamma));
         let (exact_a, exact_b) = (a.is_exact(), b.is_exact());
         let mid = multiply(a.mid.as_ref(), b.mid.as_ref());
-        let size_a = map(&a.mid, f64::abs);
+        let size = map(&a.mid, f64::abs);
         let (weight, mut rad) = if exact_b {
-            (mul_up(gamma, inflate), multiply(size_a.as_ref(), map(&b.mid, f64::abs).as_ref()))
+            (mul_up(gamma, inflate), multiply(size.as_ref(), map(&b.mid, f64::abs).as_ref()))
         } else {
-            let spread = zip(&b.mid, &b.rad, |m, r| add_up(mul_up(gamma, m.abs()), r));
-            (inflate, multiply(size_a.as_ref(), spread.as_ref()))
+            let spread = zip(&b.mid, &b.rad, |m, r| (gamma * m.abs() + r) * OUTWARDS + ETA);
+            (inflate, multiply(size.as_ref(), spread.as_ref()))
         };
-        // Each of up to three sums of k products loses k eta/2, grown by less than two.
-        let lost = 3.0 * k as f64 * ETA;
-        let second = (!exact_a).then(|| multiply(a.rad.as_ref(), b.magnitude().as_ref()));
+        let lost = lost(k);
+        let weight = weight * OUTWARDS;
         for j in 0..m {
-            for i in 0..n {
-                let other = second.as_ref().map_or(0.0, |s| mul_up(inflate, add_up(s[(i, j)], lost)));
-                rad[(i, j)] = add_up(add_up(up(weight * up(rad[(i, j)] + lost)), lost), other);
-            }
+            rad.col_as_slice_mut(j).iter_mut().for_each(|r| *r = (*r + lost) * weight + lost);
+        }
+        if !exact_a {
+            let inflate = inflate * OUTWARDS;
+            let other = multiply(a.rad.as_ref(), b.magnitude().as_ref());
+            rad = zip(&rad, &other, |r, s| (r + (s + lost) * inflate) * OUTWARDS);
         }
         BallMatrix { mid, rad }.known()
     }
@@ -159,22 +179,30 @@ impl BallMatrix {
     /// All products of a matrix of the set with a vector of `x` (length m).
     pub fn mul_vec(&self, x: &[Interval]) -> Vec<Interval> {
         assert_eq!(x.len(), self.ncols(), "one interval a column");
-        let (n, k) = (self.nrows(), self.ncols());
-        let gamma = gamma(k);
-        let inflate = div_up(1.0, sub_down(1.0, self::gamma(2 * k)));
-        let (mut mid, mut rad) = (vec![0.0; n], vec![0.0; n]);
-        for (j, x) in x.iter().enumerate() {
-            let (c, r) = (x.mid(), x.rad());
-            let spread = add_up(mul_up(gamma, c.abs()), r);
-            let size = add_up(c.abs(), r);
+        let centers: Vec<f64> = x.iter().map(|x| x.mid()).collect();
+        let radii: Vec<f64> = x.iter().map(|x| x.rad()).collect();
+        let (mut mid, mut rad) = (vec![0.0; self.nrows()], vec![0.0; self.nrows()]);
+        self.times(&centers, &radii, &mut mid, &mut rad);
+        mid.into_iter().zip(rad).map(|(m, r)| Interval::about(m, r)).collect()
+    }
+
+    /// The product with the vectors within `radii` of `centers` (length m), as midpoints and radii (length n, zero before).
+    fn times(&self, centers: &[f64], radii: &[f64], mid: &mut [f64], rad: &mut [f64]) {
+        let k = centers.len();
+        // Each product passes through a multiplication and k - 1 sums that round; in the radii through one sum more.
+        let gamma = self::gamma(k);
+        let inflate = div_up(1.0, sub_down(1.0, self::gamma(k + 1))) * OUTWARDS;
+        for (j, (c, r)) in centers.iter().zip(radii).enumerate() {
+            let (c, r) = (*c, *r);
+            let (spread, size) = ((gamma * c.abs() + r) * OUTWARDS + ETA, (c.abs() + r) * OUTWARDS);
             let (a, s) = (self.mid.col_as_slice(j), self.rad.col_as_slice(j));
-            for i in 0..n {
-                mid[i] += a[i] * c;
-                rad[i] += a[i].abs() * spread + s[i] * size;
+            for (((m, o), a), s) in mid.iter_mut().zip(rad.iter_mut()).zip(a).zip(s) {
+                *m += a * c;
+                *o += a.abs() * spread + s * size;
             }
         }
-        let lost = 3.0 * k as f64 * ETA;
-        mid.into_iter().zip(rad).map(|(m, r)| Interval::about(m, mul_up(inflate, add_up(r, lost)))).collect()
+        let lost = lost(k);
+        rad.iter_mut().for_each(|r| *r = (*r + lost) * inflate);
     }
 
     /// Entries that are not numbers, or not finite, become unknown.
@@ -211,6 +239,12 @@ impl Sub for &BallMatrix {
 /// A bound of the rounding error of one operation with this result.
 pub(super) fn rounded(c: f64) -> f64 {
     up(UNIT * c.abs())
+}
+
+/// A bound, with room for its own rounding, of what underflow takes from three sums of k products each: `eta/2` a
+/// product, grown by less than two in later sums.
+fn lost(k: usize) -> f64 {
+    (4 * k + 4) as f64 * ETA
 }
 
 /// `k u / (1 - k u)`, upwards: the relative error of k roundings.

@@ -46,9 +46,9 @@ pub(super) fn norm_inf(a: &Mat<f64>) -> f64 {
 
 /// The Frobenius norm of a nonnegative matrix, upwards.
 pub(super) fn norm_frobenius(a: &Mat<f64>) -> f64 {
-    let largest = (0..a.ncols()).flat_map(|j| a.col_as_slice(j)).fold(0.0, |m: f64, a| {
-        if a.is_nan() { f64::INFINITY } else { m.max(*a) }
-    });
+    let largest = (0..a.ncols())
+        .flat_map(|j| a.col_as_slice(j))
+        .fold(0.0, |m: f64, a| if a.is_nan() { f64::INFINITY } else { m.max(*a) });
     if largest == 0.0 || largest == f64::INFINITY {
         return largest;
     }
@@ -85,7 +85,8 @@ pub(super) fn norm_two(a: &Mat<f64>) -> f64 {
             // Products below the normal numbers lose less than eta each, times the scale (below 1e101) when they are
             // scaled, and the absolute column sums (below 2n, scaled) when they are multiplied again.
             let lost = (n + 1) as f64 * (m + 1) as f64 * 1e-200;
-            let ratio = z.iter().zip(&x).map(|(z, x)| div_up(up(up(inflate * z) + lost), *x)).fold(0.0, f64::max);
+            let ratio =
+                z.iter().zip(&x).map(|(z, x)| div_up(up(up(inflate * z) + lost), *x)).fold(0.0, f64::max);
             bound = bound.min(up(sqrt_up(ratio) / scale));
         }
         let largest = z.iter().copied().fold(0.0, f64::max);

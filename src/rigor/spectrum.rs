@@ -118,7 +118,8 @@ fn spectrum_from(a: &BallMatrix, values: &[f64], vectors: Mat<f64>) -> Option<Sp
     let fine = (0..n).map(|k| {
         let close = Interval::about(values[k], div_up(norm_up(residual.col_as_slice(k)), shortest));
         // The eigenvalue near w_k is the k-th if those below and above lie elsewhere.
-        let own = (k == 0 || coarse[k - 1].hi() < close.lo()) && (k + 1 == n || close.hi() < coarse[k + 1].lo());
+        let own =
+            (k == 0 || coarse[k - 1].hi() < close.lo()) && (k + 1 == n || close.hi() < coarse[k + 1].lo());
         let best = if own { close.meet(coarse[k])? } else { coarse[k] };
         Some(Interval::new(sub_down(best.lo(), spread), add_up(best.hi(), spread)))
     });
