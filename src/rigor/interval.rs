@@ -36,6 +36,12 @@ impl Interval {
         }
     }
 
+    /// `[lo, hi]`, for constants.
+    #[inline(always)]
+    pub(super) const fn ends(lo: f64, hi: f64) -> Self {
+        Interval { lo, hi }
+    }
+
     /// `[c, c]`; all reals where c is not finite.
     #[inline(always)]
     pub fn point(c: f64) -> Self {
