@@ -159,7 +159,8 @@ impl Interval {
                 Interval::ZERO
             }
         };
-        self.ends_of_increasing(end).meet(Interval::ends(0.0, 1.0)).unwrap_or(Interval::ENTIRE)
+        let range = self.ends_of_increasing(end);
+        Interval::new(range.lo().max(0.0), range.hi().min(1.0))
     }
 
     /// `log(1 + exp(x))`.
@@ -205,7 +206,7 @@ impl Interval {
 
     /// `x exp(-s x^2 / 2)`: its range through its extremes at `x = +-1/sqrt(s)` where s is positive.
     pub fn odd_gaussian(self, s: Interval) -> Interval {
-        if !(s.lo() > 0.0) {
+        if self.is_point() || !(s.lo() > 0.0) {
             return self * self.gaussian(s);
         }
         let (smallest, largest) = (Interval::point(s.lo()), Interval::point(s.hi()));

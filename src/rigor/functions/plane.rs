@@ -38,6 +38,10 @@ impl Interval {
         }
         // exp(y log x) is extreme where the product y log x is: at the corners told by the signs of both factors.
         let at = core_math::pow;
+        if x.is_point() && y.is_point() {
+            let value = at(x.lo(), y.lo());
+            return Interval::new(down(value).max(0.0), up(value));
+        }
         let (least, most) = if y.lo() >= 0.0 {
             (
                 at(x.lo(), if x.lo() >= 1.0 { y.lo() } else { y.hi() }),
