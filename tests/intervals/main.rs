@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 mod arithmetic;
+mod edges;
 #[cfg(feature = "mpfr")]
 mod mpfr;
 mod numbers;
