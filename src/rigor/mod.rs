@@ -6,7 +6,9 @@
 
 mod functions;
 mod interval;
+mod krawczyk;
 mod matrix;
+pub mod prune;
 pub mod rounding;
 mod system;
 
