@@ -307,7 +307,17 @@ pub(super) fn elementary(f: Function, a: Interval) -> Interval {
         Sqrt => a.sqrt(),
         Exp => a.exp(),
         Ln => a.ln(),
-        Log10 => a.ln() / Interval::point(10.0).ln(),
+        Log10 => a.log10(),
+        Sin => a.sin(),
+        Cos => a.cos(),
+        Tan => a.tan(),
+        Asin => a.asin(),
+        Acos => a.acos(),
+        Atan => a.atan(),
+        Sinh => a.sinh(),
+        Cosh => a.cosh(),
+        Logcosh => a.log_cosh(),
+        Erf => a.erf(),
         Tanh => a.tanh(),
         Abs => a.abs(),
         // Between the values on both sides where zero is in it.
@@ -320,7 +330,6 @@ pub(super) fn elementary(f: Function, a: Interval) -> Interval {
         Relu => a.max(Interval::ZERO),
         Softplus => a.softplus(),
         Sigmoid => a.sigmoid(),
-        Sin | Cos | Tan | Asin | Acos | Atan | Sinh | Cosh | Logcosh | Erf => Interval::ENTIRE,
     }
 }
 
@@ -329,7 +338,7 @@ pub(super) fn elementary(f: Function, a: Interval) -> Interval {
 pub(super) fn pairing(f: Pairing, a: Interval, b: Interval) -> Interval {
     match f {
         Pairing::Max => a.max(b),
-        Pairing::Atan2 => Interval::ENTIRE,
+        Pairing::Atan2 => a.atan2(b),
         Pairing::Pow => (b * a.ln()).exp(),
     }
 }
@@ -342,8 +351,7 @@ impl Assemble for Circuit {
     }
 
     fn pi(&self) -> Value {
-        // The nearest number to pi lies below it.
-        Value::Constant(Interval::new(std::f64::consts::PI, std::f64::consts::PI.next_up()))
+        Value::Constant(Interval::PI)
     }
 
     fn e(&self) -> Value {

@@ -69,7 +69,7 @@ impl Circuit {
             Exp => value,
             Ln => self.product(&[(a, -1)]),
             Log10 => {
-                let scale = ONE / Interval::point(10.0).ln();
+                let scale = ONE / Interval::LN_10;
                 self.product(&[(a, -1), (Value::Constant(scale), 1)])
             }
             Sin => self.function(Cos, a),
@@ -111,8 +111,7 @@ impl Circuit {
                 let square = self.product(&[(a, 2)]);
                 let minus = self.neg(square);
                 let bell = self.function(Exp, minus);
-                let Value::Constant(pi) = self.pi() else { return bell };
-                let scale = Interval::point(2.0) / pi.sqrt();
+                let scale = Interval::point(2.0) / Interval::PI.sqrt();
                 self.product(&[(bell, 1), (Value::Constant(scale), 1)])
             }
         }
