@@ -6,10 +6,19 @@
 
 mod functions;
 mod interval;
+mod inverse;
+mod krawczyk;
 mod matrix;
+mod newton;
+mod norm;
+pub mod prune;
 pub mod rounding;
+mod spectrum;
 mod system;
 
 pub use interval::Interval;
+pub use inverse::Inverse;
 pub use matrix::BallMatrix;
+pub use newton::{Isolated, isolated_zero, kept_away};
+pub use spectrum::{Spectrum, inertia, symmetric_spectrum};
 pub use system::{Expansion, System};

@@ -8,6 +8,10 @@
 //! With b the softmax mean at z the exponents move as little as they can over a box about z. Every term is a product of
 //! functions of one coordinate each, with ranges that are known exactly: `exp(alpha t)` is monotone, `v exp(v)` has its
 //! one extremum at `v = -1` and `(1 + v) exp(v)` at `v = -2`. The Jacobian is `sum_k e_k (I + (x - c_k) alpha_k')`.
+//!
+//! So each call has a function of its own, all with the same zeros: what two calls return must not be mixed, as in any
+//! [`System`] whose factor is free. An enclosure of values alone may have one component replaced by a combination of
+//! all in which that one does take part.
 
 use std::cell::Cell;
 
@@ -41,6 +45,8 @@ struct Term {
     log: Interval,
     /// `a_k` over the largest.
     weight: Interval,
+    /// `a_k prod_i exp(alpha_ki t_i)` over the box; zero for faint terms.
+    size: Interval,
 }
 
 impl Density {
@@ -60,7 +66,10 @@ impl Density {
     fn sum(&self, x: &[Interval], at: &[f64], out: &mut Sums<'_>) {
         let mut terms = SCRATCH.take();
         self.weigh(at, &mut terms);
-        self.gather(x, at, &terms, out);
+        let faint = self.gather(x, at, &mut terms, out);
+        if out.value.is_none() && out.range.iter().all(|r| r.contains(0.0)) {
+            self.separate(x, at, &terms, faint, out.range);
+        }
         SCRATCH.set(terms);
     }
 
@@ -74,7 +83,7 @@ impl Density {
             for (c, z) in c.iter().zip(at) {
                 square += difference(*c, *z).sqr();
             }
-            terms.push(Term { log: square, weight: *log });
+            terms.push(Term { log: square, weight: *log, size: Interval::ZERO });
             let rough = log.mid() - self.half.mid() * square.mid();
             if rough > highest {
                 (highest, top) = (rough, square);
@@ -87,15 +96,16 @@ impl Density {
         for term in terms {
             let exponent = difference(term.weight, log) - self.half * difference(term.log, square);
             let weight = if exponent.hi() < FAINT { Interval::ZERO } else { exp(exponent) };
-            *term = Term { log: exponent, weight };
+            *term = Term { log: exponent, weight, size: Interval::ZERO };
         }
     }
 
-    fn gather(&self, x: &[Interval], at: &[f64], terms: &[Term], out: &mut Sums<'_>) {
+    /// Adds up all terms; returns a bound of what the faint ones add to each component of the field.
+    fn gather(&self, x: &[Interval], at: &[f64], terms: &mut [Term], out: &mut Sums<'_>) -> f64 {
         let n = self.dim;
         // The softmax mean; nothing depends on how well it is met.
         let (mut b, mut sum) = ([0.0; LOW], 0.0);
-        for (c, term) in self.wells.chunks_exact(n).zip(terms) {
+        for (c, term) in self.wells.chunks_exact(n).zip(&*terms) {
             let weight = term.weight.hi();
             if weight > 0.0 {
                 sum += weight;
@@ -141,10 +151,11 @@ impl Density {
                 let factor = Factor::over(alpha[i], d[i], t[i], out.jacobian.is_some());
                 (psi[i], chi[i], diagonal[i]) = (factor.psi, factor.chi, factor.diagonal);
             }
+            term.size = psi[..n].iter().fold(weight, |size, psi| size * *psi);
             for i in 0..n {
                 let mut others = weight;
                 for l in (0..n).filter(|l| *l != i) {
-                    others = nonnegative(others, psi[l]);
+                    others = others * psi[l];
                 }
                 let field = others * chi[i];
                 out.range[i] += field;
@@ -161,6 +172,54 @@ impl Density {
             out.range.iter_mut().for_each(|r| *r += field);
             out.value.iter_mut().flat_map(|v| v.iter_mut()).for_each(|v| *v += field);
             out.jacobian.iter_mut().flat_map(|j| j.iter_mut()).for_each(|j| *j += slope);
+        }
+        faint
+    }
+
+    /// Looks for a plane between the box and the wells that may have weight there: with u its normal,
+    /// `u.F = sum_k e_k u.(x - c_k)` is then positive. Where two wells far apart share the weight, on the wall between
+    /// their cells, no component of F need have a sign. If a plane is found, u.F takes a component's place.
+    fn separate(&self, x: &[Interval], at: &[f64], terms: &[Term], faint: f64, range: &mut [Interval]) {
+        let n = self.dim;
+        let largest = terms.iter().map(|t| t.size.hi()).fold(0.0, f64::max);
+        if n == 1 || !largest.is_finite() {
+            return;
+        }
+        // From the hull of those wells to the centre: the nearest point, roughly (Gilbert 1966, SIAM J. Control 4). Nothing
+        // depends on how well it is met.
+        let from = |k: usize, i: usize| at[i] - self.wells[k * n + i].lo();
+        let heavy = || (0..terms.len()).filter(|k| terms[*k].size.hi() > 1e-3 * largest);
+        let Some(first) = heavy().next() else { return };
+        let mut u = [0.0; LOW];
+        (0..n).for_each(|i| u[i] = from(first, i));
+        for _ in 0..8 {
+            let along = |k: usize| (0..n).map(|i| u[i] * from(k, i)).sum::<f64>();
+            let Some(k) = heavy().min_by(|a, b| along(*a).total_cmp(&along(*b))) else { return };
+            let (mut falls, mut square) = (0.0, 0.0);
+            for i in 0..n {
+                let step = from(k, i) - u[i];
+                falls -= step * u[i];
+                square += step * step;
+            }
+            if !(falls > 0.0 && square > 0.0) {
+                break;
+            }
+            let part = (falls / square).min(1.0);
+            (0..n).for_each(|i| u[i] += part * (from(k, i) - u[i]));
+        }
+        let mut product = Interval::ZERO;
+        for (c, term) in self.wells.chunks_exact(n).zip(terms) {
+            if term.size == Interval::ZERO {
+                continue;
+            }
+            let along = (0..n).fold(Interval::ZERO, |sum, i| sum + (x[i] - c[i]).scale(u[i]));
+            product += term.size * along;
+        }
+        let tail = u[..n].iter().fold(0.0, |sum, u| add_up(sum, mul_up(faint, u.abs())));
+        product += Interval::new(-tail, tail);
+        let strongest = (0..n).fold(0, |best, i| if u[i].abs() > u[best].abs() { i } else { best });
+        if product.lo() > 0.0 && u[strongest] != 0.0 {
+            range[strongest] = product;
         }
     }
 }
@@ -242,12 +301,6 @@ impl Factor {
         }
         Factor { psi, chi, diagonal }
     }
-}
-
-/// Product of two intervals of nonnegative numbers.
-#[inline(always)]
-fn nonnegative(a: Interval, b: Interval) -> Interval {
-    a * b
 }
 
 /// Exponential with a single call where the interval is thin.
