@@ -115,10 +115,7 @@ impl Unit {
         let second = meet((t * s).scale(-2.0), Interval::new(-most, most));
         // s (4 - 6 s) = 2/3 - 6 (s - 1/3)^2: the one form is tight in wide intervals, the other near zero.
         let square = (s - Interval::ONE / three).sqr().scale(6.0);
-        let third = meet(
-            s * (Interval::point(4.0) - s.scale(6.0)),
-            Interval::point(2.0) / three - square,
-        );
+        let third = meet(s * (Interval::point(4.0) - s.scale(6.0)), Interval::point(2.0) / three - square);
         Slopes {
             first: (s * c).scale(half),
             second: (second * c.sqr()).scale(half),
@@ -141,7 +138,8 @@ fn bell(z: Interval) -> Interval {
 fn missing(t: f64) -> Interval {
     let e = decay(t);
     // t e falls for t > 1: where e is below all numbers so is the product.
-    let te = if e.hi() > f64::MIN_POSITIVE { e.scale(t) } else { Interval::new(0.0, up(f64::MIN_POSITIVE * 1e3)) };
+    let te =
+        if e.hi() > f64::MIN_POSITIVE { e.scale(t) } else { Interval::new(0.0, up(f64::MIN_POSITIVE * 1e3)) };
     te / (Interval::ONE + e) + e.ln_1p()
 }
 

@@ -38,7 +38,7 @@ impl Neurons {
     pub(super) fn steepest(self) -> f64 {
         match self {
             Neurons::Units(unit) => unit.steepest().hi(),
-            Neurons::Softmax { b } => 0.5 * b,
+            Neurons::Softmax { b } => Interval::point(b).scale(0.5).hi(),
         }
     }
 
@@ -106,10 +106,7 @@ impl Bent {
                 if i == j {
                     // b p (1 - p) + b^2 p (1 - 2 p) f.
                     let (p, twice) = (p[i], p[i].scale(2.0));
-                    let variance = meet(
-                        p * (Interval::ONE - p),
-                        Interval::point(0.25) - p.shift(-0.5).sqr(),
-                    );
+                    let variance = meet(p * (Interval::ONE - p), Interval::point(0.25) - p.shift(-0.5).sqr());
                     *b * variance + b.sqr() * p * (Interval::ONE - twice) * f[i]
                 } else {
                     -(*b * p[i] * p[j] * (Interval::ONE + *b * (f[i] + f[j])))
@@ -130,7 +127,7 @@ impl Bent {
     pub(super) fn steepest(&self) -> f64 {
         match self {
             Bent::Units(slopes) => slopes.iter().fold(0.0, |m, s| m.max(s.first.hi())),
-            Bent::Softmax { b, .. } => 0.5 * b.hi(),
+            Bent::Softmax { b, .. } => b.scale(0.5).hi(),
         }
     }
 
