@@ -6,10 +6,15 @@
 
 mod functions;
 mod interval;
+mod inverse;
 mod matrix;
+mod norm;
 pub mod rounding;
+mod spectrum;
 mod system;
 
 pub use interval::Interval;
+pub use inverse::Inverse;
 pub use matrix::BallMatrix;
+pub use spectrum::{Spectrum, inertia, symmetric_spectrum};
 pub use system::{Expansion, System};
