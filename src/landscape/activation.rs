@@ -8,6 +8,9 @@ use super::lagrangian::Lagrangian;
 use crate::rigor::Interval;
 use crate::rigor::rounding::up;
 
+/// Rounds of confining all equilibria by their own equations.
+const ROUNDS: usize = 100;
+
 /// A neuron whose activity depends on its own current alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Unit {
@@ -70,12 +73,12 @@ impl Unit {
             Unit::Identity => x.sqr().scale(0.5),
             // Both are even and grow with |x|: the derivative is x g'.
             Unit::Tanh { b } => {
-                let ln2 = Interval::point(2.0).ln();
+                let ln2 = Interval::LN_2;
                 let rest = |t: f64| ln2 - missing(2.0 * t);
                 between(x.scale(b).abs(), rest, Interval::new(0.0, ln2.hi())) / Interval::point(b)
             }
             Unit::Sigmoid { b } => {
-                let least = -Interval::point(2.0).ln();
+                let least = -Interval::LN_2;
                 let rest = |t: f64| -missing(t);
                 between(x.scale(b).abs(), rest, Interval::new(least.lo(), 0.0)) / Interval::point(b)
             }
@@ -156,4 +159,22 @@ fn between(t: Interval, f: impl Fn(f64) -> Interval, bounds: Interval) -> Interv
 /// What both enclosures of the same values have in common.
 pub(super) fn meet(a: Interval, b: Interval) -> Interval {
     a.meet(b).unwrap_or(Interval::ENTIRE)
+}
+
+/// What the equations `x = t(x)` leave of a box that holds all their solutions, by applying an enclosure of t again and
+/// again; a little wider, so that no solution lies on an end.
+pub(super) fn confined(mut x: Vec<Interval>, t: impl Fn(&[Interval]) -> Vec<Interval>) -> Vec<Interval> {
+    for _ in 0..ROUNDS {
+        let next: Vec<Interval> = x.iter().zip(t(&x)).map(|(x, t)| x.meet(t).unwrap_or(*x)).collect();
+        let shrunk = x.iter().zip(&next).any(|(old, new)| new.width() < 0.99 * old.width());
+        x = next;
+        if !shrunk {
+            break;
+        }
+    }
+    let pad = |x: Interval| {
+        let pad = (x.mag() / 64.0).max(f64::MIN_POSITIVE);
+        Interval::new(x.lo() - pad, x.hi() + pad)
+    };
+    x.into_iter().map(pad).collect()
 }

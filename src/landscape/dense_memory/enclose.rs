@@ -7,12 +7,14 @@
 use super::neurons::{Bent, Neurons};
 use super::systems::{Force, Loads, Total};
 use super::{DenseMemory, Lagrangian};
-use crate::landscape::activation::meet;
+use crate::landscape::activation::{confined, meet};
 use crate::landscape::enclose::{Balls, Enclose, Everywhere};
-use crate::rigor::rounding::{UNIT, add_up, mul_up, norm_up, sqrt_up, sum_up};
-use crate::rigor::{Interval, System};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, Par};
+use crate::rigor::rounding::{add_up, mul_up, norm_up, sqrt_up, sum_up};
+use crate::rigor::{BallMatrix, Interval, System};
+use faer::Mat;
+
+/// Up to this many products of three numbers they are intervals.
+const SMALL: usize = 4096;
 
 /// A dense memory with what its enclosures share.
 pub(super) struct Enclosed<'a> {
@@ -35,13 +37,17 @@ pub(super) struct Local {
 
 impl<'a> Enclosed<'a> {
     pub(super) fn new(memory: &'a DenseMemory) -> Self {
+        crate::linalg::sequential();
         let scale = Interval::point(memory.scale);
+        let y = BallMatrix::exact(memory.patterns());
+        let (rows, columns) =
+            if memory.count() <= memory.dim { (y.transpose(), y) } else { (y.clone(), y.transpose()) };
         Enclosed {
             memory,
             neurons: Neurons::of(memory.lagrangian),
             factors: memory.weights.iter().map(|w| scale.scale(*w)).collect(),
             sizes: memory.patterns.chunks_exact(memory.dim).map(norm_up).collect(),
-            square: largest_square(memory),
+            square: BallMatrix::product(&rows, &columns).norm_two(),
         }
     }
 
@@ -83,23 +89,30 @@ impl<'a> Enclosed<'a> {
     /// the two; s the second derivatives.
     pub(super) fn coupled(&self, local: &Local, symmetric: bool) -> Vec<Interval> {
         let n = self.memory.dim;
+        let k = self.memory.count();
         let s = self.slopes(2, &local.z);
+        // u and v, pattern by pattern.
+        let exact: Vec<Interval> = self.memory.patterns.iter().map(|y| Interval::point(*y)).collect();
+        let seen: Vec<Interval> = match &local.bent {
+            Bent::Units(_) => exact.clone(),
+            Bent::Softmax { .. } => exact.chunks_exact(n).flat_map(|y| local.bent.second(y)).collect(),
+        };
+        let left = if symmetric { &seen } else { &exact };
+        if n * n * k > SMALL {
+            let left = BallMatrix::from_intervals(k, n, left).transpose();
+            let mut right = seen.clone();
+            for (v, s) in right.chunks_exact_mut(n).zip(&s) {
+                v.iter_mut().for_each(|v| *v = *s * *v);
+            }
+            let product = BallMatrix::product(&left, &BallMatrix::from_intervals(k, n, &right));
+            return (0..n * n).map(|e| product.entry(e / n, e % n)).collect();
+        }
         let mut out = vec![Interval::ZERO; n * n];
-        let mut add = |s: Interval, u: &[Interval], v: &[Interval]| {
+        for ((u, v), s) in left.chunks_exact(n).zip(seen.chunks_exact(n)).zip(s) {
             for i in 0..n {
                 let su = s * u[i];
                 let row = &mut out[i * n..(i + 1) * n];
                 row.iter_mut().zip(v).for_each(|(o, v)| *o += su * *v);
-            }
-        };
-        for (y, s) in self.patterns().zip(s) {
-            let y: Vec<Interval> = y.iter().map(|y| Interval::point(*y)).collect();
-            match &local.bent {
-                Bent::Units(_) => add(s, &y, &y),
-                Bent::Softmax { .. } => {
-                    let seen = local.bent.second(&y);
-                    add(s, if symmetric { &seen } else { &y }, &seen);
-                }
             }
         }
         out
@@ -148,11 +161,9 @@ impl<'a> Enclosed<'a> {
         energy + square.scale(0.5).scale(self.memory.confinement) + (self.pin() * sum.sqr()).scale(0.5)
     }
 
-    /// Bounds of the pull `scale sum_k w_k F'(z_k) y_k` anywhere, and of the loads `scale w_k F'(z_k)`.
-    fn pulls(&self) -> (Vec<Interval>, Vec<Interval>) {
-        let z: Vec<Interval> = self.patterns().map(|y| self.neurons.overlaps(y)).collect();
-        let loads = self.slopes(1, &z);
-        (self.combine(&loads), loads)
+    /// `a_k = scale w_k F'(y_k.g)` at the activities g.
+    pub(super) fn loads(&self, g: &[Interval]) -> Vec<Interval> {
+        self.slopes(1, &self.overlaps(g))
     }
 }
 
@@ -236,7 +247,9 @@ impl Enclose for Enclosed<'_> {
             return None;
         }
         let (n, k) = (self.memory.dim, self.memory.count());
-        let (pulls, loads) = self.pulls();
+        let all: Vec<Interval> = self.patterns().map(|y| self.neurons.overlaps(y)).collect();
+        let loads = self.slopes(1, &all);
+        let pulls = self.combine(&loads);
         let reach = norm_up(&pulls.iter().map(|p| p.mag()).collect::<Vec<_>>());
         let (center, origin) = (vec![0.0; n], vec![0.0; n]);
         let confinement = self.memory.confinement;
@@ -258,45 +271,22 @@ impl Enclose for Enclosed<'_> {
                 })
                 .collect();
             let map = Mat::from_fn(n, k, |i, k| y[(i, k)] - means[k]);
-            let within = loads.into_iter().map(padded).collect();
+            let within = confined(loads, |a| self.loads(&self.neurons.activity(&self.combine(a))));
             return Some(Everywhere { system: Box::new(Loads(self)), within, center, radius, origin, map });
         }
+        let pull = |x: &[Interval]| self.combine(&self.loads(&self.neurons.activity(x)));
         let within = match self.neurons {
-            // Between 0 and the pull, with a confinement as well as without.
-            Neurons::Units(_) => pulls.into_iter().map(|p| padded(p.hull(Interval::ZERO))).collect(),
-            Neurons::Softmax { .. } => vec![padded(Interval::new(-radius, radius)); n],
+            // With a confinement c the equilibrium is g'/(g' + c) times the pull.
+            Neurons::Units(_) => {
+                let reached = |x: &[Interval]| match confinement > 0.0 {
+                    true => pull(x).into_iter().map(|p| p.hull(Interval::ZERO)).collect(),
+                    false => pull(x),
+                };
+                confined(pulls.iter().map(|p| p.hull(Interval::ZERO)).collect(), reached)
+            }
+            Neurons::Softmax { .. } => confined(vec![Interval::new(-radius, radius); n], |x| x.to_vec()),
         };
         let map = Mat::identity(n, n);
         Some(Everywhere { system: self.system(), within, center, radius, origin, map })
     }
-}
-
-/// Somewhat wider, so that no zero lies on an end.
-fn padded(x: Interval) -> Interval {
-    let pad = (x.mag() / 64.0).max(f64::MIN_POSITIVE);
-    Interval::new(x.lo() - pad, x.hi() + pad)
-}
-
-/// A bound of the largest eigenvalue of `Y Y'`: the largest row sum of the smaller of the two Gram matrices.
-fn largest_square(memory: &DenseMemory) -> f64 {
-    let (n, k) = (memory.dim, memory.count());
-    let y = memory.patterns();
-    let (side, length) = (n.min(k), n.max(k));
-    let across = if k <= n { y.transpose() } else { y };
-    let mut gram = Mat::zeros(side, side);
-    matmul(&mut gram, Accum::Replace, across, across.transpose(), 1.0, Par::Seq);
-    let sizes: Vec<f64> =
-        across.row_iter().map(|r| norm_up(&r.iter().copied().collect::<Vec<f64>>())).collect();
-    // A computed inner product is off by at most m u/(1 - m u) times the product of the norms, and by m times the
-    // smallest number where terms underflow, in whatever order it is summed.
-    let m = length as f64;
-    let share = Interval::point(m).scale(UNIT) / (Interval::ONE - Interval::point(m).scale(UNIT));
-    let tiny = mul_up(m, f64::from_bits(1));
-    let row = |i: usize| {
-        sum_up((0..side).map(|j| {
-            let error = add_up(mul_up(share.hi(), mul_up(sizes[i], sizes[j])), tiny);
-            add_up(gram[(i, j)].abs(), error)
-        }))
-    };
-    (0..side).map(row).fold(0.0, f64::max)
 }

@@ -66,8 +66,7 @@ impl Separation {
                     return if kink { coefficient.hull(Interval::ZERO) } else { Interval::ENTIRE };
                 }
                 let z = z.max(Interval::ZERO);
-                let whole = power.fract() == 0.0;
-                coefficient * if whole { z.powi(power as i32) } else { z.ln().scale(power).exp() }
+                coefficient * if power.fract() == 0.0 { z.powi(power as i32) } else { z.powf(power) }
             }
             Separation::Power { p } if order > p => Interval::ZERO,
             Separation::Power { p } => {

@@ -30,8 +30,7 @@ impl System for Force<'_> {
     }
 
     fn range(&self, x: &[Interval], out: &mut [Interval]) {
-        let z = self.0.overlaps(&self.0.neurons.activity(x));
-        let a = self.0.slopes(1, &z);
+        let a = self.0.loads(&self.0.neurons.activity(x));
         match self.0.neurons {
             Neurons::Units(_) => {
                 let own = Interval::ONE.shift(self.0.memory.confinement);
@@ -106,7 +105,7 @@ impl System for Loads<'_> {
 
     fn range(&self, a: &[Interval], out: &mut [Interval]) {
         let g = self.0.neurons.activity(&self.0.combine(a));
-        let driven = self.0.slopes(1, &self.0.overlaps(&g));
+        let driven = self.0.loads(&g);
         out.iter_mut().zip(a.iter().zip(driven)).for_each(|(o, (a, d))| *o = *a - d);
     }
 

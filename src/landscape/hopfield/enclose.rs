@@ -8,14 +8,11 @@
 use faer::Mat;
 
 use super::Given;
-use crate::landscape::activation::{Slopes, Unit, meet};
+use crate::landscape::activation::{Slopes, Unit, confined, meet};
 use crate::landscape::enclose::{Balls, Enclose, Everywhere};
 use crate::landscape::layered::{Layered, Role};
 use crate::rigor::rounding::{add_up, mul_up, norm_up, sqrt_up, sum_up};
 use crate::rigor::{Expansion, Interval, System};
-
-/// Rounds of confining all equilibria by the equations themselves.
-const ROUNDS: usize = 100;
 
 /// A network with what its enclosures share.
 struct Enclosed {
@@ -192,11 +189,11 @@ impl Enclose for Enclosed {
                 .map(|i| (self.input(i, g) + self.synapses[i * self.n + i] * g[i]) / self.leak[i])
                 .collect()
         };
-        let mut within = targets(&vec![self.unit.range(); self.n]);
+        let bounds = targets(&vec![self.unit.range(); self.n]);
         let rates: Vec<Interval> =
             self.leak.iter().zip(&self.capacity).map(|(l, c)| *l / Interval::point(*c)).collect();
         let slowest = rates.iter().fold(f64::INFINITY, |m, l| m.min(l.lo()));
-        let weighted: Vec<f64> = within
+        let weighted: Vec<f64> = bounds
             .iter()
             .zip(&rates)
             .map(|(t, l)| mul_up(t.mag(), (*l / Interval::point(slowest)).sqrt().hi()))
@@ -205,27 +202,10 @@ impl Enclose for Enclosed {
         if !(radius < f64::INFINITY) {
             return None;
         }
-        for _ in 0..ROUNDS {
-            let next = targets(&self.activity(&within));
-            let mut shrunk = false;
-            for (old, new) in within.iter_mut().zip(next) {
-                // Enclosures of what the equations leave always meet.
-                let both = old.meet(new).unwrap_or(*old);
-                shrunk |= both.width() < 0.99 * old.width();
-                *old = both;
-            }
-            if !shrunk {
-                break;
-            }
-        }
-        let pad = |u: Interval| {
-            let pad = (u.mag() / 64.0).max(f64::MIN_POSITIVE);
-            Interval::new(u.lo() - pad, u.hi() + pad)
-        };
         let n = self.n;
         Some(Everywhere {
             system: self.system(),
-            within: within.into_iter().map(pad).collect(),
+            within: confined(bounds, |u| targets(&self.activity(u))),
             center: vec![0.0; n],
             radius,
             origin: vec![0.0; n],

@@ -1,11 +1,9 @@
 //! What a network was given by, from which its synapses and leaks are enclosed: the numbers that it computes with have
 //! been rounded.
 
-use faer::linalg::solvers::Solve;
-use faer::{Mat, MatRef, Side};
+use faer::{Mat, MatRef};
 
-use crate::rigor::Interval;
-use crate::rigor::rounding::{div_up, mul_up, sub_down, sum_up};
+use crate::rigor::{BallMatrix, Interval, Inverse};
 
 /// The numbers themselves.
 #[derive(Clone, Debug)]
@@ -56,11 +54,11 @@ pub(super) fn weights(source: &Source, n: usize) -> Result<Vec<Interval>, String
             ((0..n * n).map(|e| half(e / n, e % n)).collect(), true)
         }
         Source::Hebb { patterns, diagonal } => {
-            let size = Interval::point(n as f64);
-            let w = inner_products(patterns.transpose()).into_iter().map(|w| w / size).collect();
-            (w, *diagonal)
+            let y = BallMatrix::exact(patterns.as_ref());
+            let (w, size) = (BallMatrix::product(&y, &y.transpose()), Interval::point(n as f64));
+            (entries(&w).into_iter().map(|w| w / size).collect(), *diagonal)
         }
-        Source::Projector { patterns, diagonal } => (projector(patterns.as_ref())?, *diagonal),
+        Source::Projector { patterns, diagonal } => (entries(&projector(patterns.as_ref())?), *diagonal),
     };
     if !diagonal {
         (0..n).for_each(|i| w[i * n + i] = Interval::ZERO);
@@ -68,75 +66,26 @@ pub(super) fn weights(source: &Source, n: usize) -> Result<Vec<Interval>, String
     Ok(w)
 }
 
-/// The inner products of the columns, row by row.
-fn inner_products(y: MatRef<'_, f64>) -> Vec<Interval> {
-    let k = y.ncols();
-    let columns: Vec<Vec<f64>> = y.col_iter().map(|c| c.iter().copied().collect()).collect();
-    let mut out = vec![Interval::ZERO; k * k];
-    for i in 0..k {
-        for j in 0..=i {
-            let terms = columns[i].iter().zip(&columns[j]);
-            let sum = terms.fold(Interval::ZERO, |sum, (a, b)| sum + Interval::point(*a).scale(*b));
-            (out[i * k + j], out[j * k + i]) = (sum, sum);
-        }
-    }
-    out
+/// The entries of symmetric matrices, row by row.
+fn entries(w: &BallMatrix) -> Vec<Interval> {
+    let n = w.nrows();
+    let entry = |i: usize, j: usize| w.entry(i.max(j), i.min(j));
+    (0..n * n).map(|e| entry(e / n, e % n)).collect()
 }
 
 /// The orthogonal projector on the span of the columns: `Y (Y'Y)^-1 Y'` where they are proven independent, the identity
 /// where they are proven to span everything.
-fn projector(y: MatRef<'_, f64>) -> Result<Vec<Interval>, String> {
-    let (n, k) = y.shape();
-    let dependent = || {
-        "the patterns are linearly dependent, or nearly so: the projector on their span is not determined by their \
-         digits"
-            .to_string()
-    };
-    if k >= n {
-        inverse(&inner_products(y.transpose()), n).ok_or_else(dependent)?;
-        let identity = |e: usize| if e / n == e % n { Interval::ONE } else { Interval::ZERO };
-        return Ok((0..n * n).map(identity).collect());
-    }
-    let inverse = inverse(&inner_products(y), k).ok_or_else(dependent)?;
-    let row = |i: usize| -> Vec<Interval> {
-        (0..k)
-            .map(|b| (0..k).fold(Interval::ZERO, |sum, a| sum + inverse[a * k + b].scale(y[(i, a)])))
-            .collect()
-    };
-    let mut w = vec![Interval::ZERO; n * n];
-    for i in 0..n {
-        let row = row(i);
-        for j in 0..=i {
-            let entry = (0..k).fold(Interval::ZERO, |sum, b| sum + row[b].scale(y[(j, b)]));
-            (w[i * n + j], w[j * n + i]) = (entry, entry);
-        }
-    }
-    Ok(w)
-}
-
-/// The inverse of a symmetric matrix (m x m, row by row); `None` if it is not proven to have one.
-///
-/// With an approximate inverse R and `D = I - R G`, `|D| <= q < 1` (largest row sum): `G^-1 = (I - D)^-1 R`, and the
-/// rows of `(I - D)^-1 - I` sum to `q/(1 - q)` at most.
-fn inverse(g: &[Interval], m: usize) -> Option<Vec<Interval>> {
+fn projector(y: MatRef<'_, f64>) -> Result<BallMatrix, String> {
     crate::linalg::sequential();
-    let middle = Mat::from_fn(m, m, |i, j| g[i * m + j].mid());
-    let mut r = Mat::<f64>::identity(m, m);
-    middle.llt(Side::Lower).ok()?.solve_in_place(r.as_mut());
-    let mut q = 0.0_f64;
-    for i in 0..m {
-        let entry = |j: usize| {
-            let own = if i == j { Interval::ONE } else { Interval::ZERO };
-            (0..m).fold(own, |sum, a| sum - g[a * m + j].scale(r[(i, a)])).mag()
-        };
-        let sum = sum_up((0..m).map(entry));
-        q = if sum.is_nan() { f64::INFINITY } else { q.max(sum) };
+    let (n, k) = y.shape();
+    let y = BallMatrix::exact(y);
+    let (inner, outer) = (BallMatrix::product(&y.transpose(), &y), BallMatrix::product(&y, &y.transpose()));
+    let inverse = Inverse::of(if k < n { &inner } else { &outer }).ok_or(
+        "the patterns are linearly dependent, or nearly so: the projector on their span is not determined by their \
+         digits",
+    )?;
+    if k >= n {
+        return Ok(BallMatrix::exact(Mat::<f64>::identity(n, n).as_ref()));
     }
-    if !(q < 1.0) {
-        return None;
-    }
-    let share = div_up(q, sub_down(1.0, q));
-    let largest: Vec<f64> = r.col_iter().map(|c| c.iter().fold(0.0, |m: f64, e| m.max(e.abs()))).collect();
-    let around = |e: usize| Interval::about(r[(e / m, e % m)], mul_up(share, largest[e % m]));
-    Some((0..m * m).map(around).collect())
+    Ok(BallMatrix::product(&BallMatrix::product(&y, &inverse.matrix()), &y.transpose()))
 }
