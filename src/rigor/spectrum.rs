@@ -16,6 +16,7 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::{Mat, MatRef, Par};
 
+use super::inertia::rotate;
 use super::matrix::rounded;
 use super::norm::norm_two;
 use super::rounding::{add_up, div_up, mul_up, norm_up, sqrt_down, sqrt_up, sub_down};
@@ -161,21 +162,7 @@ fn jacobi(a: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
                     continue;
                 }
                 turned = true;
-                let tau = (gamma - alpha) / (2.0 * beta);
-                let t = tau.signum() / (tau.abs() + tau.hypot(1.0));
-                let c = 1.0 / t.hypot(1.0);
-                let s = t * c;
-                for k in 0..n {
-                    let (x, y) = (m[(k, p)], m[(k, q)]);
-                    (m[(k, p)], m[(k, q)]) = (c * x - s * y, s * x + c * y);
-                    let (x, y) = (v[(k, p)], v[(k, q)]);
-                    (v[(k, p)], v[(k, q)]) = (c * x - s * y, s * x + c * y);
-                }
-                for k in 0..n {
-                    (m[(p, k)], m[(q, k)]) = (m[(k, p)], m[(k, q)]);
-                }
-                (m[(p, p)], m[(q, q)]) = (alpha - t * beta, gamma + t * beta);
-                (m[(p, q)], m[(q, p)]) = (0.0, 0.0);
+                rotate(&mut m, &mut v, p, q);
             }
         }
         if !turned {
@@ -183,10 +170,4 @@ fn jacobi(a: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
         }
     }
     ((0..n).map(|i| m[(i, i)]).collect(), v)
-}
-
-/// The number of negative eigenvalues of every symmetric matrix of the set (n x n); `None` unless it is proven that all
-/// of them have the same, and no eigenvalue zero.
-pub fn inertia(a: &BallMatrix) -> Option<usize> {
-    symmetric_spectrum(a)?.index()
 }
