@@ -36,7 +36,7 @@ fn cosine_is_positive(x: f64) -> bool {
     core_math::cos(x) > 0.0
 }
 
-/// Is `sin > 0` just above `x >= 0`?
+/// Is `sin > 0` at x, or just above it where x is zero?
 #[inline]
 fn sine_is_positive(x: f64) -> bool {
     if let Some(turns) = half_turns(x) {
@@ -58,8 +58,8 @@ impl Interval {
     /// Cosine.
     #[inline]
     pub fn cos(self) -> Interval {
-        // Even: over the absolute values, where an end at zero is the top.
-        self.abs().wave(core_math::cos, |x| !sine_is_positive(x))
+        // At zero it is said to fall: where zero is the upper end that counts the top which it is.
+        self.wave(core_math::cos, |x| !sine_is_positive(x))
     }
 
     /// Tangent; all reals if a pole is in it.
