@@ -85,8 +85,10 @@ impl Twofold {
 
     fn is_in(self, x: Interval) -> bool {
         // Compared at its own precision: the difference to an end decides.
-        let below = Twofold::sum(self.0, -x.lo()).add(Twofold::new(self.1)).0 >= 0.0 || x.lo() == f64::NEG_INFINITY;
-        let above = Twofold::sum(x.hi(), -self.0).add(Twofold::new(-self.1)).0 >= 0.0 || x.hi() == f64::INFINITY;
+        let below =
+            Twofold::sum(self.0, -x.lo()).add(Twofold::new(self.1)).0 >= 0.0 || x.lo() == f64::NEG_INFINITY;
+        let above =
+            Twofold::sum(x.hi(), -self.0).add(Twofold::new(-self.1)).0 >= 0.0 || x.hi() == f64::INFINITY;
         below && above
     }
 }
@@ -174,9 +176,8 @@ impl Oracle {
             energy = energy.add(quadratic.mul(xi).mul(xi).scale(-1));
             gradient[i] = quadratic.mul(xi).sub(temperature.mul(mean[i]));
             for j in 0..n {
-                let cov = (0..count).fold(zero, |c, k| {
-                    c.add(p[k].mul(v[k][i].sub(mean[i])).mul(v[k][j].sub(mean[j])))
-                });
+                let cov = (0..count)
+                    .fold(zero, |c, k| c.add(p[k].mul(v[k][i].sub(mean[i])).mul(v[k][j].sub(mean[j]))));
                 hessian[i][j] = temperature.mul(cov).neg();
                 if i == j {
                     hessian[i][j] = hessian[i][j].add(quadratic).add(temperature.mul(curvature));
@@ -248,7 +249,10 @@ fn enclosures_contain_the_exact_values() {
             let x: Vec<Interval> = (0..n)
                 .map(|i| {
                     let c = wells[(i, k)] + spread * (rng.random::<f64>() - 0.5);
-                    Interval::about(c, if rng.random_range(0..5) == 0 { 0.0 } else { size * rng.random::<f64>() })
+                    Interval::about(
+                        c,
+                        if rng.random_range(0..5) == 0 { 0.0 } else { size * rng.random::<f64>() },
+                    )
                 })
                 .collect();
             checked += check(&oracle, e.as_ref(), &x, &mut rng, 4);

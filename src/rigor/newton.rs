@@ -44,6 +44,26 @@ pub fn isolated_zero(newton: f64, smallest: f64, lipschitz: f64, within: f64) ->
     (radius < unique).then_some(Isolated { radius, unique })
 }
 
+/// The same where the Hessian is known to differ from `H(x0)` by at most `variation` on the ball of radius `within`, and nothing is
+/// known of a Lipschitz constant: then `x - H(x0)^-1 g(x)` is a contraction there by the factor `variation/m`.
+pub fn isolated_zero_by_variation(
+    newton: f64,
+    smallest: f64,
+    variation: f64,
+    within: f64,
+) -> Option<Isolated> {
+    let usable = newton >= 0.0 && smallest > 0.0 && variation >= 0.0 && within > 0.0;
+    if !(usable && variation < smallest && newton < f64::INFINITY) {
+        return None;
+    }
+    let left = sub_down(1.0, div_up(variation, smallest));
+    if !(left > 0.0) {
+        return None;
+    }
+    let radius = div_up(newton, left);
+    (radius < within).then_some(Isolated { radius, unique: within })
+}
+
 /// A lower bound of the eigenvalues `a` can still have in absolute value, and with it the sign they keep, at a distance
 /// `radius` from where they are at least `smallest` in absolute value; `None` if one may have vanished.
 pub fn kept_away(smallest: f64, lipschitz: f64, radius: f64) -> Option<f64> {

@@ -161,13 +161,7 @@ pub(super) struct Circuit {
 
 impl Circuit {
     pub(super) fn new(dim: usize, parameters: &[f64]) -> Self {
-        Circuit {
-            dim,
-            parameters: parameters.to_vec(),
-            nodes: vec![],
-            known: HashMap::new(),
-            guards: vec![],
-        }
+        Circuit { dim, parameters: parameters.to_vec(), nodes: vec![], known: HashMap::new(), guards: vec![] }
     }
 
     /// The node of a slot, if it is no coordinate.

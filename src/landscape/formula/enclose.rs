@@ -136,7 +136,8 @@ impl Enclose for Enclosure {
         let x: Vec<Interval> = center.iter().map(|c| Interval::about(*c, radius)).collect();
         // The absolute values, by place (i, j) with every k: symmetric, so each place of a sorted triple is filled.
         let mut slices: Vec<Vec<f64>> = vec![vec![]; n];
-        let mut rows: std::collections::BTreeMap<(usize, usize), Vec<f64>> = std::collections::BTreeMap::new();
+        let mut rows: std::collections::BTreeMap<(usize, usize), Vec<f64>> =
+            std::collections::BTreeMap::new();
         let exists = third.program.run(&x, |output, missed| {
             for (p, [i, j, k]) in third.places.iter().copied().enumerate() {
                 let size = output.get(p).mag();

@@ -133,11 +133,7 @@ impl Program {
         self.run_from(x.iter().map(|x| Interval::point(*x)), take)
     }
 
-    fn run_from<R>(
-        &self,
-        x: impl Iterator<Item = Interval>,
-        take: impl FnOnce(&Outputs<'_>, u8) -> R,
-    ) -> R {
+    fn run_from<R>(&self, x: impl Iterator<Item = Interval>, take: impl FnOnce(&Outputs<'_>, u8) -> R) -> R {
         let mut slots = SLOTS.take();
         slots.clear();
         slots.extend(x.take(self.dim));
@@ -242,7 +238,9 @@ impl Lowering<'_> {
         let mut powers: Vec<(u32, i32, u32, Interval)> = terms
             .iter()
             .map(|(slot, c)| match self.circuit.node(*slot) {
-                Some(Node::Product(factors)) if factors.len() == 1 && (1..=HIGHEST).contains(&factors[0].1) => {
+                Some(Node::Product(factors))
+                    if factors.len() == 1 && (1..=HIGHEST).contains(&factors[0].1) =>
+                {
                     (factors[0].0, factors[0].1, *slot, *c)
                 }
                 _ => (*slot, 1, *slot, *c),

@@ -161,8 +161,7 @@ impl Density {
                 out.range[i] += field;
                 if let Some(jacobian) = out.jacobian.as_deref_mut() {
                     for j in 0..n {
-                        jacobian[i * n + j] +=
-                            if i == j { others * diagonal[i] } else { field * alpha[j] };
+                        jacobian[i * n + j] += if i == j { others * diagonal[i] } else { field * alpha[j] };
                     }
                 }
             }

@@ -128,7 +128,13 @@ impl Weights {
             let (mut numerator, mut sum) = (0.0, 0.0);
             for ((v, lo), hi) in values.clone().zip(&self.lo).zip(&self.hi) {
                 // First the means at the centre, then those that lean to what lies above them.
-                let e = if round == 0 { 0.5 * (lo + hi) } else if v > t { *hi } else { *lo };
+                let e = if round == 0 {
+                    0.5 * (lo + hi)
+                } else if v > t {
+                    *hi
+                } else {
+                    *lo
+                };
                 numerator += e * (v - most);
                 sum += e;
             }
@@ -183,7 +189,10 @@ impl Weights {
         let tail = add_up(self.faint(mixture, t, 1), (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE);
         // The sums of errors have roundings of their own, twice as many where wells are not exact.
         let grown = 1.0 + 4.0 * rounding;
-        sum.iter().zip(&error).map(|(s, e)| Interval::about(*s, add_up(mul_up(*e, grown), tail)) / self.total).collect()
+        sum.iter()
+            .zip(&error)
+            .map(|(s, e)| Interval::about(*s, add_up(mul_up(*e, grown), tail)) / self.total)
+            .collect()
     }
 
     /// `sum e_k |c_k - t|^power` over the faint weights, from above.
@@ -265,8 +274,10 @@ impl Weights {
             let square = q * q;
             // |p - q^2| / q^2, q^2 known up to its rounding.
             let apart = sub_up(hi, square).max(sub_up(square, lo));
-            let relative = add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
-            let r = up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt()) * (1.0 + 4.0 * f64::EPSILON);
+            let relative =
+                add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
+            let r = up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt())
+                * (1.0 + 4.0 * f64::EPSILON);
             let c = mixture.well(k);
             for i in 0..n {
                 let w = q * (c[i] - t[i]);

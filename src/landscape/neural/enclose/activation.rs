@@ -70,7 +70,6 @@ fn smooth_or_entire(z: Interval, derivative: Interval) -> Interval {
     if z.contains(0.0) { Interval::ENTIRE } else { derivative }
 }
 
-
 /// A function over an interval of its variable, from its values at the ends and at the critical points within. These are
 /// given as enclosures, each with the function's value; one that meets the interval counts.
 fn between(
@@ -129,10 +128,7 @@ fn logistic_jet(z: Interval) -> ([Interval; 4], Interval) {
         low[2],
         high[2],
         s,
-        [
-            ((Interval::point(3.0) - three) / six, extreme),
-            ((Interval::point(3.0) + three) / six, -extreme),
-        ],
+        [((Interval::point(3.0) - three) / six, extreme), ((Interval::point(3.0) + three) / six, -extreme)],
     );
     // As a polynomial of s' it is extreme at s' = 1/12 (1/24), and where s' is (-1/8).
     let twelfth = ratio(1.0, 12.0);

@@ -133,8 +133,11 @@ impl Affine {
             let stride = padded(self.weight.rows);
             for column in 0..biased {
                 for at in (0..stride).step_by(LANES) {
-                    let sum = Lanes::load(&out.mid, &out.rad, column * stride + at)
-                        .plus(Lanes::load(&self.bias.mid, &self.bias.rad, at));
+                    let sum = Lanes::load(&out.mid, &out.rad, column * stride + at).plus(Lanes::load(
+                        &self.bias.mid,
+                        &self.bias.rad,
+                        at,
+                    ));
                     sum.store(&mut out.mid, &mut out.rad, column * stride + at);
                 }
             }
