@@ -103,7 +103,7 @@ impl<'a> Target<'a> {
 }
 
 /// Does the region hold the ball, with room around it?
-fn holds_ball(region: &Region, center: &[f64], radius: f64) -> bool {
+pub(super) fn holds_ball(region: &Region, center: &[f64], radius: f64) -> bool {
     match &region.shape {
         Shape::Ball { center: middle, radius: reach } => {
             let apart: Vec<f64> =
@@ -366,6 +366,6 @@ impl CriticalSet {
         self.points.sort_by(by_index);
         (self.work.boxes, self.work.enclosures) = (cover.boxes, cover.enclosures);
         let Cover { everywhere, undecided, open, .. } = cover;
-        self.coverage = Coverage { everywhere, undecided, open, entered: everywhere };
+        self.coverage = Coverage { everywhere, undecided, open, entered: false };
     }
 }

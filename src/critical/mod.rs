@@ -6,6 +6,7 @@
 mod chart;
 mod complete;
 mod descend;
+mod entry;
 pub mod equilibria;
 mod family;
 mod field;

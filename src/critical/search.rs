@@ -24,6 +24,7 @@ use super::chart::Chart;
 use super::complete::{self, Cover};
 use super::pool::Pool;
 use super::problem::Problem;
+use super::entry::enters;
 use super::prove::prove;
 use super::seeds::{ENOUGH, Seed, descent};
 use super::{
@@ -108,11 +109,15 @@ pub fn search(
         return field::search(landscape, landscape.dynamics().ok_or_else(none)?, region, options, control);
     }
     let enclosed = landscape.enclose();
+    let entered = |of: &dyn Enclose| landscape.dynamics().is_none() && enters(of, &region, control);
+    let entered = enclosed.as_ref().is_ok_and(|of| entered(of.as_ref()));
     let cover = attempt(landscape, enclosed.as_deref(), &region, options, control)?;
     let chart = Chart::new(landscape, &region);
     let euler = chart.euler_characteristic(landscape, &region);
     if let Some(cover) = cover.as_ref().filter(|cover| cover.open.is_none()) {
-        return Ok(proven(landscape, cover, region, euler, control));
+        let mut set = proven(landscape, cover, region, euler, control);
+        set.coverage.entered = entered;
+        return Ok(set);
     }
     let mut set = by_searching(&chart, region, euler, options, control);
     if let Ok(enclosed) = &enclosed {
@@ -121,6 +126,7 @@ pub fn search(
     if let Some(cover) = cover {
         set.take_in(cover);
     }
+    set.coverage.entered = entered;
     Ok(set)
 }
 
@@ -164,7 +170,7 @@ fn proven(
         points: cover.points.clone(),
         degenerate: vec![],
         completeness: Completeness::Proven,
-        coverage: Coverage { everywhere: cover.everywhere, entered: cover.everywhere, ..Coverage::default() },
+        coverage: Coverage { everywhere: cover.everywhere, ..Coverage::default() },
         euler_expected: None,
         rough: false,
         highest_index: landscape.dim(),
