@@ -65,11 +65,12 @@ pub fn eigenvalues_exceed(a: &BallMatrix, bound: f64) -> bool {
     };
     let n = a.nrows();
     let spread = norm_two(&a.rad);
-    // The error is below gamma times the trace, nearly: what the factorisation is to prove beyond the bound.
+    // What the factorisation must prove beyond the bound: its error, below gamma times the trace, nearly, the rounding of
+    // the shifted diagonal, and that of the sums here. A guess: what is proven is checked below.
     let trace: f64 = (0..n).map(|i| (a.mid[(i, i)] - bound).abs()).sum();
-    let mut factor = Mat::zeros(n, n);
     let smaller = norm_one(&a.magnitude()) + bound.abs();
-    let margin = (trace.min(n as f64 * smaller) * gamma(n + 1)) * 1.01;
+    let margin = 1.01 * gamma(n + 4) * trace.min(n as f64 * smaller) + gamma(8) * (bound.abs() + spread);
+    let mut factor = Mat::zeros(n, n);
     let shift = add_up(add_up(bound, spread), up(margin));
     factorise(&a.mid, shift, &mut factor).is_some_and(|e| sub_down(sub_down(shift, e), spread) > bound)
 }
