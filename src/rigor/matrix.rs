@@ -232,7 +232,7 @@ impl Add for &BallMatrix {
 impl Sub for &BallMatrix {
     type Output = BallMatrix;
     fn sub(self, other: &BallMatrix) -> BallMatrix {
-        self + &BallMatrix { mid: map(&other.mid, |m| -m), rad: other.rad.clone() }
+        self.add(&BallMatrix { mid: map(&other.mid, |m| -m), rad: other.rad.clone() })
     }
 }
 
