@@ -37,7 +37,8 @@ pub(super) fn enters(enclosed: &dyn Enclose, region: &Region, control: &Control<
             let sides: Vec<Interval> = (0..n).map(|i| Interval::new(lower[i], upper[i])).collect();
             faces(&sides).into_iter().filter(|(axis, ..)| region.period_of(*axis).is_none()).all(
                 |(axis, above, face)| {
-                    let outwards = |x: &[Interval]| if above { gradient(x)[axis] } else { -gradient(x)[axis] };
+                    let outwards =
+                        |x: &[Interval]| if above { gradient(x)[axis] } else { -gradient(x)[axis] };
                     positive(&outwards, vec![face], &|_| true, limit, width, &stop).is_proven()
                 },
             )

@@ -22,9 +22,9 @@ use rayon::prelude::*;
 
 use super::chart::Chart;
 use super::complete::{self, Cover};
+use super::entry::enters;
 use super::pool::Pool;
 use super::problem::Problem;
-use super::entry::enters;
 use super::prove::prove;
 use super::seeds::{ENOUGH, Seed, descent};
 use super::{

@@ -2,7 +2,6 @@
 
 use faer::Mat;
 
-use crate::rigor::prune::SignedPermutation;
 use crate::rigor::{Interval, System};
 
 /// A symmetric or general matrix known up to a radius in each entry: every A with `|A - mid| <= rad`.
@@ -34,12 +33,6 @@ pub trait Enclose: Send + Sync {
     /// A centre and a radius such that the flow `-grad E` enters every larger ball about it.
     fn trap(&self) -> Option<(Vec<f64>, f64)> {
         self.everywhere().map(|all| (all.center, all.radius))
-    }
-
-    /// Does the energy stay the same, exactly, under this map of the coordinates? False where it is not known.
-    fn has_symmetry(&self, map: &SignedPermutation) -> bool {
-        let _ = map;
-        false
     }
 
     /// All critical points of R^n at once, where the kind confines them by its form.

@@ -17,12 +17,14 @@ use rayon::prelude::*;
 pub use super::diffusion::Schedule;
 use super::hull;
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
+use super::symmetry;
 use super::{
     Diffusion, Enclose, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region, Takes,
 };
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
 use crate::rigor::Interval;
+use crate::rigor::prune::SignedPermutation;
 use crate::study::Section;
 
 /// Noise of a mixture: given outright or through a schedule.
@@ -235,6 +237,10 @@ impl Landscape for Mixture {
         // Confined, it is no distribution of noisy data.
         let scheduled = matches!(self.noise, Noise::Scheduled { .. });
         (scheduled && self.confinement == 0.0).then_some(self)
+    }
+
+    fn has_symmetry(&self, map: &SignedPermutation) -> bool {
+        self.weights.as_deref().is_some_and(|weights| symmetry::permutes(self.data.as_ref(), weights, map))
     }
 
     fn reduce(&self) -> Option<Reduced> {

@@ -24,6 +24,7 @@ mod network;
 pub mod neural;
 pub mod region;
 mod softmax;
+mod symmetry;
 pub mod trapping;
 
 use faer::{Mat, MatMut, MatRef};
@@ -33,6 +34,7 @@ pub use enclose::{Enclose, Everywhere};
 pub use region::{Region, Shape};
 
 use crate::error::{Error, Result};
+use crate::rigor::prune::SignedPermutation;
 use crate::study::Section;
 
 /// An energy `E` on R^n with derivatives. Points are columns wherever several come together.
@@ -130,6 +132,12 @@ pub trait Landscape: Send + Sync {
     /// The landscape in verified arithmetic, or a sentence that says why there can be no proof about it.
     fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
         Err("this kind has no enclosures in verified arithmetic".into())
+    }
+
+    /// Does the energy stay the same under this map of the coordinates, exactly? False where that is not known.
+    fn has_symmetry(&self, map: &SignedPermutation) -> bool {
+        let _ = map;
+        false
     }
 
     /// Energy at one point.

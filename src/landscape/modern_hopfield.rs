@@ -10,9 +10,11 @@ use faer::{Mat, MatMut, MatRef};
 
 use super::hull;
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
+use super::symmetry;
 use super::{Enclose, Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::error::{Error, Result, shown};
 use crate::rigor::Interval;
+use crate::rigor::prune::SignedPermutation;
 use crate::study::Section;
 
 /// The landscape; see the module.
@@ -136,6 +138,10 @@ impl Landscape for ModernHopfield {
             scale: Interval::ONE / beta,
             constant: Interval::ZERO,
         })))
+    }
+
+    fn has_symmetry(&self, map: &SignedPermutation) -> bool {
+        symmetry::permutes(self.patterns.as_ref(), &self.weights, map)
     }
 
     fn reduce(&self) -> Option<Reduced> {

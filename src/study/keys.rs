@@ -80,6 +80,12 @@ const CRITICAL: &[Key] = &[
         "complete: with a proof that these are all; search: many starts; auto: complete where that is within reach, else search",
     ),
     key("boxes", Takes::Integer, "50000000; 20000 for auto", "most boxes of a proof of completeness"),
+    key(
+        "symmetry",
+        Takes::Any,
+        "",
+        "symmetries of the landscape that save work in a proof: lists of coordinates, counted from 1 and negative where the sign changes",
+    ),
     key("max_index", Takes::Integer, "", "highest Morse index to search for"),
     key("rounds", Takes::Integer, "", "most rounds of search"),
     key(

@@ -306,6 +306,11 @@ impl Enclose for EnclosedMixture {
         if self.dim <= LOW { Box::new(Density::new(self)) } else { Box::new(Slope(self)) }
     }
 
+    /// See [`Enclose::everywhere`]: it holds in any dimension.
+    fn trap(&self) -> Option<(Vec<f64>, f64)> {
+        self.reach.is_finite().then(|| (self.middle.clone(), self.reach))
+    }
+
     /// Every critical point is a softmax mean of the wells, so it lies in their convex hull; and in a ball about r that
     /// holds the wells, of radius R, `<x - r, grad E> = scale s (|x - r|^2 - <x - r, m - r>) > 0` where `|x - r| > R`.
     /// Coordinates in which all wells are equal, and directions orthogonal to their affine hull, hold nothing but a

@@ -35,6 +35,17 @@ impl SignedPermutation {
         (seen.iter().all(|s| *s) && negative.len() == places.len()).then_some(Self { places, negative })
     }
 
+    /// Number of coordinates.
+    pub fn dim(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The image of a point.
+    pub fn map_point(&self, x: &[f64]) -> Vec<f64> {
+        let signed = |(p, negative): (&usize, &bool)| if *negative { -x[*p] } else { x[*p] };
+        self.places.iter().zip(&self.negative).map(signed).collect()
+    }
+
     /// The image of a box.
     pub fn map(&self, x: &[Interval]) -> Vec<Interval> {
         let signed = |(p, negative): (&usize, &bool)| if *negative { -x[*p] } else { x[*p] };
