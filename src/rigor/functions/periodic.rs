@@ -11,11 +11,11 @@ use super::{above, at_ends, below};
 use crate::rigor::Interval;
 
 /// Below pi.
-const HALF_TURN: f64 = 3.1415;
+const HALF_TURN: f64 = 3.140625;
 /// Below 2 pi.
-const TURN: f64 = 6.283;
+const TURN: f64 = 6.28125;
 /// Below pi / 2.
-const QUARTER_TURN: f64 = 1.5707;
+const QUARTER_TURN: f64 = 1.5703125;
 
 /// `x / pi` within 1e-9, where that can be had without reduction of the argument.
 #[inline(always)]
