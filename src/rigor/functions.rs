@@ -145,19 +145,10 @@ impl Interval {
     #[inline]
     pub fn sigmoid(self) -> Interval {
         // Increasing: each end by itself, by the form that loses no digits there.
-        let at = |x: f64| {
+        let end = |x: f64| {
             let e = Interval::point(-x.abs()).exp();
             let one = Interval::ONE + e;
             if x >= 0.0 { Interval::ONE / one } else { e / one }
-        };
-        let end = |x: f64| {
-            if x.is_finite() {
-                at(x)
-            } else if x > 0.0 {
-                Interval::ONE
-            } else {
-                Interval::ZERO
-            }
         };
         let range = self.ends_of_increasing(end);
         Interval::new(range.lo(), range.hi().min(1.0))
@@ -166,25 +157,14 @@ impl Interval {
     /// `log(1 + exp(x))`.
     #[inline]
     pub fn softplus(self) -> Interval {
-        let end = |x: f64| {
-            if x == f64::INFINITY {
-                return Interval::ends(f64::MAX, f64::INFINITY);
-            }
-            if x == f64::NEG_INFINITY {
-                return Interval::ZERO;
-            }
-            Interval::point(x.max(0.0)) + Interval::point(-x.abs()).exp().ln_1p()
-        };
-        self.ends_of_increasing(end)
+        self.ends_of_increasing(|x| Interval::point(x.max(0.0)) + Interval::point(-x.abs()).exp().ln_1p())
     }
 
     /// `log(cosh(x))`.
     #[inline]
     pub fn log_cosh(self) -> Interval {
         let end = |x: f64| {
-            if x == f64::INFINITY {
-                Interval::ends(f64::MAX, f64::INFINITY)
-            } else if x < 2.0 {
+            if x < 2.0 {
                 // log(1 + 2 sinh(x/2)^2), which keeps its digits near zero; half of a subnormal number is rounded.
                 Interval::point(x).scale(0.5).sinh().sqr().scale(2.0).ln_1p()
             } else {
@@ -236,7 +216,8 @@ impl Interval {
         }
     }
 
-    /// A nondecreasing function by its enclosures at numbers, of which the ends may be infinite.
+    /// A nondecreasing function by its enclosures at numbers. An infinite end is enclosed as all of R: that bounds the
+    /// limits of the functions here, as the exponential of all of R is `[0, inf]`.
     #[inline(always)]
     fn ends_of_increasing(self, at: impl Fn(f64) -> Interval) -> Interval {
         let first = at(self.lo());

@@ -230,6 +230,7 @@ fn a_tangent_ends_at_its_poles() {
         );
     }
     assert_eq!(interval(-1.5709, 1.5709).tan(), all);
+    assert_eq!(interval(0.1, 6.6).tan(), all);
     assert_eq!(interval(0.0, FRAC_PI_2.next_up()).tan(), all);
     // The double next to pi/2 is below it.
     assert!(interval(0.0, FRAC_PI_2).tan().lo() == 0.0 && interval(0.0, FRAC_PI_2).tan().hi() > 1.6e16);
@@ -251,6 +252,8 @@ fn odd_gaussians_turn_at_one_standard_deviation() {
         };
         is(near(0.1, 0.9), value(0.1), value(0.9));
         is(near(0.9, 1.2), value(1.2), top * deviation);
+        is(near(0.9, 1.05), value(0.9), top * deviation);
+        is(near(0.97, 3.0), value(3.0), top * deviation);
         is(near(0.6, 1.2), value(0.6), top * deviation);
         is(near(0.9, 3.0), value(3.0), top * deviation);
         is(near(1.1, 2.0), value(2.0), value(1.1));
@@ -260,6 +263,9 @@ fn odd_gaussians_turn_at_one_standard_deviation() {
         is(near(-0.5, 0.25), value(-0.5), value(0.25));
         is(near(-4.0, 0.25), -top * deviation, value(0.25));
     }
+    // The extreme itself is in it, at x = 1.
+    let range = interval(0.5, 2.0).odd_gaussian(Interval::ONE);
+    assert!(range.hi() >= top && steps(top, range.hi()) <= 16);
     // The scale between bounds: the smallest for the upper end, the largest for the lower.
     let range = interval(0.5, 3.0).odd_gaussian(interval(0.5, 2.0));
     assert!(

@@ -135,6 +135,8 @@ fn what_is_no_number_makes_bounds_infinite() {
         assert_eq!((ends.lo(), ends.hi()), (f64::NEG_INFINITY, f64::INFINITY));
         assert_eq!(Interval::ONE.scale(nan), Interval::ENTIRE);
     }
+    assert_eq!(Interval::ONE.scale(f64::INFINITY), Interval::ENTIRE);
+    assert_eq!(Interval::ONE.shift(f64::INFINITY), Interval::ENTIRE);
     assert_eq!(sqrt_up(-1.0), f64::INFINITY);
     assert_eq!(div_up(0.0, 0.0), f64::INFINITY);
     assert_eq!(div_down(0.0, 0.0), f64::NEG_INFINITY);

@@ -11,11 +11,11 @@ use super::{above, at_ends, below};
 use crate::rigor::Interval;
 
 /// Below pi.
-const HALF_TURN: f64 = 3.1415;
+const HALF_TURN: f64 = 3.140625;
 /// Below 2 pi.
-const TURN: f64 = 6.283;
+const TURN: f64 = 6.28125;
 /// Below pi / 2.
-const QUARTER_TURN: f64 = 1.5707;
+const QUARTER_TURN: f64 = 1.5703125;
 
 /// `x / pi` within 1e-9, where that can be had without reduction of the argument.
 #[inline(always)]
@@ -36,7 +36,7 @@ fn cosine_is_positive(x: f64) -> bool {
     core_math::cos(x) > 0.0
 }
 
-/// Is `sin > 0` at x, or just above it where x is zero?
+/// Is `sin(x) > 0`?
 #[inline]
 fn sine_is_positive(x: f64) -> bool {
     if let Some(turns) = half_turns(x) {
@@ -45,7 +45,7 @@ fn sine_is_positive(x: f64) -> bool {
             return floor as i64 % 2 == 0;
         }
     }
-    x == 0.0 || core_math::sin(x) > 0.0
+    core_math::sin(x) > 0.0
 }
 
 impl Interval {
@@ -58,7 +58,7 @@ impl Interval {
     /// Cosine.
     #[inline]
     pub fn cos(self) -> Interval {
-        // At zero it is said to fall: where zero is the upper end that counts the top which it is.
+        // At zero it neither rises nor falls, and either answer is right: the value there is the top itself.
         self.wave(core_math::cos, |x| !sine_is_positive(x))
     }
 
