@@ -161,7 +161,7 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
         .collect();
     let starts = starts(&layers, &synapses);
     let network = Network::new(layers, synapses, kept);
-    let mut layered = Layered { kind: NAME, network, parameters, starts };
+    let mut layered = Layered { kind: NAME, network, parameters, starts, given: None };
     if confinement > 0.0 {
         layered.confine(0.0, confinement);
     }

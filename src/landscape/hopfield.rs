@@ -8,6 +8,9 @@
 //! digits. There `grad E = g'(u) (u/R - W V - I)` also tends to zero where units saturate, so equilibria are searched on
 //! another energy with the same ones (`dual.rs`), and what is reported as eigenvalues are the rates of the flow.
 
+mod enclose;
+mod given;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
@@ -17,7 +20,12 @@ use super::network::{Layer, Network, Synapses};
 use super::{Family, Key, Kind, Takes};
 use crate::data::Points;
 use crate::error::{Error, Result};
+use crate::rigor::Interval;
 use crate::study::Section;
+
+pub(super) use enclose::enclose;
+pub(super) use given::Given;
+use given::Source;
 
 const NAME: &str = "hopfield";
 
@@ -90,9 +98,9 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
             return Err(section.error("activation", message));
         }
     };
-    let (weights, patterns) = synapses(section)?;
+    let Built { weights, patterns, source } = synapses(section)?;
     let n = weights.nrows();
-    let (leak, resistance) = leaks(section, n)?;
+    let (leak, exact, resistance) = leaks(section, n)?;
     let (tau, capacity) = per_unit(section, "C", n, 1.0)?;
     if let Some(bad) = tau.iter().find(|c| !(**c > 0.0)) {
         return Err(section.error("C", format!("`C` is {bad}, it must be positive")));
@@ -125,14 +133,21 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     ];
     let layer = Layer { lagrangian, leak, tau, bias };
     let network = Network::new(vec![layer], vec![Synapses { from: 0, to: 0, weights }], vec![true]);
-    let mut layered =
-        Layered { kind: NAME, network, parameters: parameters.into_iter().flatten().collect(), starts };
+    let given = Some(Given { source, leak: exact });
+    let parameters = parameters.into_iter().flatten().collect();
+    let mut layered = Layered { kind: NAME, network, parameters, starts, given };
     layered.confine(0.0, confinement);
     Ok(Box::new(layered))
 }
 
-/// W, and the patterns (columns) if it was made from some.
-fn synapses(section: &mut Section) -> Result<(Mat<f64>, Option<Mat<f64>>)> {
+/// W, the patterns (columns) if it was made from some, and what it was made from.
+struct Built {
+    weights: Mat<f64>,
+    patterns: Option<Mat<f64>>,
+    source: Source,
+}
+
+fn synapses(section: &mut Section) -> Result<Built> {
     let given = section.points("W")?;
     let data = section.points("data")?;
     let rule = section.text("rule")?;
@@ -147,7 +162,9 @@ fn synapses(section: &mut Section) -> Result<(Mat<f64>, Option<Mat<f64>>)> {
             if let Some(key) = rule.map(|_| "rule").or(diagonal.map(|_| "diagonal")) {
                 return Err(section.error(key, format!("`{key}` has no meaning for a given `W`")));
             }
-            symmetric(&table_of(&table)).map(|w| (w, None)).map_err(|m| section.error("W", m))
+            let table = table_of(&table);
+            let weights = symmetric(&table).map_err(|m| section.error("W", m))?;
+            Ok(Built { weights, patterns: None, source: Source::Matrix(table) })
         }
         (None, Some(points)) => {
             // A pattern that is stored twice counts twice.
@@ -164,11 +181,17 @@ fn synapses(section: &mut Section) -> Result<(Mat<f64>, Option<Mat<f64>>)> {
                     return Err(section.error("rule", message));
                 }
             }
-            if !diagonal.unwrap_or(rule != "hebb") {
+            let diagonal = diagonal.unwrap_or(rule != "hebb");
+            if !diagonal {
                 (0..n).for_each(|i| w[(i, i)] = 0.0);
             }
             super::network::symmetrize(w.as_mut());
-            Ok((w, Some(points.values)))
+            let source = if rule == "hebb" {
+                Source::Hebb { patterns: y, diagonal }
+            } else {
+                Source::Projector { patterns: points.values.clone(), diagonal }
+            };
+            Ok(Built { weights: w, patterns: Some(points.values), source })
         }
     }
 }
@@ -218,8 +241,8 @@ fn projector(y: &Mat<f64>) -> Mat<f64> {
     w
 }
 
-/// 1/R of each unit, and R where it is one number.
-fn leaks(section: &mut Section, n: usize) -> Result<(Vec<f64>, Option<f64>)> {
+/// 1/R of each unit, rounded and enclosed, and R where it is one number.
+fn leaks(section: &mut Section, n: usize) -> Result<(Vec<f64>, Vec<Interval>, Option<f64>)> {
     let (resistances, one) = per_unit(section, "R", n, 1.0)?;
     if section.has("leak") {
         if section.has("R") {
@@ -229,14 +252,16 @@ fn leaks(section: &mut Section, n: usize) -> Result<(Vec<f64>, Option<f64>)> {
         if let Some(bad) = leak.iter().find(|l| !(**l >= 0.0)) {
             return Err(section.error("leak", format!("`leak` is {bad}, it must be zero or more")));
         }
-        return Ok((leak, one.filter(|l| *l > 0.0).map(|l| 1.0 / l)));
+        let exact = leak.iter().map(|l| Interval::point(*l)).collect();
+        return Ok((leak, exact, one.filter(|l| *l > 0.0).map(|l| 1.0 / l)));
     }
     if let Some(bad) = resistances.iter().find(|r| !(**r > 0.0)) {
         return Err(section
             .error("R", format!("`R` is {bad}, it must be positive"))
             .with_help("for no leak at all write leak = 0"));
     }
-    Ok((resistances.iter().map(|r| 1.0 / r).collect(), one))
+    let exact = resistances.iter().map(|r| given::leak_of(*r)).collect();
+    Ok((resistances.iter().map(|r| 1.0 / r).collect(), exact, one))
 }
 
 /// A key that takes one number for all units or one for each: all of them, and the one.

@@ -3,9 +3,10 @@
 use faer::{Mat, MatMut, MatRef};
 
 use super::dual::Dual;
+use super::hopfield::{self, Given};
 use super::lagrangian::Lagrangian;
 use super::network::{Frozen, Layer, Network, Synapses};
-use super::{Dynamics, Equilibria, Family, Landscape, Linearization, Reduced, Region, Shape};
+use super::{Dynamics, Enclose, Equilibria, Family, Landscape, Linearization, Reduced, Region, Shape};
 use crate::error::{Error, Result};
 use crate::linalg::{column, dot};
 
@@ -40,6 +41,8 @@ pub(super) struct Layered {
     pub(super) parameters: Vec<Parameter>,
     /// Currents of all layers, in the order given, to search from first (columns).
     pub(super) starts: Option<Mat<f64>>,
+    /// The numbers of which `network` has rounded functions, where there are enclosures.
+    pub(super) given: Option<Given>,
 }
 
 impl Layered {
@@ -197,13 +200,19 @@ impl Landscape for Layered {
             })
         });
         let network = Network::new(layers, synapses, network.kept.clone());
-        let inner = Layered { kind: self.kind, network, parameters: self.parameters.clone(), starts };
+        let inner =
+            Layered { kind: self.kind, network, parameters: self.parameters.clone(), starts, given: None };
         let origin = vec![0.0; basis.nrows()];
         Some(Reduced { inner: Box::new(inner), origin, basis, offset: 0.0, normal: 1.0 - within })
     }
 
     fn dynamics(&self) -> Option<&dyn Dynamics> {
         if self.is_metric() { Some(self) } else { None }
+    }
+
+    fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
+        let given = self.given.as_ref().ok_or("this kind has no enclosures in verified arithmetic")?;
+        hopfield::enclose(self, given)
     }
 
     fn equilibria(&self, region: &Region) -> Option<Equilibria> {
@@ -227,7 +236,7 @@ impl Landscape for Layered {
                 map,
             });
         };
-        let inner = Layered { network, ..self.clone() };
+        let inner = Layered { network, given: None, ..self.clone() };
         let Some(reduced) = inner.reduce() else {
             return Some(Equilibria { inner: Box::new(inner), region: inside, origin, map });
         };
@@ -280,7 +289,10 @@ impl Family for Layered {
                 layers[layer].lagrangian = layers[layer].lagrangian.with_constant(value, size);
             }
             Role::Tau(layer) => layers[layer].tau.fill(value),
-            Role::Resistance => layers[0].leak.fill(1.0 / value),
+            Role::Resistance => {
+                layers[0].leak.fill(1.0 / value);
+                changed.given.iter_mut().for_each(|g| g.resist(value));
+            }
             Role::Current => layers[0].bias.fill(value),
             Role::Confinement => changed.confine(before, value),
         }

@@ -3,6 +3,7 @@
 //! In: a kind's parameters (a [`Section`] of a study). Out: a boxed [`Family`].
 //! Every evaluation goes through [`Landscape`]; a kind implements the batch and the rest follows.
 
+mod activation;
 pub mod dense_memory;
 pub mod diffusion;
 mod dual;

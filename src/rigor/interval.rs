@@ -3,12 +3,13 @@
 //!
 //! Ends may be infinite; an interval is never empty and never holds NaN. Where an operation is undefined for some of its
 //! arguments (a root of negative numbers, a division by zero) the result is all of R, so that nothing can be proven
-//! from it. Operations on the ends are bounded as in [`rounding`](super::rounding).
+//! from it; where it only tends to infinity at an end, the result is unbounded on that side. Operations on the ends are bounded as in [`rounding`](super::rounding).
 
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
 use super::rounding::{
-    add_down, add_up, div_down, div_up, mul_down, mul_up, sqrt_down, sqrt_up, sub_down, sub_up,
+    add_down, add_up, div_down, div_up, down_finite, mul_down, mul_up, sqrt_down, sqrt_up, sub_down, sub_up,
+    up_finite,
 };
 
 /// A closed interval `[lo, hi]`, possibly unbounded.
@@ -36,15 +37,24 @@ impl Interval {
         }
     }
 
+    /// `[lo, hi]`, for constants.
+    #[inline(always)]
+    pub(super) const fn ends(lo: f64, hi: f64) -> Self {
+        Interval { lo, hi }
+    }
+
     /// `[c, c]`; all reals where c is not finite.
     #[inline(always)]
     pub fn point(c: f64) -> Self {
         if c.is_finite() { Interval { lo: c, hi: c } } else { Interval::ENTIRE }
     }
 
-    /// All reals within `radius >= 0` of `center`.
+    /// All reals within `radius >= 0` of `center`; all reals where those are no numbers.
     #[inline]
     pub fn about(center: f64, radius: f64) -> Self {
+        if !center.is_finite() {
+            return Interval::ENTIRE;
+        }
         Interval::new(sub_down(center, radius), add_up(center, radius))
     }
 
@@ -144,20 +154,23 @@ impl Interval {
         Interval { lo: self.lo.min(other.lo), hi: self.hi.max(other.hi) }
     }
 
-    /// `c * self`.
+    /// `c * self`; all reals where c is not finite.
     #[inline(always)]
     pub fn scale(self, c: f64) -> Interval {
-        if c >= 0.0 {
-            Interval::new(mul_down(self.lo, c), mul_up(self.hi, c))
-        } else {
-            Interval::new(mul_down(self.hi, c), mul_up(self.lo, c))
+        if !c.is_finite() {
+            return Interval::ENTIRE;
         }
+        let (least, most) = if c >= 0.0 { (self.lo, self.hi) } else { (self.hi, self.lo) };
+        Interval { lo: mul_down(least, c), hi: mul_up(most, c) }
     }
 
-    /// `self + c`.
+    /// `self + c`; all reals where c is not finite.
     #[inline(always)]
     pub fn shift(self, c: f64) -> Interval {
-        Interval::new(add_down(self.lo, c), add_up(self.hi, c))
+        if !c.is_finite() {
+            return Interval::ENTIRE;
+        }
+        Interval { lo: add_down(self.lo, c), hi: add_up(self.hi, c) }
     }
 
     /// The squares.
@@ -167,7 +180,7 @@ impl Interval {
         Interval { lo: mul_down(small, small).max(0.0), hi: mul_up(large, large) }
     }
 
-    /// The n-th powers, `x^0 = 1`; all reals for n < 0 if zero is in it.
+    /// The n-th powers, `x^0 = 1`; unbounded for n < 0 if zero is in it.
     pub fn powi(self, n: i32) -> Interval {
         if n < 0 {
             return Interval::ONE / self.powi_natural(n.unsigned_abs());
@@ -180,9 +193,7 @@ impl Interval {
             0 => Interval::ONE,
             1 => self,
             2 => self.sqr(),
-            n if n % 2 == 0 => {
-                Interval::new(power(self.mig(), n, mul_down).max(0.0), power(self.mag(), n, mul_up))
-            }
+            n if n % 2 == 0 => Interval::new(power(self.mig(), n, mul_down), power(self.mag(), n, mul_up)),
             n => {
                 let odd = |x: f64, towards_zero: fn(f64, f64) -> f64, away: fn(f64, f64) -> f64| {
                     if x >= 0.0 { power(x, n, towards_zero) } else { -power(-x, n, away) }
@@ -247,7 +258,7 @@ impl Interval {
     }
 }
 
-/// `x^n` for `x >= 0` by products rounded one way.
+/// `x^n` for `x >= 0` by products rounded one way, which underflow may have made negative.
 fn power(x: f64, n: u32, mul: fn(f64, f64) -> f64) -> f64 {
     let (mut left, mut square, mut power) = (n, x, 1.0);
     loop {
@@ -256,7 +267,7 @@ fn power(x: f64, n: u32, mul: fn(f64, f64) -> f64) -> f64 {
         }
         left >>= 1;
         if left == 0 {
-            return power;
+            return power.max(0.0);
         }
         square = mul(square, square);
     }
@@ -304,32 +315,57 @@ impl Mul for Interval {
     type Output = Interval;
     #[inline(always)]
     fn mul(self, other: Interval) -> Interval {
+        // The extremes are among the products of the ends. Rounding is monotone, so the extreme rounded product is the
+        // rounded extreme product. Four products without a branch are faster than the choice of two by signs, which
+        // nobody can predict.
         let (a, b) = (self, other);
-        // Which ends meet depends on the signs alone; only where both change sign two candidates are left.
-        if a.lo >= 0.0 {
-            if b.lo >= 0.0 {
-                // A product that vanishes by underflow keeps its sign.
-                return Interval { lo: mul_down(a.lo, b.lo).max(0.0), hi: mul_up(a.hi, b.hi) };
-            }
-            if b.hi <= 0.0 {
-                return Interval { lo: mul_down(a.hi, b.lo), hi: mul_up(a.lo, b.hi).min(0.0) };
-            }
-            return Interval { lo: mul_down(a.hi, b.lo), hi: mul_up(a.hi, b.hi) };
+        let (p, q, r, s) = (a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi);
+        let (lo, hi) = (least(least(p, q), least(r, s)), most(most(p, q), most(r, s)));
+        // Zero where all four are finite, so that no comparison has met what is not a number.
+        let finite = (p - p) + (q - q) + (r - r) + (s - s);
+        if finite == 0.0 && lo * hi != 0.0 {
+            return Interval { lo: down_finite(lo), hi: up_finite(hi) };
         }
-        if a.hi <= 0.0 {
-            return -(-a * b);
-        }
+        mul_by_signs(a, b)
+    }
+}
+
+/// The product where an end is zero, vanishes by underflow or is infinite: which ends meet is told by the signs alone.
+#[cold]
+#[inline(never)]
+fn mul_by_signs(a: Interval, b: Interval) -> Interval {
+    if a.lo >= 0.0 {
         if b.lo >= 0.0 {
-            return Interval { lo: mul_down(a.lo, b.hi), hi: mul_up(a.hi, b.hi) };
+            // A product that vanishes by underflow keeps its sign.
+            return Interval { lo: mul_down(a.lo, b.lo).max(0.0), hi: mul_up(a.hi, b.hi) };
         }
         if b.hi <= 0.0 {
-            return Interval { lo: mul_down(a.hi, b.lo), hi: mul_up(a.lo, b.lo) };
+            return Interval { lo: mul_down(a.hi, b.lo), hi: mul_up(a.lo, b.hi).min(0.0) };
         }
-        Interval {
-            lo: mul_down(a.lo, b.hi).min(mul_down(a.hi, b.lo)),
-            hi: mul_up(a.lo, b.lo).max(mul_up(a.hi, b.hi)),
-        }
+        return Interval { lo: mul_down(a.hi, b.lo), hi: mul_up(a.hi, b.hi) };
     }
+    if a.hi <= 0.0 {
+        return -mul_by_signs(-a, b);
+    }
+    if b.lo >= 0.0 || b.hi <= 0.0 {
+        return mul_by_signs(b, a);
+    }
+    Interval {
+        lo: mul_down(a.lo, b.hi).min(mul_down(a.hi, b.lo)),
+        hi: mul_up(a.lo, b.lo).max(mul_up(a.hi, b.hi)),
+    }
+}
+
+/// The smaller of two numbers: one instruction, as `f64::min` is not because of NaN.
+#[inline(always)]
+fn least(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+/// The larger of two numbers.
+#[inline(always)]
+fn most(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
 }
 
 impl Div for Interval {
@@ -354,10 +390,10 @@ impl Div for Interval {
         if b.lo == 0.0 && b.hi > 0.0 {
             // Defined for the positive numbers of b only, and unbounded near zero.
             if a.lo > 0.0 {
-                return Interval::new(div_down(a.lo, b.hi), f64::INFINITY);
+                return Interval { lo: div_down(a.lo, b.hi).max(0.0), hi: f64::INFINITY };
             }
             if a.hi < 0.0 {
-                return Interval::new(f64::NEG_INFINITY, div_up(a.hi, b.hi));
+                return Interval { lo: f64::NEG_INFINITY, hi: div_up(a.hi, b.hi).min(0.0) };
             }
         }
         Interval::ENTIRE

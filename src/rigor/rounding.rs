@@ -18,12 +18,24 @@ const ETA: f64 = f64::from_bits(1);
 /// A number below every real that rounds to `c`.
 #[inline(always)]
 pub fn down(c: f64) -> f64 {
-    let lower = c - (PHI * c.abs() + ETA);
+    let lower = down_finite(c);
     if lower.is_nan() {
         // Infinity as a rounded result stands for any number above the largest; as a lower bound that one will do.
         return if c == f64::INFINITY { f64::MAX } else { f64::NEG_INFINITY };
     }
     lower
+}
+
+/// As [`down`], of a finite number.
+#[inline(always)]
+pub(super) fn down_finite(c: f64) -> f64 {
+    c - (PHI * c.abs() + ETA)
+}
+
+/// As [`up`], of a finite number.
+#[inline(always)]
+pub(super) fn up_finite(c: f64) -> f64 {
+    c + (PHI * c.abs() + ETA)
 }
 
 /// A number above every real that rounds to `c`.
@@ -32,14 +44,17 @@ pub fn up(c: f64) -> f64 {
     -down(-c)
 }
 
-/// An upper bound of `a + b`; exact where one of them is zero.
+/// An upper bound of `a + b`; exact where one of them or the sum is zero.
 #[inline(always)]
 pub fn add_up(a: f64, b: f64) -> f64 {
     let sum = a + b;
-    if a == 0.0 || b == 0.0 { sum } else { up(sum) }
+    // Sums do not underflow: a rounded zero is a zero.
+    let exact = a == 0.0 || b == 0.0 || sum == 0.0;
+    let upper = if exact { sum } else { up_finite(sum) };
+    if upper.is_nan() { up(sum) } else { upper }
 }
 
-/// A lower bound of `a + b`; exact where one of them is zero.
+/// A lower bound of `a + b`; exact where one of them or the sum is zero.
 #[inline(always)]
 pub fn add_down(a: f64, b: f64) -> f64 {
     -add_up(-a, -b)
@@ -60,7 +75,17 @@ pub fn sub_down(a: f64, b: f64) -> f64 {
 /// An upper bound of `a b`; zero where one of them is zero.
 #[inline(always)]
 pub fn mul_up(a: f64, b: f64) -> f64 {
-    if a == 0.0 || b == 0.0 { 0.0 } else { up(a * b) }
+    let product = a * b;
+    let upper = up_finite(product);
+    if product == 0.0 || upper.is_nan() { mul_up_extreme(a, b) } else { upper }
+}
+
+/// As [`mul_up`], where the product vanishes or is not finite.
+#[cold]
+#[inline(never)]
+fn mul_up_extreme(a: f64, b: f64) -> f64 {
+    // Zero times infinity is zero: an infinite end bounds numbers, each of which is finite.
+    if (a == 0.0 && !b.is_nan()) || (b == 0.0 && !a.is_nan()) { 0.0 } else { up(a * b) }
 }
 
 /// A lower bound of `a b`; zero where one of them is zero.
@@ -72,7 +97,7 @@ pub fn mul_down(a: f64, b: f64) -> f64 {
 /// An upper bound of `a / b`, for `b != 0`.
 #[inline(always)]
 pub fn div_up(a: f64, b: f64) -> f64 {
-    if a == 0.0 && b != 0.0 { 0.0 } else { up(a / b) }
+    if a == 0.0 && b.abs() > 0.0 { 0.0 } else { up(a / b) }
 }
 
 /// A lower bound of `a / b`, for `b != 0`.

@@ -23,11 +23,14 @@
 //! confinement: such a study needs a region.
 
 mod dynamics;
+mod enclose;
 mod family;
 mod kind;
 mod lagrangian;
+mod neurons;
 mod saturated;
 mod separation;
+mod systems;
 
 use faer::linalg::matmul::{matmul, triangular};
 use faer::prelude::ReborrowMut;
@@ -39,7 +42,7 @@ pub(super) use kind::separation_of;
 pub use lagrangian::Lagrangian;
 pub use separation::Separation;
 
-use super::{Dynamics, Equilibria, Landscape, Linearization, Reduced, Region, hull};
+use super::{Dynamics, Enclose, Equilibria, Landscape, Linearization, Reduced, Region, hull};
 use crate::error::{Error, Result};
 use crate::linalg::{axpy, dot};
 use lagrangian::Local;
@@ -376,6 +379,10 @@ impl Landscape for DenseMemory {
 
     fn equilibria(&self, region: &Region) -> Option<Equilibria> {
         saturated::equilibria(self, region)
+    }
+
+    fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
+        Ok(Box::new(enclose::Enclosed::new(self)))
     }
 
     fn data(&self) -> Option<MatRef<'_, f64>> {

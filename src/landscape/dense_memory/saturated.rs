@@ -58,5 +58,6 @@ pub(super) fn equilibria(memory: &DenseMemory, region: &Region) -> Option<Equili
         let g = memory.activation(wells.col_as_slice(j));
         root[i - n] * patterns.col(i - n).iter().zip(&g).map(|(y, g)| y * g).sum::<f64>()
     });
-    Layered { kind: "dense-memory", network, parameters: vec![], starts: Some(starts) }.equilibria(region)
+    Layered { kind: "dense-memory", network, parameters: vec![], starts: Some(starts), given: None }
+        .equilibria(region)
 }

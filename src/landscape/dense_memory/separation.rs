@@ -1,5 +1,7 @@
 //! The separation function `F` of a dense memory: how strongly an overlap `z = y.g` is rewarded.
 
+use crate::rigor::Interval;
+
 /// `F(z)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Separation {
@@ -49,6 +51,39 @@ impl Separation {
         }
     }
 
+    /// Encloses the derivative of order `order` (0 to 3) of `factor F(z)` over an interval of overlaps, for a positive
+    /// factor. All reals where it does not exist somewhere; of order 3 all slopes of the second derivative, so that a kink of
+    /// that is bounded.
+    pub(super) fn enclose(self, order: u32, factor: Interval, z: Interval) -> Interval {
+        match self {
+            Separation::Rectified { .. } if z.hi() < 0.0 => Interval::ZERO,
+            Separation::Rectified { p } => {
+                // Exact: p >= 2 less a small whole number.
+                let power = p - f64::from(order);
+                let coefficient = factor * enclosed_falling(Interval::point(p), order);
+                if z.lo() <= 0.0 && !(power > 0.0) {
+                    let kink = power == 0.0 && order == 3;
+                    return if kink { coefficient.hull(Interval::ZERO) } else { Interval::ENTIRE };
+                }
+                let z = z.max(Interval::ZERO);
+                coefficient * if power.fract() == 0.0 { z.powi(power as i32) } else { z.powf(power) }
+            }
+            Separation::Power { p } if order > p => Interval::ZERO,
+            Separation::Power { p } => {
+                let coefficient = enclosed_falling(Interval::point(f64::from(p)), order);
+                factor * coefficient * z.powi(p as i32 - order as i32)
+            }
+            Separation::Exponential { beta } => {
+                let beta = Interval::point(beta);
+                let exponent = beta * z;
+                let direct = factor * exponent.exp();
+                // A small factor keeps a large exponential within range only where it stands inside.
+                let size = if direct.is_bounded() { direct } else { (exponent + factor.ln()).exp() };
+                size * beta.powi(order as i32 - 1)
+            }
+        }
+    }
+
     /// Derivative of `factor F'(z)` in the separation's own parameter (p or beta).
     pub(super) fn derivative_by_parameter(self, factor: f64, z: f64) -> f64 {
         let slope = self.derivative(1, factor, z);
@@ -72,6 +107,16 @@ impl Separation {
             Separation::Power { p } => factor.ln() + f64::from(p) * z + 3.0 * f64::from(p).ln(),
             Separation::Exponential { beta } => factor.ln() + beta * largest + 2.0 * beta.ln().abs(),
         }
+    }
+}
+
+/// [`falling`] of an interval, which is exact where its argument is.
+fn enclosed_falling(p: Interval, order: u32) -> Interval {
+    match order {
+        0 => Interval::ONE / p,
+        1 => Interval::ONE,
+        2 => p.shift(-1.0),
+        _ => p.shift(-1.0) * p.shift(-2.0),
     }
 }
 
