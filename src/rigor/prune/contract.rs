@@ -337,3 +337,54 @@ fn cut(x: &mut [Interval], y: &[Interval]) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn x(ends: [f64; 2]) -> Interval {
+        Interval::new(ends[0], ends[1])
+    }
+
+    #[test]
+    fn only_what_is_covered_is_cut() {
+        let start = [x([0.0, 4.0]), x([0.0, 4.0])];
+        let after = |y: [Interval; 2]| {
+            let mut rest = start;
+            cut(&mut rest, &y).then_some(rest)
+        };
+        // All of it; a part that leaves a box; parts that do not.
+        assert_eq!(after([x([0.0, 4.0]), x([-1.0, 5.0])]), None);
+        assert_eq!(after([x([-1.0, 3.0]), x([0.0, 4.0])]), Some([x([3.0, 4.0]), x([0.0, 4.0])]));
+        assert_eq!(after([x([-1.0, 5.0]), x([1.0, 4.0])]), Some([x([0.0, 4.0]), x([0.0, 1.0])]));
+        assert_eq!(after([x([-1.0, 3.0]), x([0.5, 4.0])]), Some(start));
+        assert_eq!(after([x([1.0, 3.0]), x([-1.0, 5.0])]), Some(start));
+        assert_eq!(after([x([5.0, 6.0]), x([-1.0, 5.0])]), Some(start));
+    }
+
+    #[test]
+    fn a_range_that_touches_zero_holds_it() {
+        assert!(!excludes_zero(&[x([0.0, 1.0]), x([-1.0, 0.0])]));
+        assert!(excludes_zero(&[x([-1.0, 1.0]), x([1e-300, 1.0])]));
+        assert!(excludes_zero(&[x([-1.0, -1e-300]), Interval::ENTIRE]));
+        assert!(!excludes_zero(&[Interval::ENTIRE]));
+    }
+
+    #[test]
+    fn a_linear_equation_confines_its_unknown() {
+        // [1, 2] (x - 1) + [1, 3] = 0 leaves x - 1 in [-3, -1/2].
+        let (mut y, mut gap) = (x([-10.0, 10.0]), None);
+        assert!(confine(&mut y, 1.0, x([1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+        assert!(x([-2.0, 0.5]).is_in(y) && y.width() < 2.5 + 1e-14 && gap.is_none());
+        // [-1, 2] (x - 1) + [1, 3] = 0 leaves x - 1 <= -1/2 or >= 1.
+        let mut y = x([-10.0, 10.0]);
+        assert!(confine(&mut y, 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+        assert_eq!(y, x([-10.0, 10.0]));
+        let (_, lo, hi) = gap.unwrap();
+        assert!((0.5..0.5 + 1e-14).contains(&lo) && hi <= 2.0 && hi > 2.0 - 1e-14, "{lo} {hi}");
+        // Nothing is left of [0.6, 1.9], a point of [0.5, 1.9].
+        assert!(!confine(&mut x([0.6, 1.9]), 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+        assert!(confine(&mut x([0.5, 1.9]), 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+        assert!(confine(&mut x([0.6, 2.0]), 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+    }
+}
