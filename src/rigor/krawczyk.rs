@@ -23,7 +23,7 @@ const STEPS: usize = 24;
 /// A box about an approximate zero is inflated so often before it is given up.
 const INFLATIONS: usize = 8;
 /// A box of uniqueness is enlarged so often.
-const GROWTHS: usize = 5;
+const GROWTHS: usize = 8;
 
 /// A zero, and where it is the only one.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,19 +90,19 @@ impl Preconditioned {
             return false;
         }
         // The inverse is any matrix: what it is multiplied with is not, so the products are rounded outwards.
+        self.value.fill(Interval::ZERO);
+        self.matrix.fill(Interval::ZERO);
         for i in 0..n {
-            let row = &self.inverse[i * n..(i + 1) * n];
-            let mut value = Interval::ZERO;
-            for (a, v) in row.iter().zip(&self.expansion.value) {
-                value += v.scale(*a);
-            }
-            self.value[i] = value;
-            for j in 0..n {
-                let mut entry = Interval::ZERO;
-                for (k, a) in row.iter().enumerate() {
-                    entry += self.expansion.jacobian[k * n + j].scale(*a);
+            let entries = &mut self.matrix[i * n..(i + 1) * n];
+            for k in 0..n {
+                let a = self.inverse[i * n + k];
+                if a == 0.0 {
+                    continue;
                 }
-                self.matrix[i * n + j] = entry;
+                self.value[i] += self.expansion.value[k].scale(a);
+                for (entry, j) in entries.iter_mut().zip(&self.expansion.jacobian[k * n..(k + 1) * n]) {
+                    *entry += j.scale(a);
+                }
             }
         }
         true
@@ -381,7 +381,8 @@ impl Prover {
                 }
                 t *= (0.7 / norm).min(16.0);
             } else {
-                t *= if norm < 4.0 { 0.5 } else { 0.1 };
+                // The norm is about proportional to t, unless there is a pole or an overflow.
+                t *= if norm < f64::INFINITY { (0.5 / norm).clamp(1e-6, 0.5) } else { 0.1 };
                 if grown || t < least {
                     return;
                 }
@@ -398,4 +399,164 @@ fn least_radius(z: f64, span: f64) -> f64 {
 /// Twice the width of `x`, and a few units in the last place.
 fn span_of(x: Interval) -> f64 {
     2.0 * x.width() + 8.0 * UNIT * x.mag()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function of one variable by its enclosure and its derivative's.
+    struct One<F: Fn(Interval) -> (Interval, Interval) + Sync>(F);
+
+    impl<F: Fn(Interval) -> (Interval, Interval) + Sync> System for One<F> {
+        fn dim(&self) -> usize {
+            1
+        }
+
+        fn range(&self, x: &[Interval], out: &mut [Interval]) {
+            out[0] = self.0(x[0]).0;
+        }
+
+        fn expand(&self, x: &[Interval], at: &[f64], out: &mut Expansion) {
+            (out.range[0], out.jacobian[0]) = self.0(x[0]);
+            out.value[0] = self.0(Interval::point(at[0])).0;
+        }
+    }
+
+    /// `m x - b`.
+    struct Linear {
+        m: [f64; 9],
+        b: [f64; 3],
+    }
+
+    impl System for Linear {
+        fn dim(&self) -> usize {
+            3
+        }
+
+        fn range(&self, x: &[Interval], out: &mut [Interval]) {
+            for i in 0..3 {
+                out[i] = (0..3).fold(-Interval::point(self.b[i]), |sum, j| {
+                    sum + x[j] * Interval::point(self.m[3 * i + j])
+                });
+            }
+        }
+
+        fn expand(&self, x: &[Interval], at: &[f64], out: &mut Expansion) {
+            let point: Vec<Interval> = at.iter().map(|c| Interval::point(*c)).collect();
+            self.range(&point, &mut out.value);
+            self.range(x, &mut out.range);
+            for (j, m) in out.jacobian.iter_mut().zip(&self.m) {
+                *j = Interval::point(*m);
+            }
+        }
+    }
+
+    fn square(c: f64) -> impl System {
+        One(move |x: Interval| (x.sqr() - Interval::point(c), x.scale(2.0)))
+    }
+
+    fn norm_on(system: &dyn System, x: Interval) -> f64 {
+        let mut local = Preconditioned::new(1);
+        assert!(local.expand_about_middle(system, &[x]) && local.precondition());
+        local.norm(&[x.rad()])
+    }
+
+    #[test]
+    fn a_box_with_a_singular_derivative_in_it_is_not_regular() {
+        // The derivative of x^2 is zero at zero, an end of the first box and just outside the second.
+        assert!(norm_on(&square(1.0), Interval::new(0.0, 2.0)) >= 1.0);
+        assert!(norm_on(&square(1.0), Interval::new(-1e-12, 2.0)) > 1.0);
+        let norm = norm_on(&square(1.0), Interval::new(0.02, 1.98));
+        assert!(norm < 1.0 && norm >= 0.98, "{norm}");
+        let mut local = Preconditioned::new(1);
+        assert!(local.expand_about_middle(&square(1.0), &[Interval::new(0.5, 1.5)]) && local.precondition());
+        // Of a vector that is not positive nothing follows.
+        assert_eq!(local.norm(&[0.0]), f64::INFINITY);
+        assert_eq!(local.norm(&[f64::NAN]), f64::INFINITY);
+    }
+
+    #[test]
+    fn the_inverse_is_a_matrix_like_any_other() {
+        // The nearest number to 1/3, times 3, is 1 - 2^-54 exactly, and 1 in round-to-nearest.
+        let system = One(|x: Interval| (x.scale(3.0) - Interval::ONE, Interval::point(3.0)));
+        let mut local = Preconditioned::new(1);
+        assert!(local.expand_about_middle(&system, &[Interval::new(-1.0, 2.0)]) && local.precondition());
+        assert!(local.matrix[0].lo() < 1.0 && local.matrix[0].hi() >= 1.0);
+        assert!(local.norm(&[1.0]) >= 0.5 * UNIT);
+        // f(1/2) = 1/2; times the inverse it is 1/6 - 2^-56 / 3, between two neighbours.
+        let sixth = 1.0 / 6.0;
+        assert!(local.value[0].lo() <= sixth && local.value[0].hi() > 0.5 * (1.0 / 3.0) - 1e-300);
+        let mut image = [Interval::ENTIRE];
+        local.krawczyk(&[Interval::new(-1.0, 2.0)], &mut image);
+        let third: f64 = 1.0 / 3.0;
+        assert!(image[0].lo() <= third && image[0].hi() >= third.next_up() && image[0].width() < 1e-14);
+    }
+
+    #[test]
+    fn a_matrix_that_is_not_symmetric() {
+        // Rows, columns and signs all matter: the solution of this system is (1, -2, 3).
+        let system = Linear { m: [0.0, 2.0, 1.0, 4.0, 0.5, 0.0, -1.0, 3.0, 2.0], b: [-1.0, 3.0, -1.0] };
+        let mut prover = Prover::new(3);
+        let zero = prover.prove(&system, &[10.0, 20.0, -5.0], &[100.0; 3], None).unwrap();
+        for (z, x) in zero.enclosure.iter().zip([1.0, -2.0, 3.0]) {
+            assert!(z.contains(x) && z.width() < 1e-13, "{z:?}");
+        }
+        // A linear system has one zero anywhere.
+        assert!(zero.unique.iter().all(|u| u.width() > 100.0));
+        // The image of a box is K(X) itself, whatever the middle of the expansion: here A is the exact inverse but for
+        // rounding, so that it is small.
+        let mut local = Preconditioned::new(3);
+        let x = [Interval::new(-3.0, 8.0), Interval::new(-9.0, 4.0), Interval::new(2.0, 3.5)];
+        assert!(local.expand_about_middle(&system, &x) && local.precondition());
+        let mut image = [Interval::ENTIRE; 3];
+        local.krawczyk(&x, &mut image);
+        assert!(image.iter().zip([1.0, -2.0, 3.0]).all(|(k, c)| k.contains(c) && k.width() < 1e-12));
+    }
+
+    #[test]
+    fn the_operator_is_krawczyks() {
+        // f = x^2 - 2 on [1, 2]: c = 3/2, A = 1/3, K = 3/2 - 1/12 + (1 - [2, 4]/3) [-1/2, 1/2] = [15/12, 19/12].
+        let mut local = Preconditioned::new(1);
+        let x = [Interval::new(1.0, 2.0)];
+        assert!(local.expand_about_middle(&square(2.0), &x) && local.precondition());
+        let mut image = [Interval::ENTIRE];
+        local.krawczyk(&x, &mut image);
+        assert!((image[0].lo() - 1.25).abs() < 1e-14 && (image[0].hi() - 19.0 / 12.0).abs() < 1e-14);
+        assert!(image[0].lo() <= 1.25 && image[0].hi() >= 19.0 / 12.0);
+    }
+
+    #[test]
+    fn boxes_of_uniqueness_hold_no_second_zero() {
+        for distance in [1e-7, 1e-3, 1.0, 50.0] {
+            let system = square(distance * distance);
+            let mut prover = Prover::new(1);
+            for regular in [None, Some(Interval::new(0.9 * distance, 1.5 * distance))] {
+                let x = regular.map(|x| [x]);
+                let norm = regular.map_or(0.0, |x| norm_on(&system, x));
+                let near = x.as_ref().map(|x| (&x[..], norm));
+                let zero = prover.prove(&system, &[1.1 * distance], &[200.0], near).unwrap();
+                let unique = zero.unique[0];
+                // A singular derivative lies between the two zeros.
+                assert!(unique.contains(distance) && unique.lo() > 0.0);
+                // It is enlarged to about as far as that.
+                assert!(unique.lo() < 0.6 * distance, "{distance}: {unique:?}");
+                assert!(zero.enclosure[0].contains(distance) && zero.enclosure[0].width() < 1e-13 * distance);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_proven_about_a_double_root_or_a_kink() {
+        let mut prover = Prover::new(1);
+        for guess in [0.0, 1e-3, 1e-12, -1.0] {
+            assert!(prover.prove(&square(0.0), &[guess], &[2.0], None).is_none());
+            assert!(prover.prove(&square(-1e-20), &[guess], &[2.0], None).is_none());
+            let kink = One(|x: Interval| {
+                let slope = if x.lo() > 0.0 { Interval::ONE } else { Interval::ENTIRE };
+                (x, slope)
+            });
+            assert!(prover.prove(&kink, &[guess], &[2.0], None).is_none());
+        }
+    }
 }

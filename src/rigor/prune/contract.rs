@@ -46,6 +46,7 @@ pub(super) struct Examiner<'a> {
     terms: Vec<Interval>,
     rest: Vec<Interval>,
     radius: Vec<f64>,
+    widths: Vec<f64>,
     smear: Vec<f64>,
     expanded: Vec<Interval>,
     guess: Vec<f64>,
@@ -67,6 +68,7 @@ impl<'a> Examiner<'a> {
             terms: vec![Interval::ZERO; n],
             rest: vec![Interval::ZERO; n + 1],
             radius: vec![0.0; n],
+            widths: vec![0.0; n],
             smear: vec![0.0; n],
             expanded: vec![Interval::ENTIRE; n],
             guess: vec![0.0; n],
@@ -90,7 +92,15 @@ impl<'a> Examiner<'a> {
         }
         loop {
             let mut gap = None;
-            self.expanded.copy_from_slice(&self.x);
+            for (width, x) in self.widths.iter_mut().zip(&self.x) {
+                *width = x.width();
+            }
+            for j in 0..self.x.len() {
+                // What is known on a larger box holds on this one; a flat one has no interior to find a zero in.
+                let (x, least) = (self.x[j], self.least[j]);
+                self.expanded[j] =
+                    if x.width() > least { x } else { Interval::about(x.mid(), x.rad() + least) };
+            }
             if !self.row.expand_about_middle(self.system, &self.expanded) {
                 if excludes_zero(&self.row.expansion.range) {
                     return Fate::Decided;
@@ -116,7 +126,7 @@ impl<'a> Examiner<'a> {
                 }
             }
             let shrunk: f64 =
-                self.x.iter().zip(&self.expanded).map(|(x, whole)| share(x.width(), whole.width())).product();
+                self.x.iter().zip(&self.widths).map(|(x, width)| share(x.width(), *width)).product();
             if shrunk > AGAIN {
                 return self.split(true, gap);
             }
@@ -326,4 +336,55 @@ fn cut(x: &mut [Interval], y: &[Interval]) -> bool {
         x[j] = Interval::new(x[j].lo(), y[j].lo());
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn x(ends: [f64; 2]) -> Interval {
+        Interval::new(ends[0], ends[1])
+    }
+
+    #[test]
+    fn only_what_is_covered_is_cut() {
+        let start = [x([0.0, 4.0]), x([0.0, 4.0])];
+        let after = |y: [Interval; 2]| {
+            let mut rest = start;
+            cut(&mut rest, &y).then_some(rest)
+        };
+        // All of it; a part that leaves a box; parts that do not.
+        assert_eq!(after([x([0.0, 4.0]), x([-1.0, 5.0])]), None);
+        assert_eq!(after([x([-1.0, 3.0]), x([0.0, 4.0])]), Some([x([3.0, 4.0]), x([0.0, 4.0])]));
+        assert_eq!(after([x([-1.0, 5.0]), x([1.0, 4.0])]), Some([x([0.0, 4.0]), x([0.0, 1.0])]));
+        assert_eq!(after([x([-1.0, 3.0]), x([0.5, 4.0])]), Some(start));
+        assert_eq!(after([x([1.0, 3.0]), x([-1.0, 5.0])]), Some(start));
+        assert_eq!(after([x([5.0, 6.0]), x([-1.0, 5.0])]), Some(start));
+    }
+
+    #[test]
+    fn a_range_that_touches_zero_holds_it() {
+        assert!(!excludes_zero(&[x([0.0, 1.0]), x([-1.0, 0.0])]));
+        assert!(excludes_zero(&[x([-1.0, 1.0]), x([1e-300, 1.0])]));
+        assert!(excludes_zero(&[x([-1.0, -1e-300]), Interval::ENTIRE]));
+        assert!(!excludes_zero(&[Interval::ENTIRE]));
+    }
+
+    #[test]
+    fn a_linear_equation_confines_its_unknown() {
+        // [1, 2] (x - 1) + [1, 3] = 0 leaves x - 1 in [-3, -1/2].
+        let (mut y, mut gap) = (x([-10.0, 10.0]), None);
+        assert!(confine(&mut y, 1.0, x([1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+        assert!(x([-2.0, 0.5]).is_in(y) && y.width() < 2.5 + 1e-14 && gap.is_none());
+        // [-1, 2] (x - 1) + [1, 3] = 0 leaves x - 1 <= -1/2 or >= 1.
+        let mut y = x([-10.0, 10.0]);
+        assert!(confine(&mut y, 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+        assert_eq!(y, x([-10.0, 10.0]));
+        let (_, lo, hi) = gap.unwrap();
+        assert!((0.5..0.5 + 1e-14).contains(&lo) && hi <= 2.0 && hi > 2.0 - 1e-14, "{lo} {hi}");
+        // Nothing is left of [0.6, 1.9], a point of [0.5, 1.9].
+        assert!(!confine(&mut x([0.6, 1.9]), 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+        assert!(confine(&mut x([0.5, 1.9]), 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+        assert!(confine(&mut x([0.6, 2.0]), 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
+    }
 }
