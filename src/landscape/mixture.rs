@@ -17,7 +17,9 @@ use rayon::prelude::*;
 pub use super::diffusion::Schedule;
 use super::hull;
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
-use super::{Diffusion, Enclose, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region, Takes};
+use super::{
+    Diffusion, Enclose, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region, Takes,
+};
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
 use crate::rigor::Interval;

@@ -186,7 +186,8 @@ impl EnclosedMixture {
             d * d
         });
         // Three roundings a term and one a sum; terms that underflow lose less than the smallest normal number.
-        let plain = Interval::about(square, up(mul_up(square, gamma(depth(n) + 3)) + n as f64 * f64::MIN_POSITIVE));
+        let plain =
+            Interval::about(square, up(mul_up(square, gamma(depth(n) + 3)) + n as f64 * f64::MIN_POSITIVE));
         let error = self.well_error(k);
         if error == 0.0 {
             return Interval::new(plain.lo().max(0.0), plain.hi());

@@ -128,7 +128,13 @@ impl Weights {
             let (mut numerator, mut sum) = (0.0, 0.0);
             for ((v, lo), hi) in values.clone().zip(&self.lo).zip(&self.hi) {
                 // First the means at the centre, then those that lean to what lies above them.
-                let e = if round == 0 { 0.5 * (lo + hi) } else if v > t { *hi } else { *lo };
+                let e = if round == 0 {
+                    0.5 * (lo + hi)
+                } else if v > t {
+                    *hi
+                } else {
+                    *lo
+                };
                 numerator += e * (v - most);
                 sum += e;
             }
@@ -183,7 +189,10 @@ impl Weights {
         let tail = add_up(self.faint(mixture, t, 1), (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE);
         // The sums of errors have roundings of their own, twice as many where wells are not exact.
         let grown = 1.0 + 4.0 * rounding;
-        sum.iter().zip(&error).map(|(s, e)| Interval::about(*s, add_up(mul_up(*e, grown), tail)) / self.total).collect()
+        sum.iter()
+            .zip(&error)
+            .map(|(s, e)| Interval::about(*s, add_up(mul_up(*e, grown), tail)) / self.total)
+            .collect()
     }
 
     /// `sum e_k |c_k - t|^power` over the faint weights, from above.
@@ -219,8 +228,12 @@ impl Weights {
         } else {
             (Some(self.second_moments(mixture, t)), self.mean_from(mixture, t))
         };
+        if let Some(moments) = &moments {
+            combine(moments, &rest, second, &mut out);
+        }
         for j in 0..n {
-            for i in j..n {
+            // Above low dimension, what is off the diagonal is there already.
+            for i in j..if moments.is_some() { j + 1 } else { n } {
                 let moment = match &moments {
                     Some(m) => Interval::about(m.mid[(i, j)], m.rad[(i, j)]),
                     None => self.average(|k| {
@@ -265,8 +278,10 @@ impl Weights {
             let square = q * q;
             // |p - q^2| / q^2, q^2 known up to its rounding.
             let apart = sub_up(hi, square).max(sub_up(square, lo));
-            let relative = add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
-            let r = up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt()) * (1.0 + 4.0 * f64::EPSILON);
+            let relative =
+                add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
+            let r = up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt())
+                * (1.0 + 4.0 * f64::EPSILON);
             let c = mixture.well(k);
             for i in 0..n {
                 let w = q * (c[i] - t[i]);
@@ -304,6 +319,36 @@ impl Weights {
             }
         }
         out
+    }
+}
+
+/// Off the diagonal, `-second (M - r r')` for the moments M (their lower triangle) and the vector r, in plain arithmetic.
+fn combine(moments: &Balls, rest: &[Interval], second: Interval, out: &mut Balls) {
+    let n = rest.len();
+    let (mu, nu): (Vec<f64>, Vec<f64>) = rest.iter().map(|r| (r.mid(), r.rad())).unzip();
+    let (factor, spread) = (second.mid(), second.rad());
+    // Ten roundings of nonnegative numbers at most in each bound.
+    let grown = 1.0 + 16.0 * f64::EPSILON;
+    for j in 0..n {
+        for i in j + 1..n {
+            let (m, rad) = (moments.mid[(i, j)], moments.rad[(i, j)]);
+            let product = mu[i] * mu[j];
+            let covariance = m - product;
+            // The product's rounding and the difference's: u |mu mu'| + u |m - mu mu'|.
+            let rounded = f64::EPSILON * (product.abs() + covariance.abs());
+            let cross = mu[i].abs() * nu[j] + nu[i] * mu[j].abs() + nu[i] * nu[j];
+            let error = (rad + cross + rounded) * grown + f64::MIN_POSITIVE;
+            let entry = -factor * covariance;
+            let moved = factor.abs() * error + spread * (covariance.abs() + error);
+            let radius = (moved + f64::EPSILON * entry.abs()) * grown + f64::MIN_POSITIVE;
+            // What is not a number bounds nothing.
+            let radius = if radius.is_nan() || !entry.is_finite() { f64::INFINITY } else { radius };
+            let entry = if entry.is_finite() { entry } else { 0.0 };
+            for (i, j) in [(i, j), (j, i)] {
+                out.mid[(i, j)] = entry;
+                out.rad[(i, j)] = radius;
+            }
+        }
     }
 }
 
