@@ -16,7 +16,7 @@
 use std::cell::Cell;
 
 use super::enclose::{EnclosedMixture, LOW, difference, exact_difference};
-use crate::rigor::rounding::{add_up, down, mul_up, up};
+use crate::rigor::rounding::{add_up, down, mul_down, mul_up, up};
 use crate::rigor::{Expansion, Interval, System};
 
 /// The system; see the module.
@@ -33,6 +33,9 @@ pub(super) struct Density {
 const FAINT: f64 = -46.0;
 /// From above, `exp(FAINT)`.
 const FAINT_EXP: f64 = 1.1e-20;
+
+/// A term that grows to so much, of a largest one of about 1 at the centre, is not bounded well by its size.
+const WIDE: f64 = 1e12;
 
 thread_local! {
     static SCRATCH: Cell<Vec<Term>> = const { Cell::new(Vec::new()) };
@@ -146,22 +149,23 @@ impl Density {
                 ([Interval::ONE; LOW], [Interval::ZERO; LOW], [Interval::ZERO; LOW]);
             for i in 0..n {
                 if let Some(value) = out.value.as_deref_mut() {
-                    value[i] += weight * d[i];
+                    value[i] += scaled(weight, d[i]);
                 }
                 let factor = Factor::over(alpha[i], d[i], t[i], out.jacobian.is_some());
                 (psi[i], chi[i], diagonal[i]) = (factor.psi, factor.chi, factor.diagonal);
             }
-            term.size = psi[..n].iter().fold(weight, |size, psi| size * *psi);
+            term.size = psi[..n].iter().fold(weight, |size, psi| scaled(size, *psi));
             for i in 0..n {
                 let mut others = weight;
                 for l in (0..n).filter(|l| *l != i) {
-                    others = others * psi[l];
+                    others = scaled(others, psi[l]);
                 }
-                let field = others * chi[i];
+                let field = scaled(others, chi[i]);
                 out.range[i] += field;
                 if let Some(jacobian) = out.jacobian.as_deref_mut() {
                     for j in 0..n {
-                        jacobian[i * n + j] += if i == j { others * diagonal[i] } else { field * alpha[j] };
+                        jacobian[i * n + j] +=
+                            if i == j { scaled(others, diagonal[i]) } else { field * alpha[j] };
                     }
                 }
             }
@@ -180,23 +184,89 @@ impl Density {
     /// their cells, no component of F need have a sign. If a plane is found, u.F takes a component's place.
     fn separate(&self, x: &[Interval], at: &[f64], terms: &[Term], faint: f64, range: &mut [Interval]) {
         let n = self.dim;
-        let largest = terms.iter().map(|t| t.size.hi()).fold(0.0, f64::max);
-        if n == 1 || !largest.is_finite() {
+        if n == 1 {
             return;
         }
-        // From the hull of those wells to the centre: the nearest point, roughly (Gilbert 1966, SIAM J. Control 4). Nothing
-        // depends on how well it is met.
+        // By the weights' sizes, where they are known at all ..
+        let largest = terms.iter().map(|t| t.size.hi()).fold(0.0, f64::max);
+        if largest.is_finite() {
+            let heavy: Vec<usize> =
+                (0..terms.len()).filter(|k| terms[*k].size.hi() > 1e-3 * largest).collect();
+            let u = self.normal(at, &heavy);
+            let mut product = Interval::ZERO;
+            for (k, term) in terms.iter().enumerate().filter(|(_, term)| term.size != Interval::ZERO) {
+                product += scaled(term.size, self.along(&u, x, k));
+            }
+            let tail = u[..n].iter().fold(0.0, |sum, u| add_up(sum, mul_up(faint, u.abs())));
+            if replace(range, &u, product + Interval::new(-tail, tail)) {
+                return;
+            }
+        }
+        // .. or, in a box so wide that sizes say little, by those alone that are not outweighed everywhere: x - m is in the
+        // hull of the x - c_k.
+        if largest < WIDE {
+            return;
+        }
+        let rivals = self.rivals(x, at, terms);
+        let u = self.normal(at, &rivals);
+        let Some(hull) = rivals.iter().map(|k| self.along(&u, x, *k)).reduce(Interval::hull) else { return };
+        // Each of the others has less than exp(FAINT) of the weight, and adds at most that much of its distance.
+        let mut tail = 0.0;
+        for k in 0..terms.len() {
+            let apart = self.along(&u, x, k);
+            tail = add_up(tail, mul_up(FAINT_EXP, add_up(apart.mag(), hull.mag())));
+        }
+        replace(range, &u, hull + Interval::new(-tail, tail));
+    }
+
+    /// `u.(x - c_k)`.
+    fn along(&self, u: &[f64; LOW], x: &[Interval], k: usize) -> Interval {
+        let c = &self.wells[k * self.dim..][..self.dim];
+        (0..self.dim).fold(Interval::ZERO, |sum, i| sum + (x[i] - c[i]).scale(u[i]))
+    }
+
+    /// The wells that no other one outweighs all over the box by `exp(-FAINT)`. The logarithm of a ratio of weights is
+    /// linear: `log a_j - log a_k + s (c_j - c_k).(x - z)`.
+    fn rivals(&self, x: &[Interval], at: &[f64], terms: &[Term]) -> Vec<usize> {
+        let n = self.dim;
+        let outweighs = |j: usize, k: usize| {
+            let slope = (0..n).fold(Interval::ZERO, |sum, i| {
+                let apart = self.wells[j * n + i] - self.wells[k * n + i];
+                sum + apart * difference(x[i], at[i])
+            });
+            (self.precision * slope + terms[j].log - terms[k].log).lo() > -FAINT
+        };
+        // The likeliest to outweigh first; being outweighed is transitive, so that those outweighed need not be asked.
+        let mut order: Vec<usize> = (0..terms.len()).collect();
+        order.sort_by(|a, b| terms[*b].log.mid().total_cmp(&terms[*a].log.mid()));
+        let mut rivals: Vec<usize> = Vec::new();
+        for k in order {
+            if rivals.iter().any(|j| outweighs(*j, k)) {
+                continue;
+            }
+            rivals.retain(|j| !outweighs(k, *j));
+            rivals.push(k);
+        }
+        rivals
+    }
+
+    /// From the nearest point of the hull of some wells to `at`, roughly (Gilbert 1966, SIAM J. Control 4); nothing depends on
+    /// how well it is met.
+    fn normal(&self, at: &[f64], wells: &[usize]) -> [f64; LOW] {
+        let n = self.dim;
         let from = |k: usize, i: usize| at[i] - self.wells[k * n + i].lo();
-        let heavy = || (0..terms.len()).filter(|k| terms[*k].size.hi() > 1e-3 * largest);
-        let Some(first) = heavy().next() else { return };
         let mut u = [0.0; LOW];
-        (0..n).for_each(|i| u[i] = from(first, i));
-        for _ in 0..8 {
+        let Some(first) = wells.first() else { return u };
+        (0..n).for_each(|i| u[i] = from(*first, i));
+        for _ in 0..12 {
             let along = |k: usize| (0..n).map(|i| u[i] * from(k, i)).sum::<f64>();
-            let Some(k) = heavy().min_by(|a, b| along(*a).total_cmp(&along(*b))) else { return };
+            let nearest = wells.iter().fold((*first, f64::INFINITY), |best, k| {
+                let here = along(*k);
+                if here < best.1 { (*k, here) } else { best }
+            });
             let (mut falls, mut square) = (0.0, 0.0);
             for i in 0..n {
-                let step = from(k, i) - u[i];
+                let step = from(nearest.0, i) - u[i];
                 falls -= step * u[i];
                 square += step * step;
             }
@@ -204,23 +274,20 @@ impl Density {
                 break;
             }
             let part = (falls / square).min(1.0);
-            (0..n).for_each(|i| u[i] += part * (from(k, i) - u[i]));
+            (0..n).for_each(|i| u[i] += part * (from(nearest.0, i) - u[i]));
         }
-        let mut product = Interval::ZERO;
-        for (c, term) in self.wells.chunks_exact(n).zip(terms) {
-            if term.size == Interval::ZERO {
-                continue;
-            }
-            let along = (0..n).fold(Interval::ZERO, |sum, i| sum + (x[i] - c[i]).scale(u[i]));
-            product += term.size * along;
-        }
-        let tail = u[..n].iter().fold(0.0, |sum, u| add_up(sum, mul_up(faint, u.abs())));
-        product += Interval::new(-tail, tail);
-        let strongest = (0..n).fold(0, |best, i| if u[i].abs() > u[best].abs() { i } else { best });
-        if product.lo() > 0.0 && u[strongest] != 0.0 {
-            range[strongest] = product;
-        }
+        u
     }
+}
+
+/// Puts `u.F`, if it is positive, in the place of a component of F that takes part in it.
+fn replace(range: &mut [Interval], u: &[f64; LOW], product: Interval) -> bool {
+    let strongest = (0..range.len()).fold(0, |best, i| if u[i].abs() > u[best].abs() { i } else { best });
+    let positive = product.lo() > 0.0 && u[strongest] != 0.0;
+    if positive {
+        range[strongest] = product;
+    }
+    positive
 }
 
 /// Where a sum over the wells goes.
@@ -277,7 +344,7 @@ impl Factor {
         let below = if t.lo() == -t.hi() { Interval::ONE / above } else { exp(alpha * left) };
         let psi = below.hull(above);
         let (d_left, d_right) = (d + left, d + right);
-        let mut chi = (d_left * below).hull(d_right * above);
+        let mut chi = scaled(below, d_left).hull(scaled(above, d_right));
         // With v = alpha (d + t), linear in t: chi = v exp(v) exp(-alpha d) / alpha, and the diagonal (1 + v) exp(v)
         // exp(-alpha d).
         let (v_left, v_right) = (alpha * d_left, alpha * d_right);
@@ -288,18 +355,26 @@ impl Factor {
             let extremum = -(at / alpha);
             chi = match extremum.is_bounded() {
                 true => chi.hull(extremum),
-                false => (d + t) * psi,
+                false => scaled(psi, d + t),
             };
         }
         let mut diagonal = Interval::ZERO;
         if with_diagonal {
-            diagonal = (v_left.shift(1.0) * below).hull(v_right.shift(1.0) * above);
+            diagonal = scaled(below, v_left.shift(1.0)).hull(scaled(above, v_right.shift(1.0)));
             if v.contains(-2.0) {
                 diagonal = diagonal.hull(-exp(Interval::point(-2.0) - alpha * d));
             }
         }
         Factor { psi, chi, diagonal }
     }
+}
+
+/// `a b` for a >= 0.
+#[inline(always)]
+fn scaled(a: Interval, b: Interval) -> Interval {
+    let lo = mul_down(if b.lo() >= 0.0 { a.lo() } else { a.hi() }, b.lo());
+    let hi = mul_up(if b.hi() >= 0.0 { a.hi() } else { a.lo() }, b.hi());
+    Interval::new(lo, hi)
 }
 
 /// Exponential with a single call where the interval is thin.

@@ -228,8 +228,12 @@ impl Weights {
         } else {
             (Some(self.second_moments(mixture, t)), self.mean_from(mixture, t))
         };
+        if let Some(moments) = &moments {
+            combine(moments, &rest, second, &mut out);
+        }
         for j in 0..n {
-            for i in j..n {
+            // Above low dimension, what is off the diagonal is there already.
+            for i in j..if moments.is_some() { j + 1 } else { n } {
                 let moment = match &moments {
                     Some(m) => Interval::about(m.mid[(i, j)], m.rad[(i, j)]),
                     None => self.average(|k| {
@@ -315,6 +319,36 @@ impl Weights {
             }
         }
         out
+    }
+}
+
+/// Off the diagonal, `-second (M - r r')` for the moments M (their lower triangle) and the vector r, in plain arithmetic.
+fn combine(moments: &Balls, rest: &[Interval], second: Interval, out: &mut Balls) {
+    let n = rest.len();
+    let (mu, nu): (Vec<f64>, Vec<f64>) = rest.iter().map(|r| (r.mid(), r.rad())).unzip();
+    let (factor, spread) = (second.mid(), second.rad());
+    // Ten roundings of nonnegative numbers at most in each bound.
+    let grown = 1.0 + 16.0 * f64::EPSILON;
+    for j in 0..n {
+        for i in j + 1..n {
+            let (m, rad) = (moments.mid[(i, j)], moments.rad[(i, j)]);
+            let product = mu[i] * mu[j];
+            let covariance = m - product;
+            // The product's rounding and the difference's: u |mu mu'| + u |m - mu mu'|.
+            let rounded = f64::EPSILON * (product.abs() + covariance.abs());
+            let cross = mu[i].abs() * nu[j] + nu[i] * mu[j].abs() + nu[i] * nu[j];
+            let error = (rad + cross + rounded) * grown + f64::MIN_POSITIVE;
+            let entry = -factor * covariance;
+            let moved = factor.abs() * error + spread * (covariance.abs() + error);
+            let radius = (moved + f64::EPSILON * entry.abs()) * grown + f64::MIN_POSITIVE;
+            // What is not a number bounds nothing.
+            let radius = if radius.is_nan() || !entry.is_finite() { f64::INFINITY } else { radius };
+            let entry = if entry.is_finite() { entry } else { 0.0 };
+            for (i, j) in [(i, j), (j, i)] {
+                out.mid[(i, j)] = entry;
+                out.rad[(i, j)] = radius;
+            }
+        }
     }
 }
 
