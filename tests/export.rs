@@ -73,6 +73,7 @@ impl Wells {
                     gradient_norm: 0.0,
                     radius: 1e-14,
                     level: Level::Checked,
+                    proof: None,
                     x,
                 }
             })
@@ -88,6 +89,7 @@ impl Wells {
             completeness: Completeness::Proven,
             euler_expected: Some(1),
             rough: false,
+            coverage: Default::default(),
             highest_index: n,
             region: Region::ball(vec![0.0; n], 3.0),
             work: Work::default(),
@@ -470,6 +472,7 @@ fn hundreds_of_images_stay_a_small_file() {
         gradient_norm: 0.0,
         radius: 0.0,
         level: Level::Checked,
+        proof: None,
     };
     let mut set = Wells(vec![1.0]).set();
     set.region = Region::ball(vec![0.0; n], 100.0);

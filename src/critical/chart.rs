@@ -73,7 +73,16 @@ impl<'a> Chart<'a> {
             _ => 1.0,
         };
         let radius = stretch * found.radius;
-        Some(CriticalPoint { x, energy, eigenvalues, index, gradient_norm, radius, level: Level::Checked })
+        Some(CriticalPoint {
+            x,
+            energy,
+            eigenvalues,
+            index,
+            gradient_norm,
+            radius,
+            level: Level::Checked,
+            proof: None,
+        })
     }
 
     /// A degenerate family as it is reported.

@@ -15,7 +15,8 @@ use rayon::prelude::*;
 use super::equilibria::{Equilibrium, SAME, classify, newton};
 use super::search::{Options, UNSEEN, compare};
 use super::{
-    Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Level, Meetings, Unseen, Work, unseen,
+    Completeness, Coverage, CriticalPoint, CriticalSet, DegenerateFamily, Level, Meetings, Unseen, Work,
+    unseen,
 };
 use crate::control::{Control, Progress};
 use crate::error::Result;
@@ -146,6 +147,7 @@ pub(super) fn search(
             }
             _ => Completeness::Unknown,
         },
+        coverage: Coverage::default(),
         euler_expected: euler,
         highest_index,
         region,
@@ -218,6 +220,7 @@ fn regular(
         gradient_norm: zero.residual,
         radius: 2.0 * remaining / smallest,
         level: Level::Checked,
+        proof: None,
     })
 }
 

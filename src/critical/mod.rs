@@ -4,6 +4,7 @@
 //! In: a [`Landscape`](crate::landscape::Landscape), a region, [`Options`]. Out: a [`CriticalSet`].
 
 mod chart;
+mod complete;
 mod descend;
 pub mod equilibria;
 mod family;
@@ -12,6 +13,7 @@ mod follow;
 mod modes;
 mod pool;
 mod problem;
+mod prove;
 mod refine;
 mod search;
 mod seeds;
@@ -19,10 +21,11 @@ mod starts;
 mod string;
 mod unseen;
 
+pub use complete::Undecided;
 pub(crate) use modes::lowest_modes;
 pub(crate) use problem::keeps_flow;
 pub(crate) use search::settle_region;
-pub use search::{Options, search};
+pub use search::{Method, Options, search};
 pub use unseen::{Meetings, Unseen, unseen};
 
 use serde::Serialize;
@@ -58,10 +61,31 @@ pub struct CriticalPoint {
     /// Euclidean norm of the gradient that remains (of the velocity, where the landscape brings its
     /// own dynamics).
     pub gradient_norm: f64,
-    /// A-posteriori bound of the distance to the exact critical point (Newton-Kantorovich, in floating point).
+    /// Bound of the distance to the exact critical point (Newton-Kantorovich): by proof, or a posteriori in floating
+    /// point.
     pub radius: f64,
-    /// How far the above can be relied on.
+    /// How far place and index can be relied on.
     pub level: Level,
+    /// What was proven of it; there is one just where the level is [`Level::Proven`].
+    pub proof: Option<Proof>,
+}
+
+/// What is proven of a critical point, in verified arithmetic: there is exactly one near the place reported, it is
+/// nondegenerate and has this index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proof {
+    /// It lies within this Euclidean distance of the place
+    pub radius: f64,
+    /// and is the only critical point at a distance below this one.
+    pub unique: f64,
+    /// Its Morse index.
+    pub index: usize,
+    /// A lower bound of its Hessian's smallest |eigenvalue|.
+    pub smallest: f64,
+    /// Lower and upper bounds of its Hessian's eigenvalues, ascending.
+    pub eigenvalues: Vec<(f64, f64)>,
+    /// Of a minimum: every point of the ball of this radius about the place reported flows to it along `-grad E`.
+    pub basin: Option<f64>,
 }
 
 /// Critical points whose Hessian is singular to working precision: an isolated degenerate point (dimension 0) or a
@@ -115,8 +139,25 @@ pub struct Work {
     pub hessian_vectors: u64,
     /// Full Hessians; of a field, Jacobians.
     pub hessians: u64,
+    /// Boxes of a proof of completeness.
+    pub boxes: u64,
+    /// Enclosures of the gradient over them.
+    pub enclosures: u64,
     /// Why the search ended.
     pub ended: String,
+}
+
+/// What verified arithmetic says of a region as a whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Coverage {
+    /// Is the claim about all of R^n, not about the region alone?
+    pub everywhere: bool,
+    /// Where an attempt to prove that the points are all could not tell: every other place holds none but those found.
+    pub undecided: Vec<Undecided>,
+    /// Why that attempt came to no proof; `None` if it did, or there was none.
+    pub open: Option<String>,
+    /// Is it proven that the flow `-grad E` enters the region all over its boundary?
+    pub entered: bool,
 }
 
 /// The critical points of a landscape in a region.
@@ -128,6 +169,8 @@ pub struct CriticalSet {
     pub degenerate: Vec<DegenerateFamily>,
     /// Is that all?
     pub completeness: Completeness,
+    /// What is proven of the region as a whole.
+    pub coverage: Coverage,
     /// What the sum of `(-1)^index` must be, from the gradient on the region's boundary; `None` if that does not tell.
     pub euler_expected: Option<i64>,
     /// Did a search meet a pole, a kink or an edge of the energy's domain? Then the points need not add up to anything,
@@ -152,6 +195,11 @@ impl CriticalSet {
             counts[p.index] += 1;
         }
         counts
+    }
+
+    /// The level that all its points have at least.
+    pub fn level(&self) -> Level {
+        self.points.iter().map(|p| p.level).min().unwrap_or(Level::Checked)
     }
 
     /// Do its points have energies? Those of a field have none.

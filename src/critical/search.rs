@@ -12,26 +12,47 @@
 //! saddles, the Euler characteristic is that of the region (where known) and fewer than half a point is expected to be
 //! unseen, at the upper end of the interval; or when its rounds are used up. The answer says which.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::Relaxed;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::chart::Chart;
+use super::complete::{self, Cover};
 use super::pool::Pool;
 use super::problem::Problem;
+use super::prove::prove;
 use super::seeds::{ENOUGH, Seed, descent};
-use super::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Work, field, starts};
+use super::{
+    Completeness, Coverage, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work, field, starts,
+};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::landscape::trapping::trapping_region;
-use crate::landscape::{Landscape, Region};
+use crate::landscape::{Enclose, Landscape, Region};
+
+/// How critical points are to be found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// With a proof that they are all, where that is within reach, else by search.
+    #[default]
+    Auto,
+    /// By many searches.
+    Search,
+    /// With a proof that they are all, whatever it takes.
+    Complete,
+}
 
 /// What a search may be told; the defaults suit most landscapes.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// How.
+    pub method: Method,
+    /// Most boxes that a proof of completeness may look at.
+    pub boxes: Option<u64>,
     /// Highest Morse index to look for. By default all up to eight dimensions; beyond, an index above 1 only if there are
     /// points of the one below, and no more than 300.
     pub max_index: Option<usize>,
@@ -47,12 +68,25 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_index: None, rounds: None, degenerate_tolerance: 1e-10, neighbours: 8, seed: 0 }
+        Options {
+            method: Method::Auto,
+            boxes: None,
+            max_index: None,
+            rounds: None,
+            degenerate_tolerance: 1e-10,
+            neighbours: 8,
+            seed: 0,
+        }
     }
 }
 
 /// Searches after the first descents, in few and in many dimensions.
 const BUDGET: (usize, usize) = (25_000, 12_000);
+/// Boxes of a proof of completeness: where nobody asked for one, and where somebody did.
+const BOXES: (u64, u64) = (20_000, 50_000_000);
+/// A proof that nobody asked for is tried up to so many unknowns, or up to the second number if those are fewer than the
+/// dimensions.
+const BOXES_BY_THE_WAY: (usize, usize) = (3, 4);
 /// Upper end of the number of unseen points at which the search may end.
 pub(super) const UNSEEN: f64 = 0.5;
 
@@ -73,9 +107,117 @@ pub fn search(
         let none = || Error::Numerics("a field without an energy brings no dynamics".into());
         return field::search(landscape, landscape.dynamics().ok_or_else(none)?, region, options, control);
     }
+    let enclosed = landscape.enclose();
+    let cover = attempt(landscape, enclosed.as_deref(), &region, options, control)?;
     let chart = Chart::new(landscape, &region);
-    let problem = Problem::new(&chart, &region);
     let euler = chart.euler_characteristic(landscape, &region);
+    if let Some(cover) = cover.as_ref().filter(|cover| cover.open.is_none()) {
+        return Ok(proven(landscape, cover, region, euler, control));
+    }
+    let mut set = by_searching(&chart, region, euler, options, control);
+    if let Ok(enclosed) = &enclosed {
+        prove_each(landscape, enclosed.as_ref(), &mut set, control);
+    }
+    if let Some(cover) = cover {
+        set.take_in(cover);
+    }
+    Ok(set)
+}
+
+/// Tries to prove that the critical points are all, if it is asked for or within reach.
+fn attempt(
+    landscape: &dyn Landscape,
+    enclosed: std::result::Result<&dyn Enclose, &String>,
+    region: &Region,
+    options: &Options,
+    control: &Control<'_>,
+) -> Result<Option<Cover>> {
+    let most = match (options.method, enclosed) {
+        (Method::Search, _) | (Method::Auto, Err(_)) => return Ok(None),
+        (Method::Complete, Err(why)) => {
+            return Err(Error::input(format!("there can be no proof of completeness: {why}"))
+                .with_help("write method = \"search\""));
+        }
+        (Method::Complete, Ok(_)) => BOXES.1,
+        (Method::Auto, Ok(enclosed)) => {
+            let (least, most) = BOXES_BY_THE_WAY;
+            match complete::unknowns(enclosed, region) {
+                m if m <= least => BOXES.0,
+                m if m <= most && landscape.dim() > m => BOXES.0,
+                _ => return Ok(None),
+            }
+        }
+    };
+    let Ok(enclosed) = enclosed else { return Ok(None) };
+    complete::cover(landscape, enclosed, region, options.boxes.unwrap_or(most), control).map(Some)
+}
+
+/// The answer, if there is a proof.
+fn proven(
+    landscape: &dyn Landscape,
+    cover: &Cover,
+    region: Region,
+    euler: Option<i64>,
+    control: &Control<'_>,
+) -> CriticalSet {
+    let mut set = CriticalSet {
+        points: cover.points.clone(),
+        degenerate: vec![],
+        completeness: Completeness::Proven,
+        coverage: Coverage { everywhere: cover.everywhere, entered: cover.everywhere, ..Coverage::default() },
+        euler_expected: None,
+        rough: false,
+        highest_index: landscape.dim(),
+        region,
+        work: Work {
+            boxes: cover.boxes,
+            enclosures: cover.enclosures,
+            ended: "every other place is excluded".into(),
+            ..Work::default()
+        },
+        interrupted: control.stopped(),
+    };
+    // All points are known: if they do not add up to the region's Euler characteristic, the energy is not smooth all over
+    // (a pole, say), and there is nothing to expect.
+    set.euler_expected = euler.filter(|chi| *chi == set.euler_characteristic());
+    set.rough = euler.is_some() && set.euler_expected.is_none();
+    set
+}
+
+/// Proves each point by itself, where that can be done. What is proven replaces what was checked.
+fn prove_each(
+    landscape: &dyn Landscape,
+    enclosed: &dyn Enclose,
+    set: &mut CriticalSet,
+    control: &Control<'_>,
+) {
+    if landscape.dim() > complete::MOST_DIMENSIONS {
+        return;
+    }
+    let reach = 2.0 * set.region.radius();
+    let with_basin = landscape.dynamics().is_none();
+    set.points.par_iter_mut().for_each(|point| {
+        if control.stopped() {
+            return;
+        }
+        let proof = prove(enclosed, &point.x, reach, with_basin).filter(|proof| proof.index == point.index);
+        if let Some(proof) = proof {
+            point.radius = proof.radius;
+            point.level = Level::Proven;
+            point.proof = Some(proof);
+        }
+    });
+}
+
+/// The critical points that many searches find.
+fn by_searching(
+    chart: &Chart<'_>,
+    region: Region,
+    euler: Option<i64>,
+    options: &Options,
+    control: &Control<'_>,
+) -> CriticalSet {
+    let problem = Problem::new(chart, &region);
     let mut pool = Pool {
         problem: &problem,
         options,
@@ -89,30 +231,29 @@ pub fn search(
         work: Work::default(),
     };
     let (completeness, top) = pool.run(euler, control);
-    let rough = problem.rough.load(Ordering::Relaxed);
+    let rough = problem.rough.load(Relaxed);
     let mut work = pool.work;
-    work.gradients = problem.landscape.gradients.load(Ordering::Relaxed);
-    work.hessian_vectors = problem.landscape.hessian_vectors.load(Ordering::Relaxed);
-    work.hessians = problem.landscape.hessians.load(Ordering::Relaxed);
+    work.gradients = problem.landscape.gradients.load(Relaxed);
+    work.hessian_vectors = problem.landscape.hessian_vectors.load(Relaxed);
+    work.hessians = problem.landscape.hessians.load(Relaxed);
     let mut points: Vec<CriticalPoint> =
         pool.points.par_iter().filter_map(|k| chart.point(&k.point)).collect();
-    points.sort_by(|a, b| {
-        (a.index.cmp(&b.index)).then(a.energy.total_cmp(&b.energy)).then_with(|| compare(&a.x, &b.x))
-    });
+    points.sort_by(by_index);
     let mut degenerate: Vec<DegenerateFamily> =
         pool.families.iter().map(|f| chart.family(&f.first, f.dimension, &f.samples)).collect();
     degenerate.sort_by(|a, b| a.energy.total_cmp(&b.energy).then_with(|| compare(&a.x, &b.x)));
-    Ok(CriticalSet {
+    CriticalSet {
         points,
         degenerate,
         completeness,
+        coverage: Coverage::default(),
         euler_expected: euler.filter(|_| !rough),
         rough,
         highest_index: chart.highest_index(top),
         region,
         work,
         interrupted: control.stopped(),
-    })
+    }
 }
 
 /// The region to use, checked against the landscape.
@@ -162,8 +303,13 @@ fn region_help(n: usize) -> String {
     )
 }
 
-pub(super) fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
-    a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+/// The order in which points are numbered.
+pub(super) fn by_index(a: &CriticalPoint, b: &CriticalPoint) -> Ordering {
+    (a.index.cmp(&b.index)).then(a.energy.total_cmp(&b.energy)).then_with(|| compare(&a.x, &b.x))
+}
+
+pub(super) fn compare(a: &[f64], b: &[f64]) -> Ordering {
+    a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 impl Pool<'_> {

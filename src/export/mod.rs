@@ -19,6 +19,7 @@
 //!     gradient_norm: 0.0,
 //!     radius: 0.0,
 //!     level: Level::Checked,
+//!     proof: None,
 //! };
 //! let set = CriticalSet {
 //!     points: vec![point],
@@ -26,6 +27,7 @@
 //!     completeness: Completeness::Proven,
 //!     euler_expected: Some(1),
 //!     rough: false,
+//!     coverage: Default::default(),
 //!     highest_index: 1,
 //!     region: Region::ball(vec![0.0], 1.0),
 //!     work: Work::default(),
@@ -51,7 +53,7 @@ pub use dot::graph_dot;
 pub use gexf::graph_gexf;
 pub use graphml::graph_graphml;
 pub use node_link::graph_json;
-pub use table::{critical_points_csv, degenerate_csv, orbits_csv};
+pub use table::{critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
 pub(crate) use xml::escape as escape_xml;
 
 use crate::connection::{Loose, MorseGraph};

@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 
 /// Orbits are written up to this dimension.
 const MOST_ORBIT_DIMENSIONS: usize = 16;
+/// Eigenvalues of a proof that are written at most, from the lowest.
+const MOST_EIGENVALUES: usize = 64;
 /// Points of an orbit that are written at most.
 const MOST_ORBIT_POINTS: usize = 200;
 
@@ -25,6 +27,37 @@ pub fn critical_points_csv(set: &CriticalSet) -> Result<String> {
         row
     });
     table(&columns, set.region.dim(), rows)
+}
+
+/// `proofs.csv`: `id,index,radius,unique,basin,lambda_low_0,lambda_high_0,..`, a row a proven point. Exactly one critical point
+/// lies within `radius` of the place reported, and no other at a distance below `unique`; its index is proven, its Hessian's
+/// eigenvalues lie between the bounds given (the smallest |eigenvalue| is at least `smallest`); `basin` is the radius
+/// of a ball about a minimum in which every orbit of `-grad E` ends there, empty where none is known. Bounds are written so that
+/// reading them back gives the very numbers that were proven.
+pub fn proofs_csv(set: &CriticalSet) -> Result<String> {
+    check_set(set)?;
+    let columns = ["id", "index", "radius", "unique", "smallest", "basin"];
+    let most =
+        set.points.iter().filter_map(|p| p.proof.as_ref()).map(|p| p.eigenvalues.len()).max().unwrap_or(0);
+    let ends =
+        (0..most.min(MOST_EIGENVALUES)).flat_map(|k| [format!("lambda_low_{k}"), format!("lambda_high_{k}")]);
+    let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).chain(ends).collect();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let rows = set.points.iter().enumerate().filter_map(|(id, p)| {
+        let proof = p.proof.as_ref()?;
+        let mut row = vec![id.to_string(), proof.index.to_string()];
+        row.extend([proof.radius, proof.unique, proof.smallest].map(number));
+        row.push(proof.basin.map_or(String::new(), number));
+        row.extend(
+            proof
+                .eigenvalues
+                .iter()
+                .take(MOST_EIGENVALUES)
+                .flat_map(|(low, high)| [number(*low), number(*high)]),
+        );
+        Some(row)
+    });
+    table(&columns, 0, rows)
 }
 
 /// `degenerate.csv`: `family,dimension,energy,gradient_norm,lambda_min,lambda_max,x0,x1,..`, a row a family at one of

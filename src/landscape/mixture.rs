@@ -6,7 +6,8 @@
 //! mixture of width `kappa^(-1/2)` about `a y_k / (kappa sigma^2)` with weights
 //! `w_k exp(-confinement |a y_k|^2 / (2 kappa sigma^2))`, and is computed as that.
 //!
-//! A schedule gives `a` and `sigma` from a time `t`. The energy of Pham et al. (2025, "Memorization to Generalization")
+//! A schedule gives `a` and `sigma` from a time `t`; what is proven of a scheduled mixture is proven of the floating-point
+//! numbers `a` and `sigma` that [`Schedule::at`] returns. The energy of Pham et al. (2025, "Memorization to Generalization")
 //! is `2 sigma^2 E` up to a constant, with their `beta = 1/(2 sigma^2)`: same critical points and indices.
 
 use faer::prelude::ReborrowMut;
@@ -15,10 +16,13 @@ use rayon::prelude::*;
 
 pub use super::diffusion::Schedule;
 use super::hull;
-use super::softmax::LogSumExp;
-use super::{Diffusion, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region, Takes};
+use super::softmax::{EnclosedMixture, LogSumExp, Parts};
+use super::{
+    Diffusion, Enclose, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region, Takes,
+};
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
+use crate::rigor::Interval;
 use crate::study::Section;
 
 /// Noise of a mixture: given outright or through a schedule.
@@ -44,8 +48,11 @@ pub enum Noise {
 #[derive(Clone, Debug)]
 pub struct Mixture {
     data: Mat<f64>,
+    /// As given, not normalised; `None` where nothing but logarithms is known.
+    weights: Option<Vec<f64>>,
     log_weights: Vec<f64>,
     noise: Noise,
+    a: f64,
     sigma: f64,
     confinement: f64,
     scaled: Mat<f64>,
@@ -101,7 +108,8 @@ impl Mixture {
         }
         let total: f64 = weights.iter().sum();
         let log_weights = weights.iter().map(|w| (w / total).ln()).collect();
-        Ok(Mixture::assemble(data, log_weights, noise, (a, sigma), confinement))
+        let mixture = Mixture::assemble(data, log_weights, noise, (a, sigma), confinement);
+        Ok(Mixture { weights: Some(weights), ..mixture })
     }
 
     /// From checked values.
@@ -126,13 +134,18 @@ impl Mixture {
             })
             .collect();
         let kernel = LogSumExp::new(patterns, bias, center, 0.0, kappa, 1.0, kappa);
-        Mixture { data, log_weights, noise, sigma, confinement, scaled, kernel }
+        Mixture { data, weights: None, log_weights, noise, a, sigma, confinement, scaled, kernel }
     }
 
     /// From points with multiplicities as weights.
     pub fn from_points(points: Points, noise: Noise, confinement: f64) -> Result<Self> {
         let weights = points.multiplicity.iter().map(|m| *m as f64).collect();
         Mixture::new(points.values, weights, noise, confinement)
+    }
+
+    /// The weights, as they came where they are known.
+    fn given_weights(&self) -> Vec<f64> {
+        self.weights.clone().unwrap_or_else(|| self.log_weights.iter().map(|w| w.exp()).collect())
     }
 
     /// Noise scale.
@@ -214,6 +227,10 @@ impl Landscape for Mixture {
         Some(self.kernel.wells())
     }
 
+    fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
+        Ok(Box::new(self.enclosed()))
+    }
+
     fn diffusion(&self) -> Option<&dyn Diffusion> {
         // Confined, it is no distribution of noisy data.
         let scheduled = matches!(self.noise, Noise::Scheduled { .. });
@@ -237,6 +254,38 @@ impl Landscape for Mixture {
         let origin = kernel.center.clone();
         Some(Reduced { inner: Box::new(inner), origin, basis, offset: 0.0, normal: kernel.curvature })
     }
+}
+
+impl Mixture {
+    /// With `f = 1 + confinement sigma^2` the wells are `a y_k / f`, their precision `f / sigma^2`, and what the
+    /// confinement takes from the weights is `exp(-(confinement f / 2) |a y_k / f|^2)`.
+    fn enclosed(&self) -> EnclosedMixture {
+        let (confinement, square) = (Interval::point(self.confinement), Interval::point(self.sigma).sqr());
+        let confined = self.confinement != 0.0;
+        let f = if confined { Interval::ONE + confinement * square } else { Interval::ONE };
+        let a = Interval::point(self.a);
+        let (logs, total) = match &self.weights {
+            Some(weights) => (
+                weights.iter().map(|w| logarithm(*w)).collect(),
+                weights.iter().fold(Interval::ZERO, |sum, w| sum + Interval::point(*w)),
+            ),
+            None => (self.log_weights.iter().map(|l| Interval::point(*l)).collect(), Interval::ONE),
+        };
+        EnclosedMixture::new(Parts {
+            data: self.data.as_ref(),
+            factor: if confined { a / f } else { a },
+            logs,
+            tilt: if confined { -(confinement * f) } else { Interval::ZERO },
+            precision: f / square,
+            scale: Interval::ONE,
+            constant: total.ln(),
+        })
+    }
+}
+
+/// The logarithm of a positive number.
+fn logarithm(w: f64) -> Interval {
+    if w == 1.0 { Interval::ZERO } else { Interval::point(w).ln() }
 }
 
 impl Diffusion for Mixture {
@@ -265,8 +314,7 @@ impl Diffusion for Mixture {
 
     fn marginal(&self, t: f64) -> Result<Box<dyn Marginal + '_>> {
         let noise = Noise::Scheduled { schedule: self.schedule(), t };
-        let weights = self.log_weights.iter().map(|w| w.exp()).collect();
-        Ok(Box::new(Mixture::new(self.data.clone(), weights, noise, 0.0)?))
+        Ok(Box::new(Mixture::new(self.data.clone(), self.given_weights(), noise, 0.0)?))
     }
 }
 
@@ -322,8 +370,7 @@ impl Family for Mixture {
             ("confinement", _) => confinement = value,
             _ => return Err(super::no_such_parameter("mixture", name, &self.parameters())),
         }
-        let weights = self.log_weights.iter().map(|w| w.exp()).collect();
-        Ok(Box::new(Mixture::new(self.data.clone(), weights, noise, confinement)?))
+        Ok(Box::new(Mixture::new(self.data.clone(), self.given_weights(), noise, confinement)?))
     }
 
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {

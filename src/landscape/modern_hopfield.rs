@@ -9,9 +9,10 @@
 use faer::{Mat, MatMut, MatRef};
 
 use super::hull;
-use super::softmax::LogSumExp;
-use super::{Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
+use super::softmax::{EnclosedMixture, LogSumExp, Parts};
+use super::{Enclose, Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::error::{Error, Result, shown};
+use crate::rigor::Interval;
 use crate::study::Section;
 
 /// The landscape; see the module.
@@ -114,6 +115,27 @@ impl Landscape for ModernHopfield {
 
     fn wells(&self) -> Option<Mat<f64>> {
         Some(self.kernel.wells())
+    }
+
+    fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
+        // -(1/beta) log sum_k W_k exp(-(s/2) |x - y_k/kappa|^2), s = beta kappa, log W_k = log w_k + (s/2) |y_k/kappa|^2.
+        let beta = Interval::point(self.beta);
+        let kappa = if self.confinement == 0.0 {
+            Interval::ONE
+        } else {
+            Interval::ONE + Interval::point(self.confinement)
+        };
+        let precision = if kappa == Interval::ONE { beta } else { beta * kappa };
+        let log = |w: &f64| if *w == 1.0 { Interval::ZERO } else { Interval::point(*w).ln() };
+        Ok(Box::new(EnclosedMixture::new(Parts {
+            data: self.patterns.as_ref(),
+            factor: if kappa == Interval::ONE { Interval::ONE } else { Interval::ONE / kappa },
+            logs: self.weights.iter().map(log).collect(),
+            tilt: precision,
+            precision,
+            scale: Interval::ONE / beta,
+            constant: Interval::ZERO,
+        })))
     }
 
     fn reduce(&self) -> Option<Reduced> {

@@ -140,6 +140,7 @@ mod tests {
             gradient_norm: 0.0,
             radius: 0.0,
             level: Level::Checked,
+            proof: None,
         };
         let mut points = vec![point(0, 0.0); minima];
         let mut connections = vec![];
@@ -156,6 +157,7 @@ mod tests {
             completeness: Completeness::Unknown,
             euler_expected: None,
             rough: false,
+            coverage: Default::default(),
             highest_index: 1,
             region: Region::ball(vec![0.0, 0.0], 1.0),
             work: Work::default(),

@@ -90,19 +90,19 @@ impl Preconditioned {
             return false;
         }
         // The inverse is any matrix: what it is multiplied with is not, so the products are rounded outwards.
+        self.value.fill(Interval::ZERO);
+        self.matrix.fill(Interval::ZERO);
         for i in 0..n {
-            let row = &self.inverse[i * n..(i + 1) * n];
-            let mut value = Interval::ZERO;
-            for (a, v) in row.iter().zip(&self.expansion.value) {
-                value += v.scale(*a);
-            }
-            self.value[i] = value;
-            for j in 0..n {
-                let mut entry = Interval::ZERO;
-                for (k, a) in row.iter().enumerate() {
-                    entry += self.expansion.jacobian[k * n + j].scale(*a);
+            let entries = &mut self.matrix[i * n..(i + 1) * n];
+            for k in 0..n {
+                let a = self.inverse[i * n + k];
+                if a == 0.0 {
+                    continue;
                 }
-                self.matrix[i * n + j] = entry;
+                self.value[i] += self.expansion.value[k].scale(a);
+                for (entry, j) in entries.iter_mut().zip(&self.expansion.jacobian[k * n..(k + 1) * n]) {
+                    *entry += j.scale(a);
+                }
             }
         }
         true
@@ -381,7 +381,8 @@ impl Prover {
                 }
                 t *= (0.7 / norm).min(16.0);
             } else {
-                t *= if norm < 4.0 { 0.5 } else { 0.1 };
+                // The norm is about proportional to t, unless there is a pole or an overflow.
+                t *= (0.5 / norm).clamp(0.02, 0.5);
                 if grown || t < least {
                     return;
                 }

@@ -16,11 +16,16 @@ pub(super) const fn key(name: &'static str, takes: Takes, default: &'static str,
 }
 
 /// Ways to look for critical points.
-pub(super) const METHODS: [&str; 2] = ["auto", "search"];
+pub(super) const METHODS: [&str; 3] = ["auto", "complete", "search"];
 
 /// Whole numbers that must be at least 1, by section and key; any others may be 0.
-pub(super) const AT_LEAST_ONE: &[(&str, &str)] =
-    &[("critical", "rounds"), ("critical", "neighbours"), ("lyapunov", "orbits"), ("lyapunov", "steps")];
+pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[
+    ("critical", "boxes"),
+    ("critical", "rounds"),
+    ("critical", "neighbours"),
+    ("lyapunov", "orbits"),
+    ("lyapunov", "steps"),
+];
 
 /// Numbers that must be positive, by section and key.
 pub(super) const POSITIVE: &[(&str, &str)] = &[("critical", "degenerate_tolerance"), ("graph", "tolerance")];
@@ -68,7 +73,13 @@ pub(super) const BOX: &[Key] = &[
 ];
 
 const CRITICAL: &[Key] = &[
-    key("method", Takes::Text, "auto", "search: many starts; auto chooses, in this version search"),
+    key(
+        "method",
+        Takes::Text,
+        "auto",
+        "complete: with a proof that these are all; search: many starts; auto: complete where that is within reach, else search",
+    ),
+    key("boxes", Takes::Integer, "50000000; 20000 for auto", "most boxes of a proof of completeness"),
     key("max_index", Takes::Integer, "", "highest Morse index to search for"),
     key("rounds", Takes::Integer, "", "most rounds of search"),
     key(

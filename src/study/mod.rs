@@ -29,8 +29,10 @@ use value::Entry;
 /// How critical points are to be found; `None` leaves the choice to the search.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CriticalSection {
-    /// "auto" or "search".
+    /// "auto", "complete" or "search".
     pub method: String,
+    /// Most boxes of a proof of completeness, at least 1.
+    pub boxes: Option<usize>,
     /// Highest Morse index to search for.
     pub max_index: Option<usize>,
     /// Most rounds of search, at least 1.
@@ -217,20 +219,13 @@ impl Sections {
 
 fn critical(section: &mut Section) -> Result<CriticalSection> {
     let method = section.text("method")?.unwrap_or_else(|| "auto".into());
-    if method == "complete" {
-        return Err(section
-            .error(
-                "method",
-                "this version has no proof of completeness yet, so `method` can't be \"complete\"",
-            )
-            .with_help("write method = \"search\""));
-    }
     if !keys::METHODS.contains(&method.as_str()) {
         let error = section.error("method", format!("unknown `method` {:?}", brief(&method)));
-        return Err(error.with_help("it is \"auto\" or \"search\""));
+        return Err(error.with_help("it is \"auto\", \"complete\" or \"search\""));
     }
     Ok(CriticalSection {
         method,
+        boxes: section.integer("boxes")?,
         max_index: section.integer("max_index")?,
         rounds: section.integer("rounds")?,
         degenerate_tolerance: section.number("degenerate_tolerance")?,

@@ -9,7 +9,7 @@ use super::folder::{FORMAT, SUMMARY};
 use super::{Study, lyapunov};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
-use crate::critical::{self, Completeness, CriticalSet, Work};
+use crate::critical::{self, Completeness, CriticalSet, Method, Work};
 use crate::error::{Error, Result};
 use crate::landscape::{Family, Landscape};
 use crate::linalg::norm;
@@ -33,6 +33,7 @@ pub const FILES: &[&str] = &[
     "critical_points.csv",
     "critical_points.npy",
     "degenerate.csv",
+    "proofs.csv",
     "eigenvalues.csv",
     "graph.json",
     "graph.graphml",
@@ -102,6 +103,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let mut files = tables(&set)?;
     let field = landscape.dynamics().filter(|_| !landscape.has_energy());
     let spectra = field.map(|f| Spectra::of(f, &set, study.seed)).transpose()?;
+    if set.points.iter().any(|p| p.proof.is_some()) {
+        files.push(("proofs.csv".to_string(), export::proofs_csv(&set)?.into_bytes()));
+    }
     if let Some(spectra) = &spectra {
         files.push(("eigenvalues.csv".to_string(), spectra.csv().into_bytes()));
     }
@@ -127,7 +131,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         summary["lyapunov"] = table.json();
         summary["levels"]["lyapunov"] = "estimated".into();
     }
-    let shortfall = if interrupted { None } else { shortfall(&set, graph.as_ref()) };
+    let shortfall =
+        if interrupted { None } else { unproven(study, &set).or_else(|| shortfall(&set, graph.as_ref())) };
     summary["shortfall"] = shortfall.as_deref().into();
     summary["smale"] = FORMAT.into();
     summary["files"] = files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect();
@@ -190,6 +195,12 @@ fn critical_options(study: &Study) -> critical::Options {
     let default = critical::Options::default();
     let asked = &study.critical;
     critical::Options {
+        method: match asked.method.as_str() {
+            "complete" => Method::Complete,
+            "search" => Method::Search,
+            _ => Method::Auto,
+        },
+        boxes: asked.boxes.map(|boxes| boxes as u64),
         max_index: asked.max_index,
         rounds: asked.rounds,
         degenerate_tolerance: asked.degenerate_tolerance.unwrap_or(default.degenerate_tolerance),
@@ -277,7 +288,8 @@ fn summary(
         "degenerate_tolerance": critical_options(study).degenerate_tolerance,
         "region": region(set),
         "checks": checks(set, graph, landscape.has_energy()),
-        "levels": { "critical_points": "checked", "completeness": "estimated" },
+        "levels": { "critical_points": export::level_name(set.level()), "completeness": "estimated" },
+        "proven_points": set.points.iter().filter(|p| p.proof.is_some()).count(),
         "work": set.work,
         "interrupted": interrupted,
         "not_done": study.not_done,
@@ -285,7 +297,11 @@ fn summary(
         "version": env!("CARGO_PKG_VERSION"),
     });
     match set.completeness {
-        Completeness::Proven => all["completeness"] = "proven".into(),
+        Completeness::Proven => {
+            all["completeness"] = "proven".into();
+            all["levels"]["completeness"] = "proven".into();
+            all["complete_in"] = if set.coverage.everywhere { "R^n" } else { "region" }.into();
+        }
         Completeness::Unknown => {
             all["completeness"] = "unknown".into();
             all["levels"]["completeness"] = "unknown".into();
@@ -296,6 +312,15 @@ fn summary(
                 "estimate": finite(unseen), "low": finite(low), "high": finite(high), "confidence": 0.95,
             });
         }
+    }
+    all["levels"]["region"] = if set.coverage.entered { "proven" } else { "checked" }.into();
+    if let Some(open) = &set.coverage.open {
+        let shown = set.coverage.undecided.iter().take(MOST_UNDECIDED);
+        all["undecided"] = json!({
+            "reason": open,
+            "places": set.coverage.undecided.len(),
+            "balls": shown.map(|u| json!({ "center": u.center, "radius": finite(u.radius) })).collect::<Vec<_>>(),
+        });
     }
     if let Some(graph) = graph {
         all["edges"] = graph.connections.len().into();
@@ -336,6 +361,16 @@ fn region(set: &CriticalSet) -> Value {
         value["period"] = json!(set.region.period);
     }
     value
+}
+
+/// Places in the summary where a proof of completeness could not decide.
+const MOST_UNDECIDED: usize = 100;
+
+/// A proof of completeness was asked for and there is none: why.
+fn unproven(study: &Study, set: &CriticalSet) -> Option<String> {
+    let asked = study.critical.method == "complete" && set.completeness != Completeness::Proven;
+    let why = set.coverage.open.as_deref().unwrap_or("it was not tried");
+    asked.then(|| format!("that these are all critical points is not proven: {why}"))
 }
 
 /// What the computation was asked for and did not reach, if anything. An estimate that is wide is no shortfall: it is
@@ -453,7 +488,8 @@ fn headline(title: &str, set: &CriticalSet, graph: Option<&MorseGraph>, with_ene
     }
     let mut text = format!("{title}: {}", parts.join(", "));
     text += &match set.completeness {
-        Completeness::Proven => "; complete (proven)".to_string(),
+        Completeness::Proven if set.coverage.everywhere => "; complete in R^n (proven)".to_string(),
+        Completeness::Proven => "; complete in the region (proven)".to_string(),
         Completeness::Estimated { low, high, .. } if high.is_finite() => {
             format!("; unseen: {low:.1} to {high:.1} (estimated)")
         }

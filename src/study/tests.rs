@@ -129,7 +129,7 @@ fn unknown_keys_name_the_nearest() {
         ("[landscape]\nsigma = 1\n", "`kind`", "toy", (1, 1)),
         ("sead = 1\n[landscape]\nkind = 'toy'\n", "`sead`", "`seed`", (1, 1)),
         ("landscape = 3\n", "`landscape`", "[landscape]", (1, 13)),
-        ("[landscape]\nkind = 'toy'\n[critical]\nmethod = 'complete'\n", "no proof", "search", (4, 10)),
+        ("[landscape]\nkind = 'toy'\n[critical]\nmethod = 'completely'\n", "unknown", "search", (4, 10)),
         ("[landscape]\nkind = 'toy'\n[report]\nimage = [3, 0.5]\n", "`image`", "rows", (4, 9)),
         ("[landscape]\nkind = 'toy'\n[graph]\ntolerance = -1\n", "`tolerance`", "", (4, 13)),
         ("[landscape\n", "", "TOML", (1, 11)),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 mod derivatives;
+mod enclosures;
 mod language;
 mod random;
 mod studies;

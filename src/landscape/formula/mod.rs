@@ -10,9 +10,13 @@
 //! last of the equal arguments counts. Outside the domain of a function (the logarithm of a negative number) values
 //! are infinite or NaN; at its edge (`sqrt(x)` or `x*log(x)` at 0) derivatives may be.
 
+mod circuit;
+mod derive;
+mod enclose;
 mod hessian;
 mod lex;
 mod parse;
+mod program;
 mod scalar;
 mod section;
 mod tape;
@@ -25,8 +29,8 @@ use rayon::prelude::*;
 
 use self::hessian::{Sparsity, set_inputs};
 use self::scalar::{Dual, Nested};
-use self::tape::{Tape, with_workspace};
-use super::{Family, Landscape, Linearization, Region, Shape};
+use self::tape::{Builder, Tape, with_workspace};
+use super::{Enclose, Family, Landscape, Linearization, Region, Shape};
 use crate::error::{Error, Result, shown};
 
 pub(super) use scalar::erf;
@@ -82,8 +86,11 @@ pub struct Formula {
 /// What all members of a family share.
 #[derive(Debug)]
 struct Program {
+    tree: parse::Node,
     tape: Tape,
     names: Vec<String>,
+    /// Which parameter confines.
+    confinement: Option<usize>,
     /// Worked out when the first Hessian is asked for.
     sparsity: OnceLock<Option<Sparsity>>,
 }
@@ -123,12 +130,15 @@ impl Formula {
         }
         let (mut names, mut values): (Vec<String>, Vec<f64>) = parameters.iter().cloned().unzip();
         let tree = parse::parse(energy, dim, &names)?;
-        if let Some(c) = confinement {
+        let confinement = confinement.map(|c| {
             names.push("confinement".into());
             values.push(c);
-        }
-        let tape = unroll::unroll(&tree, dim, names.len(), confinement.is_some())?;
-        let program = Program { tape, names, sparsity: OnceLock::new() };
+            values.len() - 1
+        });
+        let builder = Builder::new(dim, names.len());
+        let (builder, root) = unroll::unroll(&tree, dim, builder, confinement)?;
+        let tape = builder.finish(root);
+        let program = Program { tree, tape, names, confinement, sparsity: OnceLock::new() };
         Ok(Formula { program: Arc::new(program), parameters: values, period: period.to_vec() })
     }
 
@@ -245,6 +255,12 @@ impl Landscape for Formula {
 
     fn period(&self) -> Vec<Option<f64>> {
         self.period.clone()
+    }
+
+    /// The formula whose literals are the floating-point numbers nearest to those of the text, with the parameters'
+    /// values, evaluated exactly.
+    fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
+        Ok(Box::new(enclose::Enclosure::new(self)?))
     }
 
     fn energy(&self, x: &[f64]) -> f64 {

@@ -29,6 +29,8 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) enum Kind {
     Number(f64),
+    Pi,
+    E,
     Parameter(usize),
     /// The index of the loop at this depth, the outermost being 0.
     LoopIndex(usize),
@@ -301,8 +303,8 @@ impl<'a> Parser<'a> {
             return node(Kind::Parameter(k));
         }
         match name {
-            "pi" => return node(Kind::Number(std::f64::consts::PI)),
-            "e" => return node(Kind::Number(std::f64::consts::E)),
+            "pi" => return node(Kind::Pi),
+            "e" => return node(Kind::E),
             "n" | "dim" => return node(Kind::Number(self.dim as f64)),
             _ => {}
         }

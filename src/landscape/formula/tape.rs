@@ -9,6 +9,48 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::scalar::{Function, Pairing, Scalar};
+use crate::rigor::Interval;
+
+/// What a formula is built of when its loops are written out: values that are constants or not, and operations on them.
+pub(super) trait Assemble {
+    /// A constant, or something that depends on coordinates or parameters.
+    type Value: Copy;
+
+    /// A number of the text.
+    fn number(&self, c: f64) -> Self::Value;
+    /// Pi.
+    fn pi(&self) -> Self::Value;
+    /// Euler's number.
+    fn e(&self) -> Self::Value;
+    /// Coordinate number i.
+    fn coordinate(&self, i: usize) -> Self::Value;
+    /// Parameter number k.
+    fn parameter(&self, k: usize) -> Self::Value;
+    /// What is known of a constant, all reals if it is not finite; `None` of anything else.
+    fn known(&self, value: Self::Value) -> Option<Interval>;
+    /// Number of operations so far.
+    fn len(&self) -> usize;
+    /// `a + b`.
+    fn add(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
+    /// `a - b`.
+    fn sub(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
+    /// `-a`.
+    fn neg(&mut self, a: Self::Value) -> Self::Value;
+    /// `a b`.
+    fn mul(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
+    /// `a / b`.
+    fn div(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
+    /// `a^b`.
+    fn pow(&mut self, a: Self::Value, b: Self::Value) -> Self::Value;
+    /// A function of one argument.
+    fn apply(&mut self, f: Function, a: Self::Value) -> Self::Value;
+    /// A function of two arguments.
+    fn combine(&mut self, f: Pairing, a: Self::Value, b: Self::Value) -> Self::Value;
+    /// The largest whole number up to a constant; `None` if it cannot be told.
+    fn floor(&self, a: Interval) -> Option<Self::Value>;
+    /// The remainder of constants, at least zero; `None` if it cannot be told.
+    fn modulo(&self, a: Interval, b: Interval) -> Option<Self::Value>;
+}
 
 /// An operation. Operands are slots: first the inputs (coordinates, then parameters), then the results in order.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,6 +132,7 @@ pub(super) enum Value {
 
 /// Builds a tape: folds constants and shares equal subexpressions.
 pub(super) struct Builder {
+    dim: u32,
     inputs: u32,
     ops: Vec<Op>,
     known: HashMap<(u8, u32, u64), u32, BuildHasherDefault<Mix>>,
@@ -120,14 +163,9 @@ impl Hasher for Mix {
 }
 
 impl Builder {
-    /// A tape of so many inputs.
-    pub(super) fn new(inputs: u32) -> Self {
-        Builder { inputs, ops: vec![], known: HashMap::default() }
-    }
-
-    /// Number of operations so far.
-    pub(super) fn len(&self) -> usize {
-        self.ops.len()
+    /// A tape of so many coordinates and parameters.
+    pub(super) fn new(dim: usize, parameters: usize) -> Self {
+        Builder { dim: dim as u32, inputs: (dim + parameters) as u32, ops: vec![], known: HashMap::default() }
     }
 
     fn push(&mut self, op: Op) -> Value {
@@ -149,100 +187,10 @@ impl Builder {
         }
     }
 
-    pub(super) fn add(&mut self, a: Value, b: Value) -> Value {
-        use Value::{Constant, Slot};
-        match (a, b) {
-            (Constant(a), Constant(b)) => Constant(a + b),
-            (Constant(0.0), v) | (v, Constant(0.0)) => v,
-            (Constant(c), Slot(a)) | (Slot(a), Constant(c)) => self.push(Op::Shift(a, c)),
-            (Slot(a), Slot(b)) => self.push(Op::Add(a.min(b), a.max(b))),
-        }
-    }
-
-    pub(super) fn sub(&mut self, a: Value, b: Value) -> Value {
-        use Value::{Constant, Slot};
-        match (a, b) {
-            (Constant(a), Constant(b)) => Constant(a - b),
-            (v, Constant(c)) => self.add(v, Constant(-c)),
-            (Constant(_), b) => {
-                let minus = self.neg(b);
-                self.add(a, minus)
-            }
-            (Slot(a), Slot(b)) => self.push(Op::Sub(a, b)),
-        }
-    }
-
-    pub(super) fn neg(&mut self, a: Value) -> Value {
-        match a {
-            Value::Constant(c) => Value::Constant(-c),
-            Value::Slot(a) => self.push(Op::Neg(a)),
-        }
-    }
-
-    pub(super) fn mul(&mut self, a: Value, b: Value) -> Value {
-        use Value::{Constant, Slot};
-        match (a, b) {
-            (Constant(a), Constant(b)) => Constant(a * b),
-            (Constant(0.0), Slot(_)) | (Slot(_), Constant(0.0)) => Constant(0.0),
-            (Constant(1.0), v) | (v, Constant(1.0)) => v,
-            (Constant(-1.0), v) | (v, Constant(-1.0)) => self.neg(v),
-            (Constant(c), Slot(a)) | (Slot(a), Constant(c)) => self.push(Op::Scale(a, c)),
-            (Slot(a), Slot(b)) if a == b => self.push(Op::Powi(a, 2)),
-            (Slot(a), Slot(b)) => self.push(Op::Mul(a.min(b), a.max(b))),
-        }
-    }
-
-    pub(super) fn div(&mut self, a: Value, b: Value) -> Value {
-        use Value::{Constant, Slot};
-        match (a, b) {
-            (Constant(a), Constant(b)) => Constant(a / b),
-            (Constant(0.0), Slot(_)) => Constant(0.0),
-            // A power of two has an exact inverse; any other divisor is kept, for the correct rounding.
-            (Slot(_), Constant(c)) if c != 0.0 && c.to_bits() << 12 == 0 && (1.0 / c).is_normal() => {
-                self.mul(a, Constant(1.0 / c))
-            }
-            (a, b) => {
-                let (a, b) = (self.slot(a), self.slot(b));
-                self.push(Op::Div(a, b))
-            }
-        }
-    }
-
-    pub(super) fn pow(&mut self, a: Value, b: Value) -> Value {
-        use Value::{Constant, Slot};
-        match (a, b) {
-            (Constant(a), Constant(b)) => Constant(match whole(b) {
-                Some(n) => Scalar::powi(a, n),
-                None => a.powc(b),
-            }),
-            (_, Constant(0.0)) => Constant(1.0),
-            (v, Constant(1.0)) => v,
-            (Slot(a), Constant(c)) => match whole(c) {
-                Some(n) => self.push(Op::Powi(a, n)),
-                None => self.push(Op::Powc(a, c)),
-            },
-            (a, b @ Slot(_)) => self.combine(Pairing::Pow, a, b),
-        }
-    }
-
-    pub(super) fn apply(&mut self, f: Function, a: Value) -> Value {
-        match a {
-            Value::Constant(c) => Value::Constant(c.apply(f)),
-            Value::Slot(a) => self.push(Op::Apply(f, a)),
-        }
-    }
-
-    pub(super) fn combine(&mut self, f: Pairing, a: Value, b: Value) -> Value {
-        if let (Value::Constant(a), Value::Constant(b)) = (a, b) {
-            return Value::Constant(a.combine(b, f));
-        }
-        let (a, b) = (self.slot(a), self.slot(b));
-        self.push(Op::Combine(f, a, b))
-    }
-
-    /// The tape that computes `root`, without what it does not need. Inputs from `dim` on are parameters.
-    pub(super) fn finish(mut self, dim: usize, root: Value) -> Tape {
+    /// The tape that computes `root`, without what it does not need.
+    pub(super) fn finish(mut self, root: Value) -> Tape {
         let root = self.slot(root);
+        let dim = self.dim as usize;
         let inputs = self.inputs as usize;
         let total = inputs + self.ops.len();
         let mut needed = vec![false; total];
@@ -272,6 +220,140 @@ impl Builder {
             }
         }
         Tape { dim, inputs, ops, first_active, root: place[root as usize] as usize }
+    }
+}
+
+impl Assemble for Builder {
+    type Value = Value;
+
+    fn number(&self, c: f64) -> Value {
+        Value::Constant(c)
+    }
+
+    fn pi(&self) -> Value {
+        Value::Constant(std::f64::consts::PI)
+    }
+
+    fn e(&self) -> Value {
+        Value::Constant(std::f64::consts::E)
+    }
+
+    fn coordinate(&self, i: usize) -> Value {
+        Value::Slot(i as u32)
+    }
+
+    fn parameter(&self, k: usize) -> Value {
+        Value::Slot(self.dim + k as u32)
+    }
+
+    fn known(&self, value: Value) -> Option<Interval> {
+        match value {
+            Value::Constant(c) => Some(Interval::point(c)),
+            Value::Slot(_) => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    fn add(&mut self, a: Value, b: Value) -> Value {
+        use Value::{Constant, Slot};
+        match (a, b) {
+            (Constant(a), Constant(b)) => Constant(a + b),
+            (Constant(0.0), v) | (v, Constant(0.0)) => v,
+            (Constant(c), Slot(a)) | (Slot(a), Constant(c)) => self.push(Op::Shift(a, c)),
+            (Slot(a), Slot(b)) => self.push(Op::Add(a.min(b), a.max(b))),
+        }
+    }
+
+    fn sub(&mut self, a: Value, b: Value) -> Value {
+        use Value::{Constant, Slot};
+        match (a, b) {
+            (Constant(a), Constant(b)) => Constant(a - b),
+            (v, Constant(c)) => self.add(v, Constant(-c)),
+            (Constant(_), b) => {
+                let minus = self.neg(b);
+                self.add(a, minus)
+            }
+            (Slot(a), Slot(b)) => self.push(Op::Sub(a, b)),
+        }
+    }
+
+    fn neg(&mut self, a: Value) -> Value {
+        match a {
+            Value::Constant(c) => Value::Constant(-c),
+            Value::Slot(a) => self.push(Op::Neg(a)),
+        }
+    }
+
+    fn mul(&mut self, a: Value, b: Value) -> Value {
+        use Value::{Constant, Slot};
+        match (a, b) {
+            (Constant(a), Constant(b)) => Constant(a * b),
+            (Constant(0.0), Slot(_)) | (Slot(_), Constant(0.0)) => Constant(0.0),
+            (Constant(1.0), v) | (v, Constant(1.0)) => v,
+            (Constant(-1.0), v) | (v, Constant(-1.0)) => self.neg(v),
+            (Constant(c), Slot(a)) | (Slot(a), Constant(c)) => self.push(Op::Scale(a, c)),
+            (Slot(a), Slot(b)) if a == b => self.push(Op::Powi(a, 2)),
+            (Slot(a), Slot(b)) => self.push(Op::Mul(a.min(b), a.max(b))),
+        }
+    }
+
+    fn div(&mut self, a: Value, b: Value) -> Value {
+        use Value::{Constant, Slot};
+        match (a, b) {
+            (Constant(a), Constant(b)) => Constant(a / b),
+            (Constant(0.0), Slot(_)) => Constant(0.0),
+            // A power of two has an exact inverse; any other divisor is kept, for the correct rounding.
+            (Slot(_), Constant(c)) if c != 0.0 && c.to_bits() << 12 == 0 && (1.0 / c).is_normal() => {
+                self.mul(a, Constant(1.0 / c))
+            }
+            (a, b) => {
+                let (a, b) = (self.slot(a), self.slot(b));
+                self.push(Op::Div(a, b))
+            }
+        }
+    }
+
+    fn pow(&mut self, a: Value, b: Value) -> Value {
+        use Value::{Constant, Slot};
+        match (a, b) {
+            (Constant(a), Constant(b)) => Constant(match whole(b) {
+                Some(n) => Scalar::powi(a, n),
+                None => a.powc(b),
+            }),
+            (_, Constant(0.0)) => Constant(1.0),
+            (v, Constant(1.0)) => v,
+            (Slot(a), Constant(c)) => match whole(c) {
+                Some(n) => self.push(Op::Powi(a, n)),
+                None => self.push(Op::Powc(a, c)),
+            },
+            (a, b @ Slot(_)) => self.combine(Pairing::Pow, a, b),
+        }
+    }
+
+    fn apply(&mut self, f: Function, a: Value) -> Value {
+        match a {
+            Value::Constant(c) => Value::Constant(c.apply(f)),
+            Value::Slot(a) => self.push(Op::Apply(f, a)),
+        }
+    }
+
+    fn combine(&mut self, f: Pairing, a: Value, b: Value) -> Value {
+        if let (Value::Constant(a), Value::Constant(b)) = (a, b) {
+            return Value::Constant(a.combine(b, f));
+        }
+        let (a, b) = (self.slot(a), self.slot(b));
+        self.push(Op::Combine(f, a, b))
+    }
+
+    fn floor(&self, a: Interval) -> Option<Value> {
+        Some(Value::Constant(a.lo().floor()))
+    }
+
+    fn modulo(&self, a: Interval, b: Interval) -> Option<Value> {
+        Some(Value::Constant(a.lo().rem_euclid(b.lo())))
     }
 }
 

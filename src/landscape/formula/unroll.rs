@@ -3,8 +3,9 @@
 use super::SyntaxError;
 use super::parse::{Callee, Kind, Node};
 use super::scalar::Pairing;
-use super::tape::{Builder, Tape, Value};
+use super::tape::Assemble;
 use crate::error::shown;
+use crate::rigor::Interval;
 
 /// The most operations that a formula may unroll to, and the most coordinates.
 pub(super) const MOST: usize = 5_000_000;
@@ -15,39 +16,33 @@ const MOST_VISITS: usize = 40_000_000;
 /// The largest whole number up to which every whole number is an `f64`.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Unrolls `energy`, of `dim` coordinates and so many parameters, into a tape. With `confinement`, the last
-/// parameter c of the tape adds `(c/2) |x|^2`.
-pub(super) fn unroll(
+/// Builds `energy`, of `dim` coordinates, with `builder`; returns it and the energy's value. With `confinement`, that
+/// parameter c adds `(c/2) |x|^2`.
+pub(super) fn unroll<B: Assemble>(
     energy: &Node,
     dim: usize,
-    parameters: usize,
-    confinement: bool,
-) -> Result<Tape, SyntaxError> {
-    let mut unroller = Unroller {
-        dim,
-        builder: Builder::new((dim + parameters) as u32),
-        loops: vec![],
-        outermost: None,
-        visits: 0,
-    };
+    builder: B,
+    confinement: Option<usize>,
+) -> Result<(B, B::Value), SyntaxError> {
+    let mut unroller = Unroller { dim, builder, loops: vec![], outermost: None, visits: 0 };
     let mut root = unroller.value(energy)?;
-    if confinement {
-        let b = &mut unroller.builder;
-        let mut squares = Value::Constant(0.0);
+    let b = &mut unroller.builder;
+    if let Some(parameter) = confinement {
+        let mut squares = b.number(0.0);
         for i in 0..dim {
-            let square = b.pow(Value::Slot(i as u32), Value::Constant(2.0));
+            let square = b.pow(b.coordinate(i), b.number(2.0));
             squares = b.add(squares, square);
         }
-        let half = b.mul(Value::Constant(0.5), Value::Slot((dim + parameters - 1) as u32));
+        let half = b.mul(b.number(0.5), b.parameter(parameter));
         let term = b.mul(half, squares);
         root = b.add(root, term);
     }
-    Ok(unroller.builder.finish(dim, root))
+    Ok((unroller.builder, root))
 }
 
-struct Unroller<'a> {
+struct Unroller<'a, B> {
     dim: usize,
-    builder: Builder,
+    builder: B,
     /// Names and values of the loop indices around, outermost first.
     loops: Vec<(&'a str, f64)>,
     /// The outermost loop being unrolled.
@@ -55,7 +50,7 @@ struct Unroller<'a> {
     visits: usize,
 }
 
-impl<'a> Unroller<'a> {
+impl<'a, B: Assemble> Unroller<'a, B> {
     /// An error at a node, which says where in the loops it arose.
     fn error(&self, node: &Node, message: impl Into<String>) -> SyntaxError {
         let mut message = message.into();
@@ -67,7 +62,7 @@ impl<'a> Unroller<'a> {
         SyntaxError::new(node.start, node.end, message)
     }
 
-    fn value(&mut self, node: &'a Node) -> Result<Value, SyntaxError> {
+    fn value(&mut self, node: &'a Node) -> Result<B::Value, SyntaxError> {
         self.visits += 1;
         if self.builder.len() > MOST || self.visits > MOST_VISITS {
             return Err(self.too_large(node));
@@ -76,9 +71,9 @@ impl<'a> Unroller<'a> {
         self.finite(value, node)
     }
 
-    fn finite(&self, value: Value, node: &Node) -> Result<Value, SyntaxError> {
-        match value {
-            Value::Constant(c) if !c.is_finite() => Err(self.error(node, "this is not a finite number")),
+    fn finite(&self, value: B::Value, node: &Node) -> Result<B::Value, SyntaxError> {
+        match self.builder.known(value) {
+            Some(c) if !c.is_bounded() => Err(self.error(node, "this is not a finite number")),
             _ => Ok(value),
         }
     }
@@ -89,14 +84,16 @@ impl<'a> Unroller<'a> {
             .help("shorten the sums")
     }
 
-    fn unchecked(&mut self, node: &'a Node) -> Result<Value, SyntaxError> {
+    fn unchecked(&mut self, node: &'a Node) -> Result<B::Value, SyntaxError> {
         match &node.kind {
-            Kind::Number(c) => Ok(Value::Constant(*c)),
-            Kind::Parameter(k) => Ok(Value::Slot((self.dim + k) as u32)),
-            Kind::LoopIndex(depth) => Ok(Value::Constant(self.loops[*depth].1)),
+            Kind::Number(c) => Ok(self.builder.number(*c)),
+            Kind::Pi => Ok(self.builder.pi()),
+            Kind::E => Ok(self.builder.e()),
+            Kind::Parameter(k) => Ok(self.builder.parameter(*k)),
+            Kind::LoopIndex(depth) => Ok(self.builder.number(self.loops[*depth].1)),
             Kind::State(index) => self.coordinate(index),
             Kind::Sum(terms) => {
-                let mut sum = Value::Constant(0.0);
+                let mut sum = self.builder.number(0.0);
                 for (minus, term) in terms {
                     let term = self.value(term)?;
                     sum = if *minus { self.builder.sub(sum, term) } else { self.builder.add(sum, term) };
@@ -105,10 +102,10 @@ impl<'a> Unroller<'a> {
                 Ok(sum)
             }
             Kind::Product(factors) => {
-                let mut product = Value::Constant(1.0);
+                let mut product = self.builder.number(1.0);
                 for (over, factor) in factors {
                     let value = self.value(factor)?;
-                    if *over && matches!(value, Value::Constant(0.0)) {
+                    if *over && self.builder.known(value).is_some_and(|c| c.contains(0.0)) {
                         return Err(self.error(factor, "division by zero"));
                     }
                     let b = &mut self.builder;
@@ -133,7 +130,7 @@ impl<'a> Unroller<'a> {
                     return Err(self.too_large(node));
                 }
                 let outermost = *self.outermost.get_or_insert((node.start, node.end));
-                let mut total = Value::Constant(if *product { 1.0 } else { 0.0 });
+                let mut total = self.builder.number(if *product { 1.0 } else { 0.0 });
                 let mut i = first;
                 while i <= last {
                     self.loops.push((index, i));
@@ -150,17 +147,24 @@ impl<'a> Unroller<'a> {
         }
     }
 
-    fn call(&mut self, callee: Callee, arguments: &'a [Node]) -> Result<Value, SyntaxError> {
+    fn call(&mut self, callee: Callee, arguments: &'a [Node]) -> Result<B::Value, SyntaxError> {
         match callee {
             Callee::Mod => {
                 let a = self.constant(&arguments[0], "mod")?;
                 let b = self.constant(&arguments[1], "mod")?;
-                if b == 0.0 {
+                if b.contains(0.0) {
                     return Err(self.error(&arguments[1], "mod by zero"));
                 }
-                return Ok(Value::Constant(a.rem_euclid(b)));
+                let value = self.builder.modulo(a, b);
+                return value
+                    .ok_or_else(|| self.error(&arguments[0], "this remainder cannot be told exactly"));
             }
-            Callee::Floor => return Ok(Value::Constant(self.constant(&arguments[0], "floor")?.floor())),
+            Callee::Floor => {
+                let a = self.constant(&arguments[0], "floor")?;
+                let value = self.builder.floor(a);
+                return value
+                    .ok_or_else(|| self.error(&arguments[0], "this could lie on either side of a jump"));
+            }
             _ => {}
         }
         let mut values = Vec::with_capacity(arguments.len());
@@ -190,7 +194,7 @@ impl<'a> Unroller<'a> {
         })
     }
 
-    fn coordinate(&mut self, index: &'a Node) -> Result<Value, SyntaxError> {
+    fn coordinate(&mut self, index: &'a Node) -> Result<B::Value, SyntaxError> {
         let i = self.whole(index, "an index")?;
         if i < 0.0 || i >= self.dim as f64 {
             let indices = match self.dim {
@@ -201,24 +205,27 @@ impl<'a> Unroller<'a> {
                 .error(index, format!("x[{}] does not exist", shown(i)))
                 .help(format!("dim is {}, so {indices}", self.dim)));
         }
-        Ok(Value::Slot(i as u32))
+        Ok(self.builder.coordinate(i as usize))
     }
 
     /// The value of a constant whole expression; `what` names its role.
     fn whole(&mut self, node: &'a Node, what: &str) -> Result<f64, SyntaxError> {
         let c = self.constant(node, what)?;
+        if !c.is_point() {
+            return Err(self.error(node, format!("{what} must be a whole number, and exactly so")));
+        }
+        let c = c.lo();
         if c.fract() != 0.0 || c.abs() > EXACT {
             return Err(self.error(node, format!("{what} must be a whole number, not {}", shown(c))));
         }
         Ok(c)
     }
 
-    fn constant(&mut self, node: &'a Node, what: &str) -> Result<f64, SyntaxError> {
-        match self.value(node)? {
-            Value::Constant(c) => Ok(c),
-            Value::Slot(_) => Err(self
-                .error(node, format!("{what} must be constant"))
-                .help("numbers, dim and loop indices are; coordinates and parameters can change")),
-        }
+    fn constant(&mut self, node: &'a Node, what: &str) -> Result<Interval, SyntaxError> {
+        let value = self.value(node)?;
+        self.builder.known(value).ok_or_else(|| {
+            self.error(node, format!("{what} must be constant"))
+                .help("numbers, dim and loop indices are; coordinates and parameters can change")
+        })
     }
 }

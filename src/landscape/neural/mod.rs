@@ -11,6 +11,7 @@
 
 pub mod activation;
 mod architecture;
+mod enclose;
 mod evaluate;
 mod frozen;
 mod network;
@@ -31,7 +32,7 @@ use self::activation::Activation;
 use self::frozen::{Frozen, times};
 use self::network::{Layer, Network};
 use self::path::PathOfNetworks;
-use super::{Family, Key, Kind, Landscape, Linearization, Region, Takes};
+use super::{Enclose, Family, Key, Kind, Landscape, Linearization, Region, Takes};
 use crate::error::{Error, Result};
 use crate::study::Section;
 
@@ -200,6 +201,10 @@ impl Landscape for Neural {
 
     fn region(&self) -> Option<Region> {
         None
+    }
+
+    fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
+        Ok(Box::new(enclose::Enclosed::new(self)?))
     }
 }
 

@@ -148,6 +148,11 @@ impl Network {
         self.layers.iter().zip(&self.slots).zip(&self.widths[1..]).map(|((l, s), w)| (l, *s, *w))
     }
 
+    /// The i-th layer.
+    pub(super) fn layer(&self, i: usize) -> &Layer {
+        &self.layers[i]
+    }
+
     /// Number of layers up to the last that is not linear.
     pub(super) fn last_curved(&self) -> usize {
         let curved = |l: &Layer| matches!(l, Layer::Activation(_) | Layer::Norm(_));

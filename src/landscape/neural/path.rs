@@ -65,6 +65,18 @@ impl PathOfNetworks {
         (segment, training - segment as f64)
     }
 
+    /// The network before this position and, unless it is reached exactly, the one after it and how far it is.
+    pub(super) fn around(&self) -> (&Network, Option<(&Network, f64)>) {
+        let (segment, s) = self.segment(self.training);
+        let next = self.checkpoints.get(segment + 1).filter(|_| s > 0.0);
+        (&self.checkpoints[segment], next.map(|next| (next, s)))
+    }
+
+    /// Does anything stand before the network's first layer of the file?
+    pub(super) fn has_stage(&self) -> bool {
+        self.stage.is_some()
+    }
+
     pub(super) fn training(&self) -> f64 {
         self.training
     }

@@ -46,6 +46,7 @@ pub(super) struct Examiner<'a> {
     terms: Vec<Interval>,
     rest: Vec<Interval>,
     radius: Vec<f64>,
+    widths: Vec<f64>,
     smear: Vec<f64>,
     expanded: Vec<Interval>,
     guess: Vec<f64>,
@@ -67,6 +68,7 @@ impl<'a> Examiner<'a> {
             terms: vec![Interval::ZERO; n],
             rest: vec![Interval::ZERO; n + 1],
             radius: vec![0.0; n],
+            widths: vec![0.0; n],
             smear: vec![0.0; n],
             expanded: vec![Interval::ENTIRE; n],
             guess: vec![0.0; n],
@@ -90,7 +92,15 @@ impl<'a> Examiner<'a> {
         }
         loop {
             let mut gap = None;
-            self.expanded.copy_from_slice(&self.x);
+            for (width, x) in self.widths.iter_mut().zip(&self.x) {
+                *width = x.width();
+            }
+            for j in 0..self.x.len() {
+                // What is known on a larger box holds on this one; a flat one has no interior to find a zero in.
+                let (x, least) = (self.x[j], self.least[j]);
+                self.expanded[j] =
+                    if x.width() > least { x } else { Interval::about(x.mid(), x.rad() + least) };
+            }
             if !self.row.expand_about_middle(self.system, &self.expanded) {
                 if excludes_zero(&self.row.expansion.range) {
                     return Fate::Decided;
@@ -116,7 +126,7 @@ impl<'a> Examiner<'a> {
                 }
             }
             let shrunk: f64 =
-                self.x.iter().zip(&self.expanded).map(|(x, whole)| share(x.width(), whole.width())).product();
+                self.x.iter().zip(&self.widths).map(|(x, width)| share(x.width(), *width)).product();
             if shrunk > AGAIN {
                 return self.split(true, gap);
             }

@@ -65,8 +65,13 @@ fn narrowest(x: &[Interval]) -> f64 {
     x.iter().map(|x| x.width()).fold(f64::INFINITY, f64::min)
 }
 
-/// Replaces boxes that touch, directly or through others, by their hull, until no two hulls touch. Of very many boxes
-/// neighbours in the list are joined first.
+/// Are the boxes no further apart, in each coordinate, than the wider of them is wide?
+fn are_neighbours(a: &[Interval], b: &[Interval]) -> bool {
+    a.iter().zip(b).all(|(a, b)| (a.lo() - b.hi()).max(b.lo() - a.hi()) <= a.width().max(b.width()))
+}
+
+/// Replaces neighbours, direct or through others, by their hull, until no two hulls are neighbours. Of very many boxes
+/// those next to each other in the list are joined first.
 pub(super) fn clusters(boxes: Vec<Vec<Interval>>) -> Vec<Vec<Interval>> {
     let group = boxes.len().div_ceil(CLUSTERED).max(1);
     let mut hulls: Vec<Vec<Interval>> = boxes
@@ -79,12 +84,12 @@ pub(super) fn clusters(boxes: Vec<Vec<Interval>>) -> Vec<Vec<Interval>> {
         .collect();
     let mut k = 0;
     while k < hulls.len() {
-        match (0..hulls.len()).find(|&l| l != k && meet(&hulls[l], &hulls[k])) {
+        match (0..hulls.len()).find(|&l| l != k && are_neighbours(&hulls[l], &hulls[k])) {
             Some(l) => {
                 let (first, second) = (k.min(l), k.max(l));
                 let other = hulls.swap_remove(second);
                 enlarge(&mut hulls[first], &other);
-                // The enlarged hull may touch those before it.
+                // The enlarged hull may have neighbours before it.
                 k = first;
             }
             None => k += 1,

@@ -53,7 +53,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { boxes: 4_000_000, width: 1e-12, crowd: 4096, guesses: Vec::new(), symmetry: Vec::new() }
+        Limits { boxes: 2_000_000, width: 1e-12, crowd: 4096, guesses: Vec::new(), symmetry: Vec::new() }
     }
 }
 

@@ -6,6 +6,11 @@
 //! `curvature I - temperature slope^2 Cov_p(y)`, third derivative `-temperature slope^3` times the third cumulant.
 //! Batches are two matrix products with a softmax between them; columns are independent and run in parallel blocks.
 
+mod density;
+mod enclose;
+mod span;
+mod weights;
+
 use std::array;
 use std::cell::Cell;
 
@@ -15,6 +20,8 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 use super::exp::{covary, exp_shifted};
+pub(super) use enclose::{EnclosedMixture, Parts};
+
 use super::low_dimension::{self, LowDimension, Softmax};
 use super::{Linearization, Region, hull};
 use crate::linalg::{column, column_mut};

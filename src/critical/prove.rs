@@ -1,0 +1,133 @@
+//! Proofs about single critical points, in verified arithmetic: that there is exactly one near a computed place, how near,
+//! in how large a ball it is the only one, its Morse index, and for a minimum a ball that lies in its basin.
+//!
+//! In: enclosures of the landscape ([`Enclose`]) and a place. Out: a [`Proof`], or nothing. The theorems are in
+//! [`rigor::newton`](crate::rigor) and below; none of them uses how the place was found.
+
+use faer::Mat;
+
+use super::Proof;
+use crate::landscape::Enclose;
+use crate::landscape::enclose::Balls;
+use crate::rigor::rounding::{add_up, div_down, mul_down, mul_up, norm_up, sub_down, sub_up};
+use crate::rigor::{
+    Interval, Isolated, isolated_zero, isolated_zero_by_variation, kept_away, symmetric_spectrum,
+};
+
+/// Radii tried for the ball in which the Hessian's change is bounded: fractions of the largest one, four an octave of
+/// sixteen.
+const SHRINK: f64 = 0.25;
+const TRIALS: usize = 40;
+/// Above this dimension the Hessian is not enclosed over boxes where it has no Lipschitz constant.
+const BOXES: usize = 200;
+
+/// Proves that a nondegenerate critical point lies near `x`; `reach` is a length beyond which nothing is of interest (the
+/// region's diameter).
+pub(super) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: bool) -> Option<Proof> {
+    let n = x.len();
+    let place: Vec<Interval> = x.iter().map(|x| Interval::point(*x)).collect();
+    let mut gradient = vec![Interval::ENTIRE; n];
+    landscape.gradient(&place, &mut gradient);
+    let hessian = landscape.hessian(&place);
+    let spectrum = symmetric_spectrum(&hessian)?;
+    let smallest = spectrum.values.iter().fold(f64::INFINITY, |m, v| m.min(v.mig()));
+    if !(smallest > 0.0 && smallest < f64::INFINITY) {
+        return None;
+    }
+    let index = spectrum.values.iter().filter(|v| v.hi() < 0.0).count();
+    let newton = newton_bound(&hessian, &gradient, smallest);
+    let mut best: Option<(Isolated, f64)> = None;
+    let mut basin: Option<f64> = None;
+    let mut ball = reach;
+    for _ in 0..TRIALS {
+        let lipschitz = landscape.lipschitz(x, ball);
+        let (found, change) = if lipschitz < f64::INFINITY {
+            (isolated_zero(newton, smallest, lipschitz, ball), lipschitz)
+        } else if n <= BOXES {
+            let variation = variation(landscape, &hessian, x, ball);
+            (isolated_zero_by_variation(newton, smallest, variation, ball), f64::INFINITY)
+        } else {
+            (None, f64::INFINITY)
+        };
+        if let Some(found) = found {
+            if best.is_none_or(|(b, _)| found.unique > b.unique) {
+                best = Some((found, change));
+            }
+            if index == 0 && with_basin {
+                basin = larger(basin, convex_basin(found, smallest, change, ball));
+            }
+            // A smaller ball would end before the theorem does.
+            if found.unique >= ball {
+                break;
+            }
+        }
+        ball *= SHRINK;
+        if !(ball > 2.0 * newton) {
+            break;
+        }
+    }
+    let (Isolated { radius, unique }, _) = best?;
+    // At the exact point the eigenvalues differ from those at `x` by what the Hessian changes over the radius.
+    let change = landscape.lipschitz(x, radius);
+    let change = if change < f64::INFINITY {
+        mul_up(change, radius)
+    } else {
+        variation(landscape, &hessian, x, radius)
+    };
+    let smallest = kept_away(smallest, change, 1.0)?;
+    let ends = |v: &Interval| (sub_down(v.lo(), change), add_up(v.hi(), change));
+    let eigenvalues = spectrum.values.iter().map(ends).collect();
+    Some(Proof { radius, unique, index, smallest, eigenvalues, basin })
+}
+
+fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.into_iter().chain(b).reduce(f64::max)
+}
+
+/// A bound of `|H^-1 g|`: an approximate solution y of `H y = g` and the size of what it leaves, over the smallest
+/// |eigenvalue|. Never more than `|g|` over it.
+fn newton_bound(hessian: &Balls, gradient: &[Interval], smallest: f64) -> f64 {
+    let n = gradient.len();
+    let size = |v: &[Interval]| norm_up(&v.iter().map(|v| v.mag()).collect::<Vec<f64>>());
+    let plain = crate::rigor::rounding::div_up(size(gradient), smallest);
+    let mut y: Vec<f64> = gradient.iter().map(|g| g.mid()).collect();
+    if crate::linalg::solve_symmetric(hessian.mid.as_ref(), &mut y).is_none()
+        || y.iter().any(|y| !y.is_finite())
+    {
+        return plain;
+    }
+    let at: Vec<Interval> = y.iter().map(|y| Interval::point(*y)).collect();
+    let product = hessian.mul_vec(&at);
+    let left: Vec<Interval> = (0..n).map(|i| gradient[i] - product[i]).collect();
+    plain.min(add_up(norm_up(&y), crate::rigor::rounding::div_up(size(&left), smallest)))
+}
+
+/// A bound of `|H(y) - H(x)|` over the box about the ball of this radius.
+fn variation(landscape: &dyn Enclose, at: &Balls, x: &[f64], radius: f64) -> f64 {
+    let n = x.len();
+    let place: Vec<Interval> = x.iter().map(|x| Interval::about(*x, radius)).collect();
+    let over = landscape.hessian(&place);
+    let rad = Mat::from_fn(n, n, |i, j| {
+        let apart = sub_up(over.mid[(i, j)].max(at.mid[(i, j)]), over.mid[(i, j)].min(at.mid[(i, j)]));
+        add_up(apart, add_up(over.rad[(i, j)], at.rad[(i, j)]))
+    });
+    Balls { mid: Mat::zeros(n, n), rad }.norm_two()
+}
+
+/// The radius of a ball about x, with `found.radius` from the minimum at most, in which every orbit ends there. In the ball of
+/// radius R about x let the Hessian's Lipschitz constant be L, and m its smallest eigenvalue at the minimum `x*`: then
+/// `<grad E(y), y - x*> >= (m - L |y - x*|/2) |y - x*|^2` for every y in it, so that the distance from `x*` falls along the flow as
+/// long as it is below `2m/L`, and balls about `x*` that lie in the ball about x are not left.
+fn convex_basin(found: Isolated, smallest: f64, lipschitz: f64, ball: f64) -> Option<f64> {
+    let room = sub_down(ball, found.radius);
+    let falls = if lipschitz < f64::INFINITY {
+        let least = kept_away(smallest, lipschitz, found.radius)?;
+        if lipschitz > 0.0 { div_down(mul_down(2.0, least), lipschitz).min(room) } else { room }
+    } else {
+        // Uniqueness by a bound of the Hessian's change: it stays definite in the whole ball.
+        room.min(found.unique)
+    };
+    // From balls about the minimum back to balls about x; strictly below the distance at which the proof ends.
+    let radius = sub_down(falls, found.radius) * (1.0 - 1e-12);
+    (radius > 0.0).then_some(radius)
+}

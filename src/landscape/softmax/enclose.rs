@@ -1,0 +1,471 @@
+//! The energy shared by mixtures and modern Hopfield memories in verified arithmetic,
+//!
+//! `E(x) = constant - scale log sum_k W_k exp(-(s/2) |x - c_k|^2)`,
+//!
+//! of wells `c_k = factor y_k` and numbers that are known as intervals. With `p_k` the softmax weights and `m = sum p_k c_k`:
+//! gradient `scale s (x - m)`, Hessian `scale s (I - s Cov_p(c))`, third derivative `-scale s^3` times the third cumulant
+//! of c under p.
+
+use faer::MatRef;
+
+use super::density::Density;
+use super::span;
+use super::weights::{Reach, Weights};
+use crate::landscape::enclose::{Balls, Enclose, Everywhere};
+use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
+use crate::rigor::{Interval, System};
+
+/// Up to this dimension sums over wells are bounded number by number, as tightly as they can be; above it they are
+/// computed in plain arithmetic with a-priori bounds of their error.
+pub(super) const LOW: usize = 8;
+
+/// A quadratic minus a log-sum-exp, its numbers enclosed; see the module.
+pub(in crate::landscape) struct EnclosedMixture {
+    /// Dimension n.
+    pub(super) dim: usize,
+    /// Approximate wells, one after the other.
+    pub(super) wells: Vec<f64>,
+    /// `|c_ki - wells_ki| <= relative |wells_ki| + absolute_i`.
+    pub(super) relative: f64,
+    /// See `relative` (length n).
+    pub(super) absolute: Vec<f64>,
+    /// Logarithms of `W_k`, up to a constant for which `constant` makes up.
+    pub(super) logs: Vec<Interval>,
+    /// s.
+    pub(super) precision: Interval,
+    scale: Interval,
+    constant: Interval,
+    /// Coordinates in which all wells are exactly equal.
+    pub(super) level: Vec<bool>,
+    /// A ball about the first that holds all wells.
+    middle: Vec<f64>,
+    /// Its radius.
+    reach: f64,
+}
+
+/// The numbers of which an [`EnclosedMixture`] is made.
+pub(in crate::landscape) struct Parts<'a> {
+    /// Data `y_k` as columns.
+    pub(in crate::landscape) data: MatRef<'a, f64>,
+    /// `c_k = factor y_k`.
+    pub(in crate::landscape) factor: Interval,
+    /// `log W_k = logs_k + (tilt/2) |c_k|^2`.
+    pub(in crate::landscape) logs: Vec<Interval>,
+    /// See `logs`.
+    pub(in crate::landscape) tilt: Interval,
+    /// s.
+    pub(in crate::landscape) precision: Interval,
+    /// See the module.
+    pub(in crate::landscape) scale: Interval,
+    /// See the module.
+    pub(in crate::landscape) constant: Interval,
+}
+
+impl EnclosedMixture {
+    pub(in crate::landscape) fn new(parts: Parts<'_>) -> Self {
+        let Parts { data, factor, mut logs, tilt, precision, scale, mut constant } = parts;
+        let (n, count) = data.shape();
+        let (wells, relative, tiny) = if factor == Interval::ONE {
+            (data.col_iter().flat_map(|y| y.iter().copied()).collect::<Vec<f64>>(), 0.0, 0.0)
+        } else {
+            // fl(f y) is within u |fl(f y)| + eta of f y, and f within its radius of the exact factor.
+            let f = factor.mid();
+            let wells = data.col_iter().flat_map(|y| y.iter().map(move |y| f * y)).collect();
+            (wells, product_error(factor), f64::MIN_POSITIVE)
+        };
+        let level: Vec<bool> =
+            data.row_iter().map(|row| row.iter().all(|y| *y == row[0]) || factor == Interval::ZERO).collect();
+        let absolute = vec![tiny; n];
+        let middle: Vec<f64> =
+            (0..n).map(|i| wells.iter().skip(i).step_by(n).sum::<f64>() / count as f64).collect();
+        if tilt != Interval::ZERO {
+            // About the middle r: |c|^2 = |r|^2 + (c - r).(c + r); the first term is common to all.
+            let half = tilt.scale(0.5);
+            for (log, c) in logs.iter_mut().zip(wells.chunks_exact(n)) {
+                *log += half * difference_of_squares(c, &middle, relative, tiny);
+            }
+            let square = middle.iter().fold(Interval::ZERO, |sum, r| sum + Interval::point(*r).sqr());
+            constant -= scale * half * square;
+        }
+        let mut mixture = EnclosedMixture {
+            dim: n,
+            wells,
+            relative,
+            absolute,
+            logs,
+            precision,
+            scale,
+            constant,
+            level,
+            middle,
+            reach: 0.0,
+        };
+        mixture.surround();
+        mixture
+    }
+
+    /// The same landscape, less quadratics, in coordinates in which its wells are `wells` (r numbers each, one well after
+    /// the other), with errors `relative` and `absolute` (length r).
+    pub(super) fn reduced(&self, wells: Vec<f64>, relative: f64, absolute: Vec<f64>) -> Self {
+        let (r, count) = (absolute.len(), self.count());
+        let middle = (0..r).map(|i| wells.iter().skip(i).step_by(r).sum::<f64>() / count as f64).collect();
+        let mut mixture = EnclosedMixture {
+            dim: r,
+            wells,
+            relative,
+            absolute,
+            logs: self.logs.clone(),
+            precision: self.precision,
+            scale: self.scale,
+            constant: self.constant,
+            level: vec![false; r],
+            middle,
+            reach: 0.0,
+        };
+        mixture.surround();
+        mixture
+    }
+
+    /// Finds the ball about the middle that holds all wells.
+    fn surround(&mut self) {
+        let reach = (0..self.count()).map(|k| self.distance(k, &self.middle).hi());
+        self.reach = reach.fold(0.0, f64::max);
+    }
+
+    /// Number of wells.
+    pub(super) fn count(&self) -> usize {
+        self.logs.len()
+    }
+
+    /// Approximate well k.
+    pub(super) fn well(&self, k: usize) -> &[f64] {
+        &self.wells[k * self.dim..][..self.dim]
+    }
+
+    /// Bound of the error of coordinate i of approximate well k.
+    #[inline(always)]
+    pub(super) fn error(&self, k: usize, i: usize) -> f64 {
+        add_up(mul_up(self.relative, self.wells[k * self.dim + i].abs()), self.absolute[i])
+    }
+
+    /// Coordinate i of well k.
+    #[inline(always)]
+    pub(super) fn coordinate(&self, k: usize, i: usize) -> Interval {
+        let (c, error) = (self.wells[k * self.dim + i], self.error(k, i));
+        if error == 0.0 { Interval::point(c) } else { Interval::about(c, error) }
+    }
+
+    /// Bound of the distance of approximate well k from the exact one.
+    pub(super) fn well_error(&self, k: usize) -> f64 {
+        if self.relative == 0.0 && self.absolute.iter().all(|a| *a == 0.0) {
+            return 0.0;
+        }
+        let (mut square, mut size) = (0.0, 0.0);
+        for (c, a) in self.well(k).iter().zip(&self.absolute) {
+            let e = self.relative * c.abs() + a;
+            square += e * e;
+            size += e;
+        }
+        // The sums' own rounding; squares that underflow are covered by the sum of the errors themselves where tiny.
+        let grown = 1.0 + 2.0 * gamma(self.dim + 4);
+        if square < 1e-280 { mul_up(size, grown) } else { mul_up(up(square.sqrt()), grown) }
+    }
+
+    /// Distance of well k from a point.
+    pub(super) fn distance(&self, k: usize, x: &[f64]) -> Interval {
+        let square = self.square_distance(k, x);
+        let distance = Interval::new(square.lo().max(0.0), square.hi()).sqrt();
+        Interval::new(distance.lo().max(0.0), distance.hi())
+    }
+
+    /// Squared distance of well k from a point.
+    pub(super) fn square_distance(&self, k: usize, x: &[f64]) -> Interval {
+        let n = self.dim;
+        let square = lanes(n, |i| {
+            let d = x[i] - self.wells[k * n + i];
+            d * d
+        });
+        // Three roundings a term and one a sum; terms that underflow lose less than the smallest normal number.
+        let plain =
+            Interval::about(square, up(mul_up(square, gamma(depth(n) + 3)) + n as f64 * f64::MIN_POSITIVE));
+        let error = self.well_error(k);
+        if error == 0.0 {
+            return Interval::new(plain.lo().max(0.0), plain.hi());
+        }
+        // | |x - c| - |x - c'| | <= |c - c'|.
+        let moved = add_up(mul_up(2.0 * up(plain.hi().sqrt()), error), mul_up(error, error));
+        Interval::new(sub_down(plain.lo(), moved).max(0.0), add_up(plain.hi(), moved))
+    }
+
+    /// A bound of the distance of any well from `t`.
+    pub(super) fn farthest(&self, t: &[f64]) -> f64 {
+        let apart = self.middle.iter().zip(t).map(|(m, t)| exact_difference(*m, *t)).collect::<Vec<_>>();
+        add_up(norm(&apart), self.reach)
+    }
+
+    /// Bounds the softmax mean over the box with the centre and radii given, as `(t, m - t)` for a t near it.
+    fn mean(&self, center: &[f64], radii: &[f64]) -> (Vec<f64>, Vec<Interval>) {
+        let weights = Weights::over(self, center, Reach::Box(radii));
+        let t = weights.mean.clone();
+        let rest = if self.dim <= LOW {
+            let one = |i| weights.average(|k| self.coordinate(k, i)) - Interval::point(t[i]);
+            (0..self.dim).map(one).collect()
+        } else {
+            weights.mean_from(self, &t)
+        };
+        (t, rest)
+    }
+}
+
+impl Enclose for EnclosedMixture {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn energy(&self, x: &[Interval]) -> Interval {
+        let n = self.dim;
+        let (center, radii) = split(x);
+        let half = self.precision.scale(0.5);
+        // Over the box term by term: each distance has its exact range.
+        let natural = self.log_sum_exp(|k| {
+            (0..n).fold(Interval::ZERO, |sum, i| sum + (x[i] - self.coordinate(k, i)).sqr())
+        });
+        let natural = self.constant - self.scale * natural;
+        if radii.iter().all(|r| *r == 0.0) {
+            return natural;
+        }
+        let at = self.constant - self.scale * self.log_sum_exp(|k| self.square_distance(k, &center));
+        let mut gradient = vec![Interval::ZERO; n];
+        self.gradient(x, &mut gradient);
+        // Mean-value form, and from above, as the log-sum-exp of linear functions is convex and lies above its tangent:
+        // E(x) <= E(z) + scale s (|x - m|^2 - |z - m|^2)/2 with m the softmax mean at z.
+        let (t, rest) = self.mean(&center, &vec![0.0; n]);
+        let (mut slope, mut tangent) = (Interval::ZERO, Interval::ZERO);
+        for i in 0..n {
+            let z = Interval::point(center[i]);
+            let m = Interval::point(t[i]) + rest[i];
+            slope += gradient[i] * (x[i] - z);
+            // (x - m)^2 - (z - m)^2 is convex in x: largest at an end.
+            let end = |x: f64| (Interval::point(x) - z) * (Interval::point(x) + z - m.scale(2.0));
+            tangent += end(x[i].lo()).max(end(x[i].hi()));
+        }
+        let above = (at + self.scale * half * tangent).hi();
+        let both = natural.meet(at + slope).unwrap_or(natural);
+        if above < both.hi() && above >= both.lo() { Interval::new(both.lo(), above) } else { both }
+    }
+
+    fn gradient(&self, x: &[Interval], out: &mut [Interval]) {
+        let (center, radii) = split(x);
+        let factor = self.scale * self.precision;
+        let (t, rest) = self.mean(&center, &radii);
+        let thin = radii.iter().all(|r| *r == 0.0);
+        for (i, out) in out.iter_mut().enumerate() {
+            let mut rest = rest[i];
+            if self.dim <= LOW && !thin && radii[i] > 0.0 && x[i].is_bounded() {
+                // The derivative of m_i in x_i is s Var(c_i) >= 0: the extremes are on the faces.
+                let face = |end: f64| {
+                    let (mut center, mut radii) = (center.clone(), radii.clone());
+                    (center[i], radii[i]) = (end, 0.0);
+                    let weights = Weights::over(self, &center, Reach::Box(&radii));
+                    weights.average(|k| self.coordinate(k, i)) - Interval::point(t[i])
+                };
+                let faces = Interval::new(face(x[i].lo()).lo(), face(x[i].hi()).hi());
+                rest = rest.meet(faces).unwrap_or(rest);
+            }
+            *out = factor * (difference(x[i], t[i]) - rest);
+        }
+    }
+
+    fn hessian(&self, x: &[Interval]) -> Balls {
+        let (center, radii) = split(x);
+        let weights = Weights::over(self, &center, Reach::Box(&radii));
+        let first = self.scale * self.precision;
+        weights.hessian(self, first, first * self.precision)
+    }
+
+    /// The third derivative is `-scale s^3` times the third cumulant of c, a symmetric form: its norm is attained on the
+    /// diagonal (Banach 1938, "Ueber homogene Polynome in (L^2)", Studia Math. 7), where it is a third central moment.
+    /// That of a variable in an interval of length l is at most `l^3 / (6 sqrt 3)`; and it is at most `E|c - m|^3`, of
+    /// which the first holds everywhere and the second is small where one weight dominates.
+    fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
+        let s = self.precision.hi();
+        let factor = mul_up(self.scale.hi(), mul_up(s, mul_up(s, s)));
+        let span = mul_up(2.0, self.reach);
+        // 6 sqrt 3 = 10.392..
+        let everywhere = div_up(mul_up(span, mul_up(span, span)), 10.39);
+        let near = if radius >= 0.0 && radius.is_finite() && center.iter().all(|c| c.is_finite()) {
+            Weights::over(self, center, Reach::Ball(radius)).third_moment(self)
+        } else {
+            f64::INFINITY
+        };
+        let bound = mul_up(factor, if near < everywhere { near } else { everywhere });
+        if bound >= 0.0 { bound } else { f64::INFINITY }
+    }
+
+    fn system(&self) -> Box<dyn System + '_> {
+        if self.dim <= LOW { Box::new(Density::new(self)) } else { Box::new(Slope(self)) }
+    }
+
+    /// Every critical point is a softmax mean of the wells, so it lies in their convex hull; and in a ball about r that
+    /// holds the wells, of radius R, `<x - r, grad E> = scale s (|x - r|^2 - <x - r, m - r>) > 0` where `|x - r| > R`.
+    /// Coordinates in which all wells are equal, and directions orthogonal to their affine hull, hold nothing but a
+    /// quadratic. There is a system if at most eight unknowns are left: coordinates, or, of wells affinely independent,
+    /// one less than there are wells.
+    fn everywhere(&self) -> Option<Everywhere<'_>> {
+        span::everywhere(self, self.middle.clone(), self.reach)
+    }
+}
+
+impl EnclosedMixture {
+    /// `log sum_k W_k exp(-(s/2) D_k)`.
+    fn log_sum_exp(&self, square: impl Fn(usize) -> Interval) -> Interval {
+        let half = self.precision.scale(0.5);
+        let logits: Vec<Interval> = (0..self.count()).map(|k| self.logs[k] - half * square(k)).collect();
+        let shift = logits.iter().fold(f64::NEG_INFINITY, |m, l| m.max(l.hi()));
+        if !shift.is_finite() {
+            return Interval::ENTIRE;
+        }
+        let sum = logits.iter().fold(Interval::ZERO, |sum, l| sum + l.shift(-shift).exp());
+        sum.ln().shift(shift)
+    }
+}
+
+/// The gradient itself as a system: what is left in many dimensions.
+struct Slope<'a>(&'a EnclosedMixture);
+
+impl System for Slope<'_> {
+    fn dim(&self) -> usize {
+        self.0.dim
+    }
+
+    fn range(&self, x: &[Interval], out: &mut [Interval]) {
+        self.0.gradient(x, out);
+    }
+
+    fn expand(&self, x: &[Interval], at: &[f64], out: &mut crate::rigor::Expansion) {
+        let n = self.0.dim;
+        let point: Vec<Interval> = at.iter().map(|x| Interval::point(*x)).collect();
+        self.0.gradient(&point, &mut out.value);
+        self.0.gradient(x, &mut out.range);
+        let hessian = self.0.hessian(x);
+        for i in 0..n {
+            for j in 0..n {
+                out.jacobian[i * n + j] = Interval::about(hessian.mid[(i, j)], hessian.rad[(i, j)]);
+            }
+        }
+    }
+}
+
+/// Centre of a box and bounds of the distances of its coordinates from the centre's.
+pub(super) fn split(x: &[Interval]) -> (Vec<f64>, Vec<f64>) {
+    (x.iter().map(|x| x.mid()).collect(), x.iter().map(|x| x.rad()).collect())
+}
+
+/// `x - c`, to the last bit.
+#[inline(always)]
+pub(super) fn difference(x: Interval, c: f64) -> Interval {
+    if x.is_point() {
+        return exact_difference(x.lo(), c);
+    }
+    Interval::new(sub_down(x.lo(), c), sub_up(x.hi(), c))
+}
+
+/// `a - b`, a point where the floating-point difference is exact.
+#[inline(always)]
+pub(super) fn exact_difference(a: f64, b: f64) -> Interval {
+    // The rounding error of a sum is a floating-point number (Knuth 1969, TwoSum); zero means none.
+    let d = a - b;
+    let virtual_b = a - d;
+    let error = (a - (d + virtual_b)) + (virtual_b - b);
+    if error == 0.0 {
+        Interval::point(d)
+    } else if error > 0.0 {
+        Interval::new(d, up(d))
+    } else {
+        Interval::new(down(d), up(d))
+    }
+}
+
+/// `gamma_m = m u / (1 - m u)`, from above: the relative error of m roundings (Higham 2002, section 3.1).
+pub(super) fn gamma(m: usize) -> f64 {
+    let mu = m as f64 * crate::rigor::rounding::UNIT;
+    up(mu / down(1.0 - mu))
+}
+
+/// Partial sums of [`lanes`].
+const LANES: usize = 16;
+
+/// A sum of n terms by interleaved partial sums, so that it may run in vector registers.
+#[inline(always)]
+pub(super) fn lanes(n: usize, term: impl Fn(usize) -> f64) -> f64 {
+    let mut sums = [0.0; LANES];
+    let whole = n - n % LANES;
+    for start in (0..whole).step_by(LANES) {
+        for (l, sum) in sums.iter_mut().enumerate() {
+            *sum += term(start + l);
+        }
+    }
+    for i in whole..n {
+        sums[i - whole] += term(i);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for l in 0..width {
+            sums[l] += sums[l + width];
+        }
+        width /= 2;
+    }
+    sums[0]
+}
+
+/// Most additions that a term of [`lanes`] goes through.
+pub(super) fn depth(n: usize) -> usize {
+    n.div_ceil(LANES) + LANES.ilog2() as usize
+}
+
+/// Relative error of `fl(f.mid() y)` as an approximation of the exact factor's product with y.
+fn product_error(f: Interval) -> f64 {
+    let mid = f.mid().abs();
+    if mid == 0.0 {
+        return if f == Interval::ZERO { 0.0 } else { f64::INFINITY };
+    }
+    // |f y - fl(m y)| <= rad |y| + u |m y|, and |m y| <= |fl(m y)| (1 + 2u).
+    let spread = div_up(f.rad(), down(mid));
+    mul_up(add_up(spread, crate::rigor::rounding::UNIT), 1.0 + 4.0 * f64::EPSILON)
+}
+
+/// `sum_i (c_i - r_i)(c_i + r_i)` for exact c within the bounds given.
+fn difference_of_squares(c: &[f64], r: &[f64], relative: f64, tiny: f64) -> Interval {
+    let n = c.len();
+    let term = |i: usize| (c[i] - r[i]) * (c[i] + r[i]);
+    let (sum, size) = (lanes(n, term), lanes(n, |i| term(i).abs()));
+    let moved = lanes(n, |i| {
+        let e = relative * c[i].abs() + tiny;
+        (2.0 * c[i].abs() + e) * e
+    });
+    let grown = 1.0 + 2.0 * gamma(depth(n) + 6);
+    let error = add_up(mul_up(mul_up(size, gamma(depth(n) + 3)), grown), mul_up(moved, grown));
+    Interval::about(sum, up(error + n as f64 * f64::MIN_POSITIVE))
+}
+
+/// A lower bound of `a / (a + b)` for `a, b >= 0`.
+pub(super) fn share_down(a: f64, b: f64) -> f64 {
+    if a == 0.0 { 0.0 } else { div_down(a, add_up(a, b)).max(0.0) }
+}
+
+/// An upper bound of `a / (a + b)` for `a, b >= 0`.
+pub(super) fn share_up(a: f64, b: f64) -> f64 {
+    let sum = down(a + b);
+    if a == 0.0 {
+        0.0
+    } else if sum > 0.0 && a.is_finite() {
+        div_up(a, sum).min(1.0)
+    } else {
+        1.0
+    }
+}
+
+/// An upper bound of the norm of the vector with these entries' largest absolute values.
+pub(super) fn norm(x: &[Interval]) -> f64 {
+    norm_up(&x.iter().map(|x| x.mag()).collect::<Vec<f64>>())
+}

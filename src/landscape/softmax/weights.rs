@@ -1,0 +1,341 @@
+//! Softmax weights over a box or a ball, and the moments of the wells under them.
+//!
+//! The ratio of two weights is the exponential of a linear function of the point: with `e_k` the weights up to a common
+//! factor and z the centre, `e_k(x) = e_k(z) exp(s (c_k - t).(x - z))` for any t. So they are enclosed, t the softmax mean
+//! at z, where that moves them least.
+
+use faer::linalg::matmul::triangular;
+use faer::{Accum, Mat, MatRef, Par};
+
+use super::enclose::{EnclosedMixture, LOW, depth, difference, gamma, lanes, norm, share_down, share_up};
+use crate::landscape::enclose::Balls;
+use crate::rigor::Interval;
+use crate::rigor::rounding::{add_up, div_up, mul_up, sub_down, sub_up, sum_up, up};
+
+/// How far points lie from the centre.
+pub(super) enum Reach<'a> {
+    /// Each coordinate within its radius.
+    Box(&'a [f64]),
+    /// Within this Euclidean distance.
+    Ball(f64),
+}
+
+/// Weights up to a common factor; the largest is about 1 at the centre.
+pub(super) struct Weights {
+    /// Lower bounds.
+    lo: Vec<f64>,
+    /// Upper bounds.
+    hi: Vec<f64>,
+    /// Encloses their sum.
+    total: Interval,
+    /// The softmax mean at the centre, approximately.
+    pub(super) mean: Vec<f64>,
+}
+
+/// Weights below this, of a largest one of 1, are bounded together.
+const FAINT: f64 = 1e-60;
+
+/// Wells summed up before they join the sum of all: fewer roundings to each term.
+const BLOCK: usize = 32;
+
+impl Weights {
+    /// Encloses the weights for all points within reach of the centre.
+    pub(super) fn over(mixture: &EnclosedMixture, center: &[f64], reach: Reach<'_>) -> Self {
+        let (n, count) = (mixture.dim, mixture.count());
+        let half = mixture.precision.scale(0.5);
+        let squares: Vec<Interval> = (0..count).map(|k| mixture.square_distance(k, center)).collect();
+        let rough = |k: usize| mixture.logs[k].mid() - half.mid() * squares[k].mid();
+        let top = (1..count).fold(0, |top, k| if rough(k) > rough(top) { k } else { top });
+        let (square, log) = (squares[top].mid(), mixture.logs[top].mid());
+        // What is subtracted here is common to all weights.
+        let logits: Vec<Interval> = (0..count)
+            .map(|k| difference(mixture.logs[k], log) - half * difference(squares[k], square))
+            .collect();
+
+        let (mut mean, mut sum) = (vec![0.0; n], 0.0);
+        for k in 0..count {
+            let weight = core_math::exp(logits[k].mid().min(0.0));
+            if weight > f64::EPSILON * f64::EPSILON {
+                sum += weight;
+                for ((m, c), top) in mean.iter_mut().zip(mixture.well(k)).zip(mixture.well(top)) {
+                    *m += weight * (c - top);
+                }
+            }
+        }
+        for (m, top) in mean.iter_mut().zip(mixture.well(top)) {
+            let place = *m / sum + top;
+            *m = if place.is_finite() { place } else { *top };
+        }
+
+        let s = mixture.precision.hi();
+        let shift = |k: usize| match reach {
+            Reach::Ball(radius) => mul_up(s, mul_up(radius, mixture.distance(k, &mean).hi())),
+            Reach::Box(radii) => {
+                let (c, absolute) = (mixture.well(k), &mixture.absolute);
+                let moved = lanes(n, |i| {
+                    let error = mixture.relative * c[i].abs() + absolute[i];
+                    ((c[i] - mean[i]).abs() + error) * radii[i]
+                });
+                mul_up(s, up(moved * (1.0 + 2.0 * gamma(depth(n) + 5)) + n as f64 * f64::MIN_POSITIVE))
+            }
+        };
+        let still = match reach {
+            Reach::Box(radii) => radii.iter().all(|r| *r == 0.0),
+            Reach::Ball(radius) => radius == 0.0,
+        };
+        let (mut lo, mut hi) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (k, logit) in logits.iter().enumerate() {
+            let e = if still {
+                logit.exp()
+            } else {
+                let shift = shift(k);
+                Interval::new(sub_down(logit.lo(), shift), add_up(logit.hi(), shift)).exp()
+            };
+            lo.push(e.lo().max(0.0));
+            hi.push(e.hi());
+        }
+        let total = total(&lo, &hi);
+        Weights { lo, hi, total, mean }
+    }
+
+    /// The least and the largest value that weight k has of all weights' sum.
+    fn share(&self, k: usize) -> (f64, f64) {
+        // e/(e + rest) increases in e and decreases in the rest.
+        let (rest_lo, rest_hi) =
+            (sub_down(self.total.lo(), self.lo[k]).max(0.0), sub_up(self.total.hi(), self.hi[k]).max(0.0));
+        (share_down(self.lo[k], rest_hi), share_up(self.hi[k], rest_lo))
+    }
+
+    /// Bounds `sum_k e_k v_k / sum_k e_k` over all weights within their bounds: a linear-fractional programme, solved by
+    /// Dinkelbach's iteration (1967, "On nonlinear fractional programming", Management Science 13), of which only the
+    /// last step has to be verified.
+    pub(super) fn average(&self, value: impl Fn(usize) -> Interval) -> Interval {
+        let values: Vec<Interval> = (0..self.lo.len()).map(value).collect();
+        let upper = |sign: f64| {
+            let top = |v: &Interval| if sign > 0.0 { v.hi() } else { -v.lo() };
+            let most = values.iter().map(top).fold(f64::NEG_INFINITY, f64::max);
+            let best = self.dinkelbach(values.iter().map(top), most);
+            // No mean exceeds the largest value.
+            if best < most { best } else { most }
+        };
+        Interval::new(-upper(-1.0), upper(1.0))
+    }
+
+    /// An upper bound of the means of `values`.
+    fn dinkelbach(&self, values: impl Iterator<Item = f64> + Clone, most: f64) -> f64 {
+        let mut t = most;
+        for round in 0..4 {
+            let (mut numerator, mut sum) = (0.0, 0.0);
+            for ((v, lo), hi) in values.clone().zip(&self.lo).zip(&self.hi) {
+                // First the means at the centre, then those that lean to what lies above them.
+                let e = if round == 0 {
+                    0.5 * (lo + hi)
+                } else if v > t {
+                    *hi
+                } else {
+                    *lo
+                };
+                numerator += e * (v - most);
+                sum += e;
+            }
+            let next = most + numerator / sum;
+            if !next.is_finite() || next == t {
+                break;
+            }
+            t = next;
+        }
+        // For every t: sum e (v - t) is at most what the ends of e make of each term.
+        let excess = values.zip(&self.lo).zip(&self.hi).fold(0.0, |sum, ((v, lo), hi)| {
+            let d = sub_up(v, t);
+            add_up(sum, mul_up(if d > 0.0 { *hi } else { *lo }, d))
+        });
+        if excess <= 0.0 { t } else { add_up(t, div_up(excess, self.total.lo())) }
+    }
+
+    /// Bounds the softmax mean less `t`: the ratio of two sums, of which the first is small if t is near the mean, so
+    /// that the error of the second hardly matters.
+    pub(super) fn mean_from(&self, mixture: &EnclosedMixture, t: &[f64]) -> Vec<Interval> {
+        let n = mixture.dim;
+        let kept: Vec<usize> = (0..self.hi.len()).filter(|&k| !(self.hi[k] < FAINT)).collect();
+        // A term goes through a difference, a product, the sum of a block and the sum of the blocks.
+        let rounding = gamma(BLOCK + kept.len().div_ceil(BLOCK) + 3);
+        let exact = mixture.relative == 0.0 && mixture.absolute.iter().all(|a| *a == 0.0);
+        let (mut sum, mut error) = (vec![0.0; n], vec![0.0; n]);
+        let (mut block, mut block_error) = (vec![0.0; n], vec![0.0; n]);
+        for wells in kept.chunks(BLOCK) {
+            block.fill(0.0);
+            block_error.fill(0.0);
+            for &k in wells {
+                let e = 0.5 * self.lo[k] + 0.5 * self.hi[k];
+                let radius = sub_up(self.hi[k], e).max(sub_up(e, self.lo[k]));
+                let weight = add_up(radius, mul_up(rounding, e));
+                let c = mixture.well(k);
+                for i in 0..n {
+                    let d = c[i] - t[i];
+                    block[i] += e * d;
+                    block_error[i] += weight * d.abs();
+                }
+                if !exact {
+                    for i in 0..n {
+                        block_error[i] += self.hi[k] * (mixture.relative * c[i].abs() + mixture.absolute[i]);
+                    }
+                }
+            }
+            for i in 0..n {
+                sum[i] += block[i];
+                error[i] += block_error[i];
+            }
+        }
+        let tail = add_up(self.faint(mixture, t, 1), (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE);
+        // The sums of errors have roundings of their own, twice as many where wells are not exact.
+        let grown = 1.0 + 4.0 * rounding;
+        sum.iter()
+            .zip(&error)
+            .map(|(s, e)| Interval::about(*s, add_up(mul_up(*e, grown), tail)) / self.total)
+            .collect()
+    }
+
+    /// `sum e_k |c_k - t|^power` over the faint weights, from above.
+    fn faint(&self, mixture: &EnclosedMixture, t: &[f64], power: i32) -> f64 {
+        let faint = sum_up(self.hi.iter().copied().filter(|e| *e < FAINT));
+        let reach = mixture.farthest(t);
+        (0..power).fold(faint, |product, _| mul_up(product, reach))
+    }
+
+    /// A bound of `E|c - m|^3`.
+    pub(super) fn third_moment(&self, mixture: &EnclosedMixture) -> f64 {
+        let t = &self.mean;
+        let moved = norm(&self.mean_from(mixture, t));
+        let most: Vec<f64> = (0..self.lo.len()).map(|k| self.share(k).1).collect();
+        let distances: Vec<f64> = (0..self.lo.len()).map(|k| mixture.distance(k, t).hi()).collect();
+        // |m - t| <= E|c - t|.
+        let apart = sum_up(most.iter().zip(&distances).map(|(p, d)| mul_up(*p, *d)));
+        let moved = if moved < apart { moved } else { apart };
+        sum_up(most.iter().zip(&distances).map(|(p, d)| {
+            let d = add_up(*d, moved);
+            mul_up(*p, mul_up(d, mul_up(d, d)))
+        }))
+    }
+
+    /// Encloses `first I - second Cov_p(c)`.
+    pub(super) fn hessian(&self, mixture: &EnclosedMixture, first: Interval, second: Interval) -> Balls {
+        let n = mixture.dim;
+        let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
+        let t = &self.mean;
+        let (moments, rest) = if n <= LOW {
+            let from = |k: usize, i: usize| difference(mixture.coordinate(k, i), t[i]);
+            (None, (0..n).map(|i| self.average(|k| from(k, i))).collect())
+        } else {
+            (Some(self.second_moments(mixture, t)), self.mean_from(mixture, t))
+        };
+        for j in 0..n {
+            for i in j..n {
+                let moment = match &moments {
+                    Some(m) => Interval::about(m.mid[(i, j)], m.rad[(i, j)]),
+                    None => self.average(|k| {
+                        let a = difference(mixture.coordinate(k, i), t[i]);
+                        if i == j { a.sqr() } else { a * difference(mixture.coordinate(k, j), t[j]) }
+                    }),
+                };
+                // Cov = E (c - t)(c - t)' - (m - t)(m - t)'.
+                let product = if i == j { rest[i].sqr() } else { rest[i] * rest[j] };
+                let mut covariance = moment - product;
+                if i == j {
+                    covariance = Interval::new(covariance.lo().max(0.0), covariance.hi().max(0.0));
+                }
+                let mut entry = -(second * covariance);
+                if i == j {
+                    entry += first;
+                }
+                let (mid, rad) = (entry.mid(), entry.rad());
+                for (i, j) in [(i, j), (j, i)] {
+                    out.mid[(i, j)] = mid;
+                    out.rad[(i, j)] = rad;
+                }
+            }
+        }
+        out
+    }
+
+    /// Encloses `sum_k p_k (c_k - t)(c_k - t)'` (the lower triangle): the product of a matrix with its transpose, in plain
+    /// arithmetic, and another one for its error.
+    fn second_moments(&self, mixture: &EnclosedMixture, t: &[f64]) -> Balls {
+        let n = mixture.dim;
+        let kept: Vec<usize> = (0..self.hi.len()).filter(|&k| !(self.hi[k] < FAINT)).collect();
+        // q_k (c_k - t) with q_k^2 about p_k; the same times the root of the relative error of p_k and of all roundings:
+        // two in each factor, one in their product, and the sum over the wells in any order.
+        let rounding = gamma(kept.len() + 8);
+        let (mut root, mut spread) = (Mat::zeros(n, kept.len()), Mat::zeros(n, kept.len()));
+        let exact = mixture.relative == 0.0 && mixture.absolute.iter().all(|a| *a == 0.0);
+        let (mut largest_error, mut size, mut mass) = (vec![0.0; n], vec![0.0; n], 0.0);
+        for (column, &k) in kept.iter().enumerate() {
+            let (lo, hi) = self.share(k);
+            let q = (0.5 * lo + 0.5 * hi).sqrt();
+            let square = q * q;
+            // |p - q^2| / q^2, q^2 known up to its rounding.
+            let apart = sub_up(hi, square).max(sub_up(square, lo));
+            let relative =
+                add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
+            let r = up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt())
+                * (1.0 + 4.0 * f64::EPSILON);
+            let c = mixture.well(k);
+            for i in 0..n {
+                let w = q * (c[i] - t[i]);
+                root[(i, column)] = w;
+                spread[(i, column)] = r * w.abs();
+            }
+            if !exact {
+                mass += hi;
+                for i in 0..n {
+                    let error = mixture.relative * c[i].abs() + mixture.absolute[i];
+                    largest_error[i] = f64::max(largest_error[i], error);
+                    size[i] += hi * (c[i] - t[i]).abs();
+                }
+            }
+        }
+        let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
+        for (product, factor) in [(&mut out.mid, &root), (&mut out.rad, &spread)] {
+            lower_square(product, factor.as_ref());
+        }
+        // Faint weights; they are shares of at least the total's lower end.
+        let faint = div_up(self.faint(mixture, t, 2), self.total.lo());
+        let tail = add_up(faint, (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE);
+        // A product of nonnegative numbers in floating point may fall short by its own rounding.
+        let grown = 1.0 + 4.0 * rounding;
+        for j in 0..n {
+            for i in j..n {
+                let mut rad = mul_up(out.rad[(i, j)], grown);
+                if !exact {
+                    // (d + e)(d' + e') - d d' for errors e of the wells.
+                    let cross = largest_error[i] * size[j] + largest_error[j] * size[i];
+                    let moved = cross + largest_error[i] * largest_error[j] * mass;
+                    rad = add_up(rad, mul_up(moved, 1.0 + 8.0 * rounding));
+                }
+                out.rad[(i, j)] = add_up(rad, tail);
+            }
+        }
+        out
+    }
+}
+
+/// The lower triangle of `w w'`.
+fn lower_square(out: &mut Mat<f64>, w: MatRef<'_, f64>) {
+    triangular::matmul(
+        out.as_mut(),
+        triangular::BlockStructure::TriangularLower,
+        Accum::Replace,
+        w,
+        triangular::BlockStructure::Rectangular,
+        w.transpose(),
+        triangular::BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+}
+
+/// Bounds of the sum of nonnegative numbers between `lo` and `hi`.
+fn total(lo: &[f64], hi: &[f64]) -> Interval {
+    let error = gamma(depth(lo.len()));
+    let (low, high) = (lanes(lo.len(), |k| lo[k]), lanes(hi.len(), |k| hi[k]));
+    Interval::new(sub_down(low, mul_up(low, error)).max(0.0), add_up(high, mul_up(high, error)))
+}
