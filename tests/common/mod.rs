@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod differences;
+pub mod double;
 pub mod draw;
 pub mod graphs;
 
