@@ -21,28 +21,29 @@ fn centroids(more: &[&str]) -> Box<dyn Family> {
 }
 
 #[test]
-fn timing() {
+fn planar() {
     let e = centroids(&["training=60"]);
     let c = e.enclose().unwrap();
     let s = c.system();
-    let mut out = Expansion::new(2);
-    for h in [1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-6, 0.0] {
-        let (a, b) = (0.7, -0.4);
-        let x = [Interval::about(a, h), Interval::about(b, h)];
+    let limits = smale::rigor::prune::Limits::default();
+    for r in [3.0, 10.0, 273.0] {
+        let within = [Interval::new(-r, r); 2];
         let start = std::time::Instant::now();
-        for _ in 0..100 {
-            s.expand(&x, &[a, b], &mut out);
-        }
-        let t = start.elapsed().as_secs_f64() / 100.0;
+        let zeros = smale::rigor::prune::zeros(s.as_ref(), &within, &limits, &|| {
+            start.elapsed().as_secs_f64() > 100.0
+        });
         println!(
-            "h {h}: {:.1} us, g {:?} +- {:.2e}, range +- {:.2e}, H {:?}",
-            t * 1e6,
-            out.value[0].mid(),
-            out.value[0].rad(),
-            out.range[0].rad(),
-            out.jacobian
+            "r {r}: {} found, complete {}, boxes {}, evaluations {}, {:?}, {:.2} s",
+            zeros.found.len(),
+            zeros.is_complete(),
+            zeros.boxes,
+            zeros.evaluations,
+            zeros.ended,
+            start.elapsed().as_secs_f64()
         );
     }
-    println!("L {} {} ", c.lipschitz(&[0.7, -0.4], 0.01), c.lipschitz(&[0.7, -0.4], 0.1));
+    for z in &[0.0] {
+        println!("L {} {z}", c.lipschitz(&[0.7, -0.4], 1e-6));
+    }
     println!("everywhere {:?}", c.everywhere().map(|e| e.radius));
 }

@@ -1,0 +1,230 @@
+//! Lower bounds of the smallest eigenvalue of symmetric matrices, by Cholesky's factorisation in floating point.
+//!
+//! If the factorisation of `A - cI`, rounded, runs to its end with the factor L, then `A - cI = LL' + E` with
+//! `|E| <= gamma |L||L'|`, `gamma = (n+1) u / (1 - (n+1) u)`, whatever the order of the sums (Higham 2002, "Accuracy and
+//! Stability of Numerical Algorithms", theorem 10.3). LL' is positive semidefinite, so no eigenvalue of A is below
+//! `c - |E|` (Rump 2006, "Verification of positive definiteness", BIT 46, who bounds |E| by the trace). Here
+//! `|E| <= gamma min(|L|_F^2, |L|_1 |L|_inf)`, with the factor that was computed.
+
+use faer::linalg::matmul::triangular::{BlockStructure, matmul};
+use faer::reborrow::{Reborrow, ReborrowMut};
+use faer::{Accum, Mat, Par};
+
+use super::BallMatrix;
+use super::matrix::gamma;
+use super::norm::{norm_frobenius, norm_inf, norm_one, norm_two};
+use super::rounding::{add_down, add_up, div_down, mul_down, mul_up, sqrt_up, sub_down, sub_up, up};
+
+/// Columns that are eliminated at a time.
+const BLOCK: usize = 32;
+/// Steps of Lanczos' method that look for a shift.
+const LANCZOS: usize = 30;
+/// Factorisations that are tried.
+const TRIES: usize = 12;
+/// The smallest positive number.
+const ETA: f64 = f64::from_bits(1);
+
+/// A lower bound of the smallest eigenvalue of every symmetric matrix of the set (n x n); minus infinity if none was
+/// found, and infinity for n = 0.
+pub fn smallest_eigenvalue_lower_bound(a: &BallMatrix) -> f64 {
+    let Some(a) = a.symmetric() else {
+        return f64::NEG_INFINITY;
+    };
+    let n = a.nrows();
+    match n {
+        0 => return f64::INFINITY,
+        1 => return sub_down(a.mid[(0, 0)], a.rad[(0, 0)]),
+        _ => {}
+    }
+    if n == 2 {
+        // The quadratic form is at least that of the smallest diagonal and the largest entry off it.
+        let diagonal = |i: usize| sub_down(a.mid[(i, i)], a.rad[(i, i)]);
+        return smaller_of_two(diagonal(0), add_up(a.mid[(1, 0)].abs(), a.rad[(1, 0)]), diagonal(1));
+    }
+    let spread = norm_two(&a.rad);
+    if !(spread < f64::INFINITY) {
+        return f64::NEG_INFINITY;
+    }
+    let (mut shift, mut step) = guess(&a.mid);
+    let mut factor = Mat::zeros(n, n);
+    for _ in 0..TRIES {
+        if let Some(error) = factorise(&a.mid, shift, &mut factor) {
+            return sub_down(sub_down(shift, error), spread);
+        }
+        shift -= step;
+        step *= 8.0;
+    }
+    f64::NEG_INFINITY
+}
+
+/// Are all eigenvalues of every symmetric matrix of the set (n x n) proven to be above `bound`? One factorisation.
+pub fn eigenvalues_exceed(a: &BallMatrix, bound: f64) -> bool {
+    let Some(a) = a.symmetric() else {
+        return false;
+    };
+    let n = a.nrows();
+    let spread = norm_two(&a.rad);
+    // The error is below gamma times the trace, nearly: what the factorisation is to prove beyond the bound.
+    let trace: f64 = (0..n).map(|i| (a.mid[(i, i)] - bound).abs()).sum();
+    let mut factor = Mat::zeros(n, n);
+    let smaller = norm_one(&a.magnitude()) + bound.abs();
+    let margin = (trace.min(n as f64 * smaller) * gamma(n + 1)) * 1.01;
+    let shift = add_up(add_up(bound, spread), up(margin));
+    factorise(&a.mid, shift, &mut factor).is_some_and(|e| sub_down(sub_down(shift, e), spread) > bound)
+}
+
+/// A lower bound of the smallest eigenvalue of every symmetric matrix within `radius` of a point where `lower` is one:
+/// for a matrix that varies with Lipschitz constant `lipschitz` in the spectral norm.
+pub fn lower_over_ball(lower: f64, lipschitz: f64, radius: f64) -> f64 {
+    sub_down(lower, mul_up(lipschitz, radius))
+}
+
+/// The smaller eigenvalue of `[[a, b], [b, c]]`, downwards, for `b >= 0`.
+fn smaller_of_two(a: f64, b: f64, c: f64) -> f64 {
+    // (a + c)/2 -+ hypot((a - c)/2, b). Halves lose up to eta/2 each.
+    let half = 0.5 * sub_up(a.max(c), a.min(c)) + ETA;
+    let size = half.max(b);
+    let (s, t) = (up(half / size), up(b / size));
+    let hypot = mul_up(size, sqrt_up(add_up(mul_up(s, s), mul_up(t, t))));
+    let least = sub_down(sub_down(add_down(0.5 * a, 0.5 * c), hypot), ETA);
+    // The product of both over the larger keeps the digits of a small one.
+    let determinant = sub_down(mul_down(a, c), mul_up(b, b));
+    if determinant > 0.0 && a > 0.0 {
+        let larger = add_up(add_up(add_up(0.5 * a, 0.5 * c), hypot), ETA);
+        return least.max(div_down(determinant, larger));
+    }
+    least
+}
+
+/// A shift that is likely just below the smallest eigenvalue of a symmetric matrix, and by how much it may be off.
+fn guess(a: &Mat<f64>) -> (f64, f64) {
+    let n = a.nrows();
+    let size = norm_inf(&super::matrix::map(a, f64::abs));
+    let steps = n.min(LANCZOS);
+    let mut basis = Mat::<f64>::zeros(n, steps);
+    let (mut diagonal, mut off) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
+    let mut v: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * ((i * i + 3 * i) as f64).sin()).collect();
+    for k in 0..steps {
+        let length = v.iter().map(|v| v * v).sum::<f64>().sqrt();
+        if k > 0 {
+            off.push(length);
+        }
+        if !(length > 1e-14 * size) {
+            break;
+        }
+        v.iter_mut().for_each(|v| *v /= length);
+        basis.col_as_slice_mut(k).copy_from_slice(&v);
+        let mut w = vec![0.0; n];
+        for (j, x) in v.iter().enumerate() {
+            w.iter_mut().zip(a.col_as_slice(j)).for_each(|(w, a)| *w += a * x);
+        }
+        diagonal.push(w.iter().zip(&v).map(|(w, v)| w * v).sum::<f64>());
+        for _ in 0..2 {
+            for j in 0..=k {
+                let q = basis.col_as_slice(j);
+                let part: f64 = w.iter().zip(q).map(|(w, q)| w * q).sum();
+                w.iter_mut().zip(q).for_each(|(w, q)| *w -= part * q);
+            }
+        }
+        v = w;
+    }
+    let last = v.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let (value, end) = smallest_tridiagonal(&diagonal, &off, size);
+    let error = (last * end).min(size) + 1e-15 * n as f64 * size + f64::MIN_POSITIVE;
+    (value - error, error)
+}
+
+/// The smallest eigenvalue of a symmetric tridiagonal matrix, and the last entry of its eigenvector, roughly.
+fn smallest_tridiagonal(diagonal: &[f64], off: &[f64], size: f64) -> (f64, f64) {
+    let k = diagonal.len();
+    // Bisection by the signs of the pivots.
+    let definite = |x: f64| {
+        let mut pivot = 1.0;
+        (0..k).all(|i| {
+            let square = if i == 0 { 0.0 } else { off[i - 1] * off[i - 1] };
+            pivot = diagonal[i] - x - square / pivot;
+            pivot > 0.0
+        })
+    };
+    let (mut low, mut high) = (-size, diagonal.iter().copied().fold(size, f64::min));
+    for _ in 0..52 {
+        let middle = 0.5 * (low + high);
+        if definite(middle) { low = middle } else { high = middle }
+    }
+    // The eigenvector by its recurrence from the last entry backwards, with the pivots of the factorisation.
+    let mut pivots = Vec::with_capacity(k);
+    for i in 0..k {
+        let square = if i == 0 { 0.0 } else { off[i - 1] * off[i - 1] / pivots[i - 1] };
+        pivots.push(diagonal[i] - low - square);
+    }
+    let (mut entry, mut squares) = (1.0_f64, 1.0_f64);
+    for i in (1..k).rev() {
+        entry *= -off[i - 1] / pivots[i - 1];
+        squares += entry * entry;
+    }
+    let end = 1.0 / squares.sqrt();
+    (low, if end.is_finite() { end } else { 1.0 })
+}
+
+/// Factorises `A - shift I` (only the lower triangle is read) into `factor`. An upper bound of `|A - shift I - LL'|` in
+/// the spectral norm; `None` if a pivot is not positive, or nothing is proven.
+fn factorise(a: &Mat<f64>, shift: f64, factor: &mut Mat<f64>) -> Option<f64> {
+    let n = a.nrows();
+    let mut rounding = 0.0_f64;
+    for j in 0..n {
+        let column = factor.col_as_slice_mut(j);
+        column[..j].fill(0.0);
+        column[j..].copy_from_slice(&a.col_as_slice(j)[j..]);
+        column[j] -= shift;
+        // The difference is rounded: a diagonal error matrix.
+        rounding = rounding.max(super::matrix::rounded(column[j]));
+    }
+    for start in (0..n).step_by(BLOCK) {
+        let end = n.min(start + BLOCK);
+        for j in start..end {
+            for p in start..j {
+                let scale = factor[(j, p)];
+                let (before, mut now) = factor.as_mut().split_at_col_mut(j);
+                let (done, column) = (before.rb().col(p), now.rb_mut().col_mut(0));
+                let (Some(done), Some(column)) = (done.try_as_col_major(), column.try_as_col_major_mut())
+                else {
+                    return None;
+                };
+                let (done, column) = (&done.as_slice()[j..], &mut column.as_slice_mut()[j..]);
+                column.iter_mut().zip(done).for_each(|(c, l)| *c -= scale * l);
+            }
+            let column = &mut factor.col_as_slice_mut(j)[j..];
+            if !(column[0] > 0.0 && column[0] < f64::INFINITY) {
+                return None;
+            }
+            let root = column[0].sqrt();
+            column[0] = root;
+            column[1..].iter_mut().for_each(|c| *c /= root);
+        }
+        let (left, mut right) = factor.as_mut().split_at_col_mut(end);
+        let panel = left.rb().submatrix(end, start, n - end, end - start);
+        matmul(
+            right.rb_mut().subrows_mut(end, n - end),
+            BlockStructure::TriangularLower,
+            Accum::Add,
+            panel,
+            BlockStructure::Rectangular,
+            panel.transpose(),
+            BlockStructure::Rectangular,
+            -1.0,
+            Par::Seq,
+        );
+    }
+    let mut largest = 0.0_f64;
+    for j in 0..n {
+        factor.col_as_slice_mut(j).iter_mut().for_each(|l| *l = l.abs());
+        largest = largest.max(factor[(j, j)]);
+    }
+    let frobenius = norm_frobenius(factor);
+    let size = mul_up(frobenius, frobenius).min(mul_up(norm_one(factor), norm_inf(factor)));
+    // A product below the normal numbers loses eta/2, a quotient eta/2 times the pivot: in n^2 entries, n + 1 each.
+    let terms = (n * n) as f64 * (n + 1) as f64;
+    let lost = mul_up(mul_up(terms, ETA), add_up(largest, 1.0));
+    let error = add_up(add_up(mul_up(gamma(n + 1), size), lost), rounding);
+    (error < f64::INFINITY).then_some(error)
+}

@@ -1,0 +1,173 @@
+//! Eigenvalues of symmetric matrices, and how many of them are negative.
+//!
+//! Proven from approximate eigenvectors V and eigenvalues w, which need not be trusted. Let A be symmetric,
+//! `|I - V'V| <= q < 1` and `|V'AV - diag w| <= e` in the spectral norm. Then V is nonsingular, and by Ostrowski's
+//! theorem (Horn & Johnson 2013, "Matrix Analysis", theorem 4.5.9) the k-th smallest eigenvalue of V'AV is that of A
+//! times a number in [1 - q, 1 + q]; by Weyl's theorem (4.3.1) it lies within e of the k-th smallest w. So
+//! `lambda_k in (w_k + [-e, e]) / [1 - q, 1 + q]`. With `R = AV - V diag w`,
+//! `V'AV - diag w = V'R - (I - V'V) diag w`, hence `e = sqrt(1 + q) |R| + q max |w|`.
+//! For the matrices `A + D`, `|D| <= rad`, Weyl's theorem adds `|rad|`.
+//!
+//! An eigenvalue that this separates from all others is found better: some eigenvalue is within
+//! `|A v - w v| / |v|` of w, for each column v and its w (Parlett 1998, "The Symmetric Eigenvalue Problem", theorem
+//! 4.5.1), and which one is then no question.
+
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::{Mat, MatRef, Par};
+
+use super::inertia::rotate;
+use super::matrix::rounded;
+use super::norm::norm_two;
+use super::rounding::{add_up, div_up, mul_up, norm_up, sqrt_down, sqrt_up, sub_down};
+use super::{BallMatrix, Interval};
+
+/// Up to this size Jacobi's method beats the library.
+const SMALL: usize = 8;
+/// Its sweeps, at most: it converges quadratically.
+const SWEEPS: usize = 12;
+
+/// Eigenvalues of every symmetric matrix of a set.
+#[derive(Clone, Debug)]
+pub struct Spectrum {
+    /// The k-th interval holds the k-th smallest eigenvalue (length n). The intervals may overlap.
+    pub values: Vec<Interval>,
+    /// Approximate eigenvectors (n x n, in columns, in the order of the values): no more is proven about them.
+    pub vectors: Mat<f64>,
+}
+
+impl Spectrum {
+    /// The number of negative eigenvalues; `None` unless every eigenvalue is proven not to be zero.
+    pub fn index(&self) -> Option<usize> {
+        let (negative, unknown, _) = self.inertia();
+        (unknown == 0).then_some(negative)
+    }
+
+    /// How many eigenvalues are proven negative, how many have no proven sign, and how many are proven positive.
+    pub fn inertia(&self) -> (usize, usize, usize) {
+        let negative = self.values.iter().filter(|v| v.hi() < 0.0).count();
+        let positive = self.values.iter().filter(|v| v.lo() > 0.0).count();
+        (negative, self.values.len() - negative - positive, positive)
+    }
+
+    /// A lower bound of the absolute values of all eigenvalues: one over it bounds the inverse's spectral norm.
+    pub fn least(&self) -> f64 {
+        self.values.iter().map(|v| v.mig()).fold(f64::INFINITY, f64::min)
+    }
+
+    /// An upper bound of the absolute values of all eigenvalues: the spectral norm.
+    pub fn largest(&self) -> f64 {
+        self.values.iter().map(|v| v.mag()).fold(0.0, f64::max)
+    }
+}
+
+/// Encloses the eigenvalues of every symmetric matrix of the set (n x n). `None` if nothing could be proven.
+pub fn symmetric_spectrum(a: &BallMatrix) -> Option<Spectrum> {
+    let a = a.symmetric()?;
+    let (values, vectors) = eigen(a.mid.as_ref())?;
+    spectrum_from(&a, &values, vectors)
+}
+
+impl Spectrum {
+    /// The same from approximate eigenvalues (ascending or not; length n) and eigenvectors (n x n, in columns), neither
+    /// of which need be trusted.
+    pub fn verify(a: &BallMatrix, values: &[f64], vectors: Mat<f64>) -> Option<Spectrum> {
+        spectrum_from(&a.symmetric()?, values, vectors)
+    }
+}
+
+/// As [`Spectrum::verify`], of a set with symmetric midpoints and radii.
+fn spectrum_from(a: &BallMatrix, values: &[f64], vectors: Mat<f64>) -> Option<Spectrum> {
+    let n = a.nrows();
+    if values.len() != n || vectors.nrows() != n || vectors.ncols() != n {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    if values.windows(2).any(|w| !(w[0] <= w[1])) {
+        order.sort_by(|i, j| values[*i].total_cmp(&values[*j]));
+        let sorted: Vec<f64> = order.iter().map(|i| values[*i]).collect();
+        let columns = Mat::from_fn(n, n, |i, j| vectors[(i, order[j])]);
+        return if sorted.iter().all(|w| w.is_finite()) { spectrum_from(a, &sorted, columns) } else { None };
+    }
+    if !values.iter().all(|w| w.is_finite()) {
+        return None;
+    }
+    let spread = norm_two(&a.rad);
+    let v = BallMatrix::exact(vectors.as_ref());
+    let q = norm_two(&BallMatrix::product(&v.transpose(), &v).rest());
+    if !(q < 1.0 && spread < f64::INFINITY) {
+        return None;
+    }
+    let middle = BallMatrix { mid: a.mid.clone(), rad: Mat::zeros(n, n) };
+    let image = BallMatrix::product(&middle, &v);
+    // |A V - V diag w|, upwards, entry by entry.
+    let mut residual = image.rad;
+    for j in 0..n {
+        let (av, v) = (image.mid.col_as_slice(j), vectors.col_as_slice(j));
+        for ((r, av), v) in residual.col_as_slice_mut(j).iter_mut().zip(av).zip(v) {
+            let (product, rest) = (values[j] * v, av - values[j] * v);
+            let rounding = add_up(add_up(rounded(product), rounded(rest)), *r);
+            *r = add_up(rest.abs(), rounding);
+        }
+    }
+    let largest = values.iter().fold(0.0, |m: f64, w| m.max(w.abs()));
+    let e = add_up(mul_up(sqrt_up(add_up(1.0, q)), norm_two(&residual)), mul_up(q, largest));
+    let stretch = Interval::new(sub_down(1.0, q), add_up(1.0, q));
+    let coarse: Vec<Interval> = values.iter().map(|w| Interval::about(*w, e) / stretch).collect();
+    // Columns of V are at least sqrt(1 - q) long.
+    let shortest = sqrt_down(sub_down(1.0, q));
+    let fine = (0..n).map(|k| {
+        let close = Interval::about(values[k], div_up(norm_up(residual.col_as_slice(k)), shortest));
+        // The eigenvalue near w_k is the k-th if those below and above lie elsewhere.
+        let own =
+            (k == 0 || coarse[k - 1].hi() < close.lo()) && (k + 1 == n || close.hi() < coarse[k + 1].lo());
+        let best = if own { close.meet(coarse[k])? } else { coarse[k] };
+        Some(Interval::new(sub_down(best.lo(), spread), add_up(best.hi(), spread)))
+    });
+    Some(Spectrum { values: fine.collect::<Option<_>>()?, vectors })
+}
+
+/// Approximate eigenvalues, ascending, and eigenvectors; `None` if they are not finite.
+fn eigen(a: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
+    let n = a.nrows();
+    if n <= SMALL {
+        return Some(jacobi(a));
+    }
+    let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
+    let request = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, Default::default());
+    let mut buffer = MemBuffer::new(request);
+    let done = self_adjoint_evd(
+        a,
+        faer::diag::DiagMut::from_slice_mut(&mut values),
+        Some(vectors.as_mut()),
+        Par::Seq,
+        MemStack::new(&mut buffer),
+        Default::default(),
+    );
+    done.ok().map(|()| (values, vectors))
+}
+
+/// Jacobi's method (Golub & Van Loan 2013, section 8.5), row by row.
+fn jacobi(a: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
+    let n = a.nrows();
+    let mut m = a.to_owned();
+    let mut v: Mat<f64> = Mat::identity(n, n);
+    for _ in 0..SWEEPS {
+        let mut turned = false;
+        for q in 1..n {
+            for p in 0..q {
+                let (alpha, beta, gamma) = (m[(p, p)], m[(p, q)], m[(q, q)]);
+                // Negligible beside both diagonal entries, which keeps small eigenvalues of graded matrices.
+                if !(beta.abs() > 1e-17 * (alpha.abs().sqrt() * gamma.abs().sqrt())) {
+                    continue;
+                }
+                turned = true;
+                rotate(&mut m, &mut v, p, q);
+            }
+        }
+        if !turned {
+            break;
+        }
+    }
+    ((0..n).map(|i| m[(i, i)]).collect(), v)
+}
