@@ -72,8 +72,7 @@ impl Lanes {
     #[inline(always)]
     pub(super) fn plus(self, b: Lanes) -> Lanes {
         let mid: [f64; LANES] = array::from_fn(|i| self.mid[i] + b.mid[i]);
-        let rad =
-            array::from_fn(|i| (self.rad[i] + b.rad[i] + (UNIT * mid[i].abs() + TINY)) * GROW);
+        let rad = array::from_fn(|i| (self.rad[i] + b.rad[i] + (UNIT * mid[i].abs() + TINY)) * GROW);
         Lanes { mid, rad }
     }
 

@@ -75,12 +75,10 @@ impl<'a> Enclosed<'a> {
                         Layer::Linear { weight, bias } => Some((weight, bias, s)),
                         _ => None,
                     });
-                    let at = |i: usize, j: usize| {
-                        between(weight[(i, j)], other.map(|(w, _, s)| (w[(i, j)], s)))
-                    };
-                    let bias: Vec<(f64, f64)> = (0..bias.len())
-                        .map(|i| between(bias[i], other.map(|(_, b, s)| (b[i], s))))
-                        .collect();
+                    let at =
+                        |i: usize, j: usize| between(weight[(i, j)], other.map(|(w, _, s)| (w[(i, j)], s)));
+                    let bias: Vec<(f64, f64)> =
+                        (0..bias.len()).map(|i| between(bias[i], other.map(|(_, b, s)| (b[i], s)))).collect();
                     Step::Affine(Affine::new(width, weight.ncols(), at, &bias))
                 }
                 Layer::Activation(parts) => {
@@ -88,7 +86,9 @@ impl<'a> Enclosed<'a> {
                     Step::Activation(parts.iter().flat_map(|(a, units)| vec![*a; *units]).collect())
                 }
                 Layer::Norm(_) => {
-                    return Err("a network with layer norm has no enclosures in verified arithmetic yet".into());
+                    return Err(
+                        "a network with layer norm has no enclosures in verified arithmetic yet".into()
+                    );
                 }
                 Layer::Open => Step::Open,
                 Layer::Close { scale } => Step::Close { scale: *scale },
@@ -264,8 +264,7 @@ impl Enclose for Enclosed<'_> {
 
     fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
         let x: Vec<Interval> = center.iter().map(|c| Interval::about(*c, radius)).collect();
-        let crude =
-            add_up(self.norms().third(&self.steps, &x), self.confinement_third(center, radius));
+        let crude = add_up(self.norms().third(&self.steps, &x), self.confinement_third(center, radius));
         match &self.shape {
             Some(shape) if shape.third => {
                 let e = self.expansion(shape, &x, center);
@@ -306,7 +305,8 @@ impl Enclose for Enclosed<'_> {
             let r = r * (1.0 + 1e-12);
             let four = Interval::point(4.0 * self.neural.quartic) / Interval::point(n as f64);
             let outward = four * Interval::point(r).powi(3) + Interval::point(r).scale(lambda);
-            if r > 0.0 && r < radius && sub_down(outward.lo(), steepest) >= 0.0 && mul_down(r, lambda) >= 0.0 {
+            if r > 0.0 && r < radius && sub_down(outward.lo(), steepest) >= 0.0 && mul_down(r, lambda) >= 0.0
+            {
                 radius = r;
             }
         }
@@ -343,8 +343,7 @@ impl System for Critical<'_, '_> {
             for i in 0..n {
                 let mut sum = out.value[i];
                 for j in 0..n {
-                    let entry =
-                        balls::Ball { mid: hessian.mid[(i, j)], rad: hessian.rad[(i, j)] }.interval();
+                    let entry = balls::Ball { mid: hessian.mid[(i, j)], rad: hessian.rad[(i, j)] }.interval();
                     out.jacobian[i * n + j] = entry;
                     sum += entry * taylor::offset(x[j], at[j]);
                 }

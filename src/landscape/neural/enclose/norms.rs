@@ -137,10 +137,8 @@ fn largest_row(affine: &Affine) -> f64 {
 }
 
 fn frobenius_norm(a: MatRef<'_, f64>) -> f64 {
-    let columns: Vec<f64> = a
-        .col_iter()
-        .map(|column| norm_up(&column.iter().copied().collect::<Vec<_>>()))
-        .collect();
+    let columns: Vec<f64> =
+        a.col_iter().map(|column| norm_up(&column.iter().copied().collect::<Vec<_>>())).collect();
     norm_up(&columns)
 }
 

@@ -137,8 +137,11 @@ struct PowerBalls {
 pub(super) fn expand(steps: &[Step], shape: &Shape, x: &[Interval], at: &[f64]) -> Taylor {
     let lanes = |list: &[Interval]| list.iter().map(|x| Lanes::all(Ball::of(*x))).collect();
     let powers = shape.powers(x, at);
-    let powers =
-        PowerBalls { first: lanes(&powers.first), second: lanes(&powers.second), third: lanes(&powers.third) };
+    let powers = PowerBalls {
+        first: lanes(&powers.first),
+        second: lanes(&powers.second),
+        third: lanes(&powers.third),
+    };
     let columns = shape.columns();
     let mut state = Columns::default();
     state.reset(shape.n, columns);
@@ -308,16 +311,14 @@ impl NullaryFnOnce for Compose<'_> {
                 let gradient = |i: usize| range(1 + i);
                 let hessian = |i: usize, j: usize| range(shape.second() + shape.pair(i, j));
                 let (a, b, c) = (gradient(*i), gradient(*j), gradient(*k));
-                let mixed = a
-                    .times(hessian(*j, *k))
-                    .plus(b.times(hessian(*i, *k)))
-                    .plus(c.times(hessian(*i, *j)));
+                let mixed =
+                    a.times(hessian(*j, *k)).plus(b.times(hessian(*i, *k))).plus(c.times(hessian(*i, *j)));
                 let own = load(state, shape.last() + t);
-                first
-                    .times(own)
-                    .plus(second.times(mixed))
-                    .plus(third.times(a.times(b).times(c)))
-                    .store(&mut state.mid, &mut state.rad, (shape.last() + t) * stride + at);
+                first.times(own).plus(second.times(mixed)).plus(third.times(a.times(b).times(c))).store(
+                    &mut state.mid,
+                    &mut state.rad,
+                    (shape.last() + t) * stride + at,
+                );
             }
             let (slope, curvature) = if shape.third { (jets(1), jets(2)) } else { (first, second) };
             for (p, [i, j]) in shape.pairs.iter().enumerate() {
@@ -331,10 +332,13 @@ impl NullaryFnOnce for Compose<'_> {
                 );
             }
             for i in 0..shape.n {
-                jets(1).times(load(state, 1 + i)).store(&mut state.mid, &mut state.rad, (1 + i) * stride + at);
+                jets(1).times(load(state, 1 + i)).store(
+                    &mut state.mid,
+                    &mut state.rad,
+                    (1 + i) * stride + at,
+                );
             }
             jets(0).store(&mut state.mid, &mut state.rad, at);
         }
     }
 }
-
