@@ -128,7 +128,10 @@ impl Affine {
         }
         // Roundings of the sums of radii, and the underflows of the products.
         let slack = 1.0 + 2.0 * (gamma + 4.0 * UNIT);
-        out.rad.iter_mut().for_each(|r| *r = *r * slack + TINY);
+        for (r, m) in out.rad.iter_mut().zip(&out.mid) {
+            // Where a sum overflowed on its way nothing is known of it: infinity less infinity is not a number.
+            *r = *r * slack + TINY + (m - m);
+        }
         if !self.bias.mid.is_empty() {
             let stride = padded(self.weight.rows);
             for column in 0..biased {
@@ -258,6 +261,18 @@ mod tests {
                 assert!(out.rad[at] <= 2.0 * (columns as f64 + 6.0) * UNIT * size as f64);
             }
         }
+    }
+
+    #[test]
+    fn sums_that_overflow_on_their_way_are_all_of_r() {
+        let affine = Affine::new(1, 2, |_, j| ([1e200, -1e200][j], 0.0), &[]);
+        let mut x = Columns::default();
+        x.reset(2, 1);
+        (x.mid[0], x.mid[1]) = (1e200, 1e200);
+        let mut out = Columns::default();
+        affine.apply(&x, 1, 0, &mut out);
+        let ball = crate::landscape::neural::enclose::balls::Ball { mid: out.mid[0], rad: out.rad[0] };
+        assert!(ball.interval().contains(0.0));
     }
 
     #[test]
