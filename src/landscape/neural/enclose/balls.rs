@@ -1,7 +1,7 @@
 //! Balls `mid +- rad`, eight at a time: the arithmetic of the sweeps, in round-to-nearest and without branches.
 //!
 //! Each operation's radius is the exact one plus the rounding error of the midpoint (at most `u` times its result, and
-//! less than the smallest normal number where it underflows), and is itself a sum of terms that are not negative: computed in
+//! far less than [`TINY`] where it underflows), and is itself a sum of terms that are not negative: computed in
 //! at most six roundings, it is below the exact value by a factor of at least `(1 - u)^6`, for which `1 + 8 u` makes up.
 //! An overflow leaves an infinity or NaN as radius; [`Ball::interval`] reads both as all of R.
 
@@ -14,8 +14,9 @@ use crate::rigor::rounding::UNIT;
 pub(super) const LANES: usize = 8;
 /// Makes up for at most six roundings downwards.
 pub(super) const GROW: f64 = 1.0 + 8.0 * UNIT;
-/// More than all errors by underflow of one operation.
-pub(super) const TINY: f64 = f64::MIN_POSITIVE;
+/// More than all errors by underflow of one operation; so large that what radii are multiplied by does not lead to
+/// subnormal numbers, which are slow.
+pub(super) const TINY: f64 = 1e-200;
 
 /// A ball.
 #[derive(Clone, Copy, Debug)]

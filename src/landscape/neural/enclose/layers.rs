@@ -128,7 +128,10 @@ impl Affine {
         }
         // Roundings of the sums of radii, and the underflows of the products.
         let slack = 1.0 + 2.0 * (gamma + 4.0 * UNIT);
-        out.rad.iter_mut().for_each(|r| *r = *r * slack + TINY);
+        for (r, m) in out.rad.iter_mut().zip(&out.mid) {
+            // Where a sum overflowed on its way nothing is known of it: infinity less infinity is not a number.
+            *r = *r * slack + TINY + (m - m);
+        }
         if !self.bias.mid.is_empty() {
             let stride = padded(self.weight.rows);
             for column in 0..biased {
@@ -217,5 +220,111 @@ impl<const C: usize> NullaryFnOnce for Multiply<'_, C> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Odd numbers of 52 bits: their products need all bits that are lost.
+    fn random(state: &mut u64) -> i64 {
+        *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let size = (*state >> 12) as i64 | 1;
+        if (*state >> 5) & 1 == 1 { -size } else { size }
+    }
+
+    #[test]
+    fn products_are_within_their_radius_of_the_exact_ones() {
+        let mut state = 3;
+        for (rows, columns) in [(1, 1), (1, 40), (9, 17), (16, 64), (130, 5)] {
+            let a: Vec<i64> = (0..rows * columns).map(|_| random(&mut state)).collect();
+            let weight = |i: usize, j: usize| (a[i * columns + j] as f64, 0.0);
+            let affine = Affine::new(rows, columns, weight, &[]);
+            let mut x = Columns::default();
+            x.reset(columns, 4);
+            let stride = x.stride();
+            let v: Vec<i64> = (0..4 * columns).map(|_| random(&mut state)).collect();
+            for (k, v) in v.iter().enumerate() {
+                x.mid[k / columns * stride + k % columns] = *v as f64;
+            }
+            let mut out = Columns::default();
+            affine.apply(&x, 4, 0, &mut out);
+            for (c, i) in (0..4).flat_map(|c| (0..rows).map(move |i| (c, i))) {
+                let terms =
+                    (0..columns).map(|j| i128::from(a[i * columns + j]) * i128::from(v[c * columns + j]));
+                let (exact, size) = terms.fold((0, 0), |(s, t), p: i128| (s + p, t + p.abs()));
+                let at = c * out.stride() + i;
+                // The midpoints are whole numbers, or small enough for the difference to be exact.
+                let error = (exact - out.mid[at] as i128).unsigned_abs() as f64;
+                assert!(error <= out.rad[at], "{rows} x {columns}");
+                assert!(out.rad[at] <= 2.0 * (columns as f64 + 6.0) * UNIT * size as f64);
+            }
+        }
+    }
+
+    #[test]
+    fn sums_that_overflow_on_their_way_are_all_of_r() {
+        let affine = Affine::new(1, 2, |_, j| ([1e200, -1e200][j], 0.0), &[]);
+        let mut x = Columns::default();
+        x.reset(2, 1);
+        (x.mid[0], x.mid[1]) = (1e200, 1e200);
+        let mut out = Columns::default();
+        affine.apply(&x, 1, 0, &mut out);
+        let ball = crate::landscape::neural::enclose::balls::Ball { mid: out.mid[0], rad: out.rad[0] };
+        assert!(ball.interval().contains(0.0));
+    }
+
+    #[test]
+    fn one_term_shows_the_unit() {
+        // 2^-53 of the product is lost: any radius without the rounding of products is too small.
+        let (a, b) = (1.0 + f64::EPSILON, 1.0 + f64::EPSILON);
+        let affine = Affine::new(1, 1, |_, _| (a, 0.0), &[]);
+        let mut x = Columns::default();
+        x.reset(1, 1);
+        x.mid[0] = b;
+        let mut out = Columns::default();
+        affine.apply(&x, 1, 0, &mut out);
+        assert!(a.mul_add(b, -out.mid[0]).abs() > 0.0 && a.mul_add(b, -out.mid[0]).abs() <= out.rad[0]);
+    }
+
+    #[test]
+    fn radii_reach_the_corners() {
+        // Powers of two: exact, so that each radius is met. Mixed signs; weights and states with radii; a bias.
+        let weights = [[(1.0, 0.25), (-2.0, 0.5)], [(0.5, 0.0), (4.0, 1.0)]];
+        let bias = [(1.0, 0.125), (-1.0, 0.0)];
+        let affine = Affine::new(2, 2, |i, j| weights[i][j], &bias);
+        let mut x = Columns::default();
+        x.reset(2, 2);
+        let stride = x.stride();
+        for (k, (mid, rad)) in [(2.0, 0.5), (-1.0, 0.25)].into_iter().enumerate() {
+            for column in 0..2 {
+                (x.mid[column * stride + k], x.rad[column * stride + k]) = (mid, rad);
+            }
+        }
+        let mut out = Columns::default();
+        affine.apply(&x, 2, 1, &mut out);
+        for i in 0..2 {
+            let reach: f64 = (0..2)
+                .map(|j| {
+                    let ((w, r), (m, s)) = (weights[i][j], [(2.0f64, 0.5), (-1.0, 0.25)][j]);
+                    f64::abs(w) * s + r * (m.abs() + s)
+                })
+                .sum();
+            for (column, bias) in [(0, bias[i]), (1, (0.0, 0.0))] {
+                let at = column * out.stride() + i;
+                let mid = weights[i][0].0 * 2.0 - weights[i][1].0 + bias.0;
+                assert_eq!(out.mid[at], mid);
+                assert!(out.rad[at] >= reach + bias.1 && out.rad[at] <= (reach + bias.1) * (1.0 + 1e-13));
+            }
+        }
+    }
+
+    #[test]
+    fn transposed_entries_change_places() {
+        let entry = |i: usize, j: usize| ((10 * i + j) as f64, 0.5 * (i + 1) as f64);
+        let t = Affine::new(11, 3, entry, &[]).transpose();
+        assert!((0..11).all(|i| (0..3).all(|j| t.entry(j, i) == entry(i, j))));
+        assert_eq!((t.rows(), t.columns()), (3, 11));
     }
 }

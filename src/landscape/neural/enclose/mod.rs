@@ -345,7 +345,7 @@ impl System for Critical<'_, '_> {
                 for j in 0..n {
                     let entry = balls::Ball { mid: hessian.mid[(i, j)], rad: hessian.rad[(i, j)] }.interval();
                     out.jacobian[i * n + j] = entry;
-                    sum += entry * x[j].shift(-at[j]);
+                    sum += entry * taylor::offset(x[j], at[j]);
                 }
                 out.range[i] = out.range[i].meet(sum).unwrap_or(sum);
             }

@@ -170,3 +170,54 @@ fn squared(a: MatRef<'_, f64>, times: usize) -> f64 {
     // Not a number where the products overflowed.
     if square.is_finite() { sqrt_up(square).min(frobenius) } else { frobenius }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landscape::neural::activation::Activation;
+
+    fn affine(rows: usize, columns: usize, at: impl Fn(usize, usize) -> f64, rad: f64) -> Affine {
+        Affine::new(rows, columns, |i, j| (at(i, j), rad), &[])
+    }
+
+    #[test]
+    fn spectral_norms_are_bounded_from_above_and_closely() {
+        // Hadamard's matrix of 16 rows is 4 times an orthogonal one; of rank one it is the product of the lengths.
+        let sign = |i: usize, j: usize| if (i & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+        let norm = spectral_norm(&affine(16, 16, sign, 0.0));
+        assert!(norm >= 4.0 && norm <= 4.0 * 16f64.powf(1.0 / 32.0) * (1.0 + 1e-12), "{norm}");
+        for (rows, columns) in [(3, 7), (7, 3)] {
+            let rank_one = |i: usize, j: usize| (i + 1) as f64 * (j + 1) as f64;
+            let squares = |k: usize| (1..=k).map(|i| (i * i) as f64).sum::<f64>();
+            let truth = (squares(rows) * squares(columns)).sqrt();
+            let norm = spectral_norm(&affine(rows, columns, rank_one, 0.0));
+            assert!(norm >= truth * (1.0 - 1e-15) && norm <= truth * (1.0 + 1e-12), "{norm} {truth}");
+            // All entries larger by the radius: of rank one, too, and positive, so that the norm grows by as much.
+            let more = spectral_norm(&affine(rows, columns, |_, _| 1.0, 0.5));
+            assert!(more >= 1.5 * ((rows * columns) as f64).sqrt());
+        }
+        let large = spectral_norm(&affine(4, 4, |i, j| if i == j { 1e60 } else { 0.0 }, 0.0));
+        assert!((1e60..2.001e60).contains(&large));
+        assert!(largest_row(&affine(2, 2, |i, j| (3 * i + 4 * j) as f64, 1.0)) >= 4f64.hypot(8.0));
+    }
+
+    #[test]
+    fn bounds_are_met_by_one_unit_and_add_over_branches() {
+        let one = |w: f64| Step::Affine(affine(1, 1, |_, _| w, 0.0));
+        let act = || Step::Activation(vec![Activation::Tanh]);
+        let x = [Interval::new(-3.0, 3.0)];
+        // 3 tanh(2x): 6, and 3 * 8 times the largest third derivative, 2.
+        let steps = [one(2.0), act(), one(3.0)];
+        let norms = Norms::new(&steps);
+        assert!((6.0..6.001).contains(&norms.first()));
+        assert!((48.0..48.001).contains(&norms.third(&steps, &x)));
+        // tanh(tanh x) at most: p^2 + ..; its third derivative at zero is -4.
+        let twice = [act(), act()];
+        assert!(Norms::new(&twice).third(&twice, &x) >= 4.0);
+        // x - 2 tanh x.
+        let branch = [Step::Open, act(), Step::Close { scale: -2.0 }];
+        let norms = Norms::new(&branch);
+        assert!((3.0..3.001).contains(&norms.first()));
+        assert!((4.0..4.001).contains(&norms.third(&branch, &x)));
+    }
+}

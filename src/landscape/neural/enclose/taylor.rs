@@ -13,7 +13,7 @@
 use pulp::{Arch, NullaryFnOnce};
 
 use super::Step;
-use super::activation::{jet, jumps};
+use super::activation::{jet, jumps, slopes};
 use super::balls::{Ball, LANES, Lanes};
 use super::layers::Columns;
 use crate::landscape::neural::activation::Activation;
@@ -79,7 +79,7 @@ impl Shape {
     /// The sum over the columns is what a function is over the box: `x_i - c_i`, their products over multiplicities
     /// (`d_i^2/2`, `d_i d_j`), and those of three (`d_i^3/6`, `d_i^2 d_j/2`, `d_i d_j d_k`).
     pub(super) fn powers(&self, x: &[Interval], at: &[f64]) -> Powers {
-        let first: Vec<Interval> = x.iter().zip(at).map(|(x, c)| x.shift(-c)).collect();
+        let first: Vec<Interval> = x.iter().zip(at).map(|(x, c)| offset(*x, *c)).collect();
         let second = self.pairs.iter().map(|[i, j]| match i == j {
             true => first[*i].sqr().scale(0.5),
             false => first[*i] * first[*j],
@@ -97,6 +97,11 @@ impl Shape {
         });
         Powers { second: second.collect(), third: third.collect(), first }
     }
+}
+
+/// `x - c`, exactly zero where x is c.
+pub(super) fn offset(x: Interval, c: f64) -> Interval {
+    if x.is_point() && x.lo() == c { Interval::ZERO } else { x.shift(-c) }
 }
 
 /// Powers of `x - c` over a box.
@@ -211,7 +216,7 @@ impl Over {
             // With the midpoint in it, which rounding may have left outside: the mean-value theorem below needs it.
             let range = Ball { mid: self.units.mid[i], rad: self.units.rad[i] }.interval();
             let range = range.hull(c).hull(c + spread);
-            let over = jet(*activation, range);
+            let over = slopes(*activation, range);
             let point = jet(*activation, c);
             jumping |= jumps(*activation, range);
             let mut put = |k: usize, x: Interval| {
@@ -220,10 +225,10 @@ impl Over {
             };
             for k in 0..if shape.third { 3 } else { 2 } {
                 // c is known up to a radius.
-                put(k, point[k] + over[k + 1] * spread);
+                put(k, point[k] + over[k] * spread);
             }
             for k in 1..if shape.third { 4 } else { 3 } {
-                put(2 + k, over[k]);
+                put(2 + k, over[k - 1]);
             }
         }
         jumping
