@@ -13,6 +13,8 @@
 mod circuit;
 mod derive;
 mod enclose;
+mod everywhere;
+mod forms;
 mod hessian;
 mod lex;
 mod parse;
