@@ -161,13 +161,7 @@ pub(super) struct Circuit {
 
 impl Circuit {
     pub(super) fn new(dim: usize, parameters: &[f64]) -> Self {
-        Circuit {
-            dim,
-            parameters: parameters.to_vec(),
-            nodes: vec![],
-            known: HashMap::new(),
-            guards: vec![],
-        }
+        Circuit { dim, parameters: parameters.to_vec(), nodes: vec![], known: HashMap::new(), guards: vec![] }
     }
 
     /// The node of a slot, if it is no coordinate.
@@ -421,6 +415,9 @@ impl Assemble for Circuit {
             self.guard(0, a, Test::Positive);
         }
         let log = self.function(Function::Ln, a);
+        if self.known(log).is_some_and(|c| !c.is_bounded()) {
+            return log;
+        }
         let exponent = self.product(&[(b, 1), (log, 1)]);
         self.function(Function::Exp, exponent)
     }

@@ -32,7 +32,8 @@ impl Circuit {
                 found.push((slot, weight));
                 continue;
             };
-            let mut give = |slot: u32, part: Value, c: Interval| open.entry(slot).or_default().push((part, c));
+            let mut give =
+                |slot: u32, part: Value, c: Interval| open.entry(slot).or_default().push((part, c));
             match node {
                 Node::Sum(terms, _) => terms.iter().for_each(|(a, c)| give(*a, weight, *c)),
                 Node::Product(factors) => {
@@ -50,7 +51,8 @@ impl Circuit {
                     give(a, self.mul(weight, slope), ONE);
                 }
                 Node::Combine(f, a, b) => {
-                    for (to, slope) in [a, b].into_iter().zip(self.slopes(f, Value::Slot(a), Value::Slot(b))) {
+                    for (to, slope) in [a, b].into_iter().zip(self.slopes(f, Value::Slot(a), Value::Slot(b)))
+                    {
                         give(to, self.mul(weight, slope), ONE);
                     }
                 }

@@ -69,7 +69,17 @@ impl Enclosure {
         let energy = Program::new(&circuit, &[root], 0);
         let gradient = Program::new(&circuit, &g, 1);
         let second = Program::new(&circuit, &[&g[..], &entries].concat(), 2);
-        Ok(Enclosure { dim, circuit, root, energy, gradient, second, places, entries, third: OnceLock::new() })
+        Ok(Enclosure {
+            dim,
+            circuit,
+            root,
+            energy,
+            gradient,
+            second,
+            places,
+            entries,
+            third: OnceLock::new(),
+        })
     }
 
     fn third(&self) -> Option<&Third> {
@@ -137,7 +147,8 @@ impl Enclose for Enclosure {
         let x: Vec<Interval> = center.iter().map(|c| Interval::about(*c, radius)).collect();
         // The absolute values, by place (i, j) with every k: symmetric, so each place of a sorted triple is filled.
         let mut slices: Vec<Vec<f64>> = vec![vec![]; n];
-        let mut rows: std::collections::BTreeMap<(usize, usize), Vec<f64>> = std::collections::BTreeMap::new();
+        let mut rows: std::collections::BTreeMap<(usize, usize), Vec<f64>> =
+            std::collections::BTreeMap::new();
         let exists = third.program.run(&x, |output, missed| {
             for (p, [i, j, k]) in third.places.iter().copied().enumerate() {
                 let size = output.get(p).mag();

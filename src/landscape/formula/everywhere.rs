@@ -63,7 +63,8 @@ fn outwards(circuit: &Circuit, root: Value, far: &mut Circuit) -> Option<Value> 
                 if factors.iter().any(|f| f.1 < 0 || f.1 > HIGHEST) {
                     return None;
                 }
-                let parts: Vec<(Far, i32)> = factors.iter().map(|(a, n)| (slots[*a as usize].0, *n)).collect();
+                let parts: Vec<(Far, i32)> =
+                    factors.iter().map(|(a, n)| (slots[*a as usize].0, *n)).collect();
                 let value = product(far, &parts)?;
                 let mut slopes = vec![];
                 for (k, (a, n)) in factors.iter().enumerate() {
@@ -132,7 +133,8 @@ fn rises(program: &Program, n: usize, farthest: f64) -> bool {
         let mut stack = vec![whole];
         while let Some(b) = stack.pop() {
             work += 1;
-            let value = program.run(&b, |output, missed| if missed == u8::MAX { output.get(0) } else { Interval::ENTIRE });
+            let value = program
+                .run(&b, |output, missed| if missed == u8::MAX { output.get(0) } else { Interval::ENTIRE });
             if value.lo() > 0.0 {
                 continue;
             }

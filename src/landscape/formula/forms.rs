@@ -53,7 +53,7 @@ impl Quadratic {
     /// Encloses it over a box.
     pub(super) fn range(&self, x: &[Interval; VARIABLES]) -> Interval {
         let n = self.slots.len();
-        if !x[..n].iter().all(|x| x.is_bounded()) {
+        if x[..n].iter().all(|x| x.is_point()) || !x[..n].iter().all(|x| x.is_bounded()) {
             return self.direct(x);
         }
         let mut slope = [Interval::ZERO; VARIABLES];
@@ -166,13 +166,21 @@ mod tests {
             mixed: [[zero, c(11.0), zero], [c(11.0), zero, zero], [zero; 3]],
         };
         let value = |x: f64, y: f64| 0.25 * x - 6.5 * x * x - 6.5 * y * y + 11.0 * x * y;
-        for (x, y) in [((-1.0, -0.5), (0.5, 1.0)), ((-0.5, 0.75), (-0.25, 0.5)), ((0.5, 0.75), (0.5, 0.75)), ((1.0, 1.0), (-2.0, 3.0))] {
+        for (x, y) in [
+            ((-1.0, -0.5), (0.5, 1.0)),
+            ((-0.5, 0.75), (-0.25, 0.5)),
+            ((0.5, 0.75), (0.5, 0.75)),
+            ((1.0, 1.0), (-2.0, 3.0)),
+        ] {
             let range = form.range(&[Interval::new(x.0, x.1), Interval::new(y.0, y.1), zero]);
             let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
             for i in 0..=64 {
                 for j in 0..=64 {
                     // All of these are numbers of few bits: the values are exact.
-                    let v = value(x.0 + (x.1 - x.0) * f64::from(i) / 64.0, y.0 + (y.1 - y.0) * f64::from(j) / 64.0);
+                    let v = value(
+                        x.0 + (x.1 - x.0) * f64::from(i) / 64.0,
+                        y.0 + (y.1 - y.0) * f64::from(j) / 64.0,
+                    );
                     (low, high) = (low.min(v), high.max(v));
                     assert!(range.contains(v), "{x:?} {y:?}: {v} {range:?}");
                 }

@@ -12,6 +12,9 @@ use crate::rigor::Interval;
 /// The highest degree of a polynomial in one slot that is enclosed as such.
 const HIGHEST: i32 = 12;
 
+/// The longest sum in which terms are grouped at an effort that grows with the square of its length.
+const LONGEST: usize = 64;
+
 /// An operation on earlier slots.
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -117,7 +120,8 @@ impl Program {
             outputs: vec![],
         };
         let place = (0..total as u32).collect();
-        let mut lowering = Lowering { circuit, program, place, powers: HashMap::new(), monomials: HashMap::new() };
+        let mut lowering =
+            Lowering { circuit, program, place, powers: HashMap::new(), monomials: HashMap::new() };
         for (k, node) in circuit.nodes.iter().enumerate() {
             let slot = circuit.dim + k;
             if needed[slot] {
@@ -148,11 +152,7 @@ impl Program {
         self.run_from(x.iter().map(|x| Interval::point(*x)), take)
     }
 
-    fn run_from<R>(
-        &self,
-        x: impl Iterator<Item = Interval>,
-        take: impl FnOnce(&Outputs<'_>, u8) -> R,
-    ) -> R {
+    fn run_from<R>(&self, x: impl Iterator<Item = Interval>, take: impl FnOnce(&Outputs<'_>, u8) -> R) -> R {
         let mut slots = SLOTS.take();
         slots.clear();
         slots.extend(x.take(self.dim));
@@ -318,7 +318,9 @@ impl Lowering<'_> {
         let is_function = |slot: u32| matches!(self.circuit.node(slot), Some(Node::Apply(..)));
         let candidates: Vec<u32> = count
             .iter()
-            .filter(|(slot, count)| count.1 > 1 && (is_function(**slot) || alone(**slot)))
+            .filter(|(slot, count)| {
+                count.1 > 1 && (is_function(**slot) || (left.len() <= LONGEST && alone(**slot)))
+            })
             .map(|(slot, _)| *slot)
             .collect();
         let mut parts = vec![];
@@ -350,7 +352,8 @@ impl Lowering<'_> {
             [(a, 1), (b, 1)] => Some((a, b)),
             _ => None,
         };
-        let mut seeds: Vec<(u32, u32)> = left.iter().filter_map(mixed).collect();
+        let mut seeds: Vec<(u32, u32)> =
+            if left.len() <= LONGEST { left.iter().filter_map(mixed).collect() } else { vec![] };
         while let Some((a, b)) = seeds.pop() {
             // All slots that mixed terms connect with these.
             let mut slots = vec![a, b];
@@ -369,11 +372,14 @@ impl Lowering<'_> {
                 continue;
             }
             let belongs = |t: &Term| {
-                t.0.iter().all(|f| f.1 > 0 && slots.contains(&f.0)) && t.0.iter().map(|f| f.1).sum::<i32>() <= 2
+                t.0.iter().all(|f| f.1 > 0 && slots.contains(&f.0))
+                    && t.0.iter().map(|f| f.1).sum::<i32>() <= 2
             };
             let with = left.iter().filter(|t| belongs(t)).count();
             // A variable that occurs once in all needs no care; higher powers of one elsewhere would be torn apart.
-            if with < 2 || left.iter().filter(|t| !belongs(t)).any(|t| slots.contains(&t.0[0].0) && t.0.len() == 1) {
+            if with < 2
+                || left.iter().filter(|t| !belongs(t)).any(|t| slots.contains(&t.0[0].0) && t.0.len() == 1)
+            {
                 continue;
             }
             let zero = Interval::ZERO;

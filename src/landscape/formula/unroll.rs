@@ -156,12 +156,14 @@ impl<'a, B: Assemble> Unroller<'a, B> {
                     return Err(self.error(&arguments[1], "mod by zero"));
                 }
                 let value = self.builder.modulo(a, b);
-                return value.ok_or_else(|| self.error(&arguments[0], "this remainder cannot be told exactly"));
+                return value
+                    .ok_or_else(|| self.error(&arguments[0], "this remainder cannot be told exactly"));
             }
             Callee::Floor => {
                 let a = self.constant(&arguments[0], "floor")?;
                 let value = self.builder.floor(a);
-                return value.ok_or_else(|| self.error(&arguments[0], "this could lie on either side of a jump"));
+                return value
+                    .ok_or_else(|| self.error(&arguments[0], "this could lie on either side of a jump"));
             }
             _ => {}
         }
