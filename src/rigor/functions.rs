@@ -160,7 +160,7 @@ impl Interval {
             }
         };
         let range = self.ends_of_increasing(end);
-        Interval::new(range.lo().max(0.0), range.hi().min(1.0))
+        Interval::new(range.lo(), range.hi().min(1.0))
     }
 
     /// `log(1 + exp(x))`.
@@ -193,8 +193,7 @@ impl Interval {
                 Interval::point(x) + (tail - Interval::LN_2)
             }
         };
-        let range = self.abs().ends_of_increasing(end);
-        Interval::new(range.lo().max(0.0), range.hi())
+        self.abs().ends_of_increasing(end)
     }
 
     /// `exp(-s x^2 / 2)`.
@@ -226,7 +225,7 @@ impl Interval {
                 (top * Interval::point(-0.5).exp()).hi()
             }
         };
-        let lowest = |lo: f64, hi: f64| at(lo, largest).lo().min(at(hi, largest).lo()).max(0.0);
+        let lowest = |lo: f64, hi: f64| at(lo, largest).lo().min(at(hi, largest).lo());
         let (lo, hi) = (self.lo(), self.hi());
         if lo >= 0.0 {
             Interval::new(lowest(lo, hi), highest(lo, hi))

@@ -321,9 +321,9 @@ impl Mul for Interval {
         let (a, b) = (self, other);
         let (p, q, r, s) = (a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi);
         let (lo, hi) = (least(least(p, q), least(r, s)), most(most(p, q), most(r, s)));
-        // Zero where all four are finite, so that no comparison has met what is not a number.
-        let finite = (p - p) + (q - q) + (r - r) + (s - s);
-        if finite == 0.0 && lo * hi != 0.0 {
+        // If all four are finite, no comparison has met what is not a number.
+        let finite = (p + q + r + s).is_finite();
+        if finite && lo * hi != 0.0 {
             return Interval { lo: down_finite(lo), hi: up_finite(hi) };
         }
         mul_by_signs(a, b)

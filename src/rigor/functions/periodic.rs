@@ -11,11 +11,11 @@ use super::{above, at_ends, below};
 use crate::rigor::Interval;
 
 /// Below pi.
-const HALF_TURN: f64 = 3.1415;
+const HALF_TURN: f64 = 3.140625;
 /// Below 2 pi.
-const TURN: f64 = 6.283;
+const TURN: f64 = 6.28125;
 /// Below pi / 2.
-const QUARTER_TURN: f64 = 1.5707;
+const QUARTER_TURN: f64 = 1.5703125;
 
 /// `x / pi` within 1e-9, where that can be had without reduction of the argument.
 #[inline(always)]
@@ -36,7 +36,7 @@ fn cosine_is_positive(x: f64) -> bool {
     core_math::cos(x) > 0.0
 }
 
-/// Is `sin > 0` just above `x >= 0`?
+/// Is `sin > 0` at x, or just above it where x is zero?
 #[inline]
 fn sine_is_positive(x: f64) -> bool {
     if let Some(turns) = half_turns(x) {
@@ -58,8 +58,8 @@ impl Interval {
     /// Cosine.
     #[inline]
     pub fn cos(self) -> Interval {
-        // Even: over the absolute values, where an end at zero is the top.
-        self.abs().wave(core_math::cos, |x| !sine_is_positive(x))
+        // At zero it is said to fall: where zero is the upper end that counts the top which it is.
+        self.wave(core_math::cos, |x| !sine_is_positive(x))
     }
 
     /// Tangent; all reals if a pole is in it.
