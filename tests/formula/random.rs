@@ -7,7 +7,7 @@ use smale::landscape::formula::{Direction, Formula};
 use crate::derivatives::richardson;
 
 /// Smooth expressions in three coordinates and a parameter, of moderate size near the origin.
-fn expression() -> impl Strategy<Value = String> {
+pub(crate) fn expression() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         3 => (0usize..3).prop_map(|i| format!("x[{i}]")),
         1 => Just("a".to_string()),

@@ -415,6 +415,9 @@ impl Assemble for Circuit {
             self.guard(0, a, Test::Positive);
         }
         let log = self.function(Function::Ln, a);
+        if self.known(log).is_some_and(|c| !c.is_bounded()) {
+            return log;
+        }
         let exponent = self.product(&[(b, 1), (log, 1)]);
         self.function(Function::Exp, exponent)
     }

@@ -7,15 +7,15 @@ use faer::Mat;
 use super::Formula;
 use super::circuit::{Circuit, Value};
 use super::program::Program;
-use super::unroll;
-use crate::landscape::enclose::{Balls, Enclose};
-use crate::rigor::rounding::{norm_up, sum_up};
+use super::{everywhere, unroll};
+use crate::landscape::enclose::{Balls, Enclose, Everywhere};
+use crate::rigor::rounding::{mul_up, norm_up, sqrt_up, sum_up};
 use crate::rigor::{Expansion, Interval, System};
 
 /// The most operations that a formula may have in a proof.
 const MOST: usize = 300_000;
 /// The most that its Hessian may come to ..
-const MOST_SECOND: usize = 2_000_000;
+const MOST_SECOND: usize = 800_000;
 /// .. and its third derivatives.
 const MOST_THIRD: usize = 500_000;
 
@@ -23,6 +23,7 @@ const MOST_THIRD: usize = 500_000;
 pub(super) struct Enclosure {
     dim: usize,
     circuit: Circuit,
+    root: Value,
     energy: Program,
     gradient: Program,
     /// The gradient, then the upper triangle of the Hessian without what vanishes by its form.
@@ -68,7 +69,17 @@ impl Enclosure {
         let energy = Program::new(&circuit, &[root], 0);
         let gradient = Program::new(&circuit, &g, 1);
         let second = Program::new(&circuit, &[&g[..], &entries].concat(), 2);
-        Ok(Enclosure { dim, circuit, energy, gradient, second, places, entries, third: OnceLock::new() })
+        Ok(Enclosure {
+            dim,
+            circuit,
+            root,
+            energy,
+            gradient,
+            second,
+            places,
+            entries,
+            third: OnceLock::new(),
+        })
     }
 
     fn third(&self) -> Option<&Third> {
@@ -167,6 +178,19 @@ impl Enclose for Enclosure {
 
     fn system(&self) -> Box<dyn System + '_> {
         Box::new(Gradient(self))
+    }
+
+    fn everywhere(&self) -> Option<Everywhere<'_>> {
+        let n = self.dim;
+        let reach = everywhere::reach(&self.circuit, self.root)?;
+        Some(Everywhere {
+            system: self.system(),
+            within: vec![Interval::new(-reach, reach); n],
+            center: vec![0.0; n],
+            radius: mul_up(reach, sqrt_up(n as f64)),
+            origin: vec![0.0; n],
+            map: Mat::identity(n, n),
+        })
     }
 }
 

@@ -6,6 +6,9 @@
 //! for a gradient, dual numbers over them for Hessian-vector products, and so on (Griewank and Walther, *Evaluating
 //! Derivatives*, 2nd edition 2008, chapters 3 and 5).
 //!
+//! For proofs the same tree becomes a circuit (`circuit`) whose constants are exact, its derivatives formulas of their own
+//! (`derive`), and these are run on boxes (`program`, `forms`, `enclose`, `everywhere`).
+//!
 //! At kinks the derivative is one-sided: `abs'(0) = sign'(0) = relu'(0) = 0`, and at a tie of `max` or `min` the
 //! last of the equal arguments counts. Outside the domain of a function (the logarithm of a negative number) values
 //! are infinite or NaN; at its edge (`sqrt(x)` or `x*log(x)` at 0) derivatives may be.
@@ -13,6 +16,8 @@
 mod circuit;
 mod derive;
 mod enclose;
+mod everywhere;
+mod forms;
 mod hessian;
 mod lex;
 mod parse;

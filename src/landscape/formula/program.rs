@@ -1,15 +1,19 @@
 //! The part of a circuit that some results need, ready to be run on boxes.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::circuit::{Circuit, Guard, Node, Value, elementary, exact, pairing};
+use super::forms::{Quadratic, VARIABLES, polynomial};
 use super::scalar::{Function, Pairing};
 use crate::rigor::Interval;
 
 /// The highest degree of a polynomial in one slot that is enclosed as such.
 const HIGHEST: i32 = 12;
+
+/// The longest sum in which terms are grouped at an effort that grows with the square of its length.
+const LONGEST: usize = 64;
 
 /// An operation on earlier slots.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +26,8 @@ enum Op {
     Inverse(u32),
     /// A polynomial in one slot: its coefficients, lowest first, then those of its derivative.
     Polynomial(u32, u32, u32),
+    /// A quadratic form, by its number.
+    Quadratic(u32),
     Apply(Function, u32),
     Combine(Pairing, u32, u32),
 }
@@ -42,6 +48,7 @@ pub(super) struct Program {
     ops: Vec<Op>,
     terms: Vec<(u32, Coefficient)>,
     coefficients: Vec<Interval>,
+    quadratics: Vec<Quadratic>,
     guards: Vec<Guard>,
     outputs: Vec<Value>,
 }
@@ -74,7 +81,11 @@ struct Lowering<'a> {
     program: Program,
     place: Vec<u32>,
     powers: HashMap<(u32, i32), u32>,
+    monomials: HashMap<Vec<(u32, i32)>, u32>,
 }
+
+/// A product of powers of the circuit's slots, and its coefficient in a sum.
+type Term = (Vec<(u32, i32)>, Interval);
 
 impl Program {
     /// The code for `outputs`, with what must hold for derivatives up to the order.
@@ -90,7 +101,13 @@ impl Program {
         guards.iter().for_each(|g| g.test.operands(|slot| needed[slot as usize] = true));
         for (k, node) in circuit.nodes.iter().enumerate().rev() {
             if needed[circuit.dim + k] {
-                node.operands(|slot| needed[slot as usize] = true);
+                node.operands(|slot| match (node, circuit.node(slot)) {
+                    // What products in sums come to is decided there.
+                    (Node::Sum(..), Some(product @ Node::Product(_))) => {
+                        product.operands(|slot| needed[slot as usize] = true);
+                    }
+                    _ => needed[slot as usize] = true,
+                });
             }
         }
         let program = Program {
@@ -98,11 +115,13 @@ impl Program {
             ops: vec![],
             terms: vec![],
             coefficients: vec![],
+            quadratics: vec![],
             guards: vec![],
             outputs: vec![],
         };
         let place = (0..total as u32).collect();
-        let mut lowering = Lowering { circuit, program, place, powers: HashMap::new() };
+        let mut lowering =
+            Lowering { circuit, program, place, powers: HashMap::new(), monomials: HashMap::new() };
         for (k, node) in circuit.nodes.iter().enumerate() {
             let slot = circuit.dim + k;
             if needed[slot] {
@@ -150,6 +169,12 @@ impl Program {
                     let (start, count) = (start as usize, count as usize);
                     let (p, slope) = self.coefficients[start..start + 2 * count - 1].split_at(count);
                     polynomial(p, slope, at(a))
+                }
+                Op::Quadratic(k) => {
+                    let form = &self.quadratics[k as usize];
+                    let mut variables = [Interval::ZERO; VARIABLES];
+                    variables.iter_mut().zip(&form.slots).for_each(|(v, slot)| *v = at(*slot));
+                    form.range(&variables)
                 }
                 Op::Apply(f, a) => elementary(f, at(a)),
                 Op::Combine(f, a, b) => pairing(f, at(a), at(b)),
@@ -211,20 +236,35 @@ impl Lowering<'_> {
         product
     }
 
+    /// A product of powers.
+    fn monomial(&mut self, factors: &[(u32, i32)]) -> u32 {
+        if let Some(known) = self.monomials.get(factors) {
+            return *known;
+        }
+        let above = self.products(factors.iter().copied().filter(|f| f.1 > 0));
+        let below = self.products(factors.iter().filter(|f| f.1 < 0).map(|f| (f.0, -f.1)));
+        let slot = match (above, below) {
+            (Some(above), Some(below)) => self.push(Op::Div(above, below)),
+            (Some(above), None) => above,
+            (None, Some(below)) => self.push(Op::Inverse(below)),
+            (None, None) => self.sum(vec![], Interval::ONE),
+        };
+        self.monomials.insert(factors.to_vec(), slot);
+        slot
+    }
+
     /// Places the operations of a node; returns the slot of its result.
     fn lower(&mut self, node: &Node) -> u32 {
         match node {
-            Node::Sum(terms, constant) => self.sum(terms, *constant),
-            Node::Product(factors) => {
-                let above = self.products(factors.iter().copied().filter(|f| f.1 > 0));
-                let below = self.products(factors.iter().filter(|f| f.1 < 0).map(|f| (f.0, -f.1)));
-                match (above, below) {
-                    (Some(above), Some(below)) => self.push(Op::Div(above, below)),
-                    (Some(above), None) => above,
-                    (None, Some(below)) => self.push(Op::Inverse(below)),
-                    (None, None) => self.sum(&[], Interval::ONE),
-                }
+            Node::Sum(terms, constant) => {
+                let factors = |slot: u32| match self.circuit.node(slot) {
+                    Some(Node::Product(factors)) => factors.to_vec(),
+                    _ => vec![(slot, 1)],
+                };
+                let terms = terms.iter().map(|(slot, c)| (factors(*slot), *c)).collect();
+                self.sum(terms, *constant)
             }
+            Node::Product(factors) => self.monomial(factors),
             Node::Apply(f, a) => self.push(Op::Apply(*f, self.place[*a as usize])),
             Node::Combine(f, a, b) => {
                 self.push(Op::Combine(*f, self.place[*a as usize], self.place[*b as usize]))
@@ -232,35 +272,14 @@ impl Lowering<'_> {
         }
     }
 
-    /// A sum, in which terms that make a polynomial in one slot are taken together.
-    fn sum(&mut self, terms: &[(u32, Interval)], constant: Interval) -> u32 {
-        // (base, exponent, slot of the term, coefficient)
-        let mut powers: Vec<(u32, i32, u32, Interval)> = terms
-            .iter()
-            .map(|(slot, c)| match self.circuit.node(*slot) {
-                Some(Node::Product(factors))
-                    if factors.len() == 1 && (1..=HIGHEST).contains(&factors[0].1) =>
-                {
-                    (factors[0].0, factors[0].1, *slot, *c)
-                }
-                _ => (*slot, 1, *slot, *c),
-            })
-            .collect();
-        powers.sort_by_key(|p| (p.0, p.1));
-        let mut parts: Vec<(u32, Interval)> = vec![];
-        for group in powers.chunk_by(|a, b| a.0 == b.0) {
-            if let [(_, _, slot, c)] = group {
-                parts.push((self.place[*slot as usize], *c));
-                continue;
-            }
-            let degree = group.iter().map(|p| p.1).max().unwrap_or(0) as usize;
-            let mut p = vec![Interval::ZERO; degree + 1];
-            group.iter().for_each(|(_, n, _, c)| p[*n as usize] = *c);
-            let start = self.program.coefficients.len() as u32;
-            let slope = (1..=degree).map(|k| exact::mul(p[k], Interval::point(k as f64)));
-            self.program.coefficients.extend(p.iter().copied().chain(slope));
-            let base = self.place[group[0].0 as usize];
-            parts.push((self.push(Op::Polynomial(base, start, degree as u32 + 1)), Interval::ONE));
+    /// A sum, in which terms with a common function are taken together, then those that make a quadratic form, then those
+    /// that make a polynomial in one slot.
+    fn sum(&mut self, mut left: Vec<Term>, constant: Interval) -> u32 {
+        let mut parts = self.factored(&mut left);
+        parts.extend(self.quadratics(&mut left));
+        parts.extend(self.polynomials(&mut left));
+        for (factors, c) in left {
+            parts.push((self.monomial(&factors), c));
         }
         if let [(slot, c)] = parts[..]
             && c == Interval::ONE
@@ -281,37 +300,142 @@ impl Lowering<'_> {
         let end = self.program.terms.len() as u32;
         self.push(Op::Sum(start, end, constant))
     }
-}
 
-/// Encloses a polynomial, whose derivative is `slope`, over an interval: by its values at the ends where it is monotone.
-fn polynomial(p: &[Interval], slope: &[Interval], x: Interval) -> Interval {
-    if !x.is_bounded() {
-        return direct(p, x);
+    /// `sum_k f p_k` as `f sum_k p_k`, for functions f and for others that do not get in the way of better: never wider, as
+    /// multiplication is subdistributive.
+    fn factored(&mut self, left: &mut Vec<Term>) -> Vec<(u32, Interval)> {
+        // How often a slot occurs, and how often as itself.
+        let mut count: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+        for (slot, n) in left.iter().flat_map(|t| &t.0) {
+            let count = count.entry(*slot).or_default();
+            count.0 += 1;
+            count.1 += usize::from(*n == 1);
+        }
+        let alone = |slot: u32| {
+            let mut with = left.iter().flat_map(|t| if t.0.contains(&(slot, 1)) { &t.0[..] } else { &[] });
+            count[&slot].0 == count[&slot].1 && with.all(|f| f.0 == slot || count[&f.0].0 == 1)
+        };
+        let is_function = |slot: u32| matches!(self.circuit.node(slot), Some(Node::Apply(..)));
+        let candidates: Vec<u32> = count
+            .iter()
+            .filter(|(slot, count)| {
+                count.1 > 1 && (is_function(**slot) || (left.len() <= LONGEST && alone(**slot)))
+            })
+            .map(|(slot, _)| *slot)
+            .collect();
+        let mut parts = vec![];
+        for slot in candidates {
+            let (with, without): (Vec<Term>, Vec<Term>) =
+                left.drain(..).partition(|t| t.0.contains(&(slot, 1)));
+            *left = without;
+            if with.len() < 2 {
+                left.extend(with);
+                continue;
+            }
+            let mut constant = Interval::ZERO;
+            let mut rest: Vec<Term> = vec![];
+            for (mut factors, c) in with {
+                factors.retain(|f| f.0 != slot);
+                if factors.is_empty() { constant = exact::add(constant, c) } else { rest.push((factors, c)) }
+            }
+            let inner = self.sum(rest, constant);
+            let outer = self.place[slot as usize];
+            parts.push((self.push(Op::Mul(outer, inner)), Interval::ONE));
+        }
+        parts
     }
-    if x.is_point() {
-        return at(p, x.lo());
-    }
-    let steep = direct(slope, x);
-    let ends = at(p, x.lo()).hull(at(p, x.hi()));
-    if steep.lo() >= 0.0 || steep.hi() <= 0.0 {
-        return ends;
-    }
-    let middle = x.mid();
-    let mean = at(p, middle) + steep * x.shift(-middle);
-    // Both hold all values: they meet.
-    direct(p, x).meet(mean).unwrap_or(mean)
-}
 
-/// The polynomial at a number.
-fn at(p: &[Interval], x: f64) -> Interval {
-    p.iter().rev().copied().reduce(|sum, c| sum.scale(x) + c).unwrap_or(Interval::ZERO)
-}
-
-/// The polynomial over an interval: by Horner's rule where x has one sign, else power by power.
-fn direct(p: &[Interval], x: Interval) -> Interval {
-    if x.lo() >= 0.0 || x.hi() <= 0.0 {
-        return p.iter().rev().copied().reduce(|sum, c| sum * x + c).unwrap_or(Interval::ZERO);
+    /// Groups of terms of degree two in a few slots.
+    fn quadratics(&mut self, left: &mut Vec<Term>) -> Vec<(u32, Interval)> {
+        let mut parts = vec![];
+        let mixed = |t: &Term| match t.0[..] {
+            [(a, 1), (b, 1)] => Some((a, b)),
+            _ => None,
+        };
+        let mut seeds: Vec<(u32, u32)> =
+            if left.len() <= LONGEST { left.iter().filter_map(mixed).collect() } else { vec![] };
+        while let Some((a, b)) = seeds.pop() {
+            // All slots that mixed terms connect with these.
+            let mut slots = vec![a, b];
+            let mut next = 0;
+            while next < slots.len() && slots.len() <= VARIABLES {
+                for (a, b) in left.iter().filter_map(mixed) {
+                    for (a, b) in [(a, b), (b, a)] {
+                        if a == slots[next] && !slots.contains(&b) {
+                            slots.push(b);
+                        }
+                    }
+                }
+                next += 1;
+            }
+            if slots.len() > VARIABLES {
+                continue;
+            }
+            let belongs = |t: &Term| {
+                t.0.iter().all(|f| f.1 > 0 && slots.contains(&f.0))
+                    && t.0.iter().map(|f| f.1).sum::<i32>() <= 2
+            };
+            let with = left.iter().filter(|t| belongs(t)).count();
+            // A variable that occurs once in all needs no care; higher powers of one elsewhere would be torn apart.
+            if with < 2
+                || left.iter().filter(|t| !belongs(t)).any(|t| slots.contains(&t.0[0].0) && t.0.len() == 1)
+            {
+                continue;
+            }
+            let zero = Interval::ZERO;
+            let mut form = Quadratic {
+                slots: slots.iter().map(|slot| self.place[*slot as usize]).collect(),
+                linear: [zero; VARIABLES],
+                square: [zero; VARIABLES],
+                mixed: [[zero; VARIABLES]; VARIABLES],
+            };
+            let index = |slot: u32| slots.iter().position(|s| *s == slot).unwrap_or(0);
+            for (factors, c) in left.iter().filter(|t| belongs(t)) {
+                match factors[..] {
+                    [(a, 1)] => form.linear[index(a)] = *c,
+                    [(a, _)] => form.square[index(a)] = *c,
+                    [(a, _), (b, _), ..] => {
+                        form.mixed[index(a)][index(b)] = *c;
+                        form.mixed[index(b)][index(a)] = *c;
+                    }
+                    [] => {}
+                }
+            }
+            left.retain(|t| !belongs(t));
+            seeds = left.iter().filter_map(mixed).collect();
+            let number = self.program.quadratics.len() as u32;
+            self.program.quadratics.push(form);
+            parts.push((self.push(Op::Quadratic(number)), Interval::ONE));
+        }
+        parts
     }
-    let powers = p.iter().enumerate().filter(|(_, c)| **c != Interval::ZERO);
-    powers.fold(Interval::ZERO, |sum, (k, c)| sum + *c * x.powi(k as i32))
+
+    /// Groups of powers of one slot.
+    fn polynomials(&mut self, left: &mut Vec<Term>) -> Vec<(u32, Interval)> {
+        let power = |t: &Term| match t.0[..] {
+            [(slot, n)] if (1..=HIGHEST).contains(&n) => Some((slot, n)),
+            _ => None,
+        };
+        let mut slots: Vec<u32> = left.iter().filter_map(power).map(|p| p.0).collect();
+        slots.sort_unstable();
+        let mut parts = vec![];
+        for group in slots.chunk_by(|a, b| a == b).filter(|g| g.len() > 1) {
+            let slot = group[0];
+            let of_slot = |t: &Term| power(t).filter(|p| p.0 == slot).map(|p| p.1 as usize);
+            let degree = left.iter().filter_map(of_slot).max().unwrap_or(0);
+            let mut p = vec![Interval::ZERO; degree + 1];
+            for term in left.iter() {
+                if let Some(n) = of_slot(term) {
+                    p[n] = term.1;
+                }
+            }
+            left.retain(|t| of_slot(t).is_none());
+            let start = self.program.coefficients.len() as u32;
+            let slope = (1..=degree).map(|k| exact::mul(p[k], Interval::point(k as f64)));
+            self.program.coefficients.extend(p.iter().copied().chain(slope));
+            let base = self.place[slot as usize];
+            parts.push((self.push(Op::Polynomial(base, start, degree as u32 + 1)), Interval::ONE));
+        }
+        parts
+    }
 }
