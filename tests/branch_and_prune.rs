@@ -501,11 +501,11 @@ fn the_number_of_threads_does_not_matter() {
 fn swap(n: usize, a: usize, b: usize) -> SignedPermutation {
     let mut places: Vec<usize> = (0..n).collect();
     places.swap(a, b);
-    SignedPermutation::new(places, vec![false; n]).unwrap()
+    SignedPermutation::new(places, vec![false; n]).expect("a permutation")
 }
 
 fn flip(n: usize, a: usize) -> SignedPermutation {
-    SignedPermutation::new((0..n).collect(), (0..n).map(|i| i == a).collect()).unwrap()
+    SignedPermutation::new((0..n).collect(), (0..n).map(|i| i == a).collect()).expect("a permutation")
 }
 
 #[test]
