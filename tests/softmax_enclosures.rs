@@ -118,11 +118,11 @@ impl Oracle {
     fn landscape(&self) -> Box<dyn Landscape> {
         let (data, weights) = (self.data.clone(), self.weights.clone());
         match self.kind {
-            Formula::Mixture { a, sigma } => {
-                Box::new(Mixture::new(data, weights, Noise::Fixed { a, sigma }, self.confinement).unwrap())
-            }
+            Formula::Mixture { a, sigma } => Box::new(
+                Mixture::new(data, weights, Noise::Fixed { a, sigma }, self.confinement).expect("valid"),
+            ),
             Formula::Hopfield { beta } => {
-                Box::new(ModernHopfield::new(data, weights, beta, self.confinement).unwrap())
+                Box::new(ModernHopfield::new(data, weights, beta, self.confinement).expect("valid"))
             }
         }
     }
