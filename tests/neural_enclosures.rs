@@ -361,14 +361,7 @@ fn the_trained_planar_energy_is_complete() {
     let c = e.enclose().unwrap();
     let system = c.system();
     let within = [Interval::new(-3.0, 3.0); 2];
-    let start = std::time::Instant::now();
     let proven = zeros(system.as_ref(), &within, &Limits::default(), &|| false);
-    println!(
-        "{} boxes, {} evaluations, {:.2} s",
-        proven.boxes,
-        proven.evaluations,
-        start.elapsed().as_secs_f64()
-    );
     assert!(proven.is_complete() && proven.found.len() == 9);
     let mut indices: Vec<usize> = proven
         .found
