@@ -468,7 +468,7 @@ mod tests {
         assert!(norm_on(&square(1.0), Interval::new(0.0, 2.0)) >= 1.0);
         assert!(norm_on(&square(1.0), Interval::new(-1e-12, 2.0)) > 1.0);
         let norm = norm_on(&square(1.0), Interval::new(0.02, 1.98));
-        assert!(norm < 1.0 && norm >= 0.98, "{norm}");
+        assert!((0.98..1.0).contains(&norm), "{norm}");
         let mut local = Preconditioned::new(1);
         assert!(local.expand_about_middle(&square(1.0), &[Interval::new(0.5, 1.5)]) && local.precondition());
         // Of a vector that is not positive nothing follows.
