@@ -177,7 +177,9 @@ fn mueller_brown() {
 fn attacks() {
     let square = || Some(Region::cuboid(vec![-2.0; 2], vec![2.0; 2]));
     let line = |reach: f64| Some(Region::cuboid(vec![-reach], vec![reach]));
-    let cases: Vec<(&str, usize, String, Option<Region>, Option<Vec<usize>>)> = vec![
+    /// A name, the dimension, the energy, the region, and the counts that a proof would have to come to, if there can be one.
+    type Attack = (&'static str, usize, String, Option<Region>, Option<Vec<usize>>);
+    let cases: Vec<Attack> = vec![
         ("a quadruple root", 1, "x[0]^4".into(), line(2.0), None),
         ("a quadruple root off the grid", 2, "(x[0]-0.1)^4 + x[1]^2".into(), square(), None),
         ("the dual cusp", 2, "x[0]^4 + x[1]^4 - x[1]^3 + 4*x[0]^2*x[1] + x[1]^2".into(), square(), None),
@@ -242,7 +244,7 @@ fn basins_hold_what_they_claim() {
                 assert!(distance(&p.x, &q.x) > basin, "{}", case.name);
             }
             for k in 0..16 {
-                let angle = f64::from(k) * 0.39269908169872414;
+                let angle = f64::from(k) * std::f64::consts::FRAC_PI_8;
                 let mut x = p.x.clone();
                 x[0] += basin * angle.cos();
                 x[1] += basin * angle.sin();
