@@ -106,7 +106,8 @@ fn garbage_studies_are_refused_with_their_line() {
         (study("sigma = 1\nrows = 9\n"), &["bad.toml:5:8", "row 9", "2"]),
         (study("sigma = 1\nweights = [1]\n"), &["bad.toml:5:11", "weights"]),
         (study("sigma = 1\n[critical]\nrounds = 1.5\n"), &["bad.toml:6:10", "whole number", "1.5"]),
-        (study("sigma = 1\n[critical]\nmethod = \"complete\"\n"), &["bad.toml:6:10", "method = \"search\""]),
+        (study("sigma = 1\n[critical]\nmethod = \"completely\"\n"), &["bad.toml:6:10", "\"complete\""]),
+        (study("sigma = 1\n[critical]\nsymmetry = [[1, 1]]\n"), &["bad.toml:6:12", "every number"]),
         (study("sigma = 1\n[graf]\n"), &["bad.toml:5:2", "did you mean `graph`"]),
         (study("sigma = 1\n[region]\nball = { radius = -1 }\n"), &["bad.toml:6:19", "positive"]),
         (
@@ -510,7 +511,7 @@ fn the_schema_and_the_checks_agree() {
             }
         }
     }
-    assert_eq!(bounds, 7);
+    assert_eq!(bounds, 8);
     let methods = sections["critical"]["properties"]["method"]["enum"].as_array().unwrap();
     for method in ["auto", "search", "complete", "guess"] {
         let listed = methods.iter().any(|m| m == method);
@@ -607,11 +608,14 @@ fn a_folder_holds_the_files_of_one_run() {
     assert!(smale(&folder, &["graph", "study.toml", "--out", "r"]).status.success());
     assert!(names().iter().any(|n| n == "graph.json") && !names().iter().any(|n| n == "portrait.svg"));
     assert!(smale(&folder, &["critical", "study.toml", "--out", "r"]).status.success());
-    assert_eq!(names(), ["critical_points.csv", "critical_points.npy", "mine.csv", "summary.json"]);
-    assert_eq!(listed(), ["critical_points.csv", "critical_points.npy", "summary.json"]);
+    assert_eq!(
+        names(),
+        ["critical_points.csv", "critical_points.npy", "mine.csv", "proofs.csv", "summary.json"]
+    );
+    assert_eq!(listed(), ["critical_points.csv", "critical_points.npy", "proofs.csv", "summary.json"]);
     // What is refused changes nothing.
     refuses(&folder, &["graph", "study.toml", "--set", "sigma=-1", "--out", "r"], &["sigma"]);
-    assert_eq!(listed(), ["critical_points.csv", "critical_points.npy", "summary.json"]);
+    assert_eq!(listed(), ["critical_points.csv", "critical_points.npy", "proofs.csv", "summary.json"]);
 }
 
 #[test]
@@ -665,9 +669,11 @@ fn nothing_found_is_a_shortfall() {
     let folder = folder();
     let slope =
         ["--landscape", "formula", "--set", "dim=2", "--set", "energy=x+y", "--set", "critical.rounds=2"];
+    let search = ["--set", "critical.method=search"];
     let region = ["--set", "region.ball.radius=1.0", "--out", "r", "--quiet"];
     for (command, json) in [("critical", None), ("graph", Some("--json"))] {
-        let arguments: Vec<&str> = [command].into_iter().chain(slope).chain(region).chain(json).collect();
+        let arguments: Vec<&str> =
+            [command].into_iter().chain(slope).chain(search).chain(region).chain(json).collect();
         let output = smale(&folder, &arguments);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{said}");
@@ -680,6 +686,12 @@ fn nothing_found_is_a_shortfall() {
         assert_eq!(summary["counts"], serde_json::json!([0]));
         assert!(summary["shortfall"].as_str().unwrap().starts_with("no critical point"));
     }
+    // A proof that there is none is an answer.
+    let arguments: Vec<&str> =
+        ["critical"].into_iter().chain(slope).chain(region).chain(["--json"]).collect();
+    let output = smale(&folder, &arguments);
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &summary["completeness"]), (Some(0), &"proven".into()));
     let output = smale(&folder, &["run", "study.toml", "--json"]);
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &summary["shortfall"]), (Some(0), &serde_json::Value::Null));

@@ -9,7 +9,7 @@ use faer::Mat;
 use rayon::prelude::*;
 
 use super::chart::{Chart, affine};
-use super::prove::prove;
+use super::prove::{prove, radial_basin};
 use super::refine::Refined;
 use super::search::by_index;
 use super::{Coverage, CriticalPoint, CriticalSet, Level};
@@ -166,7 +166,7 @@ pub(super) fn unknowns(enclosed: &dyn Enclose, region: &Region) -> usize {
     Target::new(enclosed, region).within.len()
 }
 
-/// Covers the region, or R^n.
+/// Covers the region, or R^n. If it is to be `thorough`, basins are followed as far as they can be.
 ///
 /// # Errors
 /// If there are too many unknowns.
@@ -175,6 +175,7 @@ pub(super) fn cover(
     enclosed: &dyn Enclose,
     region: &Region,
     mut limits: Limits,
+    thorough: bool,
     control: &Control<'_>,
 ) -> Result<Cover> {
     let mut target = Target::new(enclosed, region);
@@ -209,7 +210,10 @@ pub(super) fn cover(
         .map(|zero| {
             let z: Vec<f64> = zero.enclosure.iter().map(|e| e.mid()).collect();
             let x = sharpen(landscape, target.place(&z));
-            let point = point(landscape, enclosed, x, reach)?;
+            let mut point = point(landscape, enclosed, x, reach)?;
+            if thorough && let Some(proof) = &mut point.proof {
+                proof.basin = radial_basin(enclosed, &point.x, proof, region.radius(), &|| control.stopped());
+            }
             // Without a change of space it must be this very zero; with one, all of them are counted below.
             let same = target.lift.is_some() || is_the_zero(&point, &zero.enclosure);
             same.then_some(point)

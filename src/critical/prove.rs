@@ -9,6 +9,7 @@ use faer::Mat;
 use super::Proof;
 use crate::landscape::Enclose;
 use crate::landscape::enclose::Balls;
+use crate::rigor::prune::positive;
 use crate::rigor::rounding::{add_up, div_down, mul_down, mul_up, norm_up, sub_down, sub_up};
 use crate::rigor::{
     Interval, Isolated, isolated_zero, isolated_zero_by_variation, kept_away, symmetric_spectrum,
@@ -18,6 +19,8 @@ use crate::rigor::{
 /// sixteen.
 const SHRINK: f64 = 0.25;
 const TRIALS: usize = 40;
+/// Up to this dimension basins are followed shell by shell, with so many boxes for each minimum.
+const SHELLS: (usize, u64) = (3, 5000);
 /// Above this dimension the Hessian is not enclosed over boxes where it has no Lipschitz constant.
 const BOXES: usize = 200;
 
@@ -130,4 +133,54 @@ fn convex_basin(found: Isolated, smallest: f64, lipschitz: f64, ball: f64) -> Op
     // From balls about the minimum back to balls about x; strictly below the distance at which the proof ends.
     let radius = sub_down(falls, found.radius) * (1.0 - 1e-12);
     (radius > 0.0).then_some(radius)
+}
+
+/// A ball about a proven minimum, larger than [`convex_basin`]'s, in which every orbit ends there: as far out as the distance from the
+/// minimum is shown to fall along the flow, by subdividing one shell after the other. With the minimum `x*` within r of x,
+/// `<grad E(y), y - x*> >= <grad E(y), y - x> - |grad E(y)| r`.
+pub(super) fn radial_basin(
+    landscape: &dyn Enclose,
+    x: &[f64],
+    proof: &Proof,
+    reach: f64,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Option<f64> {
+    let n = x.len();
+    let start = proof.basin?;
+    if n > SHELLS.0 {
+        return Some(start);
+    }
+    let inwards = |y: &[Interval]| {
+        let mut g = vec![Interval::ENTIRE; n];
+        landscape.gradient(y, &mut g);
+        let along =
+            g.iter().zip(y.iter().zip(x)).fold(Interval::ZERO, |sum, (g, (y, x))| sum + *g * y.shift(-x));
+        let steep = norm_up(&g.iter().map(|g| g.mag()).collect::<Vec<f64>>());
+        along - Interval::point(mul_up(steep, proof.radius))
+    };
+    let mut boxes = SHELLS.1;
+    // Is it so between these radii?
+    let mut falls = |inner: f64, outer: f64| {
+        let meets = |y: &[Interval]| {
+            let square = y.iter().zip(x).fold(Interval::ZERO, |sum, (y, x)| sum + y.shift(-x).sqr());
+            square.hi() >= mul_down(inner, inner) && square.lo() <= mul_up(outer, outer)
+        };
+        let cube = x.iter().map(|x| Interval::about(*x, outer)).collect();
+        let verdict = positive(&inwards, vec![cube], &meets, boxes, 1e-4, stop);
+        boxes = boxes.saturating_sub(verdict.boxes);
+        verdict.is_proven()
+    };
+    let mut shell = start;
+    let mut growth = 2.0;
+    while growth > 1.0 + 1e-3 {
+        let next = shell * growth;
+        if next < reach && falls(shell, next) {
+            shell = next;
+        } else {
+            growth = growth.sqrt();
+        }
+    }
+    // From balls about the minimum back to balls about x.
+    let radius = sub_down(shell, mul_up(2.0, proof.radius)) * (1.0 - 1e-12);
+    Some(radius.max(start))
 }

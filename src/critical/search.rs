@@ -164,7 +164,8 @@ fn attempt(
         symmetry: options.symmetry.clone(),
         ..Limits::default()
     };
-    complete::cover(landscape, enclosed, region, limits, control).map(Some)
+    let thorough = options.method == Method::Complete;
+    complete::cover(landscape, enclosed, region, limits, thorough, control).map(Some)
 }
 
 /// The answer, if there is a proof.

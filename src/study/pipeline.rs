@@ -385,7 +385,7 @@ fn unproven(study: &Study, set: &CriticalSet) -> Option<String> {
 /// What the computation was asked for and did not reach, if anything. An estimate that is wide is no shortfall: it is
 /// the answer.
 fn shortfall(set: &CriticalSet, graph: Option<&MorseGraph>) -> Option<String> {
-    if set.points.is_empty() && set.degenerate.is_empty() {
+    if set.completeness != Completeness::Proven && set.points.is_empty() && set.degenerate.is_empty() {
         let Work { searches, ended, .. } = &set.work;
         return Some(format!(
             "no critical point was found in {searches} searches; the search ended: {ended}"
