@@ -652,14 +652,14 @@ fn the_help_for_a_missing_region_helps() {
         assert!(lines[start + 1].len() < 80);
         write(&folder, "slope.toml", format!("{slope}{}\n{}\n", lines[start], lines[start + 1]));
         let flags = lines.iter().find(|l| l.starts_with("--set")).unwrap().split(' ');
-        // With a region it runs, and finds nothing on a slope.
+        // With a region it runs, and finds nothing on a slope: by proof where boxes can cover it.
         let rounds = ["--set", "critical.rounds=1"];
         let output = smale(&folder, &[&["critical", "slope.toml"][..], &rounds].concat());
-        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(if dim <= 3 { 0 } else { 3 }), "{}", text(&output.stderr));
         write(&folder, "slope.toml", &slope);
         let flags: Vec<&str> = ["critical", "slope.toml"].into_iter().chain(flags).chain(rounds).collect();
         let output = smale(&folder, &flags);
-        assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(if dim <= 3 { 0 } else { 3 }), "{}", text(&output.stderr));
     }
 }
 

@@ -11,6 +11,7 @@ use smale::Control;
 use smale::critical::{Completeness, CriticalSet, Level, Method, Options, search};
 use smale::landscape::formula::Formula;
 use smale::landscape::{Landscape, Region};
+use smale::rigor::prune::SignedPermutation;
 
 fn complete(landscape: &dyn Landscape, region: Option<&Region>) -> CriticalSet {
     let options = Options { method: Method::Complete, ..Options::default() };
@@ -261,4 +262,90 @@ fn basins_hold_what_they_claim() {
             }
         }
     }
+}
+
+#[test]
+fn declared_symmetries_save_work_and_change_nothing() {
+    let turn = |places: &[usize], negative: &[bool]| {
+        SignedPermutation::new(places.to_vec(), negative.to_vec()).unwrap()
+    };
+    let with = |landscape: &dyn Landscape, region: &Region, symmetry: Vec<SignedPermutation>| {
+        let options = Options { method: Method::Complete, symmetry, ..Options::default() };
+        search(landscape, Some(region), &options, &Control::quiet())
+    };
+    // Three coupled double wells on a ring: 27 points, with 12 symmetries.
+    let ring = "sum(i, 0, 2, x[i]^4/4 - x[i]^2/2 + 0.05*(x[i] - x[mod(i+1, 3)])^2)";
+    let (ring, region) = (formula(3, ring), Region::cuboid(vec![-2.0; 3], vec![2.0; 3]));
+    let group =
+        vec![turn(&[1, 2, 0], &[false; 3]), turn(&[1, 0, 2], &[false; 3]), turn(&[0, 1, 2], &[true; 3])];
+    let (plain, reduced) =
+        (with(&ring, &region, vec![]).unwrap(), with(&ring, &region, group.clone()).unwrap());
+    for set in [&plain, &reduced] {
+        assert!(is_proven(set), "{:?}", set.coverage);
+        assert_eq!(set.counts(), [8, 12, 6, 1]);
+    }
+    assert!(reduced.work.boxes < plain.work.boxes, "{} {}", reduced.work.boxes, plain.work.boxes);
+    for p in &plain.points {
+        assert!(
+            reduced.points.iter().any(|q| q.index == p.index && distance(&p.x, &q.x) <= p.radius + q.radius)
+        );
+    }
+    // What the landscape or the region does not have is refused: with it, zeros would be invented.
+    let skew = formula(3, "x[0]^4 - x[0]^2 + x[1]^4 - 1.1*x[1]^2 + x[2]^2");
+    assert!(with(&skew, &region, vec![turn(&[1, 0, 2], &[false; 3])]).is_err());
+    let off = Region::cuboid(vec![-2.0; 3], vec![2.0, 2.0, 2.5]);
+    assert!(with(&ring, &off, group).is_err());
+    assert!(with(&ring, &region, vec![turn(&[1, 0], &[false; 2])]).is_err());
+    // The corners of a square, in a region that holds them all.
+    for case in cases("planar-k5").into_iter().take(1) {
+        assert!(
+            with(case.landscape.as_ref(), &Region::ball(vec![0.0; 2], 5.0), vec![turn(&[1, 0], &[false; 2])])
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn the_flow_is_proven_to_enter_where_it_does() {
+    let himmelblau = formula(2, "(x[0]^2 + x[1] - 11)^2 + (x[0] + x[1]^2 - 7)^2");
+    for (landscape, region, enters) in [
+        (&himmelblau, Region::ball(vec![0.0; 2], 6.0), true),
+        (&himmelblau, Region::cuboid(vec![-6.0; 2], vec![6.0; 2]), true),
+        // Through the minimum at (3, 2).
+        (&himmelblau, Region::ball(vec![0.0; 2], 13f64.sqrt()), false),
+        (&himmelblau, Region::cuboid(vec![-6.0; 2], vec![3.0, 6.0]), false),
+        (&formula(2, "-x[0]^2 - x[1]^2"), Region::ball(vec![0.0; 2], 1.0), false),
+        (&formula(2, "x[0]^2 - x[1]^2"), Region::cuboid(vec![-1.0; 2], vec![1.0; 2]), false),
+        (&formula(1, "x[0]^2"), Region::cuboid(vec![-1.0], vec![1.0]), true),
+        (&formula(1, "x[0]^2"), Region::cuboid(vec![0.0], vec![1.0]), false),
+    ] {
+        assert_eq!(complete(landscape, Some(&region)).coverage.entered, enters, "{region:?}");
+    }
+}
+
+/// A region that leaves points out, or has one on its boundary.
+#[test]
+fn the_region_decides_what_is_counted() {
+    let wells = formula(1, "(x[0]^2 - 1)^2");
+    let within = |lower: f64, upper: f64| complete(&wells, Some(&Region::cuboid(vec![lower], vec![upper])));
+    assert_eq!((is_proven(&within(-0.5, 2.0)), within(-0.5, 2.0).counts()), (true, vec![1, 1]));
+    assert_eq!((is_proven(&within(0.5, 0.9)), within(0.5, 0.9).points.len()), (true, 0));
+    for (lower, upper) in [(-1.0, 2.0), (0.0, 2.0), (-2.0, 1.0), (1.0, 1.0 + 1e-9)] {
+        assert!(!is_proven(&within(lower, upper)), "{lower} {upper}");
+    }
+    let ball = complete(&formula(2, "(x[0]^2 - 1)^2 + x[1]^2"), Some(&Region::ball(vec![1.0, 0.0], 1.5)));
+    assert_eq!((is_proven(&ball), ball.counts()), (true, vec![1, 1]));
+    let touching = complete(&formula(2, "(x[0]^2 - 1)^2 + x[1]^2"), Some(&Region::ball(vec![1.0, 0.0], 2.0)));
+    assert!(!is_proven(&touching));
+}
+
+/// A limit ends the work, and no more is claimed than was done.
+#[test]
+fn few_boxes_prove_little() {
+    let himmelblau = formula(2, "(x[0]^2 + x[1] - 11)^2 + (x[0] + x[1]^2 - 7)^2");
+    let options = Options { method: Method::Complete, boxes: Some(10), ..Options::default() };
+    let region = Region::cuboid(vec![-6.0; 2], vec![6.0; 2]);
+    let set = search(&himmelblau, Some(&region), &options, &Control::quiet()).unwrap();
+    assert!(set.completeness != Completeness::Proven && !set.coverage.undecided.is_empty());
+    assert_eq!(set.counts(), [4, 4, 1]);
 }

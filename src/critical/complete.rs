@@ -27,6 +27,8 @@ pub(super) const MOST_UNKNOWNS: usize = 10;
 pub(super) const MOST_DIMENSIONS: usize = 2500;
 /// A periodic coordinate is covered a little beyond its period at both ends, this share of it.
 const OVERLAP: f64 = 0.01;
+/// Boxes by which the basin of a minimum is followed outwards, and those of all points.
+const SHELLS: (u64, u64) = (5_000, 400_000);
 /// Most steps of Newton's method from the middle of a box that encloses a zero.
 const STEPS: usize = 20;
 
@@ -204,6 +206,7 @@ pub(super) fn cover(
         open: None,
     };
     let reach = 2.0 * region.radius();
+    let shells = SHELLS.0.min(SHELLS.1 / (zeros.found.len() as u64 + 1));
     let candidates: Vec<&Zero> = zeros.found.iter().chain(&zeros.on_edge).collect();
     let proven: Vec<Option<CriticalPoint>> = candidates
         .par_iter()
@@ -212,7 +215,8 @@ pub(super) fn cover(
             let x = sharpen(landscape, target.place(&z));
             let mut point = point(landscape, enclosed, x, reach)?;
             if thorough && let Some(proof) = &mut point.proof {
-                proof.basin = radial_basin(enclosed, &point.x, proof, region.radius(), &|| control.stopped());
+                proof.basin =
+                    radial_basin(enclosed, &point.x, proof, region.radius(), shells, &|| control.stopped());
             }
             // Without a change of space it must be this very zero; with one, all of them are counted below.
             let same = target.lift.is_some() || is_the_zero(&point, &zero.enclosure);

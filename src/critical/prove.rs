@@ -19,8 +19,8 @@ use crate::rigor::{
 /// sixteen.
 const SHRINK: f64 = 0.25;
 const TRIALS: usize = 40;
-/// Up to this dimension basins are followed shell by shell, with so many boxes for each minimum.
-const SHELLS: (usize, u64) = (3, 5000);
+/// Up to this dimension basins are followed shell by shell.
+const SHELLS: usize = 3;
 /// Above this dimension the Hessian is not enclosed over boxes where it has no Lipschitz constant.
 const BOXES: usize = 200;
 
@@ -136,18 +136,19 @@ fn convex_basin(found: Isolated, smallest: f64, lipschitz: f64, ball: f64) -> Op
 }
 
 /// A ball about a proven minimum, larger than [`convex_basin`]'s, in which every orbit ends there: as far out as the distance from the
-/// minimum is shown to fall along the flow, by subdividing one shell after the other. With the minimum `x*` within r of x,
+/// minimum is shown to fall along the flow, by subdividing one shell after the other into `boxes` at most. With the minimum `x*` within r of x,
 /// `<grad E(y), y - x*> >= <grad E(y), y - x> - |grad E(y)| r`.
 pub(super) fn radial_basin(
     landscape: &dyn Enclose,
     x: &[f64],
     proof: &Proof,
     reach: f64,
+    mut boxes: u64,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Option<f64> {
     let n = x.len();
     let start = proof.basin?;
-    if n > SHELLS.0 {
+    if n > SHELLS {
         return Some(start);
     }
     let inwards = |y: &[Interval]| {
@@ -158,7 +159,6 @@ pub(super) fn radial_basin(
         let steep = norm_up(&g.iter().map(|g| g.mag()).collect::<Vec<f64>>());
         along - Interval::point(mul_up(steep, proof.radius))
     };
-    let mut boxes = SHELLS.1;
     // Is it so between these radii?
     let mut falls = |inner: f64, outer: f64| {
         let meets = |y: &[Interval]| {

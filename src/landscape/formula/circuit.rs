@@ -153,6 +153,8 @@ pub(super) struct Circuit {
     pub(super) dim: usize,
     /// Values of the parameters.
     parameters: Vec<f64>,
+    /// What stands for the coordinates, if not they themselves.
+    images: Vec<Value>,
     /// The result of number k is in slot `dim + k`.
     pub(super) nodes: Vec<Node>,
     known: HashMap<Vec<u64>, u32>,
@@ -161,7 +163,19 @@ pub(super) struct Circuit {
 
 impl Circuit {
     pub(super) fn new(dim: usize, parameters: &[f64]) -> Self {
-        Circuit { dim, parameters: parameters.to_vec(), nodes: vec![], known: HashMap::new(), guards: vec![] }
+        Circuit {
+            dim,
+            parameters: parameters.to_vec(),
+            images: vec![],
+            nodes: vec![],
+            known: HashMap::new(),
+            guards: vec![],
+        }
+    }
+
+    /// From now on these values stand for the coordinates.
+    pub(super) fn map_coordinates(&mut self, images: Vec<Value>) {
+        self.images = images;
     }
 
     /// The node of a slot, if it is no coordinate.
@@ -353,7 +367,7 @@ impl Assemble for Circuit {
     }
 
     fn coordinate(&self, i: usize) -> Value {
-        Value::Slot(i as u32)
+        self.images.get(i).copied().unwrap_or(Value::Slot(i as u32))
     }
 
     fn parameter(&self, k: usize) -> Value {

@@ -24,6 +24,7 @@ mod parse;
 mod program;
 mod scalar;
 mod section;
+mod symmetry;
 mod tape;
 mod unroll;
 
@@ -37,6 +38,7 @@ use self::scalar::{Dual, Nested};
 use self::tape::{Builder, Tape, with_workspace};
 use super::{Enclose, Family, Landscape, Linearization, Region, Shape};
 use crate::error::{Error, Result, shown};
+use crate::rigor::prune::SignedPermutation;
 
 pub(super) use scalar::erf;
 pub use section::KIND;
@@ -266,6 +268,10 @@ impl Landscape for Formula {
     /// values, evaluated exactly.
     fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
         Ok(Box::new(enclose::Enclosure::new(self)?))
+    }
+
+    fn has_symmetry(&self, map: &SignedPermutation) -> bool {
+        symmetry::is_symmetric(self, map)
     }
 
     fn energy(&self, x: &[f64]) -> f64 {

@@ -40,6 +40,11 @@ impl SignedPermutation {
         self.places.len()
     }
 
+    /// The coordinate that comes to place i, and whether its sign changes.
+    pub fn place(&self, i: usize) -> (usize, bool) {
+        (self.places[i], self.negative[i])
+    }
+
     /// The image of a point.
     pub fn map_point(&self, x: &[f64]) -> Vec<f64> {
         let signed = |(p, negative): (&usize, &bool)| if *negative { -x[*p] } else { x[*p] };
