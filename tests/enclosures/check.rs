@@ -15,11 +15,11 @@ use crate::jet::{Jet, variables};
 /// Bits of the exact values ..
 const BITS: u32 = 240;
 /// .. and of those that decide whether what looks like a miss is a rounding error of theirs.
-const MORE_BITS: u32 = 1200;
+const MORE_BITS: u32 = 1600;
 /// Boxes a landscape.
-const BOXES: usize = 6;
+const BOXES: usize = 8;
 /// Points a box.
-const POINTS: usize = 8;
+const POINTS: usize = 5;
 
 /// A landscape's published formula.
 pub(crate) trait Truth: Send + Sync {
@@ -203,11 +203,19 @@ fn outside(subject: &Subject, x: &[f64], at: &Exact, list: &[Bound]) -> Vec<(usi
     if first.iter().all(Option::is_none) {
         return vec![];
     }
-    let second = off(&exact(&*subject.truth, x, MORE_BITS));
+    let more = exact(&*subject.truth, x, MORE_BITS);
+    let second = off(&more);
+    // Terms that large may have cancelled.
+    let size = more
+        .list()
+        .into_iter()
+        .filter(|v| v.is_finite())
+        .fold(Float::with_val(64, 1), |m, v| m.max(&v.clone().abs()));
+    let least = size >> (MORE_BITS - 100);
     let pairs = first.into_iter().zip(second).enumerate();
     let kept = pairs.filter_map(|(place, pair)| match pair {
         // A rounding error would have become far smaller.
-        (Some(first), Some(second)) if second.clone() * 2 > first => Some((place, second)),
+        (Some(first), Some(second)) if second > least && second.clone() * 2 > first => Some((place, second)),
         _ => None,
     });
     kept.collect()
@@ -215,8 +223,8 @@ fn outside(subject: &Subject, x: &[f64], at: &Exact, list: &[Bound]) -> Vec<(usi
 
 /// A range of a system that is a multiple of the gradient, or that shows by a combination of its equations, in the place of
 /// one of them, that they have no zero.
-fn shows(e: &Exact, range: &[Interval]) -> bool {
-    if agree(&e.gradient, &e.hessian, &[range], &[]) {
+fn shows(e: &Exact, range: &[Interval], reach: f64) -> bool {
+    if agree(&e.gradient, &e.hessian, &[range], &[], reach) {
         return true;
     }
     let combined = (0..range.len()).find(|i| range[*i].lo() > 0.0);
@@ -226,7 +234,7 @@ fn shows(e: &Exact, range: &[Interval]) -> bool {
         let left: Vec<Interval> = others(i).map(|j| range[j]).collect();
         left.iter().all(|x| x.contains(0.0))
             && e.gradient.iter().any(|g| !g.is_zero())
-            && agree(&rest, &[], &[&left], &[])
+            && agree(&rest, &e.hessian, &[&left], &[], reach)
     })
 }
 
@@ -248,10 +256,11 @@ fn check_point(
         let parts = [&said.range, &expansion.range, &expansion.value, &expansion.jacobian];
         list.extend(parts.iter().flat_map(|part| part.iter().map(|x| Bound::of(*x))));
     } else {
+        let reach = x.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
         let here = [&expansion.range[..], &expansion.value[..]];
         let defined = at.gradient.iter().chain(at.hessian.iter().flatten()).all(Float::is_finite);
-        let holds = |e: &Exact| agree(&e.gradient, &e.hessian, &here, &expansion.jacobian);
-        let ranges = |e: &Exact| shows(e, &said.range);
+        let holds = |e: &Exact| agree(&e.gradient, &e.hessian, &here, &expansion.jacobian, reach);
+        let ranges = |e: &Exact| shows(e, &said.range, reach);
         let more = || exact(&*subject.truth, x, MORE_BITS);
         if defined && !holds(&at) && !holds(&more()) {
             wrong.push(format!("no common factor: {expansion:?}"));
@@ -369,7 +378,7 @@ pub(crate) struct Demands {
 
 /// Tests one kind; `number` tells kinds' random numbers apart.
 pub(crate) fn test(kind: &str, number: u64, demands: &Demands, make: fn(&mut Draw) -> Option<Subject>) {
-    let points: usize = std::env::var("SMALE_POINTS").map_or(1500, |n| n.parse().unwrap());
+    let points: usize = std::env::var("SMALE_POINTS").map_or(3000, |n| n.parse().unwrap());
     let tally = (0..points.div_ceil(BOXES * POINTS))
         .into_par_iter()
         .map(|case| {

@@ -16,8 +16,8 @@ struct Range {
     empty: bool,
 }
 
-/// A bound that is off by less than this part of the numbers it comes from is met.
-const SLACK: f64 = 1e-50;
+/// Bits that the exact values may have lost.
+const LOST: u32 = 120;
 
 impl Range {
     /// `a c <= b`, where the numbers that a and b are differences of are as large as `a_size` and `b_size`.
@@ -27,8 +27,9 @@ impl Range {
             return;
         }
         let bits = a.prec();
-        let b = Float::with_val(bits, b_size * SLACK) + b;
-        if a.clone().abs() <= Float::with_val(bits, a_size * SLACK) {
+        let slack = |size: &Float| size.clone() >> (bits - LOST);
+        let b = slack(b_size) + b;
+        if a.clone().abs() <= slack(a_size) {
             // The coefficient vanishes, but for rounding.
             self.empty |= b < 0;
         } else if *a > 0 {
@@ -39,24 +40,35 @@ impl Range {
     }
 
     fn is_empty(&self) -> bool {
-        let room = Float::with_val(self.low.prec(), &self.high * (1.0 + SLACK));
+        let room = self.high.clone() + (self.high.clone() >> (self.high.prec() - LOST));
         self.empty || !(self.low <= room) || !(self.high > 0)
     }
 }
 
 /// Is there a positive c with `c g` in `values` and, for some vector w, `c h + g w'` in `jacobian` (n x n, row by row; none
-/// if empty)?
-pub(crate) fn agree(g: &[Float], h: &[Vec<Float>], values: &[&[Interval]], jacobian: &[Interval]) -> bool {
-    let (n, bits) = (g.len(), g[0].prec());
+/// if empty)? The gradient is a difference of terms as large as the Hessian times `reach`, so that its smallest numbers may
+/// be rounding errors, and so may be those of the Hessian.
+pub(crate) fn agree(
+    g: &[Float],
+    h: &[Vec<Float>],
+    values: &[&[Interval]],
+    jacobian: &[Interval],
+    reach: f64,
+) -> bool {
+    let (n, bits) = (g.len(), h[0][0].prec());
     let float = |x: f64| Float::with_val(bits, x);
+    let largest = h.iter().flatten().fold(float(0.0), |m, h| m.max(&h.clone().abs()));
+    let nothing = Float::with_val(bits, &largest * reach) >> (bits - LOST);
+    let known = |g: &Float| if g.clone().abs() <= nothing { float(0.0) } else { g.clone() };
+    let g: Vec<Float> = g.iter().map(known).collect();
     let mut c = Range { low: float(0.0), high: float(f64::INFINITY), empty: false };
-    let inside = |c: &mut Range, factor: &Float, x: Interval| {
+    let inside = |c: &mut Range, factor: &Float, size: &Float, x: Interval| {
         let zero = float(0.0);
-        c.at_most(factor, &float(x.hi()), &zero, &zero);
-        c.at_most(&Float::with_val(bits, -factor), &float(-x.lo()), &zero, &zero);
+        c.at_most(factor, &float(x.hi()), size, &zero);
+        c.at_most(&Float::with_val(bits, -factor), &float(-x.lo()), size, &zero);
     };
     for values in values {
-        g.iter().zip(*values).for_each(|(g, x)| inside(&mut c, g, *x));
+        g.iter().zip(*values).for_each(|(g, x)| inside(&mut c, g, &nothing, *x));
     }
     for j in (0..n).filter(|_| !jacobian.is_empty()) {
         // w_j lies in [l - c s, u - c s].
@@ -64,19 +76,20 @@ pub(crate) fn agree(g: &[Float], h: &[Vec<Float>], values: &[&[Interval]], jacob
         for i in 0..n {
             let (entry, slope) = (jacobian[i * n + j], &h[i][j]);
             if g[i].is_zero() {
-                inside(&mut c, slope, entry);
+                inside(&mut c, slope, &largest, entry);
                 continue;
             }
             let (a, b) = (float(entry.lo()) / &g[i], float(entry.hi()) / &g[i]);
             let (low, high) = if g[i] > 0 { (a, b) } else { (b, a) };
-            rows.push((low, high, Float::with_val(bits, slope / &g[i])));
+            let size = Float::with_val(bits, &largest / &g[i]).abs();
+            rows.push((low, high, Float::with_val(bits, slope / &g[i]), size));
         }
-        for (low, _, s) in &rows {
-            for (_, high, t) in &rows {
+        for (low, _, s, s_size) in &rows {
+            for (_, high, t, t_size) in &rows {
                 // low - c s <= high - c t.
-                let size = |a: &Float, b: &Float| a.clone().abs() + b.clone().abs();
                 let (a, b) = (Float::with_val(bits, t - s), Float::with_val(bits, high - low));
-                c.at_most(&a, &b, &size(s, t), &size(low, high));
+                let size = low.clone().abs() + high.clone().abs();
+                c.at_most(&a, &b, &Float::with_val(bits, s_size + t_size), &size);
             }
         }
     }
@@ -92,14 +105,14 @@ fn a_common_factor_is_told_from_none() {
     // c = 4, w = (0.5, -7).
     let values = [about(4.0), about(-8.0)];
     let jacobian = [12.5, -3.0, 3.0, 34.0].map(about);
-    assert!(agree(&g, &h, &[&values], &jacobian));
-    assert!(!agree(&g, &h, &[&[about(4.0), about(-8.1)]], &[]));
-    assert!(!agree(&g, &h, &[&[about(-4.0), about(8.0)]], &[]));
-    assert!(!agree(&g, &h, &[&values], &[12.5, -3.0, 3.01, 34.0].map(about)));
+    assert!(agree(&g, &h, &[&values], &jacobian, 1.0));
+    assert!(!agree(&g, &h, &[&[about(4.0), about(-8.1)]], &[], 1.0));
+    assert!(!agree(&g, &h, &[&[about(-4.0), about(8.0)]], &[], 1.0));
+    assert!(!agree(&g, &h, &[&values], &[12.5, -3.0, 3.01, 34.0].map(about), 1.0));
     // Where g vanishes the Jacobian is c times the Hessian.
     let zero = [float(0.0), float(0.0)];
     let multiple = [6.0, 2.0, 2.0, 10.0].map(about);
-    assert!(agree(&zero, &h, &[&[about(0.0), about(0.0)]], &multiple));
-    assert!(!agree(&zero, &h, &[], &multiple.map(|x| -x)));
-    assert!(!agree(&zero, &h, &[], &jacobian));
+    assert!(agree(&zero, &h, &[&[about(0.0), about(0.0)]], &multiple, 1.0));
+    assert!(!agree(&zero, &h, &[], &multiple.map(|x| -x), 1.0));
+    assert!(!agree(&zero, &h, &[], &jacobian, 1.0));
 }
