@@ -104,6 +104,19 @@ impl Truth for Dense {
         let own = x[0].constant(1.0).shift(if identity { self.confinement } else { 0.0 });
         Equations::Own(x.iter().zip(&pull).map(|(x, p)| &(x * &own) - p).collect())
     }
+
+    /// With fewer patterns than neurons the loads `a_k = scale w_k F'(y_k.g(sum a y))`.
+    fn loads(&self, a: &[Jet]) -> Option<Vec<Jet>> {
+        let (n, count) = (self.patterns[0].len(), self.patterns.len());
+        if self.confinement > 0.0 || self.lagrangian == Lagrangian::Identity || count >= n {
+            return None;
+        }
+        let column = |i: usize| self.patterns.iter().map(|y| y[i]).collect::<Vec<f64>>();
+        let x: Vec<Jet> = (0..n).map(|i| dot(a, &column(i))).collect();
+        let (g, _) = self.neurons(&x);
+        let driven = self.patterns.iter().enumerate().map(|(k, y)| self.stored(k, &dot(&g, y)).1);
+        Some(a.iter().zip(driven).map(|(a, d)| a - &d).collect())
+    }
 }
 
 fn dense_memory(draw: &mut Draw) -> Option<Subject> {
