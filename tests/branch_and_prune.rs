@@ -342,7 +342,6 @@ fn an_unbounded_derivative_is_not_hidden_by_a_vanishing_factor() {
 
 #[test]
 fn zeros_that_fill_a_curve_or_a_plane_end_soon() {
-    let start = std::time::Instant::now();
     let lines = Given {
         n: 2,
         f: |x: &[Interval], v: &mut [Interval], j: &mut [Interval]| {
@@ -379,21 +378,13 @@ fn zeros_that_fill_a_curve_or_a_plane_end_soon() {
             }
         },
     };
-    for (system, within) in [
-        (&lines as &dyn System, cube(2, -1.0, 1.5)),
-        (&circle, cube(2, -2.0, 2.1)),
-        (&plane, cube(4, -2.0, 2.1)),
+    for (system, within, ended) in [
+        (&lines as &dyn System, cube(2, -1.0, 1.5), Ended::Crowded),
+        (&circle, cube(2, -2.0, 2.1), Ended::Crowded),
+        (&plane, cube(4, -2.0, 2.1), Ended::Boxes),
     ] {
-        let begin = std::time::Instant::now();
-        let found = search(system, &within);
-        println!(
-            "{:?} {} {} {:?} {}",
-            found.ended,
-            found.boxes,
-            found.undecided.len(),
-            begin.elapsed(),
-            found.found.len()
-        );
+        let found = zeros(system, &within, &Limits { boxes: 300_000, ..Limits::default() }, &|| false);
+        assert_eq!(found.ended, ended);
         assert!(!found.is_complete() && found.undecided.len() <= 4096);
     }
     // The middle of the hat is a zero of its own, found all the same.
@@ -405,7 +396,6 @@ fn zeros_that_fill_a_curve_or_a_plane_end_soon() {
         let (s, c) = (0.0628 * f64::from(k)).sin_cos();
         assert!(found.undecided.iter().any(|u| u[0].shift(-s).mig() < 1e-15 && u[1].shift(-c).mig() < 1e-15));
     }
-    assert!(start.elapsed().as_secs() < 60);
 }
 
 #[test]
@@ -511,11 +501,11 @@ fn the_number_of_threads_does_not_matter() {
 fn swap(n: usize, a: usize, b: usize) -> SignedPermutation {
     let mut places: Vec<usize> = (0..n).collect();
     places.swap(a, b);
-    SignedPermutation::new(places, vec![false; n]).unwrap()
+    SignedPermutation::new(places, vec![false; n]).expect("a permutation")
 }
 
 fn flip(n: usize, a: usize) -> SignedPermutation {
-    SignedPermutation::new((0..n).collect(), (0..n).map(|i| i == a).collect()).unwrap()
+    SignedPermutation::new((0..n).collect(), (0..n).map(|i| i == a).collect()).expect("a permutation")
 }
 
 #[test]

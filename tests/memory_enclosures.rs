@@ -487,7 +487,8 @@ fn hopfield_networks_are_enclosed_from_the_numbers_given() {
     let mut bare = hebb.clone();
     (0..3).for_each(|i| bare[i][i] = 0.0);
     let identity = (0..3).map(|i| (0..3).map(|j| f64::from(u8::from(i == j))).collect()).collect();
-    let cases: Vec<(Vec<&str>, Vec<Vec<f64>>, f64)> = vec![
+    type Case<'a> = (Vec<&'a str>, Vec<Vec<f64>>, f64);
+    let cases: Vec<Case<'_>> = vec![
         (vec![patterns, "diagonal=true"], hebb, 3.0),
         (vec![patterns], bare, 3.0),
         // The projector across (2, 1, -2)/3, on the span of (1, 2, 2) and (1, -4, -1), is I - n n'.

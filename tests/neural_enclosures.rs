@@ -273,7 +273,10 @@ fn lipschitz_constants_bound_differences_of_hessians() {
     }
     let confined = e.with_parameter("quartic", 2.0).unwrap();
     let l = confined.enclose().unwrap().lipschitz(&[-1.0], 0.5);
-    assert!((72.0..72.2).contains(&l), "{l}");
+    // Less what softplus takes off at -1.5.
+    let s = 1.0 / (1.0 + 1.5f64.exp());
+    let truth = 72.0 - s * (1.0 - s) * (1.0 - 2.0 * s);
+    assert!(l >= truth && l < 72.1, "{l} {truth}");
     let mut random = Random(5);
     for activation in [Activation::Softplus { beta: 1.0 }, Activation::Tanh, Activation::Gelu] {
         for n in [2, 6, 10] {
@@ -358,14 +361,7 @@ fn the_trained_planar_energy_is_complete() {
     let c = e.enclose().unwrap();
     let system = c.system();
     let within = [Interval::new(-3.0, 3.0); 2];
-    let start = std::time::Instant::now();
     let proven = zeros(system.as_ref(), &within, &Limits::default(), &|| false);
-    println!(
-        "{} boxes, {} evaluations, {:.2} s",
-        proven.boxes,
-        proven.evaluations,
-        start.elapsed().as_secs_f64()
-    );
     assert!(proven.is_complete() && proven.found.len() == 9);
     let mut indices: Vec<usize> = proven
         .found

@@ -17,7 +17,7 @@ use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::landscape::{Enclose, Landscape, Region, Shape};
 use crate::linalg::{norm, symmetric_eigen};
-use crate::rigor::prune::{Ended, Limits, Zero, zeros};
+use crate::rigor::prune::{Ended, Limits, SignedPermutation, Zero, zeros};
 use crate::rigor::rounding::{add_up, norm_up, sub_down, sub_up};
 use crate::rigor::{Interval, System};
 
@@ -87,6 +87,51 @@ impl<'a> Target<'a> {
         Target { system: enclosed.system(), within, lift: None, everywhere: false }
     }
 
+    /// The maps that may be used: those under which the landscape is proven to be symmetric, if there are no others and the
+    /// unknowns are its coordinates.
+    fn keep_symmetric(
+        &mut self,
+        landscape: &dyn Landscape,
+        maps: Vec<SignedPermutation>,
+    ) -> Result<Vec<SignedPermutation>> {
+        let n = landscape.dim();
+        for map in &maps {
+            if map.dim() != n {
+                let d = map.dim();
+                return Err(Error::input(format!(
+                    "a `symmetry` has {d} numbers, but the landscape has dimension {n}"
+                )));
+            }
+            if !landscape.has_symmetry(map) {
+                return Err(Error::input(
+                    "the landscape cannot be shown to have each `symmetry` that [critical] names",
+                )
+                .with_help("leave it out: it saves work, it changes no result"));
+            }
+        }
+        let own = |lift: &(Vec<f64>, Mat<f64>)| {
+            lift.0.iter().all(|o| *o == 0.0)
+                && lift.1.nrows() == lift.1.ncols()
+                && lift.1 == Mat::<f64>::identity(n, n)
+        };
+        if !self.lift.as_ref().is_none_or(own) {
+            return Ok(vec![]);
+        }
+        let differs = |map: &SignedPermutation, within: &[Interval]| map.map(within) != within;
+        while let Some(map) = maps.iter().find(|map| differs(map, &self.within)) {
+            if !self.everywhere {
+                return Err(Error::input(
+                    "the region is not symmetric under each `symmetry` that [critical] names",
+                )
+                .with_help("choose a region that is, or leave the symmetry out"));
+            }
+            // Where all zeros are known to lie in a box they lie in any larger one.
+            let image = map.map(&self.within);
+            self.within.iter_mut().zip(image).for_each(|(x, image)| *x = x.hull(image));
+        }
+        Ok(maps)
+    }
+
     fn place(&self, z: &[f64]) -> Vec<f64> {
         match &self.lift {
             Some((origin, map)) => affine(origin, map.as_ref(), z),
@@ -129,10 +174,10 @@ pub(super) fn cover(
     landscape: &dyn Landscape,
     enclosed: &dyn Enclose,
     region: &Region,
-    boxes: u64,
+    mut limits: Limits,
     control: &Control<'_>,
 ) -> Result<Cover> {
-    let target = Target::new(enclosed, region);
+    let mut target = Target::new(enclosed, region);
     let (n, m) = (landscape.dim(), target.within.len());
     if m > MOST_UNKNOWNS || n > MOST_DIMENSIONS {
         return Err(Error::input(format!(
@@ -147,7 +192,7 @@ pub(super) fn cover(
         total: 0,
         note: "covering the region with boxes",
     });
-    let limits = Limits { boxes, ..Limits::default() };
+    limits.symmetry = target.keep_symmetric(landscape, limits.symmetry)?;
     let zeros = zeros(target.system.as_ref(), &target.within, &limits, &|| control.stopped());
     let mut cover = Cover {
         points: vec![],

@@ -34,6 +34,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::landscape::trapping::trapping_region;
 use crate::landscape::{Enclose, Landscape, Region};
+use crate::rigor::prune::{Limits, SignedPermutation};
 
 /// How critical points are to be found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct Options {
     pub method: Method,
     /// Most boxes that a proof of completeness may look at.
     pub boxes: Option<u64>,
+    /// Maps of the coordinates that leave the energy as it is: a proof of completeness looks at one part of the region only.
+    pub symmetry: Vec<SignedPermutation>,
     /// Highest Morse index to look for. By default all up to eight dimensions; beyond, an index above 1 only if there are
     /// points of the one below, and no more than 300.
     pub max_index: Option<usize>,
@@ -72,6 +75,7 @@ impl Default for Options {
         Options {
             method: Method::Auto,
             boxes: None,
+            symmetry: vec![],
             max_index: None,
             rounds: None,
             degenerate_tolerance: 1e-10,
@@ -155,7 +159,12 @@ fn attempt(
         }
     };
     let Ok(enclosed) = enclosed else { return Ok(None) };
-    complete::cover(landscape, enclosed, region, options.boxes.unwrap_or(most), control).map(Some)
+    let limits = Limits {
+        boxes: options.boxes.unwrap_or(most),
+        symmetry: options.symmetry.clone(),
+        ..Limits::default()
+    };
+    complete::cover(landscape, enclosed, region, limits, control).map(Some)
 }
 
 /// The answer, if there is a proof.

@@ -382,7 +382,7 @@ impl Prover {
                 t *= (0.7 / norm).min(16.0);
             } else {
                 // The norm is about proportional to t, unless there is a pole or an overflow.
-                t *= if norm < f64::INFINITY { (0.5 / norm).clamp(1e-6, 0.5) } else { 0.1 };
+                t *= if norm < f64::INFINITY { (0.8 / norm).clamp(1e-6, 0.8) } else { 0.1 };
                 if grown || t < least {
                     return;
                 }
@@ -468,7 +468,7 @@ mod tests {
         assert!(norm_on(&square(1.0), Interval::new(0.0, 2.0)) >= 1.0);
         assert!(norm_on(&square(1.0), Interval::new(-1e-12, 2.0)) > 1.0);
         let norm = norm_on(&square(1.0), Interval::new(0.02, 1.98));
-        assert!(norm < 1.0 && norm >= 0.98, "{norm}");
+        assert!((0.98..1.0).contains(&norm), "{norm}");
         let mut local = Preconditioned::new(1);
         assert!(local.expand_about_middle(&square(1.0), &[Interval::new(0.5, 1.5)]) && local.precondition());
         // Of a vector that is not positive nothing follows.
@@ -540,7 +540,7 @@ mod tests {
                 // A singular derivative lies between the two zeros.
                 assert!(unique.contains(distance) && unique.lo() > 0.0);
                 // It is enlarged to about as far as that.
-                assert!(unique.lo() < 0.6 * distance, "{distance}: {unique:?}");
+                assert!(unique.lo() < 0.7 * distance, "{distance}: {unique:?}");
                 assert!(zero.enclosure[0].contains(distance) && zero.enclosure[0].width() < 1e-13 * distance);
             }
         }

@@ -26,7 +26,7 @@ pub struct Isolated {
 /// What the theorem gives for `newton >= |H(x0)^-1 g(x0)|`, `0 < smallest <= min |eigenvalue of H(x0)|` and the Lipschitz constant
 /// of H on the ball of radius `within`; `None` if its hypotheses fail.
 pub fn isolated_zero(newton: f64, smallest: f64, lipschitz: f64, within: f64) -> Option<Isolated> {
-    let usable = newton >= 0.0 && smallest > 0.0 && lipschitz >= 0.0 && lipschitz < f64::INFINITY;
+    let usable = newton >= 0.0 && smallest > 0.0 && (0.0..f64::INFINITY).contains(&lipschitz);
     if !(usable && within > 0.0) {
         return None;
     }

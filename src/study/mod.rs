@@ -33,6 +33,8 @@ pub struct CriticalSection {
     pub method: String,
     /// Most boxes of a proof of completeness, at least 1.
     pub boxes: Option<usize>,
+    /// Signed permutations of the coordinates, counted from 1, that leave the landscape as it is.
+    pub symmetry: Vec<Vec<i64>>,
     /// Highest Morse index to search for.
     pub max_index: Option<usize>,
     /// Most rounds of search, at least 1.
@@ -226,11 +228,30 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
     Ok(CriticalSection {
         method,
         boxes: section.integer("boxes")?,
+        symmetry: symmetry(section)?,
         max_index: section.integer("max_index")?,
         rounds: section.integer("rounds")?,
         degenerate_tolerance: section.number("degenerate_tolerance")?,
         neighbours: section.integer("neighbours")?,
     })
+}
+
+/// The key `symmetry`: rows of whole numbers, each a signed permutation of 1..n.
+fn symmetry(section: &mut Section) -> Result<Vec<Vec<i64>>> {
+    let Some(table) = section.matrix("symmetry")? else { return Ok(vec![]) };
+    let whole = |v: &f64| v.fract() == 0.0 && (1.0..=table.columns as f64).contains(&v.abs());
+    let rows: Vec<&[f64]> = table.values.chunks_exact(table.columns).collect();
+    let is_map = |row: &&[f64]| {
+        let mut places: Vec<i64> = row.iter().map(|v| v.abs() as i64).collect();
+        places.sort_unstable();
+        row.iter().all(whole) && places.iter().copied().eq(1..=row.len() as i64)
+    };
+    if !rows.iter().all(is_map) {
+        return Err(section
+            .error("symmetry", "each row of `symmetry` must hold every number from 1 to the dimension once, with a sign")
+            .with_help("write symmetry = [[2, 1], [-1, 2]]: the coordinates may be exchanged, the first may change its sign"));
+    }
+    Ok(rows.iter().map(|row| row.iter().map(|v| *v as i64).collect()).collect())
 }
 
 fn report(section: &mut Section) -> Result<ReportSection> {

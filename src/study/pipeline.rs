@@ -13,6 +13,7 @@ use crate::critical::{self, Completeness, CriticalSet, Method, Work};
 use crate::error::{Error, Result};
 use crate::landscape::{Family, Landscape};
 use crate::linalg::norm;
+use crate::rigor::prune::SignedPermutation;
 use crate::{export, report};
 
 /// How much of a study is asked for.
@@ -92,7 +93,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     }
     let built = started.elapsed().as_secs_f64();
 
-    let set = critical::search(landscape, region.as_ref(), &critical_options(study), control)?;
+    let options = critical_options(study);
+    let set = critical::search(landscape, region.as_ref(), &options, control)?;
     let searched = started.elapsed().as_secs_f64();
 
     let graph = (what != Part::Critical && !set.interrupted)
@@ -201,12 +203,19 @@ fn critical_options(study: &Study) -> critical::Options {
             _ => Method::Auto,
         },
         boxes: asked.boxes.map(|boxes| boxes as u64),
+        symmetry: asked.symmetry.iter().filter_map(|row| signed_permutation(row)).collect(),
         max_index: asked.max_index,
         rounds: asked.rounds,
         degenerate_tolerance: asked.degenerate_tolerance.unwrap_or(default.degenerate_tolerance),
         neighbours: asked.neighbours.unwrap_or(default.neighbours),
         seed: study.seed,
     }
+}
+
+/// Checked when it was read.
+fn signed_permutation(row: &[i64]) -> Option<SignedPermutation> {
+    let places = row.iter().map(|v| v.unsigned_abs() as usize - 1).collect();
+    SignedPermutation::new(places, row.iter().map(|v| *v < 0).collect())
 }
 
 fn graph_options(study: &Study) -> connection::Options {

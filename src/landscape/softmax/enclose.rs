@@ -208,7 +208,7 @@ impl EnclosedMixture {
         let weights = Weights::over(self, center, Reach::Box(radii));
         let t = weights.mean.clone();
         let rest = if self.dim <= LOW {
-            let one = |i| weights.average(|k| self.coordinate(k, i)) - Interval::point(t[i]);
+            let one = |i: usize| weights.average(|k| difference(self.coordinate(k, i), t[i]));
             (0..self.dim).map(one).collect()
         } else {
             weights.mean_from(self, &t)
@@ -267,7 +267,7 @@ impl Enclose for EnclosedMixture {
                     let (mut center, mut radii) = (center.clone(), radii.clone());
                     (center[i], radii[i]) = (end, 0.0);
                     let weights = Weights::over(self, &center, Reach::Box(&radii));
-                    weights.average(|k| self.coordinate(k, i)) - Interval::point(t[i])
+                    weights.average(|k| difference(self.coordinate(k, i), t[i]))
                 };
                 let faces = Interval::new(face(x[i].lo()).lo(), face(x[i].hi()).hi());
                 rest = rest.meet(faces).unwrap_or(rest);

@@ -92,7 +92,7 @@ fn simplex(mixture: &EnclosedMixture) -> Option<Inner> {
         for &i in &order[step + 1..] {
             for &j in &order[step + 1..] {
                 let product = if i == j { rows[i][step].sqr() } else { rows[i][step] * rows[j][step] };
-                rest[i][j] = rest[i][j] - product;
+                rest[i][j] -= product;
             }
         }
         for i in 0..n {

@@ -129,8 +129,8 @@ impl Affine {
         // Roundings of the sums of radii, and the underflows of the products.
         let slack = 1.0 + 2.0 * (gamma + 4.0 * UNIT);
         for (r, m) in out.rad.iter_mut().zip(&out.mid) {
-            // Where a sum overflowed on its way nothing is known of it: infinity less infinity is not a number.
-            *r = *r * slack + TINY + (m - m);
+            // Where a sum overflowed on its way nothing is known of it: zero times infinity is not a number.
+            *r = *r * slack + TINY + 0.0 * m;
         }
         if !self.bias.mid.is_empty() {
             let stride = padded(self.weight.rows);

@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn spectral_norms_are_bounded_from_above_and_closely() {
         // Hadamard's matrix of 16 rows is 4 times an orthogonal one; of rank one it is the product of the lengths.
-        let sign = |i: usize, j: usize| if (i & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |i: usize, j: usize| if (i & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
         let norm = spectral_norm(&affine(16, 16, sign, 0.0));
         assert!(norm >= 4.0 && norm <= 4.0 * 16f64.powf(1.0 / 32.0) * (1.0 + 1e-12), "{norm}");
         for (rows, columns) in [(3, 7), (7, 3)] {
