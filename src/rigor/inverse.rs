@@ -90,7 +90,7 @@ impl Inverse {
 
 /// `x / (1 - q)` upwards; infinite unless `q < 1`.
 fn grown(x: f64, q: f64) -> f64 {
-    if q < 1.0 { div_up(x, sub_down(1.0, q)).max(x) } else { f64::INFINITY }
+    if q < 1.0 { div_up(x, sub_down(1.0, q)) } else { f64::INFINITY }
 }
 
 /// An inverse in floating point; `None` if it is not finite.

@@ -99,7 +99,7 @@ impl BallMatrix {
         let mut size = map(&self.mid, f64::abs);
         for j in 0..self.ncols() {
             let c = self.mid[(j, j)];
-            size[(j, j)] = add_up(c, -1.0).max(add_up(-c, 1.0)).max(0.0);
+            size[(j, j)] = add_up(c, -1.0).max(add_up(-c, 1.0));
             size.col_as_slice_mut(j)
                 .iter_mut()
                 .zip(self.rad.col_as_slice(j))

@@ -67,10 +67,10 @@ pub(super) fn norm_frobenius(a: &Mat<f64>) -> f64 {
         return 0.0;
     }
     if !(largest > 1.0 / ORDINARY && largest < ORDINARY) {
-        return up(up(largest) * sqrt_up(terms as f64));
+        return mul_up(largest, sqrt_up(terms as f64));
     }
-    // A square below the normal numbers loses less than this much.
-    sqrt_up(add_up(up(inflate(terms + 1) * sum), terms as f64 * 1e-300))
+    // A square and the sums; what underflow takes is far below the last rounding, which goes upwards.
+    sqrt_up(mul_up(inflate(terms), sum))
 }
 
 /// The spectral norm of a nonnegative matrix, upwards: the least of its Frobenius norm, of the root of its 1-norm times
@@ -100,9 +100,9 @@ pub(super) fn norm_two(a: &Mat<f64>) -> f64 {
         }
     }
     let inflate = inflate(n + m);
-    // A product below the normal numbers loses less than the smallest of them, and the entries of A are below 1e91.
-    let lost = (n + 1) as f64 * (m + 1) as f64 * 1e-230;
-    let ratio = z.iter().zip(&x).map(|(z, x)| div_up(add_up(up(inflate * z), lost), *x)).fold(0.0, f64::max);
+    // The largest ratio is above 1e-180 over n m, and what underflow takes from it, below 1e-230 times that, far below
+    // the roundings that go upwards.
+    let ratio = z.iter().zip(&x).map(|(z, x)| div_up(mul_up(inflate, *z), *x)).fold(0.0, f64::max);
     coarse.min(sqrt_up(ratio))
 }
 

@@ -4,7 +4,7 @@
 use maryada::IntervalOps;
 use smale::rigor::Interval;
 
-use crate::numbers::{Draw, steps};
+use super::numbers::{Draw, steps};
 
 const CASES: usize = 200_000;
 

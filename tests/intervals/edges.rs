@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use smale::rigor::Interval;
 
-use crate::numbers::{Draw, steps};
+use super::numbers::{Draw, steps};
 
 fn interval(lo: f64, hi: f64) -> Interval {
     Interval::new(lo, hi)

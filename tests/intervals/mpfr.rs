@@ -4,8 +4,8 @@ use rug::Float;
 use rug::ops::Pow;
 use smale::rigor::Interval;
 
-use crate::numbers::{Draw, steps};
-use crate::values::{BINARY, UNARY};
+use super::numbers::{Draw, steps};
+use super::values::{BINARY, UNARY};
 
 /// Bits. Rounding to them is monotone and keeps doubles, so what is rounded lies in an interval of doubles if the exact
 /// value does.

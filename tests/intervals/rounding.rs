@@ -6,7 +6,7 @@ use smale::rigor::rounding::{
     sub_up, sum_up, up,
 };
 
-use crate::numbers::{Draw, steps};
+use super::numbers::{Draw, steps};
 
 /// `a + b - fl(a + b)`, exactly (Knuth's TwoSum).
 fn error_of_sum(a: f64, b: f64) -> f64 {

@@ -2,7 +2,7 @@
 
 use smale::rigor::Interval;
 
-use crate::numbers::{Draw, moved, steps};
+use super::numbers::{Draw, moved, steps};
 
 type Unary = fn(Interval) -> Interval;
 type Binary = fn(Interval, Interval) -> Interval;

@@ -91,3 +91,23 @@ impl Interval {
         range.within_one()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beside multiples of `pi/2` the product with `1/pi`, rounded, is on either side; beyond 1e5 it is off by ever more.
+    #[test]
+    fn signs_are_those_of_the_exact_functions() {
+        for size in [1.0, 1e3, 9e4, 1e6, 1e12, 1e15] {
+            for k in 0..2000 {
+                let x = ((size + f64::from(k)) * std::f64::consts::FRAC_PI_2).round_ties_even() + f64::from(k) * 0.125;
+                let near = (size + f64::from(k)).floor() * std::f64::consts::FRAC_PI_2;
+                for x in [x, -x, near, -near] {
+                    assert_eq!(cosine_is_positive(x), core_math::cos(x) > 0.0, "{x:e}");
+                    assert_eq!(sine_is_positive(x), core_math::sin(x) > 0.0, "{x:e}");
+                }
+            }
+        }
+    }
+}
