@@ -509,6 +509,12 @@ fn digits() {
     assert!((255..=290).contains(&minima), "{minima} minima");
     assert_eq!(answer.summary["components"], 1);
     assert_eq!(answer.summary["degenerate"], 0);
+    // Each by itself: that there are no others is an estimate.
+    let all: u64 = answer.counts().iter().sum();
+    assert_eq!(answer.summary["proven_points"], all);
+    assert_eq!(answer.summary["levels"]["critical_points"], "proven");
+    assert_eq!(answer.summary["levels"]["region"], "proven");
+    assert_eq!(answer.summary["levels"]["completeness"], "estimated");
 }
 
 /// On each half diagonal points rest where t = a (2 a tanh(b t))^3; the roots by bisection.
