@@ -275,7 +275,8 @@ fn outcome(dim: usize, energy: &str, region: Option<&Region>) -> (usize, usize, 
     }
     if set.points.is_empty() {
         assert!(!matches!(graph.morse_smale, MorseSmale::Yes(_)), "{energy}");
-        assert_eq!(set.completeness, Completeness::Unknown, "{energy}");
+        // That there is none is an answer only if it is proven.
+        assert!(matches!(set.completeness, Completeness::Unknown | Completeness::Proven), "{energy}");
     }
     (set.points.len(), set.degenerate.len(), set.degenerate.first().map(|f| f.dimension))
 }
@@ -480,7 +481,13 @@ fn soft_directions() {
     for energy in ["x^2 + 2e10*y^2", "(x^2 - 1)^2 + 3e12*y^2", "(x^2 - 1)^2/1e12 + y^2"] {
         let (set, graph) = solve(&formula(2, energy), None);
         assert!(set.degenerate.iter().all(|f| f.dimension == 0), "{energy}");
-        assert!(matches!(graph.morse_smale, MorseSmale::Unknown(_)), "{energy}: {:?}", graph.morse_smale);
+        // Unless verified arithmetic can.
+        let proven = set.completeness == Completeness::Proven;
+        assert!(
+            proven || matches!(graph.morse_smale, MorseSmale::Unknown(_)),
+            "{energy}: {:?}",
+            graph.morse_smale
+        );
     }
 }
 

@@ -6,6 +6,8 @@
 //! distinct points as there are zeros are all points.
 
 use faer::Mat;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::chart::{Chart, affine};
@@ -19,7 +21,7 @@ use crate::landscape::{Enclose, Landscape, Region, Shape};
 use crate::linalg::{norm, symmetric_eigen};
 use crate::rigor::prune::{Ended, Limits, SignedPermutation, Zero, zeros};
 use crate::rigor::rounding::{add_up, norm_up, sub_down, sub_up};
-use crate::rigor::{Interval, System};
+use crate::rigor::{Expansion, Interval, System};
 
 /// Beyond so many unknowns branch and prune is not begun.
 pub(super) const MOST_UNKNOWNS: usize = 10;
@@ -31,6 +33,8 @@ const OVERLAP: f64 = 0.01;
 const SHELLS: (u64, u64) = (5_000, 400_000);
 /// Most steps of Newton's method from the middle of a box that encloses a zero.
 const STEPS: usize = 20;
+/// Places at which the declared periods are looked at.
+const PLACES: usize = 64;
 
 /// A ball of R^n in which a proof of completeness could not tell whether there is a critical point besides those found.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,8 +81,12 @@ impl<'a> Target<'a> {
                 everywhere: true,
             };
         }
+        let mut system = enclosed.system();
         let within = match &region.shape {
-            Shape::Ball { center, radius } => center.iter().map(|c| Interval::about(*c, *radius)).collect(),
+            Shape::Ball { center, radius } => {
+                system = Box::new(InBall { system, center: center.clone(), radius: *radius });
+                center.iter().map(|c| Interval::about(*c, *radius)).collect()
+            }
             Shape::Box { lower, upper } => (0..lower.len())
                 .map(|i| match region.period_of(i) {
                     Some(p) => Interval::new(lower[i] - OVERLAP * p, lower[i] + (1.0 + OVERLAP) * p),
@@ -86,7 +94,7 @@ impl<'a> Target<'a> {
                 })
                 .collect(),
         };
-        Target { system: enclosed.system(), within, lift: None, everywhere: false }
+        Target { system, within, lift: None, everywhere: false }
     }
 
     /// The maps that may be used: those under which the landscape is proven to be symmetric, if there are no others and the
@@ -146,6 +154,32 @@ impl<'a> Target<'a> {
     fn ball(&self, place: &[Interval]) -> Undecided {
         let center = self.place(&place.iter().map(|p| p.mid()).collect::<Vec<f64>>());
         Undecided { center, radius: norm_up(&place.iter().map(|p| p.rad()).collect::<Vec<f64>>()) }
+    }
+}
+
+/// A system of which only the zeros in a ball are asked for: where a box misses it, its values are said not to vanish.
+struct InBall<'a> {
+    system: Box<dyn System + 'a>,
+    center: Vec<f64>,
+    radius: f64,
+}
+
+impl System for InBall<'_> {
+    fn dim(&self) -> usize {
+        self.system.dim()
+    }
+
+    fn range(&self, x: &[Interval], out: &mut [Interval]) {
+        let square = x.iter().zip(&self.center).fold(Interval::ZERO, |sum, (x, c)| sum + x.shift(-c).sqr());
+        if square.lo() > Interval::point(self.radius).sqr().hi() {
+            out.fill(Interval::ONE);
+        } else {
+            self.system.range(x, out);
+        }
+    }
+
+    fn expand(&self, x: &[Interval], at: &[f64], out: &mut Expansion) {
+        self.system.expand(x, at, out);
     }
 }
 
@@ -231,15 +265,18 @@ pub(super) fn cover(
     }
     let found = cover.points.len();
     if region.is_periodic() {
-        cover.wrap(region);
+        if !repeats(enclosed, region) {
+            cover.open = Some("the energy does not repeat itself with the periods declared".into());
+        }
+        cover.wrap(landscape, enclosed, region);
     } else {
         cover.tell_apart();
         if target.everywhere && cover.points.len() < found {
             cover.open = Some(format!("{} points could not be told apart", found - cover.points.len()));
         }
-        if !target.everywhere {
-            cover.keep_inside(region);
-        }
+    }
+    if !target.everywhere {
+        cover.keep_inside(region);
     }
     if cover.open.is_none() && !cover.undecided.is_empty() {
         cover.open =
@@ -351,21 +388,50 @@ impl Cover {
         self.undecided.retain(|u| side(region, &u.center, u.radius) != Some(false));
     }
 
-    /// Takes points together that are the same but for whole periods, and moves them into the region's box. The energy is
-    /// taken at its word: it repeats itself with the periods declared (as nearly as floating-point numbers can tell them).
-    fn wrap(&mut self, region: &Region) {
+    /// Takes points together that are the same but for whole periods, and moves them into the region's box, where each is proven
+    /// anew: a period is not the floating-point number that declares it.
+    fn wrap(&mut self, landscape: &dyn Landscape, enclosed: &dyn Enclose, region: &Region) {
         let mut kept: Vec<CriticalPoint> = vec![];
-        for mut point in std::mem::take(&mut self.points) {
-            region.wrap(&mut point.x);
+        for found in std::mem::take(&mut self.points) {
+            let mut x = found.x.clone();
+            region.wrap(&mut x);
+            let moved = if x == found.x {
+                Some(found)
+            } else {
+                point(landscape, enclosed, x.clone(), 2.0 * region.radius())
+            };
+            let Some(moved) = moved else {
+                self.undecided.push(Undecided { center: x, radius: 0.0 });
+                continue;
+            };
             let unique = |p: &CriticalPoint| p.proof.as_ref().map_or(0.0, |proof| proof.unique);
             let known =
-                kept.iter().any(|k| region.distance(&k.x, &point.x) < 0.5 * unique(k).min(unique(&point)));
+                kept.iter().any(|k| region.distance(&k.x, &moved.x) < 0.5 * unique(k).min(unique(&moved)));
             if !known {
-                kept.push(point);
+                kept.push(moved);
             }
         }
         self.points = kept;
     }
+}
+
+/// Does the gradient repeat itself with the region's periods, as nearly as floating-point numbers can tell them? That is looked at in
+/// some places only: the periods are part of what is given.
+fn repeats(enclosed: &dyn Enclose, region: &Region) -> bool {
+    let n = region.dim();
+    let mut rng = ChaCha8Rng::seed_from_u64(0x7065_7269_6f64);
+    let (mut here, mut there) = (vec![Interval::ENTIRE; n], vec![Interval::ENTIRE; n]);
+    (0..PLACES).all(|_| {
+        let x = region.sample(&mut rng);
+        let place: Vec<Interval> = x.iter().map(|x| Interval::point(*x)).collect();
+        enclosed.gradient(&place, &mut here);
+        (0..n).filter_map(|i| Some((i, region.period_of(i)?))).all(|(i, period)| {
+            let mut moved = place.clone();
+            moved[i] = moved[i] + Interval::new(period.next_down(), period.next_up());
+            enclosed.gradient(&moved, &mut there);
+            here.iter().zip(&there).all(|(a, b)| a.meet(*b).is_some())
+        })
+    })
 }
 
 /// Are these two different critical points?
@@ -398,8 +464,12 @@ fn side(region: &Region, center: &[f64], radius: f64) -> Option<bool> {
             (sub_down(distance.lo(), radius) > *reach).then_some(false)
         }
         Shape::Box { lower, upper } => {
-            let place = center.iter().map(|c| Interval::about(*c, radius));
-            let sides = || place.clone().zip(lower.iter().zip(upper));
+            // A coordinate that repeats itself has no boundary.
+            let sides = || {
+                let place = center.iter().map(|c| Interval::about(*c, radius));
+                let bounded = place.zip(lower.iter().zip(upper)).enumerate();
+                bounded.filter(|(i, _)| region.period_of(*i).is_none()).map(|(_, side)| side)
+            };
             if sides().all(|(x, (lower, upper))| x.lo() > *lower && x.hi() < *upper) {
                 return Some(true);
             }

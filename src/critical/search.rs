@@ -88,7 +88,7 @@ impl Default for Options {
 /// Searches after the first descents, in few and in many dimensions.
 const BUDGET: (usize, usize) = (25_000, 12_000);
 /// Boxes of a proof of completeness: where nobody asked for one, and where somebody did.
-const BOXES: (u64, u64) = (20_000, 50_000_000);
+const BOXES: (u64, u64) = (8_000, 2_000_000);
 /// A proof that nobody asked for is tried up to so many unknowns, or up to the second number if those are fewer than the
 /// dimensions.
 const BOXES_BY_THE_WAY: (usize, usize) = (3, 4);
@@ -118,6 +118,16 @@ pub fn search(
     let cover = attempt(landscape, enclosed.as_deref(), &region, options, control)?;
     let chart = Chart::new(landscape, &region);
     let euler = chart.euler_characteristic(landscape, &region);
+    let cover = cover.map(|mut cover| {
+        // All points are known: if they do not add up, the energy is not smooth all over, or something else is wrong.
+        let sum: i64 = cover.points.iter().map(|p| if p.index % 2 == 0 { 1 } else { -1 }).sum();
+        if cover.open.is_none() && euler.is_some_and(|chi| chi != sum) {
+            cover.open = Some(format!(
+                "the points found add up to {sum}, not to the region's Euler characteristic: the energy is not smooth all over"
+            ));
+        }
+        cover
+    });
     if let Some(cover) = cover.as_ref().filter(|cover| cover.open.is_none()) {
         let mut set = proven(landscape, cover, region, euler, control);
         set.coverage.entered = entered;
@@ -176,12 +186,12 @@ fn proven(
     euler: Option<i64>,
     control: &Control<'_>,
 ) -> CriticalSet {
-    let mut set = CriticalSet {
+    CriticalSet {
         points: cover.points.clone(),
         degenerate: vec![],
         completeness: Completeness::Proven,
         coverage: Coverage { everywhere: cover.everywhere, ..Coverage::default() },
-        euler_expected: None,
+        euler_expected: euler,
         rough: false,
         highest_index: landscape.dim(),
         region,
@@ -192,12 +202,7 @@ fn proven(
             ..Work::default()
         },
         interrupted: control.stopped(),
-    };
-    // All points are known: if they do not add up to the region's Euler characteristic, the energy is not smooth all over
-    // (a pole, say), and there is nothing to expect.
-    set.euler_expected = euler.filter(|chi| *chi == set.euler_characteristic());
-    set.rough = euler.is_some() && set.euler_expected.is_none();
-    set
+    }
 }
 
 /// Proves each point by itself, where that can be done. What is proven replaces what was checked.

@@ -79,7 +79,7 @@ const CRITICAL: &[Key] = &[
         "auto",
         "complete: with a proof that these are all; search: many starts; auto: complete where that is within reach, else search",
     ),
-    key("boxes", Takes::Integer, "50000000; 20000 for auto", "most boxes of a proof of completeness"),
+    key("boxes", Takes::Integer, "2000000; 8000 for auto", "most boxes of a proof of completeness"),
     key(
         "symmetry",
         Takes::Any,

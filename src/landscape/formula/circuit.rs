@@ -47,6 +47,14 @@ impl Node {
         }
     }
 
+    /// Is each constant in it a single number?
+    pub(super) fn is_exact(&self) -> bool {
+        match self {
+            Node::Sum(terms, constant) => constant.is_point() && terms.iter().all(|(_, c)| c.is_point()),
+            _ => true,
+        }
+    }
+
     /// What makes two nodes the same.
     fn key(&self) -> Vec<u64> {
         let bits = |c: &Interval| [c.lo().to_bits(), c.hi().to_bits()];
@@ -183,13 +191,31 @@ impl Circuit {
         self.nodes.get((slot as usize).checked_sub(self.dim)?)
     }
 
+    /// Equal nodes are one, but for those with a constant that is not exact: its interval stands for one number (or, where
+    /// [`everywhere`](super::everywhere) puts it in the place of a function, for one of its values), and another with the same
+    /// ends may be another number.
     fn push(&mut self, node: Node) -> Value {
         let next = (self.dim + self.nodes.len()) as u32;
-        let slot = *self.known.entry(node.key()).or_insert(next);
+        let slot = if node.is_exact() { *self.known.entry(node.key()).or_insert(next) } else { next };
         if slot == next {
             self.nodes.push(node);
         }
         Value::Slot(slot)
+    }
+
+    /// `-1` times the slot, if that is a short sum of exact multiples that begins with a negative one: of a sum and its
+    /// negative, one form is used.
+    fn turned(&mut self, slot: u32) -> Option<u32> {
+        let node = self.node(slot)?;
+        let Node::Sum(terms, _) = node else { return None };
+        let negative = terms.first().is_some_and(|(_, c)| c.hi() < 0.0) && terms.len() <= SHORT;
+        if !(negative && node.is_exact()) {
+            return None;
+        }
+        match self.sum(&[(Value::Slot(slot), -Interval::ONE)]) {
+            Value::Slot(turned) => Some(turned),
+            Value::Constant(_) => None,
+        }
     }
 
     fn slot(&mut self, value: Value) -> u32 {
@@ -260,6 +286,9 @@ impl Circuit {
                     {
                         scale = exact::mul(scale, exact::powi(c, *n));
                         slot = only;
+                    } else if let Some(turned) = self.turned(slot) {
+                        scale = exact::mul(scale, exact::powi(-Interval::ONE, *n));
+                        slot = turned;
                     }
                     match self.node(slot) {
                         Some(Node::Product(inner))
@@ -298,7 +327,10 @@ impl Circuit {
             Value::Constant(c) if c == Interval::ZERO && f.is_piecewise_linear() => a,
             Value::Constant(c) if f == Function::Sqrt => Value::Constant(exact::sqrt(c)),
             Value::Constant(c) => Value::Constant(elementary(f, c)),
-            Value::Slot(slot) => self.push(Node::Apply(f, slot)),
+            Value::Slot(slot) => {
+                let turned = if f.is_even() { self.turned(slot) } else { None };
+                self.push(Node::Apply(f, turned.unwrap_or(slot)))
+            }
         }
     }
 }

@@ -110,6 +110,11 @@ impl Function {
         }
     }
 
+    /// Is `f(-a) = f(a)`?
+    pub(super) fn is_even(self) -> bool {
+        matches!(self, Function::Cos | Function::Cosh | Function::Abs | Function::Logcosh)
+    }
+
     /// Is it made of straight pieces, so that its second derivative vanishes away from kinks?
     pub(super) fn is_piecewise_linear(self) -> bool {
         matches!(self, Function::Abs | Function::Sign | Function::Step | Function::Relu)

@@ -25,10 +25,7 @@ pub(super) fn is_symmetric(formula: &Formula, map: &SignedPermutation) -> bool {
     let images: Vec<Value> = images.collect();
     circuit.map_coordinates(images);
     let Some((circuit, mapped)) = written(circuit) else { return false };
-    let exact = circuit.nodes.iter().all(|node| match node {
-        Node::Sum(terms, constant) => constant.is_point() && terms.iter().all(|(_, c)| c.is_point()),
-        _ => true,
-    });
+    let exact = circuit.nodes.iter().all(Node::is_exact);
     let (before, after) = circuit.guards.split_at(guards);
     exact
         && plain == mapped
