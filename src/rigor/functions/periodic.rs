@@ -101,7 +101,8 @@ mod tests {
     fn signs_are_those_of_the_exact_functions() {
         for size in [1.0, 1e3, 9e4, 1e6, 1e12, 1e15] {
             for k in 0..2000 {
-                let x = ((size + f64::from(k)) * std::f64::consts::FRAC_PI_2).round_ties_even() + f64::from(k) * 0.125;
+                let x = ((size + f64::from(k)) * std::f64::consts::FRAC_PI_2).round_ties_even()
+                    + f64::from(k) * 0.125;
                 let near = (size + f64::from(k)).floor() * std::f64::consts::FRAC_PI_2;
                 for x in [x, -x, near, -near] {
                     assert_eq!(cosine_is_positive(x), core_math::cos(x) > 0.0, "{x:e}");
