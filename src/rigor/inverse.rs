@@ -166,3 +166,60 @@ fn gauss_jordan(a: MatRef<'_, f64>) -> Option<Mat<f64>> {
     }
     Some(m)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diagonal(n: usize, c: f64) -> BallMatrix {
+        BallMatrix::exact(Mat::from_fn(n, n, |i, j| if i == j { c } else { 0.0 }).as_ref())
+    }
+
+    #[test]
+    fn quotients_are_upper_bounds() {
+        for k in 0..64 {
+            let q = f64::from(k) / 64.0;
+            assert!(grown(1.0, q).mul_add(1.0 - q, -1.0) >= 0.0, "{q}");
+        }
+        for q in [1.0, 1.5, f64::NAN, f64::INFINITY] {
+            assert_eq!(grown(1.0, q), f64::INFINITY);
+        }
+    }
+
+    /// R is off by a factor: the error that is left is the defect's, to the last bit.
+    #[test]
+    fn the_error_of_an_inverse_is_attained() {
+        for (c, r) in [(1.0, 0.75), (-1.0, -0.75), (1.0, 1.25), (-1.0, -1.25)] {
+            let inverse = Inverse::verify(&diagonal(2, c), diagonal(2, r).mid).unwrap();
+            assert!(inverse.norm_inf >= 1.0 && inverse.norm_two >= 1.0);
+            for (b, truth) in [([0.0, 1.0], [0.0, c]), ([1.0, 0.0], [c, 0.0]), ([-1.0, 1.0], [-c, c])] {
+                let x = inverse.solve(&b.map(Interval::point));
+                assert!(x[0].contains(truth[0]) && x[1].contains(truth[1]), "{x:?}");
+            }
+            let matrix = inverse.matrix();
+            for (i, j) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                assert!(matrix.entry(i, j).contains(if i == j { c } else { 0.0 }));
+            }
+        }
+    }
+
+    #[test]
+    fn either_norm_proves_alone() {
+        // I - R is [[.7, .7], [0, 0]] or its transpose: below one in the spectral norm, not in that of rows, resp. of columns.
+        let r = Mat::from_fn(2, 2, |i, j| [[0.3, -0.7], [0.0, 1.0]][i][j]);
+        let inverse = Inverse::verify(&diagonal(2, 1.0), r.clone()).unwrap();
+        assert!(inverse.defect_inf > 1.0 && inverse.defect_two < 1.0 && inverse.norm_inf == f64::INFINITY);
+        assert!(inverse.norm_two >= 1.0);
+        let x = inverse.solve(&[Interval::ONE, Interval::ONE]);
+        assert!(x[0].contains(1.0) && x[1].contains(1.0) && x[0].is_bounded());
+        assert!(inverse.matrix().entry(0, 0).contains(1.0));
+        // [[.9, 0], [.9, 0]] is below one in the norm of rows only.
+        let r = Mat::from_fn(2, 2, |i, j| [[0.1, 0.0], [-0.9, 1.0]][i][j]);
+        let inverse = Inverse::verify(&diagonal(2, 1.0), r).unwrap();
+        assert!(inverse.defect_inf < 1.0 && inverse.defect_two > 1.0 && inverse.norm_two == f64::INFINITY);
+        assert!(inverse.solve(&[Interval::ONE, Interval::ONE])[1].contains(1.0));
+        // A set with a singular matrix in it.
+        let ball = BallMatrix { mid: Mat::identity(1, 1), rad: Mat::identity(1, 1) };
+        assert!(Inverse::verify(&ball, Mat::identity(1, 1)).is_none());
+    }
+}

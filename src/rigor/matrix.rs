@@ -171,7 +171,8 @@ impl BallMatrix {
         if !exact_a {
             let inflate = inflate * OUTWARDS;
             let other = multiply(a.rad.as_ref(), b.magnitude().as_ref());
-            rad = zip(&rad, &other, |r, s| (r + (s + lost) * inflate) * OUTWARDS);
+            // What underflow takes from this product too is in `rad`.
+            rad = zip(&rad, &other, |r, s| (r + s * inflate) * OUTWARDS);
         }
         BallMatrix { mid, rad }.known()
     }
@@ -318,3 +319,6 @@ pub(super) fn zip(a: &Mat<f64>, b: &Mat<f64>, f: impl Fn(f64, f64) -> f64) -> Ma
 fn all(a: &Mat<f64>, f: impl Fn(f64) -> bool) -> bool {
     (0..a.ncols()).all(|j| a.col_as_slice(j).iter().all(|a| f(*a)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,3 +110,76 @@ pub(super) fn norm_two(a: &Mat<f64>) -> f64 {
 fn inflate(n: usize) -> f64 {
     div_up(1.0, sub_down(1.0, gamma(n)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rigor::rounding::UNIT;
+
+    /// A row or a column of one number `first` and many that are lost when they are added to it.
+    fn grains(across: bool, first: f64, grain: f64) -> Mat<f64> {
+        let (n, m) = if across { (1, 1000) } else { (1000, 1) };
+        Mat::from_fn(n, m, |i, j| if i + j == 0 { first } else { grain })
+    }
+
+    #[test]
+    fn sums_that_lose_every_term_are_bounded() {
+        // 1 + 2u + 999 u (1 - 2^-20), compared without rounding.
+        let first = 1.0 + 2.0 * UNIT;
+        let grain = UNIT * (1.0 - 1.0 / 1_048_576.0);
+        for across in [false, true] {
+            let a = grains(across, first, grain);
+            let sum = if across { norm_inf(&a) } else { norm_one(&a) };
+            assert!(sum - first >= 999.0 * grain && sum - first < 1010.0 * UNIT);
+            // The squares of the others are just below u, and are lost beside one.
+            let small = (UNIT * (1.0 - 1e-12)).sqrt();
+            let frobenius = norm_frobenius(&grains(across, 1.0, small));
+            assert!(frobenius - 1.0 >= 0.5 * 999.0 * UNIT * (1.0 - 1e-11), "{}", (frobenius - 1.0) / UNIT);
+            assert!(frobenius - 1.0 < 1010.0 * UNIT);
+        }
+    }
+
+    #[test]
+    fn numbers_that_do_not_add_up_exactly_are_bounded() {
+        // n times c, by sums that drift: by two hundred units in the last place for some c.
+        let n = 1000;
+        for c in [0.1, 0.3, 0.7, 1.1, 1.3, 1.7] {
+            let exact = n as f64 * c;
+            assert!(
+                norm_two(&Mat::from_fn(n, 2, |_, _| c)) >= (2.0 * n as f64).sqrt() * c * (1.0 - 4.0 * UNIT)
+            );
+            let drift = (0..n).fold(0.0, |sum, _| sum + c) - exact;
+            assert!(
+                drift.abs() < 1e-10
+                    && norm_two(&Mat::from_fn(300, 300, |_, _| c)) >= 300.0 * c * (1.0 - 2.0 * UNIT)
+            );
+        }
+        // The length of a row of n twos to the 300th: its square is n, exactly compared.
+        let size = 2f64.powi(300);
+        for n in 1..40 {
+            let norm = norm_frobenius(&Mat::from_fn(1, n, |_, _| size)) / size;
+            assert!(norm.mul_add(norm, -(n as f64)) >= 0.0, "{n}");
+            let norm = norm_two(&Mat::from_fn(1, n, |_, _| 1.0));
+            assert!(norm.mul_add(norm, -(n as f64)) >= 0.0, "{n}");
+        }
+    }
+
+    #[test]
+    fn squares_that_vanish_are_bounded() {
+        // 50 a^2 is 2.45 times the smallest number, and rounds to twice that.
+        let a = (2.45 / 50.0_f64).sqrt() * 2f64.powi(-537);
+        assert!(norm_two(&Mat::from_fn(50, 50, |_, _| a)) >= 50.0 * a);
+    }
+
+    #[test]
+    fn what_is_not_a_number_bounds_everything() {
+        for bad in [f64::NAN, f64::INFINITY] {
+            for n in [1, 3] {
+                let a = Mat::from_fn(n, n, |i, j| if i + j == 0 { bad } else { 0.0 });
+                for norm in [norm_one(&a), norm_inf(&a), norm_frobenius(&a), norm_two(&a)] {
+                    assert_eq!(norm, f64::INFINITY);
+                }
+            }
+        }
+    }
+}
