@@ -352,6 +352,7 @@ impl Mul for &Jet {
 
 impl Div for &Jet {
     type Output = Jet;
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "the reciprocal has the derivatives")]
     fn div(self, o: &Jet) -> Jet {
         self * &o.recip()
     }
