@@ -409,12 +409,15 @@ fn check_lipschitz(subject: &Subject, enclosed: &dyn Enclose, draw: &mut Draw, t
                 (change / &distance).to_f64()
             };
             let change = Mat::from_fn(x.len(), x.len(), entry);
-            if !change.norm_max().is_finite() {
+            if !change.norm_max().is_normal() {
                 return 0.0;
             }
-            let eigenvalues = change.self_adjoint_eigenvalues(Side::Lower).unwrap();
+            // Scaled, as tiny numbers keep the iteration from converging; an entry is a bound from below, too.
+            let largest = change.norm_max();
+            let scaled = Mat::from_fn(x.len(), x.len(), |i, j| change[(i, j)] / largest);
+            let eigenvalues = scaled.self_adjoint_eigenvalues(Side::Lower).unwrap_or_default();
             // The computed eigenvalues' own error, generously.
-            (1.0 - 1e-9) * eigenvalues.iter().fold(0.0, |m: f64, l| m.max(l.abs()))
+            (1.0 - 1e-9) * largest * eigenvalues.iter().fold(1.0, |m: f64, l| m.max(l.abs()))
         };
         if !(quotient(BITS) <= bound) {
             let steepest = quotient(MORE_BITS);

@@ -126,18 +126,25 @@ impl Jet {
         self.chain([f, f1, f2])
     }
 
+    /// The value as an argument of a periodic function: not a number where as many digits of pi as it is large would be
+    /// needed.
+    fn angle(&self) -> Float {
+        let huge = self.value.get_exp().is_some_and(|e| e > 4000);
+        if huge { self.float(f64::NAN) } else { self.value.clone() }
+    }
+
     pub(crate) fn sin(&self) -> Jet {
-        let (s, c) = self.value.clone().sin_cos(Float::new(self.bits()));
+        let (s, c) = self.angle().sin_cos(Float::new(self.bits()));
         self.chain([s.clone(), c, -s])
     }
 
     pub(crate) fn cos(&self) -> Jet {
-        let (s, c) = self.value.clone().sin_cos(Float::new(self.bits()));
+        let (s, c) = self.angle().sin_cos(Float::new(self.bits()));
         self.chain([c.clone(), -s, -c])
     }
 
     pub(crate) fn tan(&self) -> Jet {
-        let t = self.value.clone().tan();
+        let t = self.angle().tan();
         let f1 = t.clone().square() + 1;
         let f2 = Float::with_val(self.bits(), &t * &f1) * 2;
         self.chain([t, f1, f2])
@@ -169,12 +176,12 @@ impl Jet {
     }
 
     pub(crate) fn sinh(&self) -> Jet {
-        let (s, c) = self.value.clone().sinh_cosh(Float::new(self.bits()));
+        let (s, c) = (self.value.clone().sinh(), self.value.clone().cosh());
         self.chain([s.clone(), c, s])
     }
 
     pub(crate) fn cosh(&self) -> Jet {
-        let (s, c) = self.value.clone().sinh_cosh(Float::new(self.bits()));
+        let (s, c) = (self.value.clone().sinh(), self.value.clone().cosh());
         self.chain([c.clone(), s, c])
     }
 
@@ -345,6 +352,7 @@ impl Mul for &Jet {
 
 impl Div for &Jet {
     type Output = Jet;
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "the reciprocal has the derivatives")]
     fn div(self, o: &Jet) -> Jet {
         self * &o.recip()
     }
