@@ -320,7 +320,7 @@ mod tests {
         // Each square is lost beside the pivot 1 + 2u, whose root is one: LL' exceeds A by 13 times u, nearly.
         let arm = (UNIT * (1.0 - 1e-6)).sqrt();
         let error = factorise(&arrow(16, 1.0, arm, 1.0 + 2.0 * UNIT), 0.0, &mut Mat::zeros(16, 16)).unwrap();
-        assert!(error >= 13.0 * UNIT * (1.0 - 2e-6) && error < 20.0 * UNIT);
+        assert!((13.0 * UNIT * (1.0 - 2e-6)..20.0 * UNIT).contains(&error));
         // Each square, (0.67)^2 times the smallest number, vanishes: LL' exceeds A by 15 of them.
         let part = 686.0 / 1024.0;
         let eta = f64::from_bits(1);

@@ -4,7 +4,7 @@ use faer::Mat;
 
 use super::BallMatrix;
 use super::matrix::gamma;
-use super::rounding::{add_up, div_up, mul_up, sqrt_up, sub_down, up};
+use super::rounding::{div_up, mul_up, sqrt_up, sub_down, up};
 
 /// Steps of the power iteration that looks for a Perron vector.
 const POWER: usize = 3;

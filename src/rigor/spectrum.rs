@@ -242,7 +242,7 @@ mod tests {
             1 => 1.0 / 64.0,
             _ => grain,
         };
-        let sign = |i: usize, j: usize| if (i & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |i: usize, j: usize| if (i & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
         let a = BallMatrix::exact(Mat::from_fn(n, n, |i, j| entry(i ^ j)).as_ref());
         // The character that is one has the eigenvalue 1 + 2u + 6/64 + 57 grains.
         let largest = |bits: u32| 1.0 + 2.0 * UNIT + (6.0 - 2.0 * f64::from(bits)) / 64.0;
