@@ -245,3 +245,88 @@ fn eliminate_column(mut l: MatMut<'_, f64>, start: usize, j: usize) -> bool {
     column[1..].iter_mut().for_each(|c| *c /= root);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rigor::rounding::UNIT;
+
+    fn arrow(n: usize, diagonal: f64, arm: f64, tip: f64) -> Mat<f64> {
+        Mat::from_fn(n, n, |i, j| match (i == j, i.max(j) == n - 1) {
+            (true, true) => tip,
+            (true, false) => diagonal,
+            (false, true) => arm,
+            _ => 0.0,
+        })
+    }
+
+    #[test]
+    fn single_numbers_and_balls_are_bounded_from_below() {
+        let one = |mid, rad| BallMatrix {
+            mid: Mat::from_fn(1, 1, |_, _| mid),
+            rad: Mat::from_fn(1, 1, |_, _| rad),
+        };
+        assert!(smallest_eigenvalue_lower_bound(&one(1.0, 0.5)) <= 0.5);
+        assert!(smallest_eigenvalue_lower_bound(&one(1.0, 1e-30)) < 1.0);
+        // (1 + 2u)(1 - u) = 1 + u - 2u^2, which rounds to one.
+        assert!(lower_over_ball(1.0, 1.0 + 2.0 * UNIT, 1.0 - UNIT) <= -UNIT * (1.0 - 2.0 * UNIT));
+        assert!(lower_over_ball(1.0, 1e-30, 1.0) < 1.0);
+    }
+
+    #[test]
+    fn matrices_of_two_are_bounded_from_below() {
+        // The eigenvalues of [[1, 1], [1, 3]] are 2 -+ sqrt 2.
+        for (a, c) in [(1.0, 3.0), (3.0, 1.0)] {
+            let bound = smaller_of_two(a, 1.0, c);
+            assert!(bound <= 2.0 - 2f64.sqrt() && bound > 0.585);
+        }
+        // Both negative, one of them just: -2^-51.
+        assert!(smaller_of_two(-1.0, 1.0 - 2f64.powi(-51), -1.0) < -1.9);
+        // Fibonacci's numbers: the determinant is one and minus one by turns, far below the rounding of its terms.
+        let mut f = [1_u64, 1, 2];
+        while f[2] < 1 << 53 {
+            let determinant = i128::from(f[0]) * i128::from(f[2]) - i128::from(f[1]) * i128::from(f[1]);
+            let bound = smaller_of_two(f[0] as f64, f[1] as f64, f[2] as f64);
+            assert!(if determinant < 0 { bound < 0.0 } else { bound <= 1.0 / f[2] as f64 }, "{f:?}");
+            f = [f[1], f[2], f[1] + f[2]];
+        }
+    }
+
+    /// A factor of integers, exact: the error that is told is that of the theorem, by the norm of `|L||L'|`.
+    #[test]
+    fn the_error_of_the_factorisation_is_that_of_its_norm() {
+        let mut factor = Mat::zeros(3, 3);
+        let l = |i: usize, j: usize| {
+            if i == j {
+                1.0
+            } else if i > j {
+                -1.0
+            } else {
+                0.0
+            }
+        };
+        let a = Mat::from_fn(3, 3, |i, j| (0..3).map(|k| l(i, k) * l(j, k)).sum());
+        let error = factorise(&a, 0.0, &mut factor).unwrap();
+        // The triangle of ones has the norm 1 / (2 sin (pi/14)).
+        let norm = 0.5 / (std::f64::consts::PI / 14.0).sin();
+        assert!(error >= 4.0 * UNIT * norm * norm);
+        let error = factorise(&arrow(12, 1.0, 1.0, 12.0), 0.0, &mut Mat::zeros(12, 12)).unwrap();
+        assert!(error >= 13.0 * UNIT * 12.0);
+        assert!(factorise(&arrow(3, 1.0, 1.0, 1.5), 0.0, &mut factor).is_none());
+    }
+
+    #[test]
+    fn differences_that_are_lost_are_in_the_error() {
+        // Each square is lost beside the pivot 1 + 2u, whose root is one: LL' exceeds A by 13 times u, nearly.
+        let arm = (UNIT * (1.0 - 1e-6)).sqrt();
+        let error = factorise(&arrow(16, 1.0, arm, 1.0 + 2.0 * UNIT), 0.0, &mut Mat::zeros(16, 16)).unwrap();
+        assert!((13.0 * UNIT * (1.0 - 2e-6)..20.0 * UNIT).contains(&error));
+        // Each square, (0.67)^2 times the smallest number, vanishes: LL' exceeds A by 15 of them.
+        let part = 686.0 / 1024.0;
+        let eta = f64::from_bits(1);
+        let arm = part * 2f64.powi(-537) * 2f64.powi(-515);
+        let diagonal = 2f64.powi(-1000) * 2f64.powi(-30);
+        let error = factorise(&arrow(16, diagonal, arm, eta), 0.0, &mut Mat::zeros(16, 16)).unwrap();
+        assert!(error / eta >= 15.0 * part * part);
+    }
+}

@@ -196,3 +196,37 @@ fn lower(l: &Mat<f64>, i: usize, j: usize) -> f64 {
         std::cmp::Ordering::Greater => l[(i, j)],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ball(n: usize, mid: impl Fn(usize, usize) -> f64, rad: impl Fn(usize, usize) -> f64) -> BallMatrix {
+        BallMatrix { mid: Mat::from_fn(n, n, mid), rad: Mat::from_fn(n, n, rad) }
+    }
+
+    #[test]
+    fn an_eigenvalue_zero_has_no_sign() {
+        assert_eq!(inertia(&ball(1, |_, _| 0.0, |_, _| 0.0)), None);
+        assert_eq!(inertia(&ball(1, |_, _| 0.0, |_, _| 1.0)), None);
+        for place in [0, 1] {
+            let single =
+                |sign: f64| ball(2, move |i, j| if i == j && i == place { sign } else { 0.0 }, |_, _| 0.0);
+            assert_eq!((inertia(&single(5.0)), inertia(&single(-5.0))), (None, None));
+        }
+    }
+
+    /// One row and column, first or last, reach a singular matrix: the other columns are dominated by the diagonal.
+    #[test]
+    fn every_column_must_be_dominated() {
+        for n in [3, 6, 40] {
+            for center in [0, n - 1, n / 2] {
+                let arm = 1.2 / ((n - 1) as f64).sqrt();
+                let star =
+                    |i: usize, j: usize| if i != j && (i == center || j == center) { arm } else { 0.0 };
+                let unit = |i: usize, j: usize| if i == j { 1.0 } else { 0.0 };
+                assert_eq!(inertia(&ball(n, unit, star)), None, "{n} {center}");
+            }
+        }
+    }
+}

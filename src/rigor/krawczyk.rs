@@ -559,4 +559,48 @@ mod tests {
             assert!(prover.prove(&kink, &[guess], &[2.0], None).is_none());
         }
     }
+
+    /// `(x + y^2/2, y + x^2/2)`, whose Jacobian is singular where `x y = 1`.
+    struct Coupled;
+
+    impl System for Coupled {
+        fn dim(&self) -> usize {
+            2
+        }
+
+        fn range(&self, x: &[Interval], out: &mut [Interval]) {
+            out[0] = x[0] + x[1].sqr().scale(0.5);
+            out[1] = x[1] + x[0].sqr().scale(0.5);
+        }
+
+        fn expand(&self, x: &[Interval], at: &[f64], out: &mut Expansion) {
+            let point = [Interval::point(at[0]), Interval::point(at[1])];
+            self.range(&point, &mut out.value);
+            self.range(x, &mut out.range);
+            out.jacobian.copy_from_slice(&[Interval::ONE, x[1], x[0], Interval::ONE]);
+        }
+    }
+
+    #[test]
+    fn a_coupling_can_make_a_jacobian_singular() {
+        let mut local = Preconditioned::new(2);
+        for (size, regular) in [(1.0, false), (2.0, false), (0.9, true)] {
+            assert!(
+                local.expand_about_middle(&Coupled, &[Interval::new(-size, size); 2]) && local.precondition()
+            );
+            assert_eq!(local.norm(&[1.0, 1.0]) < 1.0, regular, "{size}");
+        }
+    }
+
+    #[test]
+    fn every_coordinate_of_the_image_must_be_inside() {
+        // The zero is (1, -2, 3): in the first coordinate near the box, in the others far off.
+        let system = Linear { m: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], b: [1.0, -2.0, 3.0] };
+        let mut prover = Prover::new(3);
+        prover.z.fill(1.0);
+        prover.radius.fill(0.1);
+        assert!(!prover.inflate(&system, &[0.1; 3]));
+        prover.z.copy_from_slice(&[1.0, -2.0, 3.0]);
+        assert!(prover.inflate(&system, &[0.1; 3]));
+    }
 }

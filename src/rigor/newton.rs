@@ -126,4 +126,47 @@ mod tests {
         assert_eq!(z.radius, 0.0);
         assert!(z.unique <= 0.5 && z.unique > 0.499);
     }
+
+    #[test]
+    fn a_variation_is_borne_up_to_the_smallest_eigenvalue() {
+        // The radius is y / (1 - v/m), exactly: 1, and 3 times 2^50, where v/m is between two neighbours.
+        let z = isolated_zero_by_variation(0.5, 1.0, 0.5, 2.0).unwrap();
+        assert!(z.radius >= 1.0 && z.radius < 1.0 + 1e-14 && z.unique == 2.0);
+        assert_eq!(isolated_zero_by_variation(0.5, 1.0, 0.5, 1.0), None);
+        let least = 3.0 * 2f64.powi(50);
+        let z = isolated_zero_by_variation(1.0, 3.0, 3.0 - 2f64.powi(-50), 1e300);
+        assert!(z.is_none_or(|z| z.radius >= least));
+        for k in 0..64 {
+            let m = 1.0 + f64::from(k) / 64.0;
+            let z = isolated_zero_by_variation(1.0, m, m.next_down(), 1e300);
+            assert!(z.is_none_or(|z| z.radius >= 2f64.powi(52)), "{m}: {z:?}");
+        }
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        for (y, m, v, w) in [
+            (-1.0, 1.0, 0.5, 9.0),
+            (0.1, 1.0, -0.5, 9.0),
+            (0.1, 1.0, 1.0, 9.0),
+            (0.1, 1.0, 2.0, 9.0),
+            (0.1, -1.0, 0.5, 9.0),
+            (inf, 1.0, 0.5, inf),
+            (nan, 1.0, 0.5, 9.0),
+            (0.1, nan, 0.5, 9.0),
+            (0.1, 1.0, nan, 9.0),
+            (0.1, 1.0, 0.5, nan),
+        ] {
+            assert_eq!(isolated_zero_by_variation(y, m, v, w), None, "{y} {m} {v} {w}");
+        }
+        assert_eq!(isolated_zero(0.1, 1.0, -1.0, 9.0), None);
+    }
+
+    #[test]
+    fn what_is_left_of_an_eigenvalue_is_a_lower_bound() {
+        // L r is 1 + u - 2u^2, which rounds to one: of 1 + 2u little more than u is left. And far below the last place of m.
+        let unit = f64::EPSILON / 2.0;
+        let left = kept_away(1.0 + 2.0 * unit, 1.0 + 2.0 * unit, 1.0 - unit);
+        assert!(left.is_none_or(|left| left <= unit * (1.0 + 2.0 * unit)));
+        assert_eq!(kept_away(1.0, 1.0 + 2.0 * unit, 1.0 - unit), None);
+        assert!(kept_away(1.0, 1e-30, 1.0).unwrap() < 1.0);
+        assert_eq!((kept_away(0.0, 0.0, 1.0), kept_away(-1.0, 0.0, 1.0)), (None, None));
+    }
 }

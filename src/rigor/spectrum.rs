@@ -171,3 +171,88 @@ fn jacobi(a: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
     }
     ((0..n).map(|i| m[(i, i)]).collect(), v)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rigor::rounding::UNIT;
+
+    fn diagonal(entries: &[f64]) -> BallMatrix {
+        let n = entries.len();
+        BallMatrix::exact(Mat::from_fn(n, n, |i, j| if i == j { entries[i] } else { 0.0 }).as_ref())
+    }
+
+    #[test]
+    fn a_sign_is_proven_only_if_zero_is_excluded() {
+        for value in [Interval::new(-1.0, 0.0), Interval::new(0.0, 1.0), Interval::ZERO, Interval::ENTIRE] {
+            let spectrum = Spectrum { values: vec![value], vectors: Mat::identity(1, 1) };
+            assert_eq!((spectrum.index(), spectrum.inertia()), (None, (0, 1, 0)), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn short_and_long_vectors_and_wrong_values_are_paid_for() {
+        // One eigenvalue, 1, and the claim that it is 0: what is left is |A v| / |v|.
+        for v in [0.8, 1.2] {
+            let spectrum = Spectrum::verify(&diagonal(&[1.0]), &[0.0], Mat::from_fn(1, 1, |_, _| v));
+            assert!(spectrum.is_some_and(|s| s.values[0].contains(1.0)), "{v}");
+        }
+        // Smallest numbers: the products round to zero.
+        let eta = f64::from_bits(1);
+        let spectrum = Spectrum::verify(&diagonal(&[0.0]), &[eta], Mat::from_fn(1, 1, |_, _| 0.5));
+        assert!(spectrum.is_some_and(|s| s.values[0].contains(0.0)));
+        assert!(
+            Spectrum::verify(&diagonal(&[1.0, 2.0]), &[1.0, f64::INFINITY], Mat::identity(2, 2)).is_none()
+        );
+    }
+
+    #[test]
+    fn a_pair_that_belongs_to_another_place_tells_nothing_of_its_own() {
+        // Both claims say the same value; one of them is right, with the other eigenvalue's vector.
+        let swapped = Mat::from_fn(2, 2, |i, j| if i == j { 0.0 } else { 1.0 });
+        for claim in [0.0, 1.0] {
+            let spectrum = Spectrum::verify(&diagonal(&[0.0, 1.0]), &[claim; 2], swapped.clone()).unwrap();
+            assert!(
+                spectrum.values[0].contains(0.0) && spectrum.values[1].contains(1.0),
+                "{:?}",
+                spectrum.values
+            );
+        }
+    }
+
+    #[test]
+    fn radii_move_both_ends() {
+        let mut a = diagonal(&[1.0, 3.0]);
+        for i in 0..2 {
+            a.rad[(i, i)] = 0.5;
+        }
+        let spectrum = symmetric_spectrum(&a).unwrap();
+        for (value, center) in spectrum.values.iter().zip([1.0, 3.0]) {
+            assert!(value.contains(center - 0.5) && value.contains(center + 0.5) && value.width() < 1.01);
+        }
+    }
+
+    /// Eigenvectors that are exact, of a matrix whose products with them lose what distinguishes the eigenvalue.
+    #[test]
+    fn the_rounding_of_the_product_is_in_the_residual() {
+        let n = 64_usize;
+        let grain = UNIT * (1.0 - 1.0 / 1_048_576.0);
+        let entry = |g: usize| match g.count_ones() {
+            0 => 1.0 + 2.0 * UNIT,
+            1 => 1.0 / 64.0,
+            _ => grain,
+        };
+        let sign = |i: usize, j: usize| if (i & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
+        let a = BallMatrix::exact(Mat::from_fn(n, n, |i, j| entry(i ^ j)).as_ref());
+        // The character that is one has the eigenvalue 1 + 2u + 6/64 + 57 grains.
+        let largest = |bits: u32| 1.0 + 2.0 * UNIT + (6.0 - 2.0 * f64::from(bits)) / 64.0;
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by_key(|j| 6 - j.count_ones());
+        let values: Vec<f64> = order.iter().map(|j| largest(j.count_ones())).collect();
+        let vectors = Mat::from_fn(n, n, |i, j| 0.125 * sign(i, order[j]));
+        let spectrum = Spectrum::verify(&a, &values, vectors).unwrap();
+        let last = spectrum.values[n - 1];
+        assert!(last.hi() - largest(0) >= 57.0 * grain && last.lo() <= largest(0) + 57.0 * grain);
+        assert!(last.width() < 1e-12);
+    }
+}

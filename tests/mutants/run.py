@@ -20,6 +20,23 @@ mutants.txt: blank lines separate; `#` begins a comment.
     @ pub fn add_up              optional: look from here on
     - if exact { sum }           the text, within a line, found once (the first one after @)
     + if true { sum }            what it becomes
+
+Not in the table, since no test can tell: a step that others make up for. Each rounding outwards moves a bound by a whole
+unit in the last place, and a result is off by half of one: of several that follow each other any single one can be missed.
+Besides,
+
+- in `isolated_zero` the discriminant and the inequality that is checked imply each other, as do the radius, the distance
+  within which the bounds hold, and the distance of uniqueness;
+- comparisons that only an equality of rounded bounds would tell from their weaker form (a defect of one, an image that
+  touches its box, a norm of one): the bounds never meet;
+- what is refused for being infinite or no number, where it would only have led to a bound that is infinite;
+- spectra: `q max |w|`, the root of `1 + q` and the upper end of `[1 - q, 1 + q]`: the eigenvalues lie within |R| over the
+  smallest singular value of V of w (Cao, Xie & Li 1996, "A sharp version of Kahan's theorem on clustered eigenvalues"), which
+  is less; the rounding of `w v` and of the difference, below the other roundings and the bound of the product;
+- definiteness: the rounding of the shifted diagonal (one unit of the n + 1 of the error of the factorisation), and what
+  `eigenvalues_exceed` takes from its shift, which was enlarged by as much before;
+- inertia: the factor for the sum of the entries beside the diagonal, which are of the size of roundings, or of radii;
+- branch and prune: what chooses splits and guesses; which box of uniqueness a growing one tries first.
 """
 
 import json

@@ -125,6 +125,8 @@ fn numbers_between_neighbours_are_within_the_bound() {
     assert!(above(&one(3.0, 0.0).rest(), 1.9) && above(&one(-3.0, 0.0).rest(), 3.9));
     assert!(above(&one(-little, 0.0).rest(), 1.0) && above(&one(2.0, little).rest(), 1.0));
     assert!(one(1.0, 0.0).rest()[(0, 0)] == 0.0 && above(&one(1.0, 3.0).rest(), 2.9));
+    let pair = BallMatrix { mid: Mat::from_fn(2, 2, |_, _| 1.0), rad: Mat::from_fn(2, 2, |_, _| little) };
+    assert!(pair.rest()[(0, 1)] > 1.0 && pair.rest()[(1, 1)] >= little);
     // The number nearest to 1/3, times 3, is 1 - u/2.
     let third = one(1.0 / 3.0, 0.0).scale(3.0);
     assert!(third.mid[(0, 0)] == 1.0 && third.rad[(0, 0)] >= little);

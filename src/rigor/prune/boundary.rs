@@ -144,3 +144,19 @@ pub fn meets_sphere(x: &[Interval], center: &[f64], radius: f64) -> bool {
     }
     square.meet(Interval::point(radius).sqr()).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_has_two_faces_an_axis() {
+        let x = [Interval::new(-1.0, 2.0), Interval::new(3.0, 5.0)];
+        let faces = faces(&x);
+        assert_eq!(faces.len(), 4);
+        for (axis, upper, face) in faces {
+            let end = if upper { x[axis].hi() } else { x[axis].lo() };
+            assert!(face[axis] == Interval::point(end) && face[1 - axis] == x[1 - axis]);
+        }
+    }
+}

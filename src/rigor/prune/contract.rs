@@ -387,4 +387,13 @@ mod tests {
         assert!(confine(&mut x([0.5, 1.9]), 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
         assert!(confine(&mut x([0.6, 2.0]), 1.0, x([-1.0, 2.0]), x([1.0, 3.0]), 0, &mut gap));
     }
+
+    #[test]
+    fn what_is_between_two_numbers_is_confined_outwards() {
+        // (x - 1) - 2^-60 = 0 has its root just above one.
+        let (mut y, mut gap) = (x([0.0, 2.0]), None);
+        let tiny = Interval::point(-(2f64.powi(-60)));
+        assert!(confine(&mut y, 1.0, Interval::ONE, tiny, 0, &mut gap));
+        assert!(y.lo() <= 1.0 && y.hi() > 1.0 && y.width() < 1e-15);
+    }
 }

@@ -149,4 +149,11 @@ mod tests {
             assert!(many.iter().any(|x| x[0].contains(10.0 * f64::from(k) + 1.0)));
         }
     }
+
+    #[test]
+    fn either_box_of_uniqueness_tells() {
+        let mut known = vec![zero([1.0, 1.1], [0.99, 1.11])];
+        assert!(add(&mut known, zero([1.0, 1.3], [0.8, 1.5])).is_none());
+        assert_eq!(known, vec![zero([1.0, 1.1], [0.8, 1.5])]);
+    }
 }

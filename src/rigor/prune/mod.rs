@@ -318,3 +318,54 @@ impl<'a> Search<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rigor::Expansion;
+
+    /// `x^2 - 1`.
+    struct Square;
+
+    impl System for Square {
+        fn dim(&self) -> usize {
+            1
+        }
+
+        fn range(&self, x: &[Interval], out: &mut [Interval]) {
+            out[0] = x[0].sqr() - Interval::ONE;
+        }
+
+        fn expand(&self, x: &[Interval], at: &[f64], out: &mut Expansion) {
+            self.range(&[Interval::point(at[0])], &mut out.value);
+            self.range(x, &mut out.range);
+            out.jacobian[0] = x[0].scale(2.0);
+        }
+    }
+
+    #[test]
+    fn a_symmetry_that_the_domain_lacks_is_not_used() {
+        let symmetry = vec![SignedPermutation::new(vec![0], vec![true]).unwrap()];
+        let limits = Limits { symmetry, ..Limits::default() };
+        for (lo, hi, root) in [(-2.0, 0.5, -1.0), (-0.5, 2.0, 1.0)] {
+            let zeros = zeros(&Square, &[Interval::new(lo, hi)], &limits, &|| false);
+            assert!(zeros.is_complete() && zeros.found.len() == 1, "{zeros:?}");
+            assert!(zeros.found[0].enclosure[0].contains(root));
+        }
+    }
+
+    #[test]
+    fn a_zero_that_may_be_one_of_two_is_left_undecided() {
+        let within = [Interval::new(-9.0, 9.0)];
+        let limits = Limits::default();
+        let mut search = Search::new(&Square, &within, &limits);
+        let zero = |e: [f64; 2], u: [f64; 2]| Zero {
+            enclosure: vec![Interval::new(e[0], e[1])],
+            unique: vec![Interval::new(u[0], u[1])],
+        };
+        let zeros = vec![zero([1.0, 2.0], [1.0, 2.0]), zero([1.5, 3.0], [1.5, 3.0])];
+        search.absorb(Part { left: Vec::new(), undecided: Vec::new(), zeros, boxes: 0, evaluations: 0 });
+        assert_eq!(search.known.len(), 1);
+        assert_eq!(search.undecided, vec![vec![Interval::new(1.5, 3.0)]]);
+    }
+}

@@ -192,3 +192,86 @@ fn walls(group: &[SignedPermutation]) -> Vec<Vec<f64>> {
     }
     walls.into_iter().map(|k| planes[k].clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flips(n: usize) -> Vec<SignedPermutation> {
+        let flip = |j: usize| SignedPermutation {
+            places: (0..n).collect(),
+            negative: (0..n).map(|i| i == j).collect(),
+        };
+        (0..n).map(flip).collect()
+    }
+
+    fn x(lo: f64, hi: f64) -> Vec<Interval> {
+        vec![Interval::new(lo, hi)]
+    }
+
+    fn unfolded(zeros: &[Zero], undecided: &[Vec<Interval>]) -> (Vec<Zero>, Vec<Vec<Interval>>) {
+        let (mut zeros, mut undecided) = (zeros.to_vec(), undecided.to_vec());
+        Domain::new(&flips(1), &x(-9.0, 9.0)).unfold(&mut zeros, &mut undecided);
+        (zeros, undecided)
+    }
+
+    #[test]
+    fn every_orbit_has_a_point_that_is_searched() {
+        let turn = SignedPermutation::new(vec![1, 0], vec![true, false]).unwrap();
+        let half_turn = turn.then(&turn);
+        assert_eq!(half_turn.map_point(&[1.0, 2.0]), [-1.0, -2.0]);
+        assert_eq!(half_turn.then(&turn).map_point(&[1.0, 2.0]), [2.0, -1.0]);
+        let swap = SignedPermutation::new(vec![1, 0], vec![true, true]).unwrap();
+        let within = [Interval::new(-9.0, 9.0), Interval::new(-9.0, 9.0)];
+        for generators in [vec![turn.clone()], vec![swap.clone()], vec![turn, swap], flips(2)] {
+            let group = members(&generators);
+            let domain = Domain::new(&generators, &within);
+            let mut excluded = 0;
+            for (a, b) in (-4..=4).flat_map(|a| (-4..=4).map(move |b| (f64::from(a), f64::from(b)))) {
+                for width in [0.0, 0.5] {
+                    let point = [Interval::new(a, a + width), Interval::new(b - width, b)];
+                    let left = |g: &SignedPermutation| !domain.excludes(&g.map(&point));
+                    assert!(!domain.excludes(&point) || group.iter().any(left), "{generators:?} {a} {b}");
+                    excluded += usize::from(domain.excludes(&point));
+                }
+            }
+            assert!(excluded > 0);
+        }
+        // On a wall: a point that is its own image.
+        assert!(!Domain::new(&flips(1), &x(-9.0, 9.0)).excludes(&[Interval::ZERO]));
+    }
+
+    #[test]
+    fn maps_are_permutations() {
+        assert!(SignedPermutation::new(vec![0, 0], vec![false; 2]).is_none());
+        assert!(SignedPermutation::new(vec![0, 2], vec![false; 2]).is_none());
+        assert!(SignedPermutation::new(vec![0, 1], vec![false; 3]).is_none());
+    }
+
+    #[test]
+    fn images_are_other_zeros_the_same_or_neither() {
+        let zero = |e: [f64; 2], u: [f64; 2]| Zero { enclosure: x(e[0], e[1]), unique: x(u[0], u[1]) };
+        // Another one although boxes of uniqueness overlap; the same one; an overlap that tells nothing.
+        let (zeros, undecided) = unfolded(&[zero([0.1, 0.2], [-0.05, 0.5])], &[]);
+        assert!(zeros.len() == 2 && zeros[1].enclosure == x(-0.2, -0.1) && undecided.is_empty());
+        let (zeros, undecided) = unfolded(&[zero([-0.1, 0.2], [-0.3, 0.5])], &[]);
+        assert!(zeros.len() == 1 && undecided.is_empty());
+        let (zeros, undecided) = unfolded(&[zero([-0.1, 0.2], [-0.15, 0.25])], &[]);
+        assert!(zeros.len() == 1 && undecided.iter().any(|u| u[0].contains(-0.2) && u[0].contains(0.1)));
+    }
+
+    #[test]
+    fn undecided_boxes_are_repeated_too() {
+        for (lo, hi) in [(1.0, 2.0), (-0.5, 2.0)] {
+            let (_, undecided) = unfolded(&[], &[x(lo, hi)]);
+            for point in [lo, hi, -lo, -hi] {
+                assert!(undecided.iter().any(|u| u[0].contains(point)), "{undecided:?}");
+            }
+        }
+        // 2^12 images are too many to be listed.
+        let within = vec![Interval::new(-9.0, 9.0); 12];
+        let mut undecided = vec![vec![Interval::new(1.0, 2.0); 12]];
+        Domain::new(&flips(12), &within).unfold(&mut Vec::new(), &mut undecided);
+        assert_eq!(undecided, vec![within]);
+    }
+}
