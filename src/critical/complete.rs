@@ -427,7 +427,7 @@ fn repeats(enclosed: &dyn Enclose, region: &Region) -> bool {
         enclosed.gradient(&place, &mut here);
         (0..n).filter_map(|i| Some((i, region.period_of(i)?))).all(|(i, period)| {
             let mut moved = place.clone();
-            moved[i] = moved[i] + Interval::new(period.next_down(), period.next_up());
+            moved[i] += Interval::new(period.next_down(), period.next_up());
             enclosed.gradient(&moved, &mut there);
             here.iter().zip(&there).all(|(a, b)| a.meet(*b).is_some())
         })
