@@ -198,9 +198,10 @@ impl CriticalSet {
         counts
     }
 
-    /// The level that all its points have at least.
+    /// The level that all its points have at least; of none, how sure it is that there are none.
     pub fn level(&self) -> Level {
-        self.points.iter().map(|p| p.level).min().unwrap_or(Level::Checked)
+        let of_none = if self.completeness == Completeness::Proven { Level::Proven } else { Level::Checked };
+        self.points.iter().map(|p| p.level).min().unwrap_or(of_none)
     }
 
     /// Do its points have energies? Those of a field have none.

@@ -322,7 +322,7 @@ fn summary(
             });
         }
     }
-    all["levels"]["region"] = if set.coverage.entered { "proven" } else { "checked" }.into();
+    all["levels"]["region"] = if set.coverage.entered { "proven" } else { "unknown" }.into();
     if let Some(open) = &set.coverage.open {
         let shown = set.coverage.undecided.iter().take(MOST_UNDECIDED);
         all["undecided"] = json!({
