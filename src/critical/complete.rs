@@ -19,7 +19,7 @@ use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::landscape::{Enclose, Landscape, Region, Shape};
 use crate::linalg::{norm, symmetric_eigen};
-use crate::rigor::prune::{Ended, Limits, SignedPermutation, Zero, zeros};
+use crate::rigor::prune::{Ended, Limits, SignedPermutation, Zero, square_distance, zeros};
 use crate::rigor::rounding::{add_up, norm_up, sub_down, sub_up};
 use crate::rigor::{Expansion, Interval, System};
 
@@ -61,7 +61,7 @@ pub(super) struct Cover {
 }
 
 /// The system whose zeros are the points, where they can be, and where those places are in R^n.
-struct Target<'a> {
+pub(super) struct Target<'a> {
     system: Box<dyn System + 'a>,
     within: Vec<Interval>,
     /// `x = origin + map z`; the coordinates themselves where there is none.
@@ -70,7 +70,8 @@ struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    fn new(enclosed: &'a dyn Enclose, region: &Region) -> Target<'a> {
+    /// Looks for a way to all of R^n first, which can take a proof of its own.
+    pub(super) fn new(enclosed: &'a dyn Enclose, region: &Region) -> Target<'a> {
         if let Some(all) = enclosed.everywhere()
             && holds_ball(region, &all.center, all.radius)
         {
@@ -95,6 +96,11 @@ impl<'a> Target<'a> {
                 .collect(),
         };
         Target { system, within, lift: None, everywhere: false }
+    }
+
+    /// How many unknowns there are.
+    pub(super) fn unknowns(&self) -> usize {
+        self.within.len()
     }
 
     /// The maps that may be used: those under which the landscape is proven to be symmetric, if there are no others and the
@@ -170,8 +176,7 @@ impl System for InBall<'_> {
     }
 
     fn range(&self, x: &[Interval], out: &mut [Interval]) {
-        let square = x.iter().zip(&self.center).fold(Interval::ZERO, |sum, (x, c)| sum + x.shift(-c).sqr());
-        if square.lo() > Interval::point(self.radius).sqr().hi() {
+        if square_distance(x, &self.center).lo() > Interval::point(self.radius).sqr().hi() {
             out.fill(Interval::ONE);
         } else {
             self.system.range(x, out);
@@ -197,11 +202,6 @@ pub(super) fn holds_ball(region: &Region, center: &[f64], radius: f64) -> bool {
     }
 }
 
-/// How many unknowns a proof of completeness has.
-pub(super) fn unknowns(enclosed: &dyn Enclose, region: &Region) -> usize {
-    Target::new(enclosed, region).within.len()
-}
-
 /// Covers the region, or R^n. If it is to be `thorough`, basins are followed as far as they can be.
 ///
 /// # Errors
@@ -209,13 +209,13 @@ pub(super) fn unknowns(enclosed: &dyn Enclose, region: &Region) -> usize {
 pub(super) fn cover(
     landscape: &dyn Landscape,
     enclosed: &dyn Enclose,
+    mut target: Target<'_>,
     region: &Region,
     mut limits: Limits,
     thorough: bool,
     control: &Control<'_>,
 ) -> Result<Cover> {
-    let mut target = Target::new(enclosed, region);
-    let (n, m) = (landscape.dim(), target.within.len());
+    let (n, m) = (landscape.dim(), target.unknowns());
     if m > MOST_UNKNOWNS || n > MOST_DIMENSIONS {
         return Err(Error::input(format!(
             "a complete proof would have to cover {m} dimensions with boxes; it is offered up to {MOST_UNKNOWNS}, or for few data, \

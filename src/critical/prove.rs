@@ -9,7 +9,7 @@ use faer::Mat;
 use super::Proof;
 use crate::landscape::Enclose;
 use crate::landscape::enclose::Balls;
-use crate::rigor::prune::positive;
+use crate::rigor::prune::{positive, square_distance};
 use crate::rigor::rounding::{add_up, div_down, mul_down, mul_up, norm_up, sub_down, sub_up};
 use crate::rigor::{
     Interval, Isolated, isolated_zero, isolated_zero_by_variation, kept_away, symmetric_spectrum,
@@ -39,7 +39,7 @@ pub(super) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
     }
     let index = spectrum.values.iter().filter(|v| v.hi() < 0.0).count();
     let newton = newton_bound(&hessian, &gradient, smallest);
-    let mut best: Option<(Isolated, f64)> = None;
+    let mut best: Option<Isolated> = None;
     let mut basin: Option<f64> = None;
     let mut ball = reach;
     for _ in 0..TRIALS {
@@ -53,8 +53,8 @@ pub(super) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
             (None, f64::INFINITY)
         };
         if let Some(found) = found {
-            if best.is_none_or(|(b, _)| found.unique > b.unique) {
-                best = Some((found, change));
+            if best.is_none_or(|b| found.unique > b.unique) {
+                best = Some(found);
             }
             if index == 0 && with_basin {
                 basin = larger(basin, convex_basin(found, smallest, change, ball));
@@ -69,7 +69,7 @@ pub(super) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
             break;
         }
     }
-    let (Isolated { radius, unique }, _) = best?;
+    let Isolated { radius, unique } = best?;
     // At the exact point the eigenvalues differ from those at `x` by what the Hessian changes over the radius.
     let change = landscape.lipschitz(x, radius);
     let change = if change < f64::INFINITY {
@@ -162,7 +162,7 @@ pub(super) fn radial_basin(
     // Is it so between these radii?
     let mut falls = |inner: f64, outer: f64| {
         let meets = |y: &[Interval]| {
-            let square = y.iter().zip(x).fold(Interval::ZERO, |sum, (y, x)| sum + y.shift(-x).sqr());
+            let square = square_distance(y, x);
             square.hi() >= mul_down(inner, inner) && square.lo() <= mul_up(outer, outer)
         };
         let cube = x.iter().map(|x| Interval::about(*x, outer)).collect();

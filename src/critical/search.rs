@@ -21,7 +21,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::chart::Chart;
-use super::complete::{self, Cover};
+use super::complete::{self, Cover, Target};
 use super::entry::enters;
 use super::pool::Pool;
 use super::problem::Problem;
@@ -152,30 +152,27 @@ fn attempt(
     options: &Options,
     control: &Control<'_>,
 ) -> Result<Option<Cover>> {
-    let most = match (options.method, enclosed) {
+    let enclosed = match (options.method, enclosed) {
         (Method::Search, _) | (Method::Auto, Err(_)) => return Ok(None),
         (Method::Complete, Err(why)) => {
             return Err(Error::input(format!("there can be no proof of completeness: {why}"))
                 .with_help("write method = \"search\""));
         }
-        (Method::Complete, Ok(_)) => BOXES.1,
-        (Method::Auto, Ok(enclosed)) => {
-            let (least, most) = BOXES_BY_THE_WAY;
-            match complete::unknowns(enclosed, region) {
-                m if m <= least => BOXES.0,
-                m if m <= most && landscape.dim() > m => BOXES.0,
-                _ => return Ok(None),
-            }
-        }
+        (Method::Complete | Method::Auto, Ok(enclosed)) => enclosed,
     };
-    let Ok(enclosed) = enclosed else { return Ok(None) };
+    let target = Target::new(enclosed, region);
+    let asked = options.method == Method::Complete;
+    let (least, most) = BOXES_BY_THE_WAY;
+    let near = target.unknowns() <= least || target.unknowns() <= most && landscape.dim() > target.unknowns();
+    if !(asked || near) {
+        return Ok(None);
+    }
     let limits = Limits {
-        boxes: options.boxes.unwrap_or(most),
+        boxes: options.boxes.unwrap_or(if asked { BOXES.1 } else { BOXES.0 }),
         symmetry: options.symmetry.clone(),
         ..Limits::default()
     };
-    let thorough = options.method == Method::Complete;
-    complete::cover(landscape, enclosed, region, limits, thorough, control).map(Some)
+    complete::cover(landscape, enclosed, target, region, limits, asked, control).map(Some)
 }
 
 /// The answer, if there is a proof.

@@ -136,13 +136,14 @@ pub fn faces(x: &[Interval]) -> Vec<(usize, bool, Vec<Interval>)> {
     (0..x.len()).flat_map(|axis| [face(axis, false), face(axis, true)]).collect()
 }
 
+/// The squares of the distances of its points from `center`.
+pub fn square_distance(x: &[Interval], center: &[f64]) -> Interval {
+    x.iter().zip(center).fold(Interval::ZERO, |sum, (x, c)| sum + x.shift(-c).sqr())
+}
+
 /// May the box have a point at the distance `radius` of `center`? Where not, it is proven.
 pub fn meets_sphere(x: &[Interval], center: &[f64], radius: f64) -> bool {
-    let mut square = Interval::ZERO;
-    for (x, c) in x.iter().zip(center) {
-        square += x.shift(-c).sqr();
-    }
-    square.meet(Interval::point(radius).sqr()).is_some()
+    square_distance(x, center).meet(Interval::point(radius).sqr()).is_some()
 }
 
 #[cfg(test)]

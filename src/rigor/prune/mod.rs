@@ -13,7 +13,7 @@ mod contract;
 mod merge;
 mod symmetry;
 
-pub use self::boundary::{Verdict, faces, meets_sphere, positive};
+pub use self::boundary::{Verdict, faces, meets_sphere, positive, square_distance};
 pub use self::symmetry::SignedPermutation;
 pub use super::krawczyk::Zero;
 
