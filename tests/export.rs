@@ -112,7 +112,7 @@ impl Wells {
                     let energies = points.iter().map(|x| self.energy(x)).collect();
                     let to = set.points.iter().position(|q| q.x == points[300]).expect("an end is a point");
                     let orbit = Orbit { points, energies };
-                    connections.push(Connection { from, to, orbit, sign, level: Level::Checked });
+                    connections.push(Connection::new(from, to, sign, orbit));
                 }
             }
         }
@@ -480,7 +480,7 @@ fn hundreds_of_images_stay_a_small_file() {
     set.points.extend((0..1380).map(|id| point(id, 1, 1.0 + 1e-3 * id as f64)));
     let connections = (0..1380)
         .flat_map(|s| [s % 460, (s * 7 + 1) % 460].map(|to| (460 + s, to)))
-        .map(|(from, to)| Connection { from, to, orbit: Orbit::default(), sign: 1, level: Level::Checked })
+        .map(|(from, to)| Connection::new(from, to, 1, Orbit::default()))
         .collect();
     let graph = MorseGraph {
         connections,

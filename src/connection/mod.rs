@@ -5,6 +5,7 @@
 
 mod build;
 mod orbits;
+mod place;
 
 pub use build::{Options, connect};
 
@@ -34,6 +35,13 @@ pub struct Connection {
     pub sign: i8,
     /// How far it can be relied on.
     pub level: Level,
+}
+
+impl Connection {
+    /// A connection in floating point.
+    pub fn new(from: usize, to: usize, sign: i8, orbit: Orbit) -> Self {
+        Connection { from, to, orbit, sign, level: Level::Checked }
+    }
 }
 
 /// Where an orbit that is not a connection of the graph went.

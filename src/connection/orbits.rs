@@ -1,6 +1,7 @@
 //! Orbits on one-dimensional invariant manifolds: where each of the two branches ends.
 
-use super::{Orbit, build::Place};
+use super::Orbit;
+use super::place::{Node, Place};
 use crate::flow::{self, End, Flow, integrate_scaled};
 use crate::linalg::{axpy, column, column_mut, norm};
 
@@ -184,7 +185,7 @@ fn leave(place: &Place<'_>, task: Task) -> Option<Vec<f64>> {
 
 /// Minus the second derivative of the flow along `v`, by a central difference of its Jacobian within the neighbourhood
 /// where that is nearly constant.
-fn second_of_flow(place: &Place<'_>, node: &super::build::Node, v: &[f64], out: &mut [f64]) {
+fn second_of_flow(place: &Place<'_>, node: &Node, v: &[f64], out: &mut [f64]) {
     let h = (1e-4 * place.scale()).min(0.1 * node.linear).max(1e-9 * place.scale());
     let flow = place.flow();
     let mut side = vec![0.0; v.len()];
@@ -238,7 +239,7 @@ struct Trace {
 }
 
 impl Trace {
-    fn new(place: &Place<'_>, node: &super::build::Node) -> Self {
+    fn new(place: &Place<'_>, node: &Node) -> Self {
         let most = if place.full_dim() <= DRAWN { KEPT.0 } else { KEPT.1 };
         Trace {
             points: vec![node.x.clone()],
@@ -294,7 +295,7 @@ impl Trace {
 
 impl Orbit {
     /// Adds the critical point at which the orbit ends.
-    fn close(&mut self, place: &Place<'_>, node: &super::build::Node, backward: bool) {
+    fn close(&mut self, place: &Place<'_>, node: &Node, backward: bool) {
         let mut x = place.lift(&node.x);
         let end = if backward { self.points.first() } else { self.points.last() };
         if let Some(end) = end {
@@ -313,7 +314,7 @@ impl Orbit {
     }
 
     /// Cuts off what comes after the closest approach to a point and ends there.
-    fn cut_at(&mut self, place: &Place<'_>, node: &super::build::Node, backward: bool) {
+    fn cut_at(&mut self, place: &Place<'_>, node: &Node, backward: bool) {
         let goal = place.lift(&node.x);
         let distance = |x: &Vec<f64>| place.region.distance(x, &goal);
         let closest = (0..self.points.len())

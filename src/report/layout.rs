@@ -147,7 +147,7 @@ mod tests {
         for &(energy, a, b) in saddles {
             for to in [a, b] {
                 let (orbit, level) = (Orbit::default(), Level::Checked);
-                connections.push(Connection { from: points.len(), to, orbit, sign: 1, level });
+                connections.push(Connection::new(points.len(), to, 1, orbit));
             }
             points.push(point(1, energy));
         }
