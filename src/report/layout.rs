@@ -146,8 +146,7 @@ mod tests {
         let mut connections = vec![];
         for &(energy, a, b) in saddles {
             for to in [a, b] {
-                let (orbit, level) = (Orbit::default(), Level::Checked);
-                connections.push(Connection::new(points.len(), to, 1, orbit));
+                connections.push(Connection::new(points.len(), to, 1, Orbit::default()));
             }
             points.push(point(1, energy));
         }
