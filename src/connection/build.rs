@@ -6,6 +6,7 @@ use faer::Mat;
 use petgraph::unionfind::UnionFind;
 use rayon::prelude::*;
 
+use super::fan::{self, Circle};
 use super::orbits::{Branch, Task, follow_branch};
 use super::place::{Place, settle};
 use super::{Connection, Loose, MorseGraph, MorseSmale};
@@ -22,19 +23,36 @@ pub struct Options {
     /// manifold by less than a hundred times this is reported as joining the two saddles, not as going on: if by less
     /// than this itself, the flow is called not Morse-Smale, else undecided.
     pub tolerance: f64,
+    /// Between which indices connections are looked for.
+    pub order: Order,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { tolerance: 1e-9 }
+        Options { tolerance: 1e-9, order: Order::Auto }
     }
 }
+
+/// Between which indices connections are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From index 1 to minima, and from index n to n - 1: orbits on one-dimensional manifolds.
+    One,
+    /// From each index k to k - 1 for which there is a method.
+    All,
+    /// [`Order::All`] in up to eight dimensions, else [`Order::One`].
+    Auto,
+}
+
+/// Up to this dimension [`Order::Auto`] means all.
+const AUTO: usize = 8;
 
 /// A miss of a stable manifold by less than this many step errors is a hit, as far as can be told.
 const CERTAIN: f64 = 1.0;
 
-/// Branches followed at a time before progress is told.
+/// Branches, and circles of orbits, followed at a time before progress is told.
 const BATCH: usize = 256;
+const CIRCLES: usize = 16;
 
 /// The connection graph of `set`: the unstable manifolds of its points of index 1, and the stable manifolds of its
 /// points of index n - 1 (n >= 2), each followed on both sides.
@@ -82,6 +100,14 @@ pub fn connect(
         let done = (i * BATCH + batch.len()).min(tasks.len());
         (control.progress)(Progress { stage: "orbits", done, total: tasks.len(), note: "" });
     }
+    let everything = match options.order {
+        Order::One => false,
+        Order::All => true,
+        Order::Auto => n <= AUTO,
+    };
+    if everything && finished {
+        finished = follow_fans(&place, tolerance, control, &mut connections, &mut loose);
+    }
     connections.sort_by_key(|c| (c.from, -(c.sign as i32), c.to));
     let mut union = UnionFind::<usize>::new(set.points.len());
     for c in connections.iter().filter(|c| set.points[c.from].index == 1) {
@@ -91,16 +117,60 @@ pub fn connect(
     let components = low.map(|i| union.find(i)).collect::<BTreeSet<_>>().len();
     let highest = set.points.iter().map(|p| p.energy).fold(f64::NEG_INFINITY, f64::max);
     let kept = || keeps_flow(landscape, reduced.as_ref(), &set.region, highest);
+    let examined = if finished { examined(n, everything) } else { 0 };
     let morse_smale = if !landscape.has_energy() {
         MorseSmale::Unknown(NOT_A_GRADIENT.into())
     } else if landscape.is_smooth() {
-        verdict(set, &loose, n, tolerance, finished, kept)
+        verdict(set, &loose, n, examined, tolerance, finished, kept)
     } else {
         MorseSmale::Unknown(
             "the energy is not smooth all over: saddles may lie on its kinks or poles, where it has no gradient".into(),
         )
     };
-    MorseGraph { connections, loose, morse_smale, components }
+    MorseGraph { connections, loose, morse_smale, components, examined }
+}
+
+/// Connections between indices that both have orbits leaving in more than one direction. False if it was stopped.
+fn follow_fans(
+    place: &Place<'_>,
+    tolerance: f64,
+    control: &Control<'_>,
+    connections: &mut Vec<Connection>,
+    loose: &mut Vec<Loose>,
+) -> bool {
+    let circles: Vec<Circle> = (0..place.nodes.len())
+        .filter_map(|id| {
+            let (k, n) = (place.nodes[id].index, place.nodes[id].x.len());
+            // A circle forwards belongs to its upper end, backwards to its lower one.
+            if fan::way(k, n) == Some(false) {
+                Some(Circle { id, backward: false })
+            } else if fan::way(k + 1, n) == Some(true) {
+                Some(Circle { id, backward: true })
+            } else {
+                None
+            }
+        })
+        .collect();
+    let mut done = 0;
+    for batch in circles.chunks(CIRCLES) {
+        if control.stopped() {
+            return false;
+        }
+        let found: Vec<_> = batch.par_iter().map(|c| fan::connections(place, *c, tolerance)).collect();
+        for (new, open) in found {
+            connections.extend(new);
+            loose.extend(open);
+        }
+        done += batch.len();
+        (control.progress)(Progress { stage: "circles of orbits", done, total: circles.len(), note: "" });
+    }
+    true
+}
+
+/// The highest index up to which all connections were looked for.
+fn examined(n: usize, everything: bool) -> usize {
+    let looked = |k: usize| k == 1 || k == n || (everything && fan::way(k, n).is_some());
+    (1..=n).take_while(|&k| looked(k)).last().unwrap_or(0)
 }
 
 /// Puts a branch where it belongs.
@@ -165,6 +235,7 @@ fn verdict(
     set: &CriticalSet,
     loose: &[Loose],
     n: usize,
+    examined: usize,
     tolerance: f64,
     finished: bool,
     kept: impl Fn() -> bool,
@@ -230,7 +301,7 @@ fn verdict(
         }
         _ => {}
     }
-    if let Some(p) = set.points.iter().find(|p| p.index >= 2 && n > 2) {
+    if let Some(p) = set.points.iter().find(|p| p.index > examined) {
         return MorseSmale::Unknown(format!(
             "connections from index {} down, between manifolds of higher dimension, were not examined",
             p.index

@@ -4,10 +4,13 @@
 //! In: a landscape and its [`CriticalSet`]. Out: a [`MorseGraph`].
 
 mod build;
+mod departure;
+mod fan;
 mod orbits;
 mod place;
+mod transversality;
 
-pub use build::{Options, connect};
+pub use build::{Options, Order, connect};
 
 use std::collections::BTreeMap;
 
@@ -35,12 +38,19 @@ pub struct Connection {
     pub sign: i8,
     /// How far it can be relied on.
     pub level: Level,
+    /// How far the orbit misses the lower point's stable manifold (backwards the upper point's unstable one), relative to
+    /// the landscape's scale; zero where it ends in a ball that no orbit leaves.
+    pub residual: f64,
+    /// Sine of the smallest angle between the upper point's unstable and the lower point's stable manifold along the orbit,
+    /// apart from the flow's direction, which they share: 1 where one of them is open, 0 where they touch. `None` if it was
+    /// not computed.
+    pub transversality: Option<f64>,
 }
 
 impl Connection {
-    /// A connection in floating point.
+    /// A connection in floating point into the basin of a minimum, or backwards of a point of full index.
     pub fn new(from: usize, to: usize, sign: i8, orbit: Orbit) -> Self {
-        Connection { from, to, orbit, sign, level: Level::Checked }
+        Connection { from, to, orbit, sign, level: Level::Checked, residual: 0.0, transversality: Some(1.0) }
     }
 }
 
@@ -113,6 +123,8 @@ pub struct MorseGraph {
     pub morse_smale: MorseSmale,
     /// Number of connected components among the nodes of index 0 and 1.
     pub components: usize,
+    /// All connections from points of this index and of each lower one were looked for.
+    pub examined: usize,
 }
 
 impl MorseGraph {

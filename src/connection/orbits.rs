@@ -1,9 +1,10 @@
 //! Orbits on one-dimensional invariant manifolds: where each of the two branches ends.
 
 use super::Orbit;
+use super::departure::Departure;
 use super::place::{Node, Place};
 use crate::flow::{self, End, Flow, integrate_scaled};
-use crate::linalg::{axpy, column, column_mut, norm};
+use crate::linalg::norm;
 
 /// Where a branch ended.
 pub(super) enum Branch {
@@ -45,55 +46,114 @@ const PATIENCE: f64 = 20.0;
 
 /// Follows one branch to its end.
 pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Branch {
-    let landscape = place.landscape();
-    let scale = place.scale();
-    let flow = if task.backward { Flow::backward(landscape) } else { Flow::forward(landscape) };
-    let Some(start) = leave(place, task) else {
+    let node = &place.nodes[task.id];
+    let mode = if task.backward { node.x.len() - 1 } else { 0 };
+    let Some(start) = Departure::new(place, node, &[mode]).map(|d| d.start(&[task.side])) else {
         let reason = "the modes of the flow at its start could not be computed".to_string();
         return Branch::Lost { orbit: Orbit::default(), reason };
     };
-    let node = &place.nodes[task.id];
-    let mut trace = Trace::new(place, node);
-    trace.push(&start, landscape.energy(&start));
+    let most = if place.full_dim() <= DRAWN { KEPT.0 } else { KEPT.1 };
+    let Course { verdict, end, passages, trace } =
+        follow(place, task.id, task.backward, &start, tolerance, Trace::new(&place.nodes[task.id], most));
+    let last = trace.last.clone();
+    let mut orbit = trace.finish(place, task.backward);
+    // The nearest miss of a point whose stable manifold (unstable one, backwards) this orbit should not meet.
+    let miss = passages
+        .iter()
+        .enumerate()
+        .filter_map(|(id, p)| Some((p.as_ref()?.gap(place, id, task.backward), id)))
+        .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    if let Some((gap, id)) = miss
+        && gap < 1e2 * tolerance
+    {
+        // What follows the passage was decided by rounding: the orbit ends at the point.
+        orbit.cut_at(place, &place.nodes[id], task.backward);
+        return Branch::NotTransverse { id, orbit, gap };
+    }
+    match verdict {
+        Some(Verdict::Exit) => {
+            orbit.drop_outside(place, task.backward);
+            Branch::Exit { orbit }
+        }
+        Some(Verdict::Trap(id)) => {
+            orbit.close(place, &place.nodes[id], task.backward);
+            Branch::Arrived { id, orbit }
+        }
+        Some(Verdict::Rest) | None => match place.family_at(&last) {
+            Some(family) => Branch::Degenerate { family, orbit },
+            None => Branch::Lost { orbit, reason: nowhere(end).to_string() },
+        },
+    }
+}
+
+/// Why an orbit that ended nowhere did.
+pub(super) fn nowhere(end: End) -> &'static str {
+    match end {
+        End::Exhausted => "it did not arrive within the steps allowed",
+        End::Stuck => "the step fell below what rounding resolves",
+        End::Stopped => "it came to rest away from every known critical point",
+    }
+}
+
+/// What became of an orbit.
+pub(super) struct Course {
+    /// Where it was decided, if it was.
+    pub(super) verdict: Option<Verdict>,
+    /// Why the integration ended.
+    pub(super) end: End,
+    /// How it passed each critical point, by id.
+    pub(super) passages: Vec<Option<Passage>>,
+    /// Its states.
+    pub(super) trace: Trace,
+}
+
+/// Follows the orbit from `start`, which belongs to the point `id`, until it enters a trap, leaves the region or comes to
+/// rest. The trace begins where it is handed over.
+pub(super) fn follow(
+    place: &Place<'_>,
+    id: usize,
+    backward: bool,
+    start: &[f64],
+    tolerance: f64,
+    mut trace: Trace,
+) -> Course {
+    let landscape = place.landscape();
+    let scale = place.scale();
+    let flow = if backward { Flow::backward(landscape) } else { Flow::forward(landscape) };
+    let task = Task { id, side: 1.0, backward };
+    trace.push(start, landscape.energy(start), 0.0);
     let mut passages: Vec<Option<Passage>> = place.nodes.iter().map(|_| None).collect();
     let mut verdict = None;
     let steps = if start.len() <= DRAWN { STEPS.0 } else { STEPS.1 };
     let options = flow::Options { tolerance: tolerance * scale, longest: 0.04 * scale, steps };
     let drawn = place.full_dim() <= DRAWN;
-    let (mut step, mut mark, mut mark_time) = (0, start.clone(), 0.0);
-    let unhurried = PATIENCE / node.rate(task.backward);
+    let (mut step, mut mark, mut mark_time) = (0, start.to_vec(), 0.0);
+    let mut slowest = place.nodes[id].rate(backward);
     let far = |x: &[f64]| place.remoteness(x);
-    let end = integrate_scaled(&flow, &start, &options, far, |state| {
-        trace.push(state.x, state.energy);
+    let end = integrate_scaled(&flow, start, &options, far, |state| {
+        trace.push(state.x, state.energy, state.time);
         if !place.contains(state.x) {
             verdict = Some(Verdict::Exit);
             return false;
         }
-        for (id, other) in place.nodes.iter().enumerate() {
-            let distance = place.distance(&other.x, state.x);
-            if place.is_end(id, task.backward) {
-                if distance < other.trap {
-                    verdict = Some(Verdict::Trap(id));
+        for (other, node) in place.nodes.iter().enumerate() {
+            let distance = place.distance(&node.x, state.x);
+            if place.is_end(other, backward) {
+                if distance < node.trap {
+                    verdict = Some(Verdict::Trap(other));
                     // Decided; where orbits are drawn the rest of the way is followed as well.
                     return drawn && distance > 0.01 * scale;
                 }
-            } else if id != task.id && distance < other.linear && place.is_downstream(task, id) {
-                let passage = passages[id].get_or_insert_with(|| Passage {
-                    entered: state.time,
-                    closest: f64::INFINITY,
-                    time: 0.0,
-                    x: vec![],
-                });
-                if distance < passage.closest {
-                    (passage.closest, passage.time) = (distance, state.time);
-                    passage.x = state.x.to_vec();
-                }
+            } else if other != id && distance < node.linear && place.is_downstream(task, other) {
+                let passage = passages[other].get_or_insert_with(|| Passage::begin(state.time));
+                passage.see(distance, state.time, state.x);
+                slowest = node.leaving(backward).map(|j| node.values[j].abs()).fold(slowest, f64::min);
             }
         }
         // Speeds say little beside a stiff valley: an orbit that makes no way over many steps is at rest, unless the steps
         // are so short in time that it could not have left the saddle either.
         step += 1;
-        if step % 20 == 0 && state.time - mark_time > unhurried {
+        if step % 20 == 0 && state.time - mark_time > PATIENCE / slowest {
             if place.distance(&mark, state.x) < STILL * scale {
                 verdict = Some(Verdict::Rest);
                 return false;
@@ -103,135 +163,69 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
         }
         true
     });
-    let last = trace.last.clone();
-    let mut orbit = trace.finish(place, task.backward);
-    // The nearest miss of a point whose stable manifold (unstable one, backwards) this orbit should not meet.
-    let miss = passages
-        .iter()
-        .enumerate()
-        .filter_map(|(id, p)| Some((gap(place, id, p.as_ref()?, task.backward), id)))
-        .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    if let Some((gap, id)) = miss
-        && gap < 1e2 * tolerance
-    {
-        // What follows the passage was decided by rounding: the orbit ends at the point.
-        orbit.cut_at(place, &place.nodes[id], task.backward);
-        return Branch::NotTransverse { id, orbit, gap };
-    }
-    match (verdict, end) {
-        (Some(Verdict::Exit), _) => {
-            orbit.drop_outside(place, task.backward);
-            Branch::Exit { orbit }
-        }
-        (Some(Verdict::Trap(id)), _) => {
-            orbit.close(place, &place.nodes[id], task.backward);
-            Branch::Arrived { id, orbit }
-        }
-        (_, end) => {
-            if let Some(family) = place.family_at(&last) {
-                return Branch::Degenerate { family, orbit };
-            }
-            let reason = match end {
-                End::Exhausted => "it did not arrive within the steps allowed".to_string(),
-                End::Stuck => "the step fell below what rounding resolves".to_string(),
-                End::Stopped => "it came to rest away from every known critical point".to_string(),
-            };
-            Branch::Lost { orbit, reason }
-        }
-    }
+    Course { verdict, end, passages, trace }
 }
 
-enum Verdict {
+/// How it was decided where an orbit ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Through the region's boundary.
     Exit,
+    /// At the critical point with this id.
     Trap(usize),
+    /// At rest away from the critical points.
     Rest,
 }
 
-/// The first point off the critical point: on the quadratic approximation `x + s v + s^2 w` of its manifold, with
-/// `(H - 2 lambda) w = -D3E(v, v, .)/2`, at a distance where the cubic remainder is below 1e-9 of the distance.
-///
-/// (With the landscape's own dynamics H is minus the Jacobian of the flow and D3E(v, v, .) its derivative along v, by a
-/// difference.) `None` if the mode is not known.
-fn leave(place: &Place<'_>, task: Task) -> Option<Vec<f64>> {
-    let node = &place.nodes[task.id];
-    let n = node.x.len();
-    let mode = if task.backward { n - 1 } else { 0 };
-    if mode >= node.vectors.ncols() {
-        return None;
-    }
-    let (v, lambda) = (node.vector(mode), node.values[mode]);
-    let mut cubic = vec![0.0; n];
-    if place.flow().has_dynamics() {
-        second_of_flow(place, node, &v, &mut cubic);
-    } else {
-        place.landscape().third(&node.x, &v, &v, &mut cubic);
-    }
-    let rate = norm(&cubic);
-    let reach = if rate > 0.0 { lambda.abs() / rate } else { f64::INFINITY };
-    let s = task.side * (1e-3 * reach).clamp(1e-7 * place.scale(), 1e-3 * place.scale());
-    let mut x = node.x.clone();
-    axpy(s, &v, &mut x);
-    if node.vectors.ncols() == n {
-        for j in 0..n {
-            let u = node.vector(j);
-            let divisor = node.values[j] - 2.0 * lambda;
-            if divisor.abs() > 1e-6 * lambda.abs() {
-                axpy(-0.5 * s * s * node.coordinate(j, &cubic) / divisor, &u, &mut x);
-            }
-        }
-    }
-    Some(x)
-}
-
-/// Minus the second derivative of the flow along `v`, by a central difference of its Jacobian within the neighbourhood
-/// where that is nearly constant.
-fn second_of_flow(place: &Place<'_>, node: &Node, v: &[f64], out: &mut [f64]) {
-    let h = (1e-4 * place.scale()).min(0.1 * node.linear).max(1e-9 * place.scale());
-    let flow = place.flow();
-    let mut side = vec![0.0; v.len()];
-    out.fill(0.0);
-    for sign in [1.0, -1.0] {
-        let mut x = node.x.clone();
-        axpy(sign * h, v, &mut x);
-        flow.linearize(&x)(column(v), column_mut(&mut side));
-        axpy(0.5 * sign / h, &side, out);
-    }
-}
-
 /// How an orbit passed a critical point, within the neighbourhood where the flow there is nearly linear.
-struct Passage {
+pub(super) struct Passage {
     entered: f64,
     closest: f64,
     /// When and where it was closest.
     time: f64,
     x: Vec<f64>,
+    /// Where it was last seen inside.
+    pub(super) left: Vec<f64>,
 }
 
-/// How far, relative to the scale, an orbit missed the stable manifold of node `id`: the unstable coordinate at its
-/// closest approach, carried back along the linearised flow for the time since it entered the neighbourhood.
-fn gap(place: &Place<'_>, id: usize, passage: &Passage, backward: bool) -> f64 {
-    let node = &place.nodes[id];
-    let difference = place.difference(&node.x, &passage.x);
-    let sign = if backward { -1.0 } else { 1.0 };
-    let (mut out, mut rate) = (0.0, 0.0);
-    for j in 0..node.vectors.ncols() {
-        if sign * node.values[j] < 0.0 {
-            let c = node.coordinate(j, &difference).powi(2);
-            out += c;
-            rate += c * node.values[j].abs();
+impl Passage {
+    fn begin(time: f64) -> Self {
+        Passage { entered: time, closest: f64::INFINITY, time, x: vec![], left: vec![] }
+    }
+
+    fn see(&mut self, distance: f64, time: f64, x: &[f64]) {
+        if distance < self.closest {
+            (self.closest, self.time) = (distance, time);
+            self.x = x.to_vec();
         }
+        self.left.clear();
+        self.left.extend_from_slice(x);
     }
-    if out == 0.0 {
-        return 0.0;
+
+    /// Coordinates along the directions in which orbits leave node `id`, where the orbit was closest, each carried back along
+    /// the linearised flow for the time since it entered the neighbourhood: how far it missed the stable manifold, in lengths.
+    pub(super) fn miss(&self, place: &Place<'_>, id: usize, backward: bool) -> Vec<f64> {
+        let node = &place.nodes[id];
+        let difference = place.difference(&node.x, &self.x);
+        let since = self.time - self.entered;
+        node.leaving(backward)
+            .map(|j| node.coordinate(j, &difference) * (-node.values[j].abs() * since).exp())
+            .collect()
     }
-    out.sqrt() * (-(rate / out) * (passage.time - passage.entered)).exp() / place.scale()
+
+    /// How far, relative to the scale, the orbit missed the stable manifold of node `id`.
+    pub(super) fn gap(&self, place: &Place<'_>, id: usize, backward: bool) -> f64 {
+        norm(&self.miss(place, id, backward)) / place.scale()
+    }
 }
 
 /// An orbit under way, in search coordinates, thinned as it grows.
-struct Trace {
-    points: Vec<Vec<f64>>,
-    energies: Vec<f64>,
-    last: Vec<f64>,
+#[derive(Clone)]
+pub(super) struct Trace {
+    pub(super) points: Vec<Vec<f64>>,
+    pub(super) energies: Vec<f64>,
+    pub(super) times: Vec<f64>,
+    pub(super) last: Vec<f64>,
     last_energy: f64,
     stride: usize,
     seen: usize,
@@ -239,11 +233,12 @@ struct Trace {
 }
 
 impl Trace {
-    fn new(place: &Place<'_>, node: &Node) -> Self {
-        let most = if place.full_dim() <= DRAWN { KEPT.0 } else { KEPT.1 };
+    /// One that begins at a critical point and keeps up to twice as many points as `most`.
+    pub(super) fn new(node: &Node, most: usize) -> Self {
         Trace {
             points: vec![node.x.clone()],
             energies: vec![node.energy],
+            times: vec![f64::NEG_INFINITY],
             last: node.x.clone(),
             last_energy: node.energy,
             stride: 1,
@@ -252,7 +247,19 @@ impl Trace {
         }
     }
 
-    fn push(&mut self, x: &[f64], energy: f64) {
+    /// What it was up to its point number `end`.
+    pub(super) fn cut(&self, end: usize) -> Trace {
+        Trace {
+            points: self.points[..=end].to_vec(),
+            energies: self.energies[..=end].to_vec(),
+            times: self.times[..=end].to_vec(),
+            last: self.points[end].clone(),
+            last_energy: self.energies[end],
+            ..*self
+        }
+    }
+
+    fn push(&mut self, x: &[f64], energy: f64, time: f64) {
         self.seen += 1;
         self.last.copy_from_slice(x);
         self.last_energy = energy;
@@ -261,24 +268,18 @@ impl Trace {
         }
         self.points.push(x.to_vec());
         self.energies.push(energy);
-        if self.points.len() > 2 * self.most {
+        self.times.push(time);
+        if self.points.len() / 2 > self.most {
             // Keep the start and every second point.
-            let mut i = 0;
-            self.points.retain(|_| {
-                i += 1;
-                i == 1 || i % 2 == 0
-            });
-            let mut i = 0;
-            self.energies.retain(|_| {
-                i += 1;
-                i == 1 || i % 2 == 0
-            });
+            every_second(&mut self.points);
+            every_second(&mut self.energies);
+            every_second(&mut self.times);
             self.stride *= 2;
         }
     }
 
     /// The orbit from its upper to its lower end, still in search coordinates.
-    fn finish(mut self, place: &Place<'_>, backward: bool) -> Orbit {
+    pub(super) fn finish(mut self, place: &Place<'_>, backward: bool) -> Orbit {
         if self.points.last() != Some(&self.last) {
             self.points.push(self.last);
             self.energies.push(self.last_energy);
@@ -291,6 +292,14 @@ impl Trace {
         let energies = self.energies.iter().map(|e| e + place.offset).collect();
         Orbit { points, energies }
     }
+}
+
+fn every_second<T>(list: &mut Vec<T>) {
+    let mut i = 0;
+    list.retain(|_| {
+        i += 1;
+        i == 1 || i % 2 == 0
+    });
 }
 
 impl Orbit {
@@ -314,7 +323,7 @@ impl Orbit {
     }
 
     /// Cuts off what comes after the closest approach to a point and ends there.
-    fn cut_at(&mut self, place: &Place<'_>, node: &Node, backward: bool) {
+    pub(super) fn cut_at(&mut self, place: &Place<'_>, node: &Node, backward: bool) {
         let goal = place.lift(&node.x);
         let distance = |x: &Vec<f64>| place.region.distance(x, &goal);
         let closest = (0..self.points.len())
@@ -328,6 +337,23 @@ impl Orbit {
             self.energies.truncate(closest);
         }
         self.close(place, node, backward);
+    }
+
+    /// Keeps no more points than an orbit that was thinned as it grew, both ends among them.
+    pub(super) fn thin(&mut self) {
+        while self.points.len() > 2 * KEPT.0 {
+            let last = self.points.len() - 1;
+            let mut i = 0;
+            self.points.retain(|_| {
+                i += 1;
+                (i - 1) % 2 == 0 || i - 1 == last
+            });
+            let mut i = 0;
+            self.energies.retain(|_| {
+                i += 1;
+                (i - 1) % 2 == 0 || i - 1 == last
+            });
+        }
     }
 
     /// Drops the points outside the region.

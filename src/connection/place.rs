@@ -50,6 +50,12 @@ impl Node {
         value.map_or(0.0, |v| v.abs()).max(f64::MIN_POSITIVE)
     }
 
+    /// The modes along which orbits leave: the unstable ones, backwards the stable ones.
+    pub(super) fn leaving(&self, backward: bool) -> std::ops::Range<usize> {
+        let known = self.vectors.ncols();
+        if backward { self.index.min(known)..known } else { 0..self.index.min(known) }
+    }
+
     /// The coordinate of a displacement along mode `j`.
     pub(super) fn coordinate(&self, j: usize, displacement: &[f64]) -> f64 {
         match &self.duals {

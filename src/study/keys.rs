@@ -102,8 +102,15 @@ const CRITICAL: &[Key] = &[
     ),
 ];
 
-const GRAPH: &[Key] =
-    &[key("tolerance", Takes::Number, "", "error of an orbit a step, relative to the landscape's own scale")];
+const GRAPH: &[Key] = &[
+    key("tolerance", Takes::Number, "", "error of an orbit a step, relative to the landscape's own scale"),
+    key(
+        "order",
+        Takes::Any,
+        "auto",
+        "between which indices: 1 (index 1 and minima, n and n - 1), \"all\" (each index k and k - 1), \"auto\" (all in up to eight dimensions)",
+    ),
+];
 
 const LYAPUNOV: &[Key] = &[
     key("orbits", Takes::Integer, "200", "orbits a flow"),

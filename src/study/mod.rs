@@ -21,6 +21,7 @@ pub use lyapunov::LyapunovSection;
 pub use section::{Item, Section};
 pub use value::Override;
 
+use crate::connection::Order;
 use crate::error::{Error, Result, brief, shown};
 use crate::landscape::{Family, KINDS, Kind, Region};
 use nearest::nearest;
@@ -50,6 +51,8 @@ pub struct CriticalSection {
 pub struct GraphSection {
     /// Error of a step of an orbit, relative to the landscape's own scale; positive.
     pub tolerance: Option<f64>,
+    /// Between which indices connections are looked for.
+    pub order: Option<Order>,
 }
 
 /// How results are to be shown.
@@ -206,7 +209,7 @@ impl Sections {
                 "region" => all.region = Some(region::read(&mut section)?),
                 "critical" => all.critical = critical(&mut section)?,
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
-                "graph" => all.graph.tolerance = section.number("tolerance")?,
+                "graph" => all.graph = graph(&mut section)?,
                 _ => all.report = report(&mut section)?,
             }
             check_bounds(&mut section, table.name)?;
@@ -233,6 +236,27 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
         rounds: section.integer("rounds")?,
         degenerate_tolerance: section.number("degenerate_tolerance")?,
         neighbours: section.integer("neighbours")?,
+    })
+}
+
+fn graph(section: &mut Section) -> Result<GraphSection> {
+    let order = if section.is_text("order") {
+        let text = section.text("order")?;
+        text.map(|text| match text.as_str() {
+            "all" => Ok(Order::All),
+            "auto" => Ok(Order::Auto),
+            _ => Err(section.error("order", format!("unknown `order` {:?}", brief(&text)))),
+        })
+    } else {
+        section.integer("order")?.map(|k| match k {
+            1 => Ok(Order::One),
+            _ => Err(section.error("order", format!("`order` can't be {k}"))),
+        })
+    };
+    let help = "it is 1 (orbits between minima and index 1, and between n and n - 1), \"all\" or \"auto\"";
+    Ok(GraphSection {
+        tolerance: section.number("tolerance")?,
+        order: order.transpose().map_err(|e| e.with_help(help))?,
     })
 }
 

@@ -220,7 +220,10 @@ fn signed_permutation(row: &[i64]) -> Option<SignedPermutation> {
 
 fn graph_options(study: &Study) -> connection::Options {
     let default = connection::Options::default();
-    connection::Options { tolerance: study.graph.tolerance.unwrap_or(default.tolerance) }
+    connection::Options {
+        tolerance: study.graph.tolerance.unwrap_or(default.tolerance),
+        order: study.graph.order.unwrap_or(default.order),
+    }
 }
 
 fn title(study: &Study) -> String {

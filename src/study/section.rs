@@ -209,6 +209,11 @@ impl Section {
         self.get(key).is_some_and(|e| matches!(e.value, Value::Array(_)))
     }
 
+    /// Is the value of `key` a text?
+    pub fn is_text(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|e| matches!(e.value, Value::Text(_)))
+    }
+
     /// Is the value of `key` true or false?
     pub fn is_flag(&self, key: &str) -> bool {
         self.get(key).is_some_and(|e| matches!(e.value, Value::Flag(_)))

@@ -1,0 +1,112 @@
+//! Connections between points of neighbouring index that both have orbits leaving in more than one direction.
+//!
+//! In: the critical points ([`Place`]). Out: connections from index k to k - 1, 2 <= k <= n - 1.
+//!
+//! The orbits that leave a point with two unstable directions form a circle. Between two neighbours on it that stay together
+//! down to where they end there is nothing; where they part, an orbit between them runs into a saddle and no further. It is
+//! found by bisection on the side on which orbits leave that saddle, which is a root of one equation in one unknown, and where
+//! the circle cannot be resolved finely enough, on segments further down. The same in reversed time for points with two
+//! stable directions, where fewer of them are stable than unstable.
+
+mod arc;
+mod ray;
+
+use super::departure::Departure;
+use super::orbits::Trace;
+use super::place::Place;
+use super::transversality::{determinant_sign, transversality};
+use super::{Connection, Loose, Orbit};
+use arc::{Crossing, Event};
+use ray::Rays;
+
+/// A circle of orbits to look through: those that leave point `id`.
+#[derive(Clone, Copy)]
+pub(super) struct Circle {
+    pub(super) id: usize,
+    pub(super) backward: bool,
+}
+
+/// Starts on a circle to begin with.
+const SPOKES: usize = 32;
+
+/// The circles on which connections from index `upper` to the one below are found: `Some(false)` those of the upper points,
+/// forwards, `Some(true)` those of the lower ones, backwards; `None` if both manifolds have more than two dimensions, or one of
+/// them has just one.
+pub(super) fn way(upper: usize, n: usize) -> Option<bool> {
+    match (upper, n.saturating_sub(upper)) {
+        (0 | 1, _) | (_, 0) => None,
+        (2, _) => Some(false),
+        (_, 1) => Some(true),
+        _ => None,
+    }
+}
+
+/// All connections that end, or backwards begin, on the circle.
+pub(super) fn connections(
+    place: &Place<'_>,
+    circle: Circle,
+    tolerance: f64,
+) -> (Vec<Connection>, Vec<Loose>) {
+    let Circle { id, backward } = circle;
+    let node = &place.nodes[id];
+    let modes: Vec<usize> = node.leaving(backward).collect();
+    let lost = |reason: &str| {
+        let (orbit, reason) = (Orbit::default(), reason.to_string());
+        (vec![], vec![Loose::Lost { point: id, orbit, backward, reason }])
+    };
+    let Some(departure) = Departure::new(place, node, &modes) else {
+        return lost("the modes of the flow at its start could not be computed");
+    };
+    let rays = Rays::new(place, id, backward, tolerance, departure);
+    let mut events = vec![];
+    if !arc::around(&rays, SPOKES, &mut events) {
+        return lost("the orbits that leave it part in more ways than could be followed");
+    }
+    let (mut found, mut loose) = (vec![], vec![]);
+    for event in events {
+        match event {
+            Event::Crossing(crossing) => found.push(connection(place, circle, &rays, crossing)),
+            Event::Touching { id: other, gap, ray } => {
+                let orbit = orbit(place, other, backward, ray);
+                let (from, to) = if backward { (other, id) } else { (id, other) };
+                loose.push(Loose::NotTransverse { from, to, orbit, gap });
+            }
+            Event::Unresolved { ray, reason } => {
+                let orbit = ray.finish(place, backward);
+                loose.push(Loose::Lost { point: id, orbit, backward, reason });
+            }
+        }
+    }
+    (found, loose)
+}
+
+fn connection(place: &Place<'_>, circle: Circle, rays: &Rays<'_>, crossing: Crossing) -> Connection {
+    let Circle { id, backward } = circle;
+    let Crossing { target, side, gap, angle, trace } = crossing;
+    let tangent = rays.departure.tangent(&[-angle.sin(), angle.cos()]);
+    let transversality = transversality(place, target, backward, &trace, &tangent);
+    let (from, to) = if backward { (target, id) } else { (id, target) };
+    let sign = if backward { orientation(place, id, target) * side } else { side };
+    let orbit = orbit(place, target, backward, trace);
+    Connection { residual: gap, transversality, ..Connection::new(from, to, sign, orbit) }
+}
+
+/// The factor between the sign of a connection and that of the derivative of the upper point's stable coordinates by those of
+/// the sphere of orbits that come into the lower one, followed backwards.
+///
+/// Near the lower point p, of index k - 1, let r be the direction from it on the orbit and t the directions along the sphere, so
+/// that (r, t) is oriented as the stable modes are. The upper point's unstable manifold, with t, is oriented by `det [v(q)]` times
+/// the derivative's sign, since t moves across it along the stable modes of q; the flow, the unstable modes of p and t are
+/// oriented by `(-1)^k det [v(p)]`.
+fn orientation(place: &Place<'_>, lower: usize, upper: usize) -> i8 {
+    let k = place.nodes[upper].index;
+    let both = determinant_sign(&place.nodes[lower].vectors) * determinant_sign(&place.nodes[upper].vectors);
+    if k % 2 == 0 { both } else { -both }
+}
+
+fn orbit(place: &Place<'_>, target: usize, backward: bool, trace: Trace) -> Orbit {
+    let mut orbit = trace.finish(place, backward);
+    orbit.cut_at(place, &place.nodes[target], backward);
+    orbit.thin();
+    orbit
+}
