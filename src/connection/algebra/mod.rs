@@ -103,12 +103,22 @@ pub fn complete_to(set: &CriticalSet, graph: &MorseGraph, computed: impl Fn(usiz
 }
 
 /// How far what follows from the points up to index `top` and their connections can be relied on: proven if all of
-/// them are and no points are missing; estimated if points may be missing; the weakest level among them otherwise.
+/// them are and nothing is missing; estimated if something may be (points, what is degenerate, orbits that did not end
+/// as they should); the weakest level among them otherwise.
 pub fn level(set: &CriticalSet, graph: &MorseGraph, top: usize) -> Level {
-    if set.completeness != Completeness::Proven {
+    let index = |id: usize| set.points[id].index;
+    let open = |loose: &Loose| match loose {
+        Loose::Exit { .. } => false,
+        Loose::NotTransverse { from, .. } => index(*from) <= top,
+        Loose::Degenerate { point, backward, .. } | Loose::Lost { point, backward, .. } => {
+            index(*point) + usize::from(*backward) <= top
+        }
+    };
+    let missing = set.completeness != Completeness::Proven || !set.degenerate.is_empty();
+    if missing || graph.loose.iter().any(open) {
         return Level::Estimated;
     }
     let points = set.points.iter().filter(|p| p.index <= top).map(|p| p.level);
-    let connections = graph.connections.iter().filter(|c| set.points[c.from].index <= top).map(|c| c.level);
+    let connections = graph.connections.iter().filter(|c| index(c.from) <= top).map(|c| c.level);
     points.chain(connections).min().unwrap_or(Level::Checked)
 }
