@@ -1,9 +1,8 @@
 //! The persistence diagram: at which energy each class is born, and at which it ends.
 
 use plotters::style::RGBColor;
-use plotters::style::text_anchor::HPos;
 
-use super::canvas::{Lettering, Pen, document};
+use super::canvas::{Pen, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, title as heading};
 use super::scale::Scale;
 use super::style::{GREY, counted, marker};
@@ -31,17 +30,22 @@ pub fn persistence(set: &CriticalSet, pairs: &[Pair], title: &str) -> Result<Str
     let energy = |id: usize| set.points[id].energy;
     let scale = Scale::new(&ids().map(energy).collect::<Vec<_>>());
     let top = pairs.iter().map(|p| p.degree).max().unwrap_or(0);
-    let entries: Vec<(Symbol, String)> = (0..=top)
+    let pen = Pen { color: GREY, width: 1.0, alpha: 1.0 };
+    let whole = pairs.iter().filter(|p| p.death.is_none()).count();
+    let mut entries: Vec<(Symbol, String)> = (0..=top)
         .map(|k| (k, pairs.iter().filter(|p| p.degree == k).count()))
         .filter(|(_, count)| *count > 0)
         .map(|(k, count)| (Symbol::Index(k), format!("{} of degree {k}", counted(count, "class", "classes"))))
         .collect();
+    if whole > 0 {
+        entries.push((Symbol::Dashed(pen), format!("{whole} of the whole region")));
+    }
     let width = LEFT + SIDE + RIGHT;
     let upper = 48.0 + legend_height(&entries, SIDE) + 8.0;
     let frame =
         Frame { low: (LEFT, upper), high: (LEFT + SIDE, upper + SIDE), x: scale.range(), y: scale.range() };
     // In the margin above the highest energy.
-    let whole = frame.low.1 + 16.0;
+    let never = frame.low.1 + 16.0;
     let radius = match pairs.len() {
         0..=60 => 5.5,
         61..=400 => 4.2,
@@ -55,18 +59,15 @@ pub fn persistence(set: &CriticalSet, pairs: &[Pair], title: &str) -> Result<Str
             canvas.line(&[(frame.low.0, y), (frame.high.0, y)], thin)?;
             canvas.line(&[(x, frame.low.1), (x, frame.high.1)], thin)?;
         }
-        let pen = Pen { color: GREY, width: 1.0, alpha: 1.0 };
         canvas.line(&[(frame.low.0, frame.high.1), (frame.high.0, frame.low.1)], pen)?;
-        if pairs.iter().any(|p| p.death.is_none()) {
-            canvas.dashed(&[(frame.low.0, whole), (frame.high.0, whole)], pen)?;
-            let lettering = Lettering { horizontal: HPos::Right, ..Lettering::centered(11.0) };
-            canvas.text((frame.high.0 - 22.0, whole + 10.0), "of the whole region", lettering)?;
+        if whole > 0 {
+            canvas.dashed(&[(frame.low.0, never), (frame.high.0, never)], pen)?;
         }
         // Low degrees, of which there are fewer, over high ones.
         for p in pairs.iter().rev() {
             let at = |id: usize| scale.place(energy(id));
             let (x, y) = frame.place((at(p.birth), p.death.map_or(0.0, at)));
-            marker(canvas, p.degree, (x, if p.death.is_some() { y } else { whole }), radius, true)?;
+            marker(canvas, p.degree, (x, if p.death.is_some() { y } else { never }), radius, true)?;
         }
         axes(canvas, &frame, (&axis, "energy at birth"), (&axis, &format!("{} at the end", scale.name())))?;
         heading(canvas, title, width)?;

@@ -10,7 +10,7 @@ use super::spaces::{Space, circle, graph, line, set};
 
 fn rows(table: &str) -> Vec<Vec<String>> {
     let mut reader = csv::Reader::from_reader(table.as_bytes());
-    reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect()
+    reader.records().map(|r| r.expect("a row").iter().map(str::to_owned).collect()).collect()
 }
 
 fn grid() -> Space {

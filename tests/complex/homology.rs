@@ -92,7 +92,7 @@ fn wells(minima: &[usize]) -> Space {
         let maxima: Vec<f64> = (0..m - 1).map(|k| 1.0 + energy(k + 5)).collect();
         line(&(0..m).map(energy).collect::<Vec<_>>(), &maxima)
     };
-    minima.iter().enumerate().map(factor).reduce(|a, b| a.times(&b)).unwrap()
+    minima.iter().enumerate().map(factor).reduce(|a, b| a.times(&b)).expect("a factor")
 }
 
 #[test]
