@@ -159,7 +159,8 @@ fn nodes(canvas: &mut Canvas<'_>, tree: &Tree, places: &[P], frame: &Frame, with
                 let (horizontal, vertical) =
                     if upwards { (HPos::Right, VPos::Center) } else { (HPos::Center, VPos::Top) };
                 let lettering = Lettering { horizontal, vertical, upwards, ..Lettering::centered(size) };
-                canvas.text((x, y + radius + 3.0), &node.points[0].to_string(), lettering)?;
+                let gap = if upwards { 5.5 } else { 3.0 };
+                canvas.text((x, y + radius + gap), &node.points[0].to_string(), lettering)?;
             }
         } else {
             marker(canvas, 1, (x, y), 0.8 * radius, false)?;
