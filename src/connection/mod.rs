@@ -3,6 +3,7 @@
 //!
 //! In: a landscape and its [`CriticalSet`]. Out: a [`MorseGraph`].
 
+pub mod algebra;
 mod build;
 mod departure;
 mod fan;

@@ -39,6 +39,7 @@
 //! ```
 
 mod array;
+mod complex;
 mod dot;
 mod gexf;
 mod graphml;
@@ -49,12 +50,15 @@ mod xml;
 use std::collections::BTreeMap;
 
 pub use array::critical_points_npy;
+pub use complex::{barriers_csv, complex_json, persistence_csv};
 pub use dot::graph_dot;
 pub use gexf::graph_gexf;
 pub use graphml::graph_graphml;
 pub use node_link::graph_json;
 pub use table::{critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
 pub(crate) use xml::escape as escape_xml;
+
+use serde::Serialize;
 
 use crate::connection::{Loose, MorseGraph};
 use crate::critical::{CriticalSet, Level};
@@ -105,6 +109,17 @@ fn number(value: f64) -> String {
 /// An energy as text; empty where there is none.
 fn energy_text(energy: f64) -> String {
     if energy.is_nan() { String::new() } else { number(energy) }
+}
+
+/// A value as JSON.
+fn text(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Error::Numerics(format!("JSON cannot be written: {e}")))
+}
+
+/// A JSON array with an item a line.
+fn lines<T: Serialize>(items: impl Iterator<Item = T>) -> Result<String> {
+    let items = items.map(|i| text(&i)).collect::<Result<Vec<_>>>()?;
+    Ok(if items.is_empty() { "[]".to_owned() } else { format!("[\n{}\n]", items.join(",\n")) })
 }
 
 /// A float with so many significant digits, for a label.

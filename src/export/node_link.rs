@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{check_graph, edges, level_name, thinned};
+use super::{check_graph, edges, level_name, lines, text, thinned};
 use crate::connection::{Loose, MorseGraph, MorseSmale, Orbit};
 use crate::critical::CriticalSet;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Samples of a degenerate family that are written at most.
 const MOST_SAMPLES: usize = 200;
@@ -194,14 +194,4 @@ fn direction(backward: bool) -> &'static str {
 fn far_end(orbit: &Orbit, backward: bool) -> Option<&[f64]> {
     let end = if backward { orbit.points.first() } else { orbit.points.last() };
     end.map(Vec::as_slice).filter(|x| x.iter().all(|x| x.is_finite()))
-}
-
-fn text(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Error::Numerics(format!("graph.json cannot be written: {e}")))
-}
-
-/// A JSON array with an item a line.
-fn lines<T: Serialize>(items: impl Iterator<Item = T>) -> Result<String> {
-    let items = items.map(|i| text(&i)).collect::<Result<Vec<_>>>()?;
-    Ok(if items.is_empty() { "[]".to_owned() } else { format!("[\n{}\n]", items.join(",\n")) })
 }

@@ -4,17 +4,16 @@ use plotters::style::RGBColor;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Canvas, Pen, document};
-use super::frame::{
-    Frame, Symbol, Ticks, axes, legend, legend_height, point_entries, ticks, title as heading,
-};
+use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, title as heading};
 use super::gallery::Gallery;
 use super::geometry::P;
 use super::layout::{minima_order, spread, wishes};
+use super::scale::Scale;
 use super::style::{ALARM, GREY, INK, color, counted, hollow, label, marker};
 use crate::connection::{Loose, MorseGraph};
 use crate::critical::CriticalSet;
 use crate::error::Result;
-use crate::export::{check_graph, significant, thinned};
+use crate::export::check_graph;
 
 const LEFT: f64 = 104.0;
 const RIGHT: f64 = 26.0;
@@ -109,74 +108,6 @@ fn entries(set: &CriticalSet, graph: &MorseGraph) -> Vec<(Symbol, String)> {
         }
     }
     out
-}
-
-/// The energy axis: linear, or by rank of the distinct values.
-enum Scale {
-    Linear((f64, f64)),
-    Rank { values: Vec<f64>, tolerance: f64 },
-}
-
-impl Scale {
-    fn new(energies: &[f64]) -> Scale {
-        let mut values = energies.to_vec();
-        values.sort_by(f64::total_cmp);
-        let (Some(&low), Some(&high)) = (values.first(), values.last()) else {
-            return Scale::Linear((0.0, 1.0));
-        };
-        let span = high - low;
-        // Copies of one value that differ by rounding are one value.
-        let tolerance = 1e-9 * span.max(1e-3 * low.abs().max(high.abs()));
-        values.dedup_by(|b, a| *b - *a <= tolerance);
-        if !span.is_finite() {
-            return Scale::Rank { values, tolerance };
-        }
-        let rows = |v: &f64| ((v - low) / span * 120.0) as usize;
-        let mut used: Vec<usize> = if span > 0.0 { values.iter().map(rows).collect() } else { vec![] };
-        used.dedup();
-        let enough = (values.len().min(100) as f64 * 0.12).max(4.0);
-        if values.len() >= 8 && (used.len() as f64) < enough {
-            return Scale::Rank { values, tolerance };
-        }
-        let margin = if span > tolerance { 0.07 * span } else { 0.5 * low.abs().max(1.0) };
-        Scale::Linear((low - margin, high + margin))
-    }
-
-    fn range(&self) -> (f64, f64) {
-        match self {
-            Scale::Linear(range) => *range,
-            Scale::Rank { values, .. } => {
-                let last = values.len() as f64 - 1.0;
-                (-0.07 * last.max(1.0), last + 0.07 * last.max(1.0))
-            }
-        }
-    }
-
-    fn place(&self, energy: f64) -> f64 {
-        match self {
-            Scale::Linear(_) => energy,
-            Scale::Rank { values, tolerance } => {
-                values.partition_point(|v| *v < energy - tolerance).min(values.len() - 1) as f64
-            }
-        }
-    }
-
-    fn ticks(&self, range: (f64, f64)) -> Ticks {
-        match self {
-            Scale::Linear(_) => ticks(range, 7),
-            Scale::Rank { values, .. } => thinned(values.len(), 9)
-                .into_iter()
-                .map(|i| (i as f64, significant(values[i], 5).replace('-', "\u{2212}")))
-                .collect(),
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Scale::Linear(_) => "energy",
-            Scale::Rank { .. } => "energy (not to scale: equal steps from value to value)",
-        }
-    }
 }
 
 /// Sizes that shrink as the graph grows.
@@ -310,22 +241,6 @@ fn nodes(canvas: &mut Canvas<'_>, set: &CriticalSet, places: &[P], sizes: &Sizes
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_axis_is_linear_unless_that_hides_the_points() {
-        assert!(matches!(Scale::new(&[]), Scale::Linear(_)));
-        assert!(matches!(Scale::new(&[3.0, 3.0]), Scale::Linear((a, b)) if a < 3.0 && b > 3.0));
-        let even: Vec<f64> = (0..50).map(f64::from).collect();
-        assert!(matches!(Scale::new(&even), Scale::Linear(_)));
-        // Two values met many times, with rounding, are two values.
-        let two: Vec<f64> = (0..50).map(|i| f64::from(i % 2) + 1e-14 * f64::from(i)).collect();
-        assert!(matches!(Scale::new(&two), Scale::Linear(_)));
-        let outlier: Vec<f64> = even.iter().copied().chain([1e7]).collect();
-        let scale = Scale::new(&outlier);
-        assert!(matches!(scale, Scale::Rank { .. }));
-        assert_eq!((scale.place(0.0), scale.place(49.0), scale.place(1e7)), (0.0, 49.0, 50.0));
-        assert!(matches!(Scale::new(&[-1e308, 1e308]), Scale::Rank { .. }));
-    }
 
     #[test]
     fn parallel_edges_part() {

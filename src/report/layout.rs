@@ -7,37 +7,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connection::MorseGraph;
+use crate::connection::algebra::{Merge, merges};
 use crate::critical::CriticalSet;
 
 /// Ids of the minima from left to right.
 pub(super) fn minima_order(set: &CriticalSet, graph: &MorseGraph) -> Vec<usize> {
     let minima: Vec<usize> = (0..set.points.len()).filter(|&id| set.points[id].index == 0).collect();
-    let mut below: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for c in &graph.connections {
-        if set.points[c.from].index == 1 && set.points[c.to].index == 0 {
-            below.entry(c.from).or_default().push(c.to);
-        }
-    }
-    let mut saddles: Vec<usize> = below.keys().copied().collect();
-    saddles.sort_by(|&a, &b| set.points[a].energy.total_cmp(&set.points[b].energy).then(a.cmp(&b)));
-
     let mut groups: Vec<Vec<usize>> = minima.iter().map(|&id| vec![id]).collect();
     let mut group_of: BTreeMap<usize, usize> = minima.iter().enumerate().map(|(g, &id)| (id, g)).collect();
-    for saddle in saddles {
-        for pair in below[&saddle].windows(2) {
-            let (a, b) = (group_of[&pair[0]], group_of[&pair[1]]);
-            if a == b {
-                continue;
-            }
-            // The group of the lower id keeps its place on the left.
-            let (left, right) = (a.min(b), a.max(b));
-            let moved = std::mem::take(&mut groups[right]);
-            for id in &moved {
-                group_of.insert(*id, left);
-            }
-            let (inner, outer) = if a == left { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
-            groups[left] = joined(std::mem::take(&mut groups[left]), inner, moved, outer);
+    for Merge { a: first, b: second, .. } in merges(set, graph) {
+        let (a, b) = (group_of[&first], group_of[&second]);
+        // The group of the lower id keeps its place on the left.
+        let (left, right) = (a.min(b), a.max(b));
+        let moved = std::mem::take(&mut groups[right]);
+        for id in &moved {
+            group_of.insert(*id, left);
         }
+        let (inner, outer) = if a == left { (first, second) } else { (second, first) };
+        groups[left] = joined(std::mem::take(&mut groups[left]), inner, moved, outer);
     }
     groups.concat()
 }

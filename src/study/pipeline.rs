@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY};
 use super::{Study, lyapunov};
+use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet, Method, Work};
@@ -43,6 +44,11 @@ pub const FILES: &[&str] = &[
     "graph.svg",
     "orbits.csv",
     "portrait.svg",
+    "complex.json",
+    "persistence.csv",
+    "barriers.csv",
+    "persistence.svg",
+    "tree.svg",
     LYAPUNOV,
 ];
 
@@ -115,6 +121,11 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files.extend(graph_files(&set, graph, &title)?);
         files.extend(pictures(study, landscape, &set, graph, &title)?);
     }
+    let whole = set.has_energy() && !control.stopped();
+    let algebra = graph.as_ref().filter(|_| whole).map(|graph| analysed(&set, graph));
+    if let (Some(graph), Some(algebra)) = (&graph, &algebra) {
+        files.extend(algebra_files(study, &set, graph, algebra, &title)?);
+    }
     let table = match study.lyapunov.is_some() && what == Part::All && !control.stopped() {
         true => Some(lyapunov::table(study, family.as_ref(), control)?),
         false => None,
@@ -128,6 +139,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
     if let Some(spectra) = &spectra {
         spectra.describe(&mut summary);
+    }
+    if let Some(algebra) = &algebra {
+        summary["homology"] = homology(algebra);
     }
     if let Some(table) = &table {
         summary["lyapunov"] = table.json();
@@ -272,6 +286,47 @@ fn pictures(
         files.push(("portrait.svg".to_string(), portrait.into_bytes()));
     }
     Ok(files)
+}
+
+/// The algebra of the graph, as far as its connections were computed.
+fn analysed(set: &CriticalSet, graph: &MorseGraph) -> Algebra {
+    let n = set.region.dim();
+    algebra::analyse(set, graph, algebra::complete_to(set, graph, |k| k == 1 || k == n))
+}
+
+/// Complex, persistence and barriers as files and pictures.
+fn algebra_files(
+    study: &Study,
+    set: &CriticalSet,
+    graph: &MorseGraph,
+    algebra: &Algebra,
+    title: &str,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    let image = study.report.image.map(|[rows, columns]| (rows, columns));
+    let pairs = algebra.pairs.as_deref().unwrap_or(&[]);
+    let persistence = (!pairs.is_empty()).then(|| report::persistence(set, pairs, title)).transpose()?;
+    let tree = (set.counts()[0] > 0).then(|| report::tree(set, graph, image, title)).transpose()?;
+    let files = [
+        ("complex.json", Some(export::complex_json(set, graph, algebra, title)?)),
+        ("persistence.csv", export::persistence_csv(set, graph, algebra)?),
+        ("barriers.csv", export::barriers_csv(set, graph)?),
+        ("persistence.svg", persistence),
+        ("tree.svg", tree),
+    ];
+    Ok(files.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?.into_bytes()))).collect())
+}
+
+/// The `homology` of the summary.
+fn homology(algebra: &Algebra) -> Value {
+    let groups = algebra.integers.as_ref().ok();
+    json!({
+        "complete_to": algebra.complete_to,
+        "betti": groups.map(|g| g.iter().map(|g| g.betti).collect::<Vec<_>>()),
+        "torsion": groups.map(|g| g.iter().any(|g| !g.torsion.is_empty())),
+        "betti_mod2": algebra.mod2.as_ref().ok(),
+        "expected": algebra.expected,
+        "mismatches": algebra.mismatches,
+    })
 }
 
 /// The content of `summary.json`; docs/results.md explains each key.
