@@ -15,6 +15,7 @@ pub mod flow;
 pub mod landscape;
 pub mod linalg;
 pub mod lyapunov;
+pub mod manifold;
 pub mod measure;
 pub mod report;
 pub mod rigor;

@@ -36,7 +36,8 @@ impl<'a> Flow<'a> {
         Flow { landscape, dynamics: landscape.dynamics(), sign: 1.0 }
     }
 
-    fn velocity(&self, x: &[f64], v: &mut [f64]) -> f64 {
+    /// Writes the velocity at `x`; returns the energy there.
+    pub(crate) fn velocity(&self, x: &[f64], v: &mut [f64]) -> f64 {
         let (energy, sign) = match self.dynamics {
             None => (self.landscape.gradient(x, v), self.sign),
             Some(dynamics) => (dynamics.velocity(x, v), -self.sign),

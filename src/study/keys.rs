@@ -102,8 +102,15 @@ const CRITICAL: &[Key] = &[
     ),
 ];
 
-const GRAPH: &[Key] =
-    &[key("tolerance", Takes::Number, "", "error of an orbit a step, relative to the landscape's own scale")];
+const GRAPH: &[Key] = &[
+    key("tolerance", Takes::Number, "", "error of an orbit a step, relative to the landscape's own scale"),
+    key(
+        "manifolds",
+        Takes::Text,
+        "none",
+        "unstable manifolds to compute and write, manifold-<id>.vtp: none, curves (of points of index 1), surfaces (of index 1 and 2)",
+    ),
+];
 
 const LYAPUNOV: &[Key] = &[
     key("orbits", Takes::Integer, "200", "orbits a flow"),

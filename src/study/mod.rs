@@ -6,6 +6,7 @@ mod field;
 mod folder;
 mod keys;
 mod lyapunov;
+mod manifolds;
 mod nearest;
 pub mod pipeline;
 mod region;
@@ -50,6 +51,20 @@ pub struct CriticalSection {
 pub struct GraphSection {
     /// Error of a step of an orbit, relative to the landscape's own scale; positive.
     pub tolerance: Option<f64>,
+    /// Which invariant manifolds are computed for themselves.
+    pub manifolds: Manifolds,
+}
+
+/// Unstable manifolds to be written as files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manifolds {
+    /// None.
+    #[default]
+    None,
+    /// Those of points of index 1.
+    Curves,
+    /// Those of points of index 1 and 2.
+    Surfaces,
 }
 
 /// How results are to be shown.
@@ -206,7 +221,7 @@ impl Sections {
                 "region" => all.region = Some(region::read(&mut section)?),
                 "critical" => all.critical = critical(&mut section)?,
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
-                "graph" => all.graph.tolerance = section.number("tolerance")?,
+                "graph" => all.graph = graph(&mut section)?,
                 _ => all.report = report(&mut section)?,
             }
             check_bounds(&mut section, table.name)?;
@@ -252,6 +267,19 @@ fn symmetry(section: &mut Section) -> Result<Vec<Vec<i64>>> {
             .with_help("write symmetry = [[2, 1], [-1, 2]]: the coordinates may be exchanged, the first may change its sign"));
     }
     Ok(rows.iter().map(|row| row.iter().map(|v| *v as i64).collect()).collect())
+}
+
+fn graph(section: &mut Section) -> Result<GraphSection> {
+    let manifolds = match section.text("manifolds")?.as_deref() {
+        None | Some("none") => Manifolds::None,
+        Some("curves") => Manifolds::Curves,
+        Some("surfaces") => Manifolds::Surfaces,
+        Some(other) => {
+            let error = section.error("manifolds", format!("unknown `manifolds` {:?}", brief(other)));
+            return Err(error.with_help("it is \"none\", \"curves\" or \"surfaces\""));
+        }
+    };
+    Ok(GraphSection { tolerance: section.number("tolerance")?, manifolds })
 }
 
 fn report(section: &mut Section) -> Result<ReportSection> {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::field::Spectra;
-use super::folder::{FORMAT, SUMMARY};
-use super::{Study, lyapunov};
+use super::folder::{FORMAT, SUMMARY, is_named};
+use super::{Manifolds, Study, lyapunov, manifolds};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet, Method, Work};
@@ -29,7 +29,7 @@ pub enum Part {
     All,
 }
 
-/// Names of all files that a run may write beside `summary.json`.
+/// Names of all files that a run may write beside `summary.json`; a star stands for a number.
 pub const FILES: &[&str] = &[
     "critical_points.csv",
     "critical_points.npy",
@@ -44,6 +44,7 @@ pub const FILES: &[&str] = &[
     "orbits.csv",
     "portrait.svg",
     LYAPUNOV,
+    "manifold-*.vtp",
 ];
 
 /// What came out.
@@ -122,7 +123,18 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(table) = &table {
         files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
     }
-    debug_assert!(files.iter().all(|(name, _)| FILES.contains(&name.as_str())), "a file that FILES lacks");
+    let manifolds = match graph.is_some() && study.graph.manifolds != Manifolds::None {
+        true => Some(manifolds::files(landscape, &set, study.graph.manifolds, control)?),
+        false => None,
+    };
+    let manifolds = manifolds.map(|(of_manifolds, list)| {
+        files.extend(of_manifolds);
+        list
+    });
+    debug_assert!(
+        files.iter().all(|(name, _)| FILES.iter().any(|known| is_named(known, name))),
+        "a file that FILES lacks"
+    );
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
@@ -132,6 +144,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(table) = &table {
         summary["lyapunov"] = table.json();
         summary["levels"]["lyapunov"] = "estimated".into();
+    }
+    if let Some(list) = manifolds {
+        summary["manifolds"] = list;
     }
     let shortfall =
         if interrupted { None } else { unproven(study, &set).or_else(|| shortfall(&set, graph.as_ref())) };
