@@ -112,8 +112,8 @@ pub fn local(
     let order = options.order.unwrap_or(ORDERS[d - 1]).max(2);
     let sampler = Sampler::new(d, order);
     let mut scales = first_scales(&field, &frame, x);
-    let goal = (0.1 * options.tolerance).powf(1.0 / (order - 1) as f64);
-    let mut grown = 1.0;
+    let goal = (10.0 * options.tolerance).powf(1.0 / (order - 1) as f64);
+    let (mut grown, mut before) = (1.0, f64::INFINITY);
     let mut best = None;
     for _ in 0..TURNS {
         let expanded = expand(&field, &frame, &sampler, x, &scales, options.near);
@@ -123,7 +123,16 @@ pub fn local(
             Some((coefficients, _)) => {
                 let ratio = growth(&sampler, coefficients.as_ref(), &scales);
                 let most = if grown < 30.0 { 4.0 } else { 1.0 };
-                if ratio > 0.0 { (goal / ratio).clamp(0.05, most) } else { most }
+                // What does not shrink with the scale is rounding.
+                let rounding = ratio > 0.8 * before;
+                before = if ratio > goal { ratio } else { f64::INFINITY };
+                if rounding {
+                    1.0
+                } else if ratio > 0.0 {
+                    (goal / ratio).clamp(0.05, most)
+                } else {
+                    most
+                }
             }
         };
         best = expanded.or(best);
@@ -332,7 +341,7 @@ impl LocalManifold {
         }
         // The classical Runge-Kutta method.
         let fastest = self.rates.iter().fold(0.0_f64, |m, r| m.max(*r));
-        let steps = (50.0 * fastest * time.abs()).ceil().clamp(1.0, 1e5) as usize;
+        let steps = (400.0 * fastest * time.abs()).ceil().clamp(1.0, 1e5) as usize;
         let h = time / steps as f64;
         let moved =
             |s: &[f64], v: &[f64], h: f64| -> Vec<f64> { s.iter().zip(v).map(|(s, v)| s + h * v).collect() };

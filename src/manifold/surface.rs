@@ -127,6 +127,9 @@ const FIRST: u64 = 8;
 /// An orbit that comes within this share of the mesh's size of a saddle has hit it, as far as the mesh can tell.
 const HIT: f64 = 0.01;
 
+/// From this share of the mesh's size on an orbit goes straight to its sink.
+const HOME: f64 = 0.5;
+
 /// An orbit of the surface.
 struct Thread {
     track: Track,
@@ -251,7 +254,7 @@ impl<'a> Weaver<'a> {
         match &track.fate {
             Fate::Arrived(id) | Fate::Ran(id) => {
                 last = scene.copy_near(*id, &last);
-                end = track.stays(0.5 * self.size, |x| apart(x, &last));
+                end = track.stays(HOME * self.size, |x| apart(x, &last));
                 goal = Some(*id);
             }
             Fate::Left => {}
@@ -333,7 +336,14 @@ impl<'a> Weaver<'a> {
                 to_a.max(to_b).max(0.5 * straight)
             }
             (true, true) => straight,
-            _ => straight / 1.5,
+            _ => {
+                let ended = if a.ended { a } else { b };
+                match self.threads[ended.thread].goal {
+                    // What runs there, too, is as near as its last vertex before may be.
+                    Some(_) => (straight - HOME * self.size).max(0.0),
+                    None => straight / 1.5,
+                }
+            }
         }
     }
 
@@ -344,11 +354,14 @@ impl<'a> Weaver<'a> {
             return;
         }
         let between = right.angle.wrapping_sub(left.angle) % CIRCLE;
-        let hits = |k: &Knot| self.threads[k.thread].hits.clone();
-        let both = hits(left).into_iter().find_map(|(id, at)| {
-            let other = hits(right).into_iter().find(|(other, _)| *other == id)?;
-            Some((id, at, other.1))
-        });
+        // A saddle that both hit about here.
+        let hits = |k: &Knot, saddle: Option<usize>| {
+            let near = |(id, at): &&(usize, f64)| {
+                (at - k.length).abs() < 4.0 * self.size && saddle.is_none_or(|s| s == *id)
+            };
+            self.threads[k.thread].hits.iter().find(near).copied()
+        };
+        let both = hits(left, None).and_then(|(id, at)| Some((id, at, hits(right, Some(id))?.1)));
         if both.is_some() || between <= FINEST {
             self.cut(out, right, both);
             return;
@@ -594,10 +607,10 @@ impl<'a> Weaver<'a> {
                 let first = if i < to_i { apart(&a[i + 1].place, &b[j].place) } else { f64::INFINITY };
                 let second = if j < to_j { apart(&a[i].place, &b[j + 1].place) } else { f64::INFINITY };
                 if first <= second {
-                    self.triangle(&a[i], &a[i + 1], &b[j]);
+                    self.triangle(&a[i], &b[j], &a[i + 1]);
                     i += 1;
                 } else {
-                    self.triangle(&a[i], &b[j + 1], &b[j]);
+                    self.triangle(&a[i], &b[j], &b[j + 1]);
                     j += 1;
                 }
             }

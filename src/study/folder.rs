@@ -271,6 +271,17 @@ mod tests {
     }
 
     #[test]
+    fn inputs_that_results_would_replace_are_noticed() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = Folder::open(outer.path()).unwrap();
+        let results = ["a.csv", "m-*.vtp"];
+        for (name, spared) in [("a.csv", false), ("m-12.vtp", false), ("m.vtp", true), ("b.csv", true)] {
+            std::fs::write(outer.path().join(name), "").unwrap();
+            assert_eq!(folder.spare(&[outer.path().join(name)], &results).is_ok(), spared, "{name}");
+        }
+    }
+
+    #[test]
     fn a_folder_made_in_vain_goes_again() {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("r");
