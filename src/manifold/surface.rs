@@ -321,25 +321,31 @@ impl<'a> Weaver<'a> {
         goal(a).is_some() && goal(a) == goal(b) && apart(&a.place, &b.place) < 0.01 * self.size
     }
 
-    /// How far apart two neighbours are across the flow.
+    /// How far apart two neighbours are across the flow: from each to the orbit of the other.
+    fn across(&self, a: &Knot, b: &Knot) -> f64 {
+        let window = 4.0 * self.size;
+        let to = |place: &[f64], knot: &Knot| {
+            let track = &self.threads[knot.thread].track;
+            track.nearest(place, knot.length - window, knot.length + window).1
+        };
+        to(&b.place, a).max(to(&a.place, b))
+    }
+
+    /// The distance of two neighbours that must not exceed a step: across the flow, and a third of it altogether.
     fn gap(&self, a: &Knot, b: &Knot) -> f64 {
         if self.meet(a, b) {
             return 0.0;
         }
         let straight = apart(&a.place, &b.place);
         match (a.ended, b.ended) {
-            (false, false) => {
-                let window = 3.0 * self.size;
-                let (of_a, of_b) = (&self.threads[a.thread].track, &self.threads[b.thread].track);
-                let to_a = of_a.nearest(&b.place, a.length - window, a.length + window).1;
-                let to_b = of_b.nearest(&a.place, b.length - window, b.length + window).1;
-                to_a.max(to_b).max(0.5 * straight)
-            }
+            (false, false) => self.across(a, b).max(straight / 3.0),
             (true, true) => straight,
             _ => {
-                let ended = if a.ended { a } else { b };
-                match self.threads[ended.thread].goal {
-                    // What runs there, too, is as near as its last vertex before may be.
+                let (ended, under_way) = if a.ended { (a, b) } else { (b, a) };
+                let (home, goal) = (self.threads[ended.thread].goal, self.threads[under_way.thread].goal);
+                match home {
+                    // What runs there, too, may be a few steps behind.
+                    Some(_) if home == goal => self.across(a, b).max((straight - HOME * self.size) / 2.0),
                     Some(_) => (straight - HOME * self.size).max(0.0),
                     None => straight / 1.5,
                 }
@@ -423,7 +429,7 @@ impl<'a> Weaver<'a> {
                 // At least four remain of each front, counting those to come.
                 let enough = out.len() + (count - k - 1) >= 4;
                 let near =
-                    apart(&left.place, &right.place) < 1.2 * step && self.gap(left, right) < 0.75 * step;
+                    apart(&left.place, &right.place) < 2.5 * step && self.across(left, right) < 0.75 * step;
                 if enough && !left.cut && near {
                     continue;
                 }
@@ -526,7 +532,7 @@ impl<'a> Weaver<'a> {
                     })
                     .collect();
                 let lead = leads.iter().sum::<f64>() / leads.len().max(1) as f64;
-                let length = step * (1.0 + 0.5 * lead / step).clamp(0.5, 1.5);
+                let length = step * (1.0 + 0.7 * lead / step).clamp(0.4, 1.7);
                 self.move_to(&mut next, knot.length + length, 0.4 * step);
             }
             knots.push(next);
