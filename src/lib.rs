@@ -1,7 +1,7 @@
 //! Energy landscapes made computable: critical points, Morse indices, connection graphs.
 //!
 //! The way through: a [`study`] names a [`landscape`]; [`critical`] finds its critical points; [`flow`] carries
-//! orbits down; [`connection`] joins the points into the Morse graph; [`rigor`] proves; [`measure`] samples; [`lyapunov`] looks at what
+//! orbits down; [`manifold`] has what they sweep out; [`connection`] joins the points into the Morse graph; [`rigor`] proves; [`measure`] samples; [`lyapunov`] looks at what
 //! energies do along orbits; [`export`] and [`report`] write it out.
 
 pub mod cli;
@@ -15,6 +15,7 @@ pub mod flow;
 pub mod landscape;
 pub mod linalg;
 pub mod lyapunov;
+pub mod manifold;
 pub mod measure;
 pub mod report;
 pub mod rigor;

@@ -116,7 +116,13 @@ impl Wells {
                 }
             }
         }
-        MorseGraph { connections, loose: vec![], morse_smale: MorseSmale::Yes(Level::Checked), components: 1 }
+        MorseGraph {
+            connections,
+            loose: vec![],
+            morse_smale: MorseSmale::Yes(Level::Checked),
+            components: 1,
+            examined: vec![true, true],
+        }
     }
 }
 
@@ -201,6 +207,7 @@ fn an_empty_set_gives_headers_and_an_empty_graph() {
         loose: vec![],
         morse_smale: MorseSmale::Unknown("no point".into()),
         components: 0,
+        examined: vec![],
     };
     assert_eq!(export::degenerate_csv(&set).unwrap().lines().count(), 1);
     assert_eq!(export::critical_points_csv(&set).unwrap().lines().count(), 1);
@@ -487,6 +494,7 @@ fn hundreds_of_images_stay_a_small_file() {
         loose: vec![],
         morse_smale: MorseSmale::Yes(Level::Checked),
         components: 1,
+        examined: vec![],
     };
     let svg = report::drawing(&set, &graph, Some((28, 28)), "").unwrap();
     assert_eq!(count(&svg, "<image "), 460);

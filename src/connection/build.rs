@@ -6,6 +6,7 @@ use faer::Mat;
 use petgraph::unionfind::UnionFind;
 use rayon::prelude::*;
 
+use super::algebra;
 use super::fan::{self, Circle};
 use super::orbits::{Branch, Task, follow_branch};
 use super::place::{Place, settle};
@@ -53,6 +54,12 @@ const CERTAIN: f64 = 1.0;
 /// Branches, and circles of orbits, followed at a time before progress is told.
 const BATCH: usize = 256;
 const CIRCLES: usize = 16;
+
+/// Starts on a circle, and more of them where the complex does not close.
+const SPOKES: [usize; 3] = [32, 128, 512];
+
+/// Manifolds that meet at an angle with a smaller sine are tangent as far as can be told.
+const TANGENT: f64 = 1e-6;
 
 /// The connection graph of `set`: the unstable manifolds of its points of index 1, and the stable manifolds of its
 /// points of index n - 1 (n >= 2), each followed on both sides.
@@ -105,72 +112,90 @@ pub fn connect(
         Order::All => true,
         Order::Auto => n <= AUTO,
     };
-    if everything && finished {
-        finished = follow_fans(&place, tolerance, control, &mut connections, &mut loose);
+    let circles = if everything { circles(&place) } else { vec![] };
+    let examined =
+        (1..=n).map(|k| finished && (k == 1 || k == n || (everything && fan::way(k, n).is_some()))).collect();
+    let mut graph = MorseGraph {
+        connections,
+        loose,
+        morse_smale: MorseSmale::Unknown(String::new()),
+        components: 0,
+        examined,
+    };
+    let mut open = vec![];
+    if finished {
+        let simple = (graph.connections.clone(), graph.loose.clone());
+        for spokes in SPOKES {
+            (graph.connections, graph.loose) = simple.clone();
+            if !follow_fans(&place, &circles, spokes, tolerance, control, &mut graph) {
+                finished = false;
+                graph.examined = (1..=n).map(|_| false).collect();
+                break;
+            }
+            // What does not close is not whole: more orbits may find what is missing.
+            open = algebra::open_ends(set, &graph);
+            if open.is_empty() || circles.is_empty() {
+                break;
+            }
+        }
     }
-    connections.sort_by_key(|c| (c.from, -(c.sign as i32), c.to));
+    graph.connections.sort_by_key(|c| (c.from, -(c.sign as i32), c.to));
     let mut union = UnionFind::<usize>::new(set.points.len());
-    for c in connections.iter().filter(|c| set.points[c.from].index == 1) {
+    for c in graph.connections.iter().filter(|c| set.points[c.from].index == 1) {
         union.union(c.from, c.to);
     }
     let low = (0..set.points.len()).filter(|&i| set.points[i].index <= 1);
-    let components = low.map(|i| union.find(i)).collect::<BTreeSet<_>>().len();
+    graph.components = low.map(|i| union.find(i)).collect::<BTreeSet<_>>().len();
     let highest = set.points.iter().map(|p| p.energy).fold(f64::NEG_INFINITY, f64::max);
     let kept = || keeps_flow(landscape, reduced.as_ref(), &set.region, highest);
-    let examined = if finished { examined(n, everything) } else { 0 };
-    let morse_smale = if !landscape.has_energy() {
+    graph.morse_smale = if !landscape.has_energy() {
         MorseSmale::Unknown(NOT_A_GRADIENT.into())
     } else if landscape.is_smooth() {
-        verdict(set, &loose, n, examined, tolerance, finished, kept)
+        verdict(set, &graph, &open, tolerance, finished, kept)
     } else {
         MorseSmale::Unknown(
             "the energy is not smooth all over: saddles may lie on its kinks or poles, where it has no gradient".into(),
         )
     };
-    MorseGraph { connections, loose, morse_smale, components, examined }
+    graph
 }
 
-/// Connections between indices that both have orbits leaving in more than one direction. False if it was stopped.
+/// The circles of orbits that connect indices which both have more than one direction to leave in.
+fn circles(place: &Place<'_>) -> Vec<Circle> {
+    let of = |id: usize| {
+        let (k, n) = (place.nodes[id].index, place.nodes[id].x.len());
+        // A circle forwards belongs to its upper end, backwards to its lower one.
+        let forward = (fan::way(k, n) == Some(false)).then_some(Circle { id, backward: false });
+        let backward = (fan::way(k + 1, n) == Some(true)).then_some(Circle { id, backward: true });
+        forward.into_iter().chain(backward)
+    };
+    (0..place.nodes.len()).flat_map(of).collect()
+}
+
+/// Adds what the circles lead to. False if it was stopped.
 fn follow_fans(
     place: &Place<'_>,
+    circles: &[Circle],
+    spokes: usize,
     tolerance: f64,
     control: &Control<'_>,
-    connections: &mut Vec<Connection>,
-    loose: &mut Vec<Loose>,
+    graph: &mut MorseGraph,
 ) -> bool {
-    let circles: Vec<Circle> = (0..place.nodes.len())
-        .filter_map(|id| {
-            let (k, n) = (place.nodes[id].index, place.nodes[id].x.len());
-            // A circle forwards belongs to its upper end, backwards to its lower one.
-            if fan::way(k, n) == Some(false) {
-                Some(Circle { id, backward: false })
-            } else if fan::way(k + 1, n) == Some(true) {
-                Some(Circle { id, backward: true })
-            } else {
-                None
-            }
-        })
-        .collect();
     let mut done = 0;
     for batch in circles.chunks(CIRCLES) {
         if control.stopped() {
             return false;
         }
-        let found: Vec<_> = batch.par_iter().map(|c| fan::connections(place, *c, tolerance)).collect();
+        let found: Vec<_> =
+            batch.par_iter().map(|c| fan::connections(place, *c, spokes, tolerance)).collect();
         for (new, open) in found {
-            connections.extend(new);
-            loose.extend(open);
+            graph.connections.extend(new);
+            graph.loose.extend(open);
         }
         done += batch.len();
         (control.progress)(Progress { stage: "circles of orbits", done, total: circles.len(), note: "" });
     }
     true
-}
-
-/// The highest index up to which all connections were looked for.
-fn examined(n: usize, everything: bool) -> usize {
-    let looked = |k: usize| k == 1 || k == n || (everything && fan::way(k, n).is_some());
-    (1..=n).take_while(|&k| looked(k)).last().unwrap_or(0)
 }
 
 /// Puts a branch where it belongs.
@@ -233,9 +258,8 @@ fn sign(place: &Place<'_>, task: Task) -> i8 {
 /// Is the flow Morse-Smale, as far as can be told?
 fn verdict(
     set: &CriticalSet,
-    loose: &[Loose],
-    n: usize,
-    examined: usize,
+    graph: &MorseGraph,
+    open: &[String],
     tolerance: f64,
     finished: bool,
     kept: impl Fn() -> bool,
@@ -246,7 +270,7 @@ fn verdict(
         return MorseSmale::No(format!("there is a continuum of critical points at energy {energy}"));
     }
     let mut near = None;
-    for l in loose {
+    for l in &graph.loose {
         if let Loose::NotTransverse { from, to, gap, .. } = l {
             let (upper, lower) = (set.points[*from].index, set.points[*to].index);
             let text = format!(
@@ -275,7 +299,7 @@ fn verdict(
     if set.interrupted || !finished {
         return MorseSmale::Unknown("the computation was interrupted".into());
     }
-    for l in loose {
+    for l in &graph.loose {
         if let Loose::Lost { point, reason, .. } = l {
             return MorseSmale::Unknown(format!("an orbit of point {point} was lost: {reason}"));
         }
@@ -283,7 +307,7 @@ fn verdict(
     if set.points.is_empty() {
         return MorseSmale::Unknown("no critical point was found".into());
     }
-    if set.highest_index < n && set.points.iter().any(|p| p.index == set.highest_index) {
+    if set.highest_index < set.region.dim() && set.points.iter().any(|p| p.index == set.highest_index) {
         return MorseSmale::Unknown(format!("points of index above {} were not searched", set.highest_index));
     }
     if let Some(chi) = set.euler_expected
@@ -301,10 +325,19 @@ fn verdict(
         }
         _ => {}
     }
-    if let Some(p) = set.points.iter().find(|p| p.index > examined) {
+    let counts = set.counts();
+    if let Some(k) = (1..counts.len()).find(|&k| counts[k] * counts[k - 1] > 0 && !graph.has_examined(k)) {
         return MorseSmale::Unknown(format!(
-            "connections from index {} down, between manifolds of higher dimension, were not examined",
-            p.index
+            "connections from index {k} down, between manifolds of higher dimension, were not examined"
+        ));
+    }
+    if let Some(sentence) = open.first() {
+        return MorseSmale::Unknown(format!("connections or points are missing: {sentence}"));
+    }
+    if let Some(c) = graph.connections.iter().find(|c| c.transversality.is_some_and(|t| t < TANGENT)) {
+        return MorseSmale::Unknown(format!(
+            "the manifolds of points {} and {} are nearly tangent along their connection",
+            c.from, c.to
         ));
     }
     if set.rough {

@@ -124,11 +124,16 @@ pub struct MorseGraph {
     pub morse_smale: MorseSmale,
     /// Number of connected components among the nodes of index 0 and 1.
     pub components: usize,
-    /// All connections from points of this index and of each lower one were looked for.
-    pub examined: usize,
+    /// Entry k - 1: were connections from index k to k - 1 looked for, all of them?
+    pub examined: Vec<bool>,
 }
 
 impl MorseGraph {
+    /// Were all connections from index k to k - 1 looked for?
+    pub fn has_examined(&self, k: usize) -> bool {
+        k > 0 && self.examined.get(k - 1) == Some(&true)
+    }
+
     /// Number of entries of the squared boundary operator from index 2 to index 0 that are not zero; only meaningful
     /// where all connections from index 2 to index 1 were computed (in the plane).
     pub fn boundary_squared(&self, set: &CriticalSet) -> usize {

@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use super::orbits::Task;
 use crate::critical::CriticalSet;
+use crate::flow::Flow;
+use crate::flow::linear::{self, orient};
 use crate::flow::trap::positive_radius;
-use crate::flow::{Flow, linear};
 use crate::landscape::{Landscape, Reduced, Region};
 use crate::linalg::{column, column_mut, symmetric_eigen};
 
@@ -243,19 +244,6 @@ fn extent(points: &[Vec<f64>], n: usize) -> (Vec<f64>, f64) {
         .fold(0.0, f64::max)
         .sqrt();
     (mean, extent)
-}
-
-/// Eigenvectors have no sign of their own: the largest component is made positive, so that orientations, and with them
-/// the signs of connections, do not depend on the eigensolver. Columns of `duals` turn with theirs.
-fn orient(vectors: &mut Mat<f64>, duals: &mut Mat<f64>) {
-    for j in 0..vectors.ncols() {
-        let column = vectors.col_as_slice_mut(j);
-        let largest = column.iter().fold(0.0_f64, |m, v| if v.abs() > m.abs() + 1e-9 { *v } else { m });
-        if largest < 0.0 {
-            column.iter_mut().for_each(|v| *v = -*v);
-            duals.col_as_slice_mut(j).iter_mut().for_each(|v| *v = -*v);
-        }
-    }
 }
 
 /// Rates and modes of the landscape's own flow at an equilibrium, with their duals; in large dimension the unstable one

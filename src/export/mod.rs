@@ -45,6 +45,7 @@ mod gexf;
 mod graphml;
 mod node_link;
 mod table;
+mod vtp;
 mod xml;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ pub use gexf::graph_gexf;
 pub use graphml::graph_graphml;
 pub use node_link::graph_json;
 pub use table::{critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
+pub use vtp::{curves_vtp, surface_vtp};
 pub(crate) use xml::escape as escape_xml;
 
 use serde::Serialize;

@@ -36,7 +36,7 @@ impl<'a> Flow<'a> {
         Flow { landscape, dynamics: landscape.dynamics(), sign: 1.0 }
     }
 
-    /// Writes the velocity; returns the energy.
+    /// Writes the velocity at `x`; returns the energy there.
     pub(crate) fn velocity(&self, x: &[f64], v: &mut [f64]) -> f64 {
         let (energy, sign) = match self.dynamics {
             None => (self.landscape.gradient(x, v), self.sign),

@@ -45,10 +45,14 @@ impl Folder {
     }
 
     /// Refuses if a file that the study reads would be written over by one of `results`, or taken away as a result of
-    /// an earlier run. Links count as what they lead to.
+    /// an earlier run. Links count as what they lead to; a star in a name of `results` stands for any text.
     pub fn spare(&self, inputs: &[PathBuf], results: &[&str]) -> Result<()> {
         let earlier = [SUMMARY, UNFINISHED].iter().flat_map(|name| self.listed(name));
-        let own = results.iter().copied().chain([SUMMARY, UNFINISHED]).map(str::to_owned);
+        let there = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let starred = there
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| results.iter().any(|known| is_named(known, name)));
+        let own = results.iter().copied().chain([SUMMARY, UNFINISHED]).map(str::to_owned).chain(starred);
         let targets: BTreeSet<PathBuf> =
             own.chain(earlier).filter_map(|name| self.path.join(name).canonicalize().ok()).collect();
         for input in inputs {
@@ -147,6 +151,16 @@ impl Folder {
         builder
             .tempfile_in(&self.path)
             .map_err(|e| Error::file(&self.path, format!("the result folder can't be written to: {e}")))
+    }
+}
+
+/// Is this the name, or one that fits it if there is a star in it?
+pub(super) fn is_named(known: &str, name: &str) -> bool {
+    match known.split_once('*') {
+        None => known == name,
+        Some((head, tail)) => {
+            name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
+        }
     }
 }
 
@@ -254,6 +268,17 @@ mod tests {
         std::fs::write(outer.path().join("c.svg"), "new").unwrap();
         run(&folder, &["a.csv"]).unwrap();
         assert_eq!(names(outer.path()), ["a.csv", SUMMARY, "x.csv"]);
+    }
+
+    #[test]
+    fn inputs_that_results_would_replace_are_noticed() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = Folder::open(outer.path()).unwrap();
+        let results = ["a.csv", "m-*.vtp"];
+        for (name, spared) in [("a.csv", false), ("m-12.vtp", false), ("m.vtp", true), ("b.csv", true)] {
+            std::fs::write(outer.path().join(name), "").unwrap();
+            assert_eq!(folder.spare(&[outer.path().join(name)], &results).is_ok(), spared, "{name}");
+        }
     }
 
     #[test]

@@ -110,6 +110,12 @@ const GRAPH: &[Key] = &[
         "auto",
         "between which indices: 1 (index 1 and minima, n and n - 1), \"all\" (each index k and k - 1), \"auto\" (all in up to eight dimensions)",
     ),
+    key(
+        "manifolds",
+        Takes::Text,
+        "none",
+        "unstable manifolds to compute and write, manifold-<id>.vtp: none, curves (of points of index 1), surfaces (of index 1 and 2)",
+    ),
 ];
 
 const LYAPUNOV: &[Key] = &[

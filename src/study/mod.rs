@@ -6,6 +6,7 @@ mod field;
 mod folder;
 mod keys;
 mod lyapunov;
+mod manifolds;
 mod nearest;
 pub mod pipeline;
 mod region;
@@ -53,6 +54,20 @@ pub struct GraphSection {
     pub tolerance: Option<f64>,
     /// Between which indices connections are looked for.
     pub order: Option<Order>,
+    /// Which invariant manifolds are computed for themselves.
+    pub manifolds: Manifolds,
+}
+
+/// Unstable manifolds to be written as files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manifolds {
+    /// None.
+    #[default]
+    None,
+    /// Those of points of index 1.
+    Curves,
+    /// Those of points of index 1 and 2.
+    Surfaces,
 }
 
 /// How results are to be shown.
@@ -257,7 +272,20 @@ fn graph(section: &mut Section) -> Result<GraphSection> {
     Ok(GraphSection {
         tolerance: section.number("tolerance")?,
         order: order.transpose().map_err(|e| e.with_help(help))?,
+        manifolds: manifolds(section)?,
     })
+}
+
+fn manifolds(section: &mut Section) -> Result<Manifolds> {
+    match section.text("manifolds")?.as_deref() {
+        None | Some("none") => Ok(Manifolds::None),
+        Some("curves") => Ok(Manifolds::Curves),
+        Some("surfaces") => Ok(Manifolds::Surfaces),
+        Some(other) => {
+            let error = section.error("manifolds", format!("unknown `manifolds` {:?}", brief(other)));
+            Err(error.with_help("it is \"none\", \"curves\" or \"surfaces\""))
+        }
+    }
 }
 
 /// The key `symmetry`: rows of whole numbers, each a signed permutation of 1..n.

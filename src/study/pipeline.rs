@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::field::Spectra;
-use super::folder::{FORMAT, SUMMARY};
-use super::{Study, lyapunov};
+use super::folder::{FORMAT, SUMMARY, is_named};
+use super::{Manifolds, Study, lyapunov, manifolds};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
@@ -30,7 +30,7 @@ pub enum Part {
     All,
 }
 
-/// Names of all files that a run may write beside `summary.json`.
+/// Names of all files that a run may write beside `summary.json`; a star stands for a number.
 pub const FILES: &[&str] = &[
     "critical_points.csv",
     "critical_points.npy",
@@ -50,6 +50,7 @@ pub const FILES: &[&str] = &[
     "persistence.svg",
     "tree.svg",
     LYAPUNOV,
+    "manifold-*.vtp",
 ];
 
 /// What came out.
@@ -133,7 +134,18 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(table) = &table {
         files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
     }
-    debug_assert!(files.iter().all(|(name, _)| FILES.contains(&name.as_str())), "a file that FILES lacks");
+    let manifolds = match graph.is_some() && study.graph.manifolds != Manifolds::None {
+        true => Some(manifolds::files(landscape, &set, study.graph.manifolds, control)?),
+        false => None,
+    };
+    let manifolds = manifolds.map(|(of_manifolds, list)| {
+        files.extend(of_manifolds);
+        list
+    });
+    debug_assert!(
+        files.iter().all(|(name, _)| FILES.iter().any(|known| is_named(known, name))),
+        "a file that FILES lacks"
+    );
     let interrupted = set.interrupted || control.stopped();
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
@@ -146,6 +158,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(table) = &table {
         summary["lyapunov"] = table.json();
         summary["levels"]["lyapunov"] = "estimated".into();
+    }
+    if let Some(list) = manifolds {
+        summary["manifolds"] = list;
     }
     let shortfall =
         if interrupted { None } else { unproven(study, &set).or_else(|| shortfall(&set, graph.as_ref())) };
@@ -290,8 +305,7 @@ fn pictures(
 
 /// The algebra of the graph, as far as its connections were computed.
 fn analysed(set: &CriticalSet, graph: &MorseGraph) -> Algebra {
-    let n = set.region.dim();
-    algebra::analyse(set, graph, algebra::complete_to(set, graph, |k| k == 1 || k == n))
+    algebra::analyse(set, graph, algebra::complete_to(set, graph, |k| graph.has_examined(k)))
 }
 
 /// Complex, persistence and barriers as files and pictures.

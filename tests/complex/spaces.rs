@@ -49,7 +49,13 @@ pub(crate) fn graph(entries: &[(usize, usize, i64)]) -> MorseGraph {
         }
     }
     connections.sort_by_key(|c| (c.from, c.to, -c.sign));
-    MorseGraph { connections, loose: vec![], morse_smale: MorseSmale::Yes(Level::Checked), components: 1 }
+    MorseGraph {
+        connections,
+        loose: vec![],
+        morse_smale: MorseSmale::Yes(Level::Checked),
+        components: 1,
+        examined: vec![],
+    }
 }
 
 /// A space as a chain complex with energies: cells `(index, energy)` and connections `(from, to, sign)`.

@@ -73,6 +73,15 @@ pub fn analyse(set: &CriticalSet, graph: &MorseGraph, complete_to: usize) -> Alg
     }
 }
 
+/// What of the complex does not close, as far as its connections were computed: a squared boundary that is not zero, homology
+/// that is not the region's. Sentences; empty if all is as it must be.
+pub(super) fn open_ends(set: &CriticalSet, graph: &MorseGraph) -> Vec<String> {
+    let all = analyse(set, graph, complete_to(set, graph, |k| graph.has_examined(k)));
+    let square =
+        |e: &Entry| format!("the boundary of the boundary of point {} is not zero at point {}", e.from, e.to);
+    all.squared.iter().map(square).chain(all.mismatches).collect()
+}
+
 /// The highest index K such that all connections k -> k-1 are known for every k from 1 to K: they were looked for
 /// (`computed(k)`) or one of the two ends does not occur, points of index k were searched for, and no orbit that
 /// belongs to them was lost, ended in a degenerate family or passed from saddle to saddle.

@@ -41,10 +41,10 @@ const ENOUGH: f64 = 1e-8;
 const CLOSE: f64 = 1e-5;
 
 /// Segments one after the other.
-const SEGMENTS: usize = 12;
+const SEGMENTS: usize = 64;
 
 /// Orbits that may be spent on one circle.
-const BUDGET: usize = 4000;
+const BUDGET: usize = 20_000;
 
 /// An irrational angle: starts that a symmetry of the landscape singles out are not hit by accident.
 const OFFSET: f64 = 0.137_035_999;

@@ -26,9 +26,6 @@ pub(super) struct Circle {
     pub(super) backward: bool,
 }
 
-/// Starts on a circle to begin with.
-const SPOKES: usize = 32;
-
 /// The circles on which connections from index `upper` to the one below are found: `Some(false)` those of the upper points,
 /// forwards, `Some(true)` those of the lower ones, backwards; `None` if both manifolds have more than two dimensions, or one of
 /// them has just one.
@@ -41,10 +38,11 @@ pub(super) fn way(upper: usize, n: usize) -> Option<bool> {
     }
 }
 
-/// All connections that end, or backwards begin, on the circle.
+/// All connections that begin, or backwards end, on the circle, from so many starts at first.
 pub(super) fn connections(
     place: &Place<'_>,
     circle: Circle,
+    spokes: usize,
     tolerance: f64,
 ) -> (Vec<Connection>, Vec<Loose>) {
     let Circle { id, backward } = circle;
@@ -59,7 +57,7 @@ pub(super) fn connections(
     };
     let rays = Rays::new(place, id, backward, tolerance, departure);
     let mut events = vec![];
-    if !arc::around(&rays, SPOKES, &mut events) {
+    if !arc::around(&rays, spokes, &mut events) {
         return lost("the orbits that leave it part in more ways than could be followed");
     }
     let (mut found, mut loose) = (vec![], vec![]);
