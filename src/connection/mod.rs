@@ -6,8 +6,10 @@
 mod build;
 mod orbits;
 mod place;
+mod proof;
 
 pub use build::{Options, connect};
+pub use proof::{ProofOptions, TubeProof, prove};
 
 use std::collections::BTreeMap;
 
@@ -35,12 +37,16 @@ pub struct Connection {
     pub sign: i8,
     /// How far it can be relied on.
     pub level: Level,
+    /// What was proven of it; there is one just where the level is [`Level::Proven`].
+    pub proof: Option<TubeProof>,
+    /// Why there is no proof; `None` if there is one, or none was tried.
+    pub open: Option<String>,
 }
 
 impl Connection {
     /// A connection in floating point.
     pub fn new(from: usize, to: usize, sign: i8, orbit: Orbit) -> Self {
-        Connection { from, to, orbit, sign, level: Level::Checked }
+        Connection { from, to, orbit, sign, level: Level::Checked, proof: None, open: None }
     }
 }
 
