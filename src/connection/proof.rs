@@ -7,6 +7,8 @@
 //! there (`rigor/sink.rs`). The numerical orbit is only a guide. Stable manifolds are unstable ones of -E; where the landscape has an
 //! affine hull that holds all critical points, an isometric copy of that takes its place.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::{Connection, MorseGraph};
@@ -64,8 +66,6 @@ pub struct TubeProof {
 
 /// Tasks between looks at the request to stop.
 const BATCH: usize = 64;
-/// Tubes are made of these widths, one after the other, from each block.
-const WIDTHS: [f64; 2] = [0.25, 0.06];
 
 /// Tries to prove every connection of the graph between a saddle and a minimum, or a saddle and a point of full index. Those that are
 /// proven have their level and their proof, all others the reason (`open`).
@@ -77,6 +77,28 @@ pub fn prove(
     control: &Control<'_>,
 ) {
     crate::linalg::sequential();
+    let found = attempt(landscape, set, &graph.connections, options, control);
+    for (connection, found) in graph.connections.iter_mut().zip(found) {
+        match found {
+            Ok(proof) => {
+                connection.level = Level::Proven;
+                (connection.proof, connection.open) = (Some(proof), None);
+            }
+            Err(why) => connection.open = Some(why),
+        }
+    }
+}
+
+type Attempt = std::result::Result<TubeProof, String>;
+
+/// A proof of each connection, or why there is none.
+fn attempt(
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    connections: &[Connection],
+    options: &ProofOptions,
+    control: &Control<'_>,
+) -> Vec<Attempt> {
     let enclosed = if landscape.dynamics().is_some() {
         Err("the flow is not that of the negative gradient".to_string())
     } else {
@@ -84,49 +106,35 @@ pub fn prove(
     };
     let enclosed = match enclosed {
         Ok(enclosed) => enclosed,
-        Err(why) => {
-            graph.connections.iter_mut().for_each(|c| c.open = Some(why.clone()));
-            return;
-        }
+        Err(why) => return vec![Err(why); connections.len()],
     };
     let space = Space::new(landscape, enclosed.as_ref(), set);
-    let mut done = 0;
-    let total = graph.connections.len();
-    for batch in graph.connections.chunks_mut(BATCH) {
-        batch.par_iter_mut().for_each(|c| {
-            let stop = || control.stopped();
-            match space.connection(c, options, &stop) {
-                Ok(proof) => {
-                    c.level = Level::Proven;
-                    c.proof = Some(proof);
-                    c.open = None;
-                }
-                Err(why) => c.open = Some(why),
-            }
-        });
-        done += batch.len();
+    let mut found: Vec<Attempt> = vec![];
+    for batch in connections.chunks(BATCH) {
+        let stop = || control.stopped();
+        found.par_extend(batch.par_iter().map(|c| space.connection(c, options, &stop)));
+        let (done, total) = (found.len(), connections.len());
         (control.progress)(Progress { stage: "proofs", done, total, note: "" });
     }
-    keep_halves_apart(&mut graph.connections);
+    keep_halves_apart(connections, &mut found);
+    found
 }
 
 /// Two connections of a saddle are its two halves: if both were proven by the same half, neither stands.
-fn keep_halves_apart(connections: &mut [Connection]) {
-    let half = |c: &Connection| Some((c.saddle()?, c.proof.as_ref()?.side > 0.0));
-    let all: Vec<_> = connections.iter().map(half).collect();
-    for (i, c) in connections.iter_mut().enumerate() {
-        if all[i].is_some() && all.iter().filter(|other| **other == all[i]).count() > 1 {
-            c.level = Level::Checked;
-            c.proof = None;
-            c.open = Some("two of its connections were followed along the same half of its manifold".into());
+fn keep_halves_apart(connections: &[Connection], found: &mut [Attempt]) {
+    let half = |(c, found): (&Connection, &Attempt)| {
+        let proof = found.as_ref().ok()?;
+        Some((if proof.uphill { c.to } else { c.from }, proof.uphill, proof.side > 0.0))
+    };
+    let halves: Vec<_> = connections.iter().zip(found.iter()).map(half).collect();
+    let mut count: BTreeMap<(usize, bool, bool), usize> = BTreeMap::new();
+    halves.iter().flatten().for_each(|h| *count.entry(*h).or_default() += 1);
+    for (found, half) in found.iter_mut().zip(&halves) {
+        if half.is_some_and(|h| count[&h] > 1) {
+            *found =
+                Err("two of its saddle's connections were followed along the same half of its manifold"
+                    .into());
         }
-    }
-}
-
-impl Connection {
-    /// The saddle whose manifold a proof follows, and whether upwards, as its proof knows it.
-    fn saddle(&self) -> Option<(usize, bool)> {
-        self.proof.as_ref().map(|p| (if p.uphill { self.to } else { self.from }, p.uphill))
     }
 }
 
@@ -224,17 +232,15 @@ impl<'a> Space<'a> {
                     continue;
                 }
             };
-            for width in WIDTHS {
-                let how = tube::Options { e0, most: options.cylinders, width };
-                match tube(field, &start, &line, &goal, &how, stop) {
-                    Ok(tube) => return Ok(self.told(block, side, uphill, tube, goal, options)),
-                    Err(blocked) if blocked.why == Why::Stopped => {
-                        return Err("the computation was interrupted".into());
-                    }
-                    Err(blocked) => {
-                        if least.as_ref().is_none_or(|b| blocked.cylinders > b.cylinders) {
-                            least = Some(blocked);
-                        }
+            let how = tube::Options { e0, most: options.cylinders, ..tube::Options::default() };
+            match tube(field, &start, &line, &goal, &how, stop) {
+                Ok(tube) => return Ok(self.told(block, side, uphill, tube, goal, options)),
+                Err(blocked) if blocked.why == Why::Stopped => {
+                    return Err("the computation was interrupted".into());
+                }
+                Err(blocked) => {
+                    if least.as_ref().is_none_or(|b| blocked.cylinders > b.cylinders) {
+                        least = Some(blocked);
                     }
                 }
             }

@@ -6,8 +6,8 @@
 //! nothing depends on.
 
 use super::cone::Field;
-use crate::linalg::{dot, norm};
-use crate::rigor::{Crossing, Cylinder, Disc, Split};
+use crate::linalg::{axpy, dot, norm};
+use crate::rigor::{Crossing, Cylinder, Disc, Shape, Split};
 
 /// A chain of cylinders: every orbit of the disc goes through all of them and ends in the ball.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Blocked {
     pub radius: f64,
     /// Lower bound of the transverse curvature there: negative where orbits diverge.
     pub transverse: f64,
+    /// Length of the line up to there.
+    pub place: f64,
     /// Cylinders up to there.
     pub cylinders: usize,
     /// Why.
@@ -138,7 +140,15 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
 /// A cylinder shorter than this share of the orbit is given up.
 const SHORTEST: f64 = 1e-6;
 /// Lengths that are tried ahead of the centre, in units of that behind it.
-const AHEAD: [f64; 7] = [1.0, 0.75, 0.5, 0.25, 0.0, -0.3, -0.6];
+const AHEAD: [f64; 6] = [1.0, 0.7, 0.4, 0.1, -0.2, -0.5];
+/// What of the distance between axis and line is kept from one cylinder to the next.
+const KEPT: f64 = 0.7;
+/// Tubes that are tried, each knowing where the ones before were stopped.
+const ROUNDS: usize = 8;
+/// A tube grows no faster than that because it may.
+const WIDENS: f64 = 0.3;
+/// A tube is taken to narrow, where orbits converge, at this share of their rate.
+const NARROWS: f64 = 0.5;
 
 /// The tube from `start` along `line` into `goal`.
 ///
@@ -151,6 +161,74 @@ pub fn tube(
     goal: &Goal,
     options: &Options,
     stop: &dyn Fn() -> bool,
+) -> Result<Tube, Blocked> {
+    let mut narrows = Narrows { seen: vec![] };
+    let mut width = options.width;
+    let mut farthest: Option<Blocked> = None;
+    for _ in 0..ROUNDS {
+        let blocked = match chain(
+            field,
+            start,
+            line,
+            goal,
+            options,
+            &narrows.limits(width, 0.3 * goal.radius),
+            stop,
+            &mut narrows,
+        ) {
+            Ok(tube) => return Ok(tube),
+            Err(blocked) => blocked,
+        };
+        let why = blocked.why;
+        // It was too wide here, whatever the limit seemed to be.
+        narrows.seen.push((blocked.place, 0.4 * blocked.radius / width, 0.0));
+        if farthest.as_ref().is_none_or(|f| blocked.place >= f.place) {
+            farthest = Some(blocked);
+        } else {
+            width *= 0.7;
+        }
+        if matches!(why, Why::Stopped | Why::Many) {
+            break;
+        }
+    }
+    Err(farthest.expect("there is a first round"))
+}
+
+/// How wide a tube may be, as seen by tubes before.
+struct Narrows {
+    /// Place along the line, the largest radius there, the rate at which orbits converge in a unit of length.
+    seen: Vec<(f64, f64, f64)>,
+}
+
+impl Narrows {
+    /// Place and wanted radius: as wide as can be, but not wider than what lies ahead allows.
+    fn limits(&self, width: f64, goal: f64) -> Vec<(f64, f64)> {
+        let mut seen = self.seen.clone();
+        seen.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut limits: Vec<(f64, f64)> = seen.iter().map(|s| (s.0, width * s.1)).collect();
+        if let Some(last) = limits.last_mut() {
+            last.1 = last.1.min(goal);
+        }
+        for i in (1..limits.len()).rev() {
+            let (before, here) = (seen[i - 1], seen[i]);
+            let narrows = NARROWS * before.2.max(0.0) + 1.2 * before.2.min(0.0);
+            let ahead = limits[i].1 * (narrows * (here.0 - before.0)).clamp(-3.0, 3.0).exp();
+            limits[i - 1].1 = limits[i - 1].1.min(ahead);
+        }
+        limits
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn chain(
+    field: Field<'_>,
+    start: &Disc,
+    line: &Line,
+    goal: &Goal,
+    options: &Options,
+    limits: &[(f64, f64)],
+    stop: &dyn Fn() -> bool,
+    narrows: &mut Narrows,
 ) -> Result<Tube, Blocked> {
     let mut disc = start.clone();
     let mut cylinders: Vec<Cylinder> = vec![];
@@ -176,17 +254,26 @@ pub fn tube(
         };
         if let Some(why) = over {
             let (radius, cylinders) = (disc.radius, cylinders.len());
-            return Err(Blocked { at: from, radius, transverse, cylinders, why });
+            return Err(Blocked { at: from, radius, transverse, place, cylinders, why });
         }
-        let to = line.at(place + 2.0 * half);
-        let Some(piece) = Piece::new(field, &disc, &from, &to, options) else {
-            half *= 0.4;
-            continue;
-        };
-        transverse = piece.split.transverse;
-        let proven = piece.cylinder(&disc, options.e0);
-        let Some(((cylinder, crossing, share), end)) = proven.and_then(|p| p.0.end().map(|end| (p, end)))
-        else {
+        let (here, ahead) = (line.at(place), line.at(place + half));
+        let center: Vec<f64> =
+            ahead.iter().zip(from.iter().zip(&here)).map(|(c, (e, h))| c + KEPT * (e - h)).collect();
+        // Between what is known of the places before and after; nothing is known farther on.
+        let next = limits.partition_point(|l| l.0 <= place + half);
+        let known = limits.get(next).map(|l| if next > 0 { l.1.min(limits[next - 1].1) } else { l.1 });
+        let proven = Piece::new(field, &disc, &from, center, known, options).and_then(|piece| {
+            transverse = piece.split.transverse;
+            narrows.seen.push((
+                place + half,
+                piece.limit(),
+                piece.split.transverse / -piece.split.along.mid(),
+            ));
+            let (shape, crossing, share) = piece.shape(&disc, options.e0)?;
+            let cylinder = piece.split.cylinder(shape);
+            cylinder.end().map(|end| (cylinder, end, crossing, share))
+        });
+        let Some((cylinder, end, crossing, share)) = proven else {
             half *= 0.4;
             continue;
         };
@@ -200,12 +287,11 @@ pub fn tube(
 
 /// What is known about the place of the next cylinder.
 struct Piece {
-    center: Vec<f64>,
-    direction: Vec<f64>,
+    /// From the disc before to the centre, along the axis.
     half: f64,
-    /// Behind the centre, so that the disc before is in it although it is tilted by this much.
-    back: f64,
+    /// By how much the disc before reaches beyond its centre, along the axis.
     slack: f64,
+    /// The radius that it takes to hold the disc before.
     radius: f64,
     wanted: f64,
     split: Split,
@@ -215,79 +301,107 @@ struct Piece {
 }
 
 impl Piece {
-    fn new(field: Field<'_>, disc: &Disc, from: &[f64], to: &[f64], options: &Options) -> Option<Piece> {
-        let mut direction: Vec<f64> = to.iter().zip(from).map(|(b, a)| b - a).collect();
-        let length = norm(&direction);
-        if !(length > 0.0 && length.is_finite()) {
+    fn new(
+        field: Field<'_>,
+        disc: &Disc,
+        from: &[f64],
+        center: Vec<f64>,
+        known: Option<f64>,
+        options: &Options,
+    ) -> Option<Piece> {
+        let (gradient, hessian) = field.at(&center);
+        let mut direction: Vec<f64> = gradient.iter().map(|g| -g.mid()).collect();
+        let size = norm(&direction);
+        if !(size > 0.0 && size.is_finite()) {
             return None;
         }
-        direction.iter_mut().for_each(|u| *u /= length);
-        let half = 0.5 * length;
-        let center: Vec<f64> = from.iter().zip(&direction).map(|(a, u)| a + half * u).collect();
-        let cosine = dot(&direction, &disc.direction) / norm(&disc.direction);
-        let tilt = (1.0 - cosine * cosine).max(0.0).sqrt();
+        direction.iter_mut().for_each(|u| *u /= size);
+        let split = Split::of(&center, &gradient, &hessian, &direction)?;
+        let apart: Vec<f64> = from.iter().zip(&center).map(|(e, c)| e - c).collect();
+        let half = -dot(&apart, &direction);
+        if !(half > 0.0) {
+            return None;
+        }
+        let off = |q: f64| apart.iter().zip(&split.bend).map(|(d, b)| d - q * b).collect::<Vec<f64>>();
+        let mut off = off(0.5 * half * half);
+        axpy(half, &direction, &mut off);
+        let own = norm(&disc.direction);
+        let mut turned = direction.clone();
+        axpy(-dot(&direction, &disc.direction) / (own * own), &disc.direction, &mut turned);
+        let tilt = norm(&turned);
         // Roundings of places.
-        let grain = 1e-14 * from.iter().fold(length, |m, x| m.max(x.abs()));
+        let grain = 1e-14 * from.iter().fold(half, |m, x| m.max(x.abs()));
         let slack = 1.01 * disc.radius * tilt + disc.thickness + grain + 1e-9 * disc.radius;
-        let radius = (disc.radius + disc.thickness) * (1.0 + 1e-12) + grain;
-        let (gradient, hessian) = field.at(&center);
-        let split = Split::of(&gradient, &hessian, &direction)?;
+        // The parabola moves on along the disc.
+        let moved = slack * (half + slack) * split.turn;
+        let radius = (disc.radius + disc.thickness + norm(&off) + moved) * (1.0 + 1e-12) + grain;
         // A first guess of the width that is aimed at fixes the ball.
-        let ball = 1.01 * (half + slack).hypot(1.2 * radius.max(0.6 * half));
+        let ball = 1.01 * (half + slack).hypot(1.2 * radius.max(0.6 * half) + 0.5 * half * half * split.turn);
         let lipschitz = field.lipschitz(&center, ball);
         if !(lipschitz < f64::INFINITY) {
             return None;
         }
-        let limit = split.transverse.max(0.0) / lipschitz;
-        let wanted = (options.width * limit).min(0.6 * half);
-        let back = half + slack;
-        Some(Piece { center, direction, half, back, slack, radius, wanted, split, lipschitz, ball })
+        let mut piece = Piece { half, slack, radius, wanted: 0.0, split, lipschitz, ball };
+        piece.wanted = known.unwrap_or(options.width * piece.limit());
+        Some(piece)
+    }
+
+    /// About the largest radius at which the wall holds.
+    fn limit(&self) -> f64 {
+        let speed = -self.split.along.mid();
+        let fast = (0.3 * speed / self.split.mixed).min((0.3 * speed / self.lipschitz).sqrt());
+        if self.split.transverse > 0.0 { fast.min(self.split.transverse / self.lipschitz) } else { fast }
     }
 
     /// The longest cylinder that is proven, of those with the least growth that is wanted; and its length ahead of the centre, as a
     /// share of that behind.
-    fn cylinder(&self, disc: &Disc, e0: f64) -> Option<(Cylinder, Crossing, f64)> {
-        let speed = -self.split.along.hi();
+    fn shape(&self, disc: &Disc, e0: f64) -> Option<(Shape, Crossing, f64)> {
+        let Split { along, across, twist, carried, turn, curvature, mixed, transverse, .. } = &self.split;
+        let speed = -along.hi();
         if !(speed > e0) {
             return None;
         }
+        // What it takes to outgrow everything that pushes outwards, roughly.
+        let h = self.half;
+        let outwards = across
+            + h * (twist + self.radius * turn * mixed)
+            + h * h * (0.5 * carried + turn * curvature.mag())
+            + 0.5 * self.lipschitz * (h * h + self.radius * self.radius)
+            + self.radius * (-transverse).max(0.0)
+            + e0;
+        let needed = outwards / speed;
+        // And how fast the wall can come closer at most.
+        let narrows = -(self.radius * transverse.clamp(0.0, f64::MAX) - outwards).max(0.0) / speed;
         for share in AHEAD {
-            let ahead = share * self.half;
-            let length = self.half + ahead;
-            let toward = (self.wanted - self.radius) / length;
-            // What it takes to outgrow everything that pushes outwards, roughly.
-            let outwards = self.split.across
-                + self.half * self.split.mixed
-                + 0.5 * self.lipschitz * (self.half * self.half + self.radius * self.radius)
-                + self.radius * (-self.split.transverse).max(0.0)
-                + e0;
-            let needed = outwards / speed;
+            let ahead = share * h;
+            let toward = ((self.wanted - self.radius) / (h + ahead)).min(WIDENS);
             let mut growths = [
                 toward,
-                0.5 * toward,
-                0.25 * toward,
+                0.9 * narrows,
+                0.75 * narrows,
+                0.5 * narrows,
+                0.2 * narrows,
                 0.0,
-                0.25 * needed,
-                0.5 * needed,
+                0.3 * needed,
+                0.6 * needed,
                 needed,
                 1.5 * needed,
                 2.5 * needed,
             ];
             growths.sort_by(f64::total_cmp);
-            for growth in growths.into_iter().filter(|k| *k >= toward.min(2.5 * needed) && k.abs() <= 1.0) {
-                let (first, last) = (-self.back, -self.half + self.slack);
+            // Where orbits converge there is no need to grow: a shorter cylinder is better.
+            let most = if *transverse > 0.0 {
+                (self.wanted.max(1.02 * self.radius) - self.radius) / (h + ahead)
+            } else {
+                1.0
+            };
+            for growth in growths.into_iter().filter(|k| *k >= toward && *k <= most && *k >= -1.0) {
+                let (first, last) = (-h - self.slack, -h + self.slack);
                 let radius = self.radius + (-growth * first).max(-growth * last);
-                let cylinder = Cylinder {
-                    center: self.center.clone(),
-                    direction: self.direction.clone(),
-                    back: self.back,
-                    ahead,
-                    radius,
-                    growth,
-                };
-                let crossing = self.split.crossing(&cylinder, self.lipschitz, self.ball);
-                if crossing.exceeds(e0) && cylinder.holds(disc) {
-                    return Some((cylinder, crossing, share));
+                let shape = Shape { back: h + self.slack, ahead, radius, growth };
+                let crossing = self.split.crossing(shape, self.lipschitz, self.ball);
+                if crossing.exceeds(e0) && self.split.cylinder(shape).holds(disc) {
+                    return Some((shape, crossing, share));
                 }
             }
         }

@@ -31,4 +31,4 @@ pub use newton::{Isolated, isolated_zero, isolated_zero_by_variation, kept_away}
 pub use sink::sink;
 pub use spectrum::{Spectrum, symmetric_spectrum};
 pub use system::{Expansion, System};
-pub use tube::{Crossing, Cylinder, Disc, Split};
+pub use tube::{Crossing, Cylinder, Disc, Shape, Split};
