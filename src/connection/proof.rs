@@ -66,6 +66,8 @@ pub struct TubeProof {
 
 /// Tasks between looks at the request to stop.
 const BATCH: usize = 64;
+/// Up to this dimension the numerical orbit is followed more closely.
+const LOW: usize = 16;
 
 /// Tries to prove every connection of the graph between a saddle and a minimum, or a saddle and a point of full index. Those that are
 /// proven have their level and their proof, all others the reason (`open`).
@@ -183,8 +185,13 @@ impl<'a> Space<'a> {
     /// Coordinates of a point of R^n, approximately.
     fn enter(&self, x: &[f64]) -> Vec<f64> {
         let Some(hull) = &self.hull else { return x.to_vec() };
-        let away: Vec<f64> = x.iter().zip(&hull.origin).map(|(x, o)| x - o).collect();
-        (0..hull.map.ncols()).map(|j| dot(hull.map.col_as_slice(j), &away)).collect()
+        self.turned(x.iter().zip(&hull.origin).map(|(x, o)| x - o).collect())
+    }
+
+    /// A vector in these coordinates, approximately.
+    fn turned(&self, v: Vec<f64>) -> Vec<f64> {
+        let Some(hull) = &self.hull else { return v };
+        (0..hull.map.ncols()).map(|j| dot(hull.map.col_as_slice(j), &v)).collect()
     }
 
     /// The point of R^n that has these coordinates, approximately.
@@ -330,19 +337,26 @@ impl<'a> Space<'a> {
         let goal = &self.set.points[end].x;
         let start = self.leave(from);
         let scale = self.region.distance(&start, goal).max(reach);
-        let options = flow::Options { tolerance: 1e-7 * scale, longest: 0.05 * scale, steps: 20_000 };
-        let mut points = vec![from.to_vec()];
+        let (tolerance, longest) = if from.len() <= LOW { (1e-9, 0.01) } else { (1e-7, 0.05) };
+        let options = flow::Options { tolerance: tolerance * scale, longest: longest * scale, steps: 50_000 };
+        let along = |x: &[f64]| {
+            let mut g = vec![0.0; x.len()];
+            self.landscape.gradient(x, &mut g);
+            g.iter_mut().for_each(|g| *g *= if uphill { 1.0 } else { -1.0 });
+            self.turned(g)
+        };
+        let mut points = vec![(from.to_vec(), along(&start))];
         let mut arrived = false;
         integrate(&flow, &down(&start), &options, |state| {
             let x = up(state.x);
             arrived = self.region.distance(&x, goal) < 0.3 * reach;
-            points.push(self.enter(&x));
+            points.push((self.enter(&x), along(&x)));
             !arrived
         });
         if !arrived {
             return Err(format!("the numerical orbit from its block does not come to point {end}"));
         }
-        let last = points.last().cloned().unwrap_or_default();
+        let last = points.last().map(|p| p.0.clone()).unwrap_or_default();
         let goal = self.translate(aim, reach, &last);
         let line = Line::through(points).ok_or("the numerical orbit is no curve")?;
         Ok((line, goal))

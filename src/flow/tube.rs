@@ -84,32 +84,27 @@ pub struct Line {
 }
 
 impl Line {
-    /// The curve through points (each of length n, at least two different ones).
-    pub fn through(mut points: Vec<Vec<f64>>) -> Option<Self> {
-        points.dedup_by(|a, b| apart(a, b) == 0.0);
-        let m = points.len();
-        if m < 2 || points.iter().flatten().any(|x| !x.is_finite()) {
-            return None;
+    /// The curve through points (each of length n, at least two different ones) along directions at these points.
+    pub fn through(points: Vec<(Vec<f64>, Vec<f64>)>) -> Option<Self> {
+        let mut places: Vec<Vec<f64>> = vec![];
+        let (mut tangents, mut lengths) = (vec![], vec![]);
+        for (x, mut along) in points {
+            let size = norm(&along);
+            along.iter_mut().for_each(|u| *u /= size);
+            if !(along.iter().chain(&x).all(|x| x.is_finite())) {
+                return None;
+            }
+            let length = match places.last() {
+                None => 0.0,
+                Some(last) => lengths[lengths.len() - 1] + apart(last, &x),
+            };
+            if lengths.last() != Some(&length) {
+                places.push(x);
+                tangents.push(along);
+                lengths.push(length);
+            }
         }
-        let mut lengths = vec![0.0];
-        for pair in points.windows(2) {
-            lengths.push(lengths[lengths.len() - 1] + apart(&pair[0], &pair[1]));
-        }
-        let slope = |i: usize| {
-            let h = lengths[i + 1] - lengths[i];
-            points[i + 1].iter().zip(&points[i]).map(|(b, a)| (b - a) / h).collect::<Vec<f64>>()
-        };
-        let tangents = (0..m)
-            .map(|i| {
-                if i == 0 || i == m - 1 {
-                    return slope(i.min(m - 2));
-                }
-                let (before, after) = (lengths[i] - lengths[i - 1], lengths[i + 1] - lengths[i]);
-                let (p, q) = (after / (before + after), before / (before + after));
-                slope(i - 1).iter().zip(slope(i)).map(|(a, b)| p * a + q * b).collect()
-            })
-            .collect();
-        Some(Line { points, tangents, lengths })
+        (places.len() > 1).then_some(Line { points: places, tangents, lengths })
     }
 
     /// Its length.
@@ -145,6 +140,8 @@ const AHEAD: [f64; 6] = [1.0, 0.7, 0.4, 0.1, -0.2, -0.5];
 const KEPT: f64 = 0.7;
 /// Tubes that are tried, each knowing where the ones before were stopped.
 const ROUNDS: usize = 8;
+/// Where orbits diverge a tube may widen by this share of the largest radius, besides, while they do so e-fold.
+const SPARE: f64 = 0.03;
 /// A tube grows no faster than that because it may.
 const WIDENS: f64 = 0.3;
 /// A tube is taken to narrow, where orbits converge, at this share of their rate.
@@ -262,7 +259,7 @@ fn chain(
         // Between what is known of the places before and after; nothing is known farther on.
         let next = limits.partition_point(|l| l.0 <= place + half);
         let known = limits.get(next).map(|l| if next > 0 { l.1.min(limits[next - 1].1) } else { l.1 });
-        let proven = Piece::new(field, &disc, &from, center, known, options).and_then(|piece| {
+        let proven = Piece::new(field, &disc, &from, center, known, 0.2 * total, options).and_then(|piece| {
             transverse = piece.split.transverse;
             narrows.seen.push((
                 place + half,
@@ -294,6 +291,8 @@ struct Piece {
     /// The radius that it takes to hold the disc before.
     radius: f64,
     wanted: f64,
+    /// No longer than this is the length in which orbits are taken to diverge e-fold.
+    doubling: f64,
     split: Split,
     lipschitz: f64,
     /// The ball on which the Lipschitz constant holds.
@@ -307,6 +306,7 @@ impl Piece {
         from: &[f64],
         center: Vec<f64>,
         known: Option<f64>,
+        doubling: f64,
         options: &Options,
     ) -> Option<Piece> {
         let (gradient, hessian) = field.at(&center);
@@ -341,8 +341,12 @@ impl Piece {
         if !(lipschitz < f64::INFINITY) {
             return None;
         }
-        let mut piece = Piece { half, slack, radius, wanted: 0.0, split, lipschitz, ball };
+        let mut piece = Piece { half, slack, radius, wanted: 0.0, doubling, split, lipschitz, ball };
         piece.wanted = known.unwrap_or(options.width * piece.limit());
+        if !(piece.split.transverse > 0.0) {
+            // Where orbits diverge it grows more than enough.
+            piece.wanted = piece.wanted.min(radius);
+        }
         Some(piece)
     }
 
@@ -393,7 +397,8 @@ impl Piece {
             let most = if *transverse > 0.0 {
                 (self.wanted.max(1.02 * self.radius) - self.radius) / (h + ahead)
             } else {
-                1.0
+                // Not much more than the flow asks for.
+                (1.5 * self.radius + SPARE * self.limit()) / self.doubling.min(speed / -transverse)
             };
             for growth in growths.into_iter().filter(|k| *k >= toward && *k <= most && *k >= -1.0) {
                 let (first, last) = (-h - self.slack, -h + self.slack);
