@@ -32,13 +32,13 @@ pub struct ProofOptions {
     pub e1: f64,
     /// Keep the cylinders: some two n numbers each.
     pub keep: bool,
-    /// Most cylinders of a tube.
+    /// Most cylinders that are tried for a connection.
     pub cylinders: usize,
 }
 
 impl Default for ProofOptions {
     fn default() -> Self {
-        ProofOptions { e0: 0.0, e1: 0.0, keep: false, cylinders: 3000 }
+        ProofOptions { e0: 0.0, e1: 0.0, keep: false, cylinders: 6000 }
     }
 }
 
@@ -103,6 +103,8 @@ fn attempt(
 ) -> Vec<Attempt> {
     let enclosed = if landscape.dynamics().is_some() {
         Err("the flow is not that of the negative gradient".to_string())
+    } else if set.points.iter().all(|p| p.proof.is_none()) {
+        Err("no point is proven".to_string())
     } else {
         landscape.enclose()
     };
@@ -228,6 +230,7 @@ impl<'a> Space<'a> {
         let first = blocks.first().ok_or_else(|| format!("no block about point {saddle} could be proven"))?;
         let side = self.side(c, uphill, x, &first.direction);
         let mut least: Option<Blocked> = None;
+        let mut left = options.cylinders;
         let mut reason = String::new();
         for block in &blocks {
             let start = block.exit(side);
@@ -239,13 +242,14 @@ impl<'a> Space<'a> {
                     continue;
                 }
             };
-            let how = tube::Options { e0, most: options.cylinders, ..tube::Options::default() };
+            let how = tube::Options { e0, most: left, ..tube::Options::default() };
             match tube(field, &start, &line, &goal, &how, stop) {
                 Ok(tube) => return Ok(self.told(block, side, uphill, tube, goal, options)),
                 Err(blocked) if blocked.why == Why::Stopped => {
                     return Err("the computation was interrupted".into());
                 }
                 Err(blocked) => {
+                    left = left.saturating_sub(blocked.tried);
                     if least.as_ref().is_none_or(|b| blocked.cylinders > b.cylinders) {
                         least = Some(blocked);
                     }

@@ -31,6 +31,8 @@ pub struct Blocked {
     pub place: f64,
     /// Cylinders up to there.
     pub cylinders: usize,
+    /// Cylinders that were tried, in all rounds.
+    pub tried: usize,
     /// Why.
     pub why: Why,
 }
@@ -62,7 +64,7 @@ pub struct Goal {
 pub struct Options {
     /// Fields may be off by this much.
     pub e0: f64,
-    /// Most cylinders.
+    /// Most cylinders that are tried.
     pub most: usize,
     /// The radius that is aimed at, as a share of that at which the wall would give way.
     pub width: f64,
@@ -70,7 +72,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { e0: 0.0, most: 3000, width: 0.25 }
+        Options { e0: 0.0, most: 6000, width: 0.25 }
     }
 }
 
@@ -132,7 +134,7 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }
 
-/// A cylinder shorter than this share of the orbit is given up.
+/// A cylinder shorter than this share of the orbit, or of a thousand radii, is given up.
 const SHORTEST: f64 = 1e-6;
 /// Lengths that are tried ahead of the centre, in units of that behind it.
 const AHEAD: [f64; 6] = [1.0, 0.7, 0.4, 0.1, -0.2, -0.5];
@@ -159,7 +161,7 @@ pub fn tube(
     options: &Options,
     stop: &dyn Fn() -> bool,
 ) -> Result<Tube, Blocked> {
-    let mut narrows = Narrows { seen: vec![] };
+    let mut narrows = Narrows { seen: vec![], tried: 0 };
     let mut width = options.width;
     let mut farthest: Option<Blocked> = None;
     for _ in 0..ROUNDS {
@@ -181,7 +183,8 @@ pub fn tube(
         narrows.seen.push((blocked.place, 0.4 * blocked.radius / width, 0.0));
         if farthest.as_ref().is_none_or(|f| blocked.place >= f.place) {
             farthest = Some(blocked);
-        } else {
+        } else if let Some(farthest) = &mut farthest {
+            farthest.tried = blocked.tried;
             width *= 0.7;
         }
         if matches!(why, Why::Stopped | Why::Many) {
@@ -195,6 +198,8 @@ pub fn tube(
 struct Narrows {
     /// Place along the line, the largest radius there, the rate at which orbits converge in a unit of length.
     seen: Vec<(f64, f64, f64)>,
+    /// Cylinders tried.
+    tried: usize,
 }
 
 impl Narrows {
@@ -233,7 +238,7 @@ fn chain(
     let total = line.length();
     // How far along the line, and half the length of the next cylinder.
     let mut place = 0.0;
-    let mut half = (2.0 * start.radius).clamp(1e-3 * total, 0.05 * total);
+    let mut half = (2.0 * start.radius).min(0.05 * total);
     let mut transverse = f64::NAN;
     loop {
         if disc.is_in_ball(&goal.center, goal.radius) {
@@ -242,17 +247,26 @@ fn chain(
         let from: Vec<f64> = disc.center.iter().map(|e| e.mid()).collect();
         let over = if stop() {
             Some(Why::Stopped)
-        } else if cylinders.len() >= options.most {
+        } else if narrows.tried >= options.most {
             Some(Why::Many)
-        } else if half < SHORTEST * total {
+        } else if half < SHORTEST * total.min(1e3 * disc.radius) {
             Some(Why::Narrow)
         } else {
             (place >= total).then_some(Why::Short)
         };
         if let Some(why) = over {
             let (radius, cylinders) = (disc.radius, cylinders.len());
-            return Err(Blocked { at: from, radius, transverse, place, cylinders, why });
+            return Err(Blocked {
+                at: from,
+                radius,
+                transverse,
+                place,
+                cylinders,
+                tried: narrows.tried,
+                why,
+            });
         }
+        narrows.tried += 1;
         let (here, ahead) = (line.at(place), line.at(place + half));
         let center: Vec<f64> =
             ahead.iter().zip(from.iter().zip(&here)).map(|(c, (e, h))| c + KEPT * (e - h)).collect();
