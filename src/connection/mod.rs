@@ -9,9 +9,11 @@ mod departure;
 mod fan;
 mod orbits;
 mod place;
+mod proof;
 mod transversality;
 
 pub use build::{Options, Order, connect};
+pub use proof::{ProofOptions, TubeProof, prove};
 
 use std::collections::BTreeMap;
 
@@ -46,12 +48,26 @@ pub struct Connection {
     /// apart from the flow's direction, which they share: 1 where one of them is open, 0 where they touch. `None` if it was
     /// not computed.
     pub transversality: Option<f64>,
+    /// What was proven of it; there is one just where the level is [`Level::Proven`].
+    pub proof: Option<TubeProof>,
+    /// Why there is no proof; `None` if there is one, or none was tried.
+    pub open: Option<String>,
 }
 
 impl Connection {
     /// A connection in floating point into the basin of a minimum, or backwards of a point of full index.
     pub fn new(from: usize, to: usize, sign: i8, orbit: Orbit) -> Self {
-        Connection { from, to, orbit, sign, level: Level::Checked, residual: 0.0, transversality: Some(1.0) }
+        Connection {
+            from,
+            to,
+            orbit,
+            sign,
+            level: Level::Checked,
+            residual: 0.0,
+            transversality: Some(1.0),
+            proof: None,
+            open: None,
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod unseen;
 pub use complete::Undecided;
 pub(crate) use modes::lowest_modes;
 pub(crate) use problem::keeps_flow;
+pub(crate) use prove::prove;
 pub(crate) use search::settle_region;
 pub use search::{Method, Options, search};
 pub use unseen::{Meetings, Unseen, unseen};

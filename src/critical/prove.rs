@@ -26,7 +26,7 @@ const BOXES: usize = 200;
 
 /// Proves that a nondegenerate critical point lies near `x`; `reach` is a length beyond which nothing is of interest (the
 /// region's diameter).
-pub(super) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: bool) -> Option<Proof> {
+pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: bool) -> Option<Proof> {
     let n = x.len();
     let place: Vec<Interval> = x.iter().map(|x| Interval::point(*x)).collect();
     let mut gradient = vec![Interval::ENTIRE; n];

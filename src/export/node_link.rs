@@ -45,6 +45,7 @@ struct Graph<'a> {
     degenerate: Vec<Family<'a>>,
     to_degenerate: Vec<ToDegenerate>,
     lost: Vec<Lost<'a>>,
+    unproven_edges: Vec<Unproven<'a>>,
 }
 
 #[derive(Serialize)]
@@ -94,12 +95,21 @@ struct Lost<'a> {
     reason: &'a str,
 }
 
+/// An edge of which a proof was tried.
+#[derive(Serialize)]
+struct Unproven<'a> {
+    source: usize,
+    target: usize,
+    key: usize,
+    reason: &'a str,
+}
+
 /// `graph.json`: the graph in node-link form; nodes and edges stand one a line.
 ///
 /// Keys are `directed`, `multigraph`, `graph`, `nodes`, and the same list of edges as `links` and as `edges`. Edges
 /// run downhill. `graph` holds all that is not a node or an edge: orbits that leave the region (`exits`), orbits that
 /// a Morse-Smale flow cannot have (`not_transverse`), degenerate families, orbits into them, orbits that were lost,
-/// and the verdict on the flow.
+/// edges that could not be proven with the reason, and the verdict on the flow.
 pub fn graph_json(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
     check_graph(set, graph)?;
     let nodes = set.points.iter().enumerate().map(|(id, p)| Node {
@@ -148,6 +158,14 @@ fn attributes<'a>(set: &'a CriticalSet, graph: &'a MorseGraph, title: &'a str) -
         degenerate: vec![],
         to_degenerate: vec![],
         lost: vec![],
+        unproven_edges: edges(graph)
+            .iter()
+            .zip(&graph.connections)
+            .filter_map(|(e, c)| {
+                let reason = c.open.as_deref()?;
+                Some(Unproven { source: e.source, target: e.target, key: e.key, reason })
+            })
+            .collect(),
     };
     for f in &set.degenerate {
         let usable: Vec<&[f64]> =

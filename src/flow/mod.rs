@@ -6,9 +6,11 @@
 //! fails to fall.
 
 mod chebyshev;
+pub mod cone;
 pub(crate) mod linear;
 mod rosenbrock;
 pub mod trap;
+pub mod tube;
 
 use faer::{MatMut, MatRef};
 

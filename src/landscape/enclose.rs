@@ -35,6 +35,12 @@ pub trait Enclose: Send + Sync {
         self.everywhere().map(|all| (all.center, all.radius))
     }
 
+    /// The same landscape on an affine subspace that the flow does not leave and that holds all critical points, in coordinates of
+    /// its own; `None` if that is all of R^n, or none is known exactly.
+    fn hull(&self) -> Option<Hull<'_>> {
+        None
+    }
+
     /// All critical points of R^n at once, where the kind confines them by its form.
     fn everywhere(&self) -> Option<Everywhere<'_>> {
         None
@@ -55,4 +61,19 @@ pub struct Everywhere<'a> {
     pub origin: Vec<f64>,
     /// The linear part (n x m).
     pub map: Mat<f64>,
+}
+
+/// A landscape on an affine subspace of R^n that is invariant under the flow, in an isometric copy R^m: up to a constant,
+/// `inner(z) = E(o + Q z)` with orthonormal columns of Q. Orthogonal to it the energy is a convex quadratic.
+pub struct Hull<'a> {
+    /// The landscape on R^m.
+    pub inner: Box<dyn Enclose + 'a>,
+    /// Approximates o (length n).
+    pub origin: Vec<f64>,
+    /// Approximates Q (n x m).
+    pub map: Mat<f64>,
+    /// At least the distance of `origin` from o.
+    pub origin_error: f64,
+    /// At least `|map - Q|` in the spectral norm.
+    pub map_error: f64,
 }

@@ -30,7 +30,7 @@ pub mod trapping;
 use faer::{Mat, MatMut, MatRef};
 
 pub use diffusion::{Diffusion, Marginal};
-pub use enclose::{Enclose, Everywhere};
+pub use enclose::{Enclose, Everywhere, Hull};
 pub use region::{Region, Shape};
 
 use crate::error::{Error, Result};

@@ -8,9 +8,9 @@ use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY, is_named};
 use super::{Manifolds, Study, lyapunov, manifolds};
 use crate::connection::algebra::{self, Algebra};
-use crate::connection::{self, Loose, MorseGraph, MorseSmale};
+use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
-use crate::critical::{self, Completeness, CriticalSet, Method, Work};
+use crate::critical::{self, Completeness, CriticalSet, Level, Method, Work};
 use crate::error::{Error, Result};
 use crate::landscape::{Family, Landscape};
 use crate::linalg::norm;
@@ -104,9 +104,13 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let set = critical::search(landscape, region.as_ref(), &options, control)?;
     let searched = started.elapsed().as_secs_f64();
 
-    let graph = (what != Part::Critical && !set.interrupted)
+    let mut graph = (what != Part::Critical && !set.interrupted)
         .then(|| connection::connect(landscape, &set, &graph_options(study), control));
     let connected = started.elapsed().as_secs_f64();
+    if let Some(graph) = &mut graph {
+        connection::prove(landscape, &set, graph, &ProofOptions::default(), control);
+    }
+    let proven = started.elapsed().as_secs_f64();
 
     let title = title(study);
     let mut files = tables(&set)?;
@@ -173,7 +177,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             "landscape": built,
             "critical": searched - built,
             "graph": connected - searched,
-            "files": drawn - connected,
+            "proofs": proven - connected,
+            "files": drawn - proven,
             "total": drawn,
         }),
         files,
@@ -413,7 +418,9 @@ fn summary(
         };
         all["morse_smale"] = verdict;
         all["morse_smale_reason"] = reason;
-        all["levels"]["connections"] = "checked".into();
+        let lowest = graph.connections.iter().map(|c| c.level).min();
+        all["levels"]["connections"] = export::level_name(lowest.unwrap_or(Level::Checked)).into();
+        all["proven_edges"] = graph.connections.iter().filter(|c| c.proof.is_some()).count().into();
         if let MorseSmale::Yes(level) = graph.morse_smale {
             all["levels"]["morse_smale"] = export::level_name(level).into();
         }

@@ -11,7 +11,7 @@ use faer::MatRef;
 use super::density::Density;
 use super::span;
 use super::weights::{Reach, Weights};
-use crate::landscape::enclose::{Balls, Enclose, Everywhere};
+use crate::landscape::enclose::{Balls, Enclose, Everywhere, Hull};
 use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
 use crate::rigor::{Interval, System};
 
@@ -309,6 +309,11 @@ impl Enclose for EnclosedMixture {
     /// See [`Enclose::everywhere`]: it holds in any dimension.
     fn trap(&self) -> Option<(Vec<f64>, f64)> {
         self.reach.is_finite().then(|| (self.middle.clone(), self.reach))
+    }
+
+    /// Where some coordinates are equal in all wells, or the wells are few and affinely independent.
+    fn hull(&self) -> Option<Hull<'_>> {
+        span::hull(self)
     }
 
     /// Every critical point is a softmax mean of the wells, so it lies in their convex hull; and in a ball about r that

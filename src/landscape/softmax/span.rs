@@ -8,9 +8,9 @@ use faer::Mat;
 
 use super::density::Density;
 use super::enclose::{EnclosedMixture, LOW};
-use crate::landscape::enclose::Everywhere;
-use crate::rigor::Interval;
-use crate::rigor::rounding::{add_up, sub_down};
+use crate::landscape::enclose::{Everywhere, Hull};
+use crate::rigor::rounding::{add_up, mul_up, sub_down};
+use crate::rigor::{BallMatrix, Interval, Inverse};
 
 /// A system for all critical points; the ball about `center` is passed on.
 pub(super) fn everywhere(
@@ -26,9 +26,10 @@ pub(super) fn everywhere(
         // One well; an unknown is kept to have something to solve for.
         free.push(0);
     }
-    let simplex = if mixture.count() <= free.len() && mixture.count() > 1 { simplex(mixture) } else { None };
+    let simplex =
+        if (2..=(LOW + 1).min(free.len())).contains(&mixture.count()) { simplex(mixture) } else { None };
     let (inner, origin, map) = match simplex {
-        Some(found) => found,
+        Some(found) => (found.inner, found.origin, found.map),
         None if free.len() <= LOW => coordinates(mixture, &free),
         None => return None,
     };
@@ -49,14 +50,54 @@ fn coordinates(mixture: &EnclosedMixture, free: &[usize]) -> Inner {
     (mixture.reduced(wells, mixture.relative, absolute), origin, map)
 }
 
-/// The landscape on the span of K affinely independent wells, K - 1 <= [`LOW`]: with `G = L L'` the Gram matrix of their
-/// differences from the first one, the rows of L are the other wells in an orthonormal frame whose origin is the first.
-/// `None` if a pivot cannot be proven positive.
-fn simplex(mixture: &EnclosedMixture) -> Option<Inner> {
-    let (n, r) = (mixture.dim, mixture.count() - 1);
-    if r > LOW {
+/// Up to this many wells an isometric copy is made.
+const MOST: usize = 400;
+
+/// The landscape on the affine hull of the wells in an isometric copy, if that is smaller.
+pub(super) fn hull(mixture: &EnclosedMixture) -> Option<Hull<'static>> {
+    let free: Vec<usize> = (0..mixture.dim).filter(|i| !mixture.level[*i]).collect();
+    if (2..=free.len().min(MOST)).contains(&mixture.count())
+        && let Some(copy) = simplex(mixture)
+    {
+        // The wells' differences D from the first are Q L', so that (map - Q) L' = map L' - D.
+        let (n, r) = (mixture.dim, mixture.count() - 1);
+        let difference = |i: usize, k: usize| mixture.coordinate(k + 1, i) - mixture.coordinate(0, i);
+        let entries: Vec<Interval> =
+            (0..n).flat_map(|i| (0..r).map(move |k| (i, k))).map(|(i, k)| difference(i, k)).collect();
+        let entries = BallMatrix::from_intervals(n, r, &entries);
+        let rows: Vec<Interval> = copy.rows.into_iter().flatten().collect();
+        let factor = BallMatrix::from_intervals(r, r, &rows);
+        let image = BallMatrix::product(&BallMatrix::exact(copy.map.as_ref()), &factor.transpose());
+        let inverse = Inverse::of(&factor)?;
+        return Some(Hull {
+            inner: Box::new(copy.inner),
+            origin: copy.origin,
+            map_error: mul_up((&image - &entries).norm_two(), inverse.norm_two),
+            map: copy.map,
+            origin_error: mixture.well_error(0),
+        });
+    }
+    if free.is_empty() || free.len() == mixture.dim {
         return None;
     }
+    let (inner, origin, map) = coordinates(mixture, &free);
+    Some(Hull { inner: Box::new(inner), origin, map, origin_error: mixture.well_error(0), map_error: 0.0 })
+}
+
+/// The wells in a frame of their own.
+struct Copy {
+    inner: EnclosedMixture,
+    origin: Vec<f64>,
+    map: Mat<f64>,
+    /// The wells but for the first, which is at the origin.
+    rows: Vec<Vec<Interval>>,
+}
+
+/// The landscape on the span of K affinely independent wells: with `G = L L'` the Gram matrix of their differences from the
+/// first one, the rows of L are the other wells in an orthonormal frame whose origin is the first. `None` if a pivot cannot
+/// be proven positive.
+fn simplex(mixture: &EnclosedMixture) -> Option<Copy> {
+    let (n, r) = (mixture.dim, mixture.count() - 1);
     let differences: Vec<Vec<Interval>> = (1..=r)
         .map(|k| (0..n).map(|i| mixture.coordinate(k, i) - mixture.coordinate(0, i)).collect())
         .collect();
@@ -102,7 +143,8 @@ fn simplex(mixture: &EnclosedMixture) -> Option<Inner> {
     }
     let wells = std::iter::repeat_n(0.0, r).chain(rows.iter().flatten().map(|x| x.mid())).collect();
     let absolute = (0..r).map(|j| rows.iter().map(|row| row[j].rad()).fold(0.0, f64::max)).collect();
-    Some((mixture.reduced(wells, 0.0, absolute), mixture.well(0).to_vec(), frame))
+    let inner = mixture.reduced(wells, 0.0, absolute);
+    Some(Copy { inner, origin: mixture.well(0).to_vec(), map: frame, rows })
 }
 
 /// A box with the convex hull of all wells in its interior.
