@@ -150,11 +150,15 @@ impl MorseGraph {
         k > 0 && self.examined.get(k - 1) == Some(&true)
     }
 
-    /// Number of entries of the squared boundary operator from index 2 to index 0 that are not zero; only meaningful
-    /// where all connections from index 2 to index 1 were computed (in the plane).
+    /// Number of entries of the squared boundary operator that are not zero, from each index k to k - 2 for which all
+    /// connections on the way were looked for.
     pub fn boundary_squared(&self, set: &CriticalSet) -> usize {
         let mut entries: BTreeMap<(usize, usize), i64> = BTreeMap::new();
-        for upper in self.connections.iter().filter(|c| set.points[c.from].index == 2) {
+        let known = |c: &&Connection| {
+            let k = set.points[c.from].index;
+            k >= 2 && self.has_examined(k) && self.has_examined(k - 1)
+        };
+        for upper in self.connections.iter().filter(known) {
             for lower in self.connections.iter().filter(|c| c.from == upper.to) {
                 let sign = i64::from(upper.sign) * i64::from(lower.sign);
                 *entries.entry((upper.from, lower.to)).or_default() += sign;

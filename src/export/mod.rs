@@ -70,7 +70,7 @@ use crate::error::{Error, Result};
 const MOST_COORDINATES: usize = 16;
 
 /// An edge as the graph formats write it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Edge {
     source: usize,
     target: usize,
@@ -78,6 +78,8 @@ struct Edge {
     key: usize,
     sign: i8,
     level: Level,
+    residual: f64,
+    transversality: Option<f64>,
 }
 
 /// The connections as edges, in their order.
@@ -89,7 +91,16 @@ fn edges(graph: &MorseGraph) -> Vec<Edge> {
         .map(|c| {
             let key = parallel.entry((c.from, c.to)).or_insert(0);
             *key += 1;
-            Edge { source: c.from, target: c.to, key: *key - 1, sign: c.sign, level: c.level }
+            let finite = |v: &f64| v.is_finite();
+            Edge {
+                source: c.from,
+                target: c.to,
+                key: *key - 1,
+                sign: c.sign,
+                level: c.level,
+                residual: c.residual,
+                transversality: c.transversality.filter(finite),
+            }
         })
         .collect()
 }

@@ -31,6 +31,9 @@ struct Link {
     key: usize,
     sign: i8,
     level: &'static str,
+    residual: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transversality: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -128,6 +131,8 @@ pub fn graph_json(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<
         key: e.key,
         sign: e.sign,
         level: level_name(e.level),
+        residual: e.residual,
+        transversality: e.transversality,
     });
     let (nodes, links) = (lines(nodes)?, lines(links)?);
     let attributes = text(&attributes(set, graph, title))?;

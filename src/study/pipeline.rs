@@ -158,6 +158,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     }
     if let Some(algebra) = &algebra {
         summary["homology"] = homology(algebra);
+        if let (Some(check), Some(checks)) = (homology_check(algebra), summary["checks"].as_array_mut()) {
+            checks.push(check);
+        }
     }
     if let Some(table) = &table {
         summary["lyapunov"] = table.json();
@@ -346,6 +349,20 @@ fn homology(algebra: &Algebra) -> Value {
         "expected": algebra.expected,
         "mismatches": algebra.mismatches,
     })
+}
+
+/// Is the homology the region's? `None` where that is not known beforehand.
+fn homology_check(algebra: &Algebra) -> Option<Value> {
+    algebra.expected.as_ref()?;
+    let detail = match &algebra.integers {
+        Err(why) => why.to_string(),
+        Ok(_) if algebra.mismatches.is_empty() => {
+            format!("as the region's, from connections of index {} and less", algebra.complete_to)
+        }
+        Ok(_) => algebra.mismatches.join("; "),
+    };
+    let passed = algebra.integers.is_ok() && algebra.mismatches.is_empty();
+    Some(json!({ "name": "homology", "passed": passed, "detail": detail }))
 }
 
 /// The content of `summary.json`; docs/results.md explains each key.
@@ -539,8 +556,8 @@ fn checks(set: &CriticalSet, graph: Option<&MorseGraph>, with_energy: bool) -> V
     }
     let lost = graph.loose.iter().filter(|l| matches!(l, Loose::Lost { .. })).count();
     check("orbits_end", lost == 0, format!("{lost} orbits could not be followed to an end"));
-    let planar = set.region.dim() == 2 && set.points.iter().any(|p| p.index == 2);
-    if with_energy && planar && set.degenerate.is_empty() {
+    let twice = (2..counts.len()).any(|k| graph.has_examined(k) && graph.has_examined(k - 1));
+    if with_energy && twice && set.degenerate.is_empty() {
         let squared = graph.boundary_squared(set);
         check("boundary_squared", squared == 0, format!("{squared} entries of d.d differ from 0"));
     }
