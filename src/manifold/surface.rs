@@ -543,25 +543,16 @@ impl<'a> Weaver<'a> {
     fn advance(&mut self, piece: Piece) -> Vec<Piece> {
         let Piece { knots: before, closed, step } = piece;
         let count = before.len();
+        let leads: Vec<f64> = (0..count).map(|k| self.lead(&before, k, closed)).collect();
+        // Who is far ahead of its neighbours waits for them.
+        let waits = |k: usize| leads[k] < -0.6 * step;
+        let stuck = (0..count).all(|k| before[k].ended || waits(k));
         let mut knots = vec![];
         for (k, knot) in before.iter().enumerate() {
             let mut next = knot.clone();
             next.cut = false;
-            if !knot.ended {
-                let t = self.threads[knot.thread].track.direction(knot.length);
-                let neighbours = [(k + count - 1) % count, (k + 1) % count];
-                let wraps = |other: usize| !closed && other.abs_diff(k) != 1;
-                let leads: Vec<f64> = neighbours
-                    .into_iter()
-                    .filter(|other| !before[*other].ended && !wraps(*other))
-                    .map(|other| {
-                        let off: Vec<f64> =
-                            before[other].place.iter().zip(&knot.place).map(|(a, b)| a - b).collect();
-                        dot(&off, &t)
-                    })
-                    .collect();
-                let lead = leads.iter().sum::<f64>() / leads.len().max(1) as f64;
-                let length = step * (1.0 + 0.7 * lead / step).clamp(0.4, 1.7);
+            if !knot.ended && (stuck || !waits(k)) {
+                let length = step * (1.0 + 0.7 * leads[k] / step).clamp(0.4, 1.7);
                 self.move_to(&mut next, knot.length + length, 0.4 * step);
             }
             knots.push(next);
@@ -572,6 +563,24 @@ impl<'a> Weaver<'a> {
         self.strip(&before, &knots, closed);
         let step = self.next_step(&before, &knots, closed, step);
         split(Piece { knots, closed, step })
+    }
+
+    /// How far the neighbours of a knot under way are ahead of it, on average.
+    fn lead(&self, knots: &[Knot], k: usize, closed: bool) -> f64 {
+        let (count, knot) = (knots.len(), &knots[k]);
+        if knot.ended {
+            return 0.0;
+        }
+        let t = self.threads[knot.thread].track.direction(knot.length);
+        let leads: Vec<f64> = [(k + count - 1) % count, (k + 1) % count]
+            .into_iter()
+            .filter(|other| !knots[*other].ended && (closed || other.abs_diff(k) == 1))
+            .map(|other| {
+                let off: Vec<f64> = knots[other].place.iter().zip(&knot.place).map(|(a, b)| a - b).collect();
+                dot(&off, &t)
+            })
+            .collect();
+        leads.iter().sum::<f64>() / leads.len().max(1) as f64
     }
 
     /// The step after this one: shorter where the surface bends, along the orbits or across, longer again behind.
@@ -603,7 +612,9 @@ impl<'a> Weaver<'a> {
             };
             let second: Vec<f64> =
                 (0..t.len()).map(|i| right.place[i] - 2.0 * knot.place[i] + left.place[i]).collect();
-            most = most.max(normal(second) / (0.25 * width * width));
+            // A neighbour that leads or trails is farther away than the width says, and the surface bends on the way.
+            let sides = [left, right].map(|k| apart(&k.place, &knot.place).powi(2));
+            most = most.max(2.0 * normal(second) / (sides[0] + sides[1]));
             if let Some(old) = before.iter().find(|b| b.angle == knot.angle) {
                 let moved: Vec<f64> = knot.place.iter().zip(&old.place).map(|(a, b)| a - b).collect();
                 let way = norm(&moved);
