@@ -127,6 +127,9 @@ const FIRST: u64 = 8;
 /// An orbit that comes within this share of the mesh's size of a saddle has hit it, as far as the mesh can tell.
 const HIT: f64 = 0.01;
 
+/// Up to this many of the mesh's sizes from a saddle an orbit is said to pass it.
+const NEAR: f64 = 2.0;
+
 /// From this share of the mesh's size on an orbit goes straight to its sink.
 const HOME: f64 = 0.5;
 
@@ -138,8 +141,18 @@ struct Thread {
     /// Where the vertex of its end is, and of which critical point, if any.
     last: Vec<f64>,
     goal: Option<usize>,
-    /// Saddles that it hits: id and length.
-    hits: Vec<(usize, f64)>,
+    /// Saddles that it passes.
+    passes: Vec<Pass>,
+}
+
+/// How an orbit passes a saddle.
+struct Pass {
+    saddle: usize,
+    /// Length at which it is nearest, and the distance.
+    at: f64,
+    distance: f64,
+    /// From the saddle to where the orbit is a little later.
+    out: Vec<f64>,
 }
 
 /// A place of the front.
@@ -261,17 +274,19 @@ impl<'a> Weaver<'a> {
             Fate::Long => self.note("orbits were cut at the length allowed".into()),
             Fate::Lost(reason) => self.note(format!("an orbit could not be followed to an end: {reason}")),
         }
-        let mut hits = vec![];
+        let mut passes = vec![];
         for (id, point) in scene.points.iter().enumerate() {
             if id == self.id || scene.is_end(id, self.local.which) {
                 continue;
             }
             let (length, distance) = track.nearest_by(0.0, track.length, |x| scene.difference(x, &point.0));
-            if distance < HIT * self.size {
-                hits.push((id, length));
+            if distance < NEAR * self.size {
+                let later = track.at((length + NEAR * self.size).min(track.length));
+                let out = scene.difference(&point.0, &later);
+                passes.push(Pass { saddle: id, at: length, distance, out });
             }
         }
-        self.threads.push(Thread { track, end, last, goal, hits });
+        self.threads.push(Thread { track, end, last, goal, passes });
         self.by_angle.insert(angle, self.threads.len() - 1);
         self.threads.len() - 1
     }
@@ -353,19 +368,33 @@ impl<'a> Weaver<'a> {
         }
     }
 
+    /// Do two neighbours leave a saddle that the front has come to on different sides?
+    fn straddle(&self, a: &Knot, b: &Knot, step: f64) -> bool {
+        let (of_a, of_b) = (&self.threads[a.thread], &self.threads[b.thread]);
+        of_a.passes.iter().any(|p| {
+            let Some(q) = of_b.passes.iter().find(|q| q.saddle == p.saddle) else { return false };
+            let (past_a, past_b) = (a.length - p.at, b.length - q.at);
+            let here = past_a.abs().max(past_b.abs()) < 2.0 * NEAR * self.size;
+            here && past_a.max(past_b) > -0.3 * step && dot(&p.out, &q.out) < 0.0
+        })
+    }
+
     /// Puts knots between the last of `out` and `right` until neighbours are within reach of each other.
     fn fill(&mut self, out: &mut Vec<Knot>, right: &mut Knot, step: f64) {
         let Some(left) = out.last() else { return };
-        if self.gap(left, right) <= step || self.full() {
+        let parts = self.straddle(left, right, step) || self.gap(left, right) > step;
+        if !parts || self.full() {
             return;
         }
         let between = right.angle.wrapping_sub(left.angle) % CIRCLE;
         // A saddle that both hit about here.
         let hits = |k: &Knot, saddle: Option<usize>| {
-            let near = |(id, at): &&(usize, f64)| {
-                (at - k.length).abs() < 4.0 * self.size && saddle.is_none_or(|s| s == *id)
+            let hit = |p: &&Pass| {
+                p.distance < HIT * self.size
+                    && (p.at - k.length).abs() < 2.0 * NEAR * self.size
+                    && saddle.is_none_or(|s| s == p.saddle)
             };
-            self.threads[k.thread].hits.iter().find(near).copied()
+            self.threads[k.thread].passes.iter().find(hit).map(|p| (p.saddle, p.at))
         };
         let both = hits(left, None).and_then(|(id, at)| Some((id, at, hits(right, Some(id))?.1)));
         if both.is_some() || between <= FINEST {
@@ -514,25 +543,16 @@ impl<'a> Weaver<'a> {
     fn advance(&mut self, piece: Piece) -> Vec<Piece> {
         let Piece { knots: before, closed, step } = piece;
         let count = before.len();
+        let leads: Vec<f64> = (0..count).map(|k| self.lead(&before, k, closed)).collect();
+        // Who is far ahead of its neighbours waits for them.
+        let waits = |k: usize| leads[k] < -0.6 * step;
+        let stuck = (0..count).all(|k| before[k].ended || waits(k));
         let mut knots = vec![];
         for (k, knot) in before.iter().enumerate() {
             let mut next = knot.clone();
             next.cut = false;
-            if !knot.ended {
-                let t = self.threads[knot.thread].track.direction(knot.length);
-                let neighbours = [(k + count - 1) % count, (k + 1) % count];
-                let wraps = |other: usize| !closed && other.abs_diff(k) != 1;
-                let leads: Vec<f64> = neighbours
-                    .into_iter()
-                    .filter(|other| !before[*other].ended && !wraps(*other))
-                    .map(|other| {
-                        let off: Vec<f64> =
-                            before[other].place.iter().zip(&knot.place).map(|(a, b)| a - b).collect();
-                        dot(&off, &t)
-                    })
-                    .collect();
-                let lead = leads.iter().sum::<f64>() / leads.len().max(1) as f64;
-                let length = step * (1.0 + 0.7 * lead / step).clamp(0.4, 1.7);
+            if !knot.ended && (stuck || !waits(k)) {
+                let length = step * (1.0 + 0.7 * leads[k] / step).clamp(0.4, 1.7);
                 self.move_to(&mut next, knot.length + length, 0.4 * step);
             }
             knots.push(next);
@@ -543,6 +563,24 @@ impl<'a> Weaver<'a> {
         self.strip(&before, &knots, closed);
         let step = self.next_step(&before, &knots, closed, step);
         split(Piece { knots, closed, step })
+    }
+
+    /// How far the neighbours of a knot under way are ahead of it, on average.
+    fn lead(&self, knots: &[Knot], k: usize, closed: bool) -> f64 {
+        let (count, knot) = (knots.len(), &knots[k]);
+        if knot.ended {
+            return 0.0;
+        }
+        let t = self.threads[knot.thread].track.direction(knot.length);
+        let leads: Vec<f64> = [(k + count - 1) % count, (k + 1) % count]
+            .into_iter()
+            .filter(|other| !knots[*other].ended && (closed || other.abs_diff(k) == 1))
+            .map(|other| {
+                let off: Vec<f64> = knots[other].place.iter().zip(&knot.place).map(|(a, b)| a - b).collect();
+                dot(&off, &t)
+            })
+            .collect();
+        leads.iter().sum::<f64>() / leads.len().max(1) as f64
     }
 
     /// The step after this one: shorter where the surface bends, along the orbits or across, longer again behind.
@@ -574,7 +612,9 @@ impl<'a> Weaver<'a> {
             };
             let second: Vec<f64> =
                 (0..t.len()).map(|i| right.place[i] - 2.0 * knot.place[i] + left.place[i]).collect();
-            most = most.max(normal(second) / (0.25 * width * width));
+            // A neighbour that leads or trails is farther away than the width says, and the surface bends on the way.
+            let sides = [left, right].map(|k| apart(&k.place, &knot.place).powi(2));
+            most = most.max(2.0 * normal(second) / (sides[0] + sides[1]));
             if let Some(old) = before.iter().find(|b| b.angle == knot.angle) {
                 let moved: Vec<f64> = knot.place.iter().zip(&old.place).map(|(a, b)| a - b).collect();
                 let way = norm(&moved);

@@ -53,11 +53,6 @@ fn check_mesh(s: &Surface) -> f64 {
             at(0).min(at(1)).min(at(2)).to_degrees()
         })
         .collect();
-    std::fs::write(
-        format!("/tmp/wt/target-manifolds/mesh-{}.txt", s.vertices.len()),
-        format!("{:?}\n{:?}", s.vertices, s.triangles),
-    )
-    .unwrap();
     angles.sort_by(f64::total_cmp);
     let narrow = angles.iter().filter(|a| **a < 15.0).count();
     let longest = s
