@@ -4,10 +4,12 @@
 //! In: a landscape and its [`CriticalSet`]. Out: a [`MorseGraph`].
 
 mod build;
+mod fate;
 mod orbits;
 mod place;
 
 pub use build::{Options, connect};
+pub(crate) use fate::{Descent, Fate};
 
 use std::collections::BTreeMap;
 

@@ -53,7 +53,7 @@ pub use dot::graph_dot;
 pub use gexf::graph_gexf;
 pub use graphml::graph_graphml;
 pub use node_link::graph_json;
-pub use table::{critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
+pub use table::{basins_csv, critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
 pub(crate) use xml::escape as escape_xml;
 
 use crate::connection::{Loose, MorseGraph};

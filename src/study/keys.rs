@@ -102,8 +102,15 @@ const CRITICAL: &[Key] = &[
     ),
 ];
 
-const GRAPH: &[Key] =
-    &[key("tolerance", Takes::Number, "", "error of an orbit a step, relative to the landscape's own scale")];
+const GRAPH: &[Key] = &[
+    key("tolerance", Takes::Number, "", "error of an orbit a step, relative to the landscape's own scale"),
+    key(
+        "basins",
+        Takes::Integer,
+        "0",
+        "orbits from random points that measure how much of the region flows to each minimum",
+    ),
+];
 
 const LYAPUNOV: &[Key] = &[
     key("orbits", Takes::Integer, "200", "orbits a flow"),

@@ -50,6 +50,8 @@ pub struct CriticalSection {
 pub struct GraphSection {
     /// Error of a step of an orbit, relative to the landscape's own scale; positive.
     pub tolerance: Option<f64>,
+    /// Orbits from random points that measure basins; 0 for none.
+    pub basins: usize,
 }
 
 /// How results are to be shown.
@@ -206,7 +208,10 @@ impl Sections {
                 "region" => all.region = Some(region::read(&mut section)?),
                 "critical" => all.critical = critical(&mut section)?,
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
-                "graph" => all.graph.tolerance = section.number("tolerance")?,
+                "graph" => {
+                    all.graph.tolerance = section.number("tolerance")?;
+                    all.graph.basins = section.integer("basins")?.unwrap_or(0);
+                }
                 _ => all.report = report(&mut section)?,
             }
             check_bounds(&mut section, table.name)?;

@@ -9,10 +9,11 @@ use super::folder::{FORMAT, SUMMARY};
 use super::{Study, lyapunov};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale};
 use crate::control::Control;
-use crate::critical::{self, Completeness, CriticalSet, Method, Work};
+use crate::critical::{self, Completeness, CriticalSet, Level, Method, Work};
 use crate::error::{Error, Result};
 use crate::landscape::{Family, Landscape};
 use crate::linalg::norm;
+use crate::measure::basins::{self, Basins};
 use crate::rigor::prune::SignedPermutation;
 use crate::{export, report};
 
@@ -42,6 +43,7 @@ pub const FILES: &[&str] = &[
     "graph.dot",
     "graph.svg",
     "orbits.csv",
+    BASINS,
     "portrait.svg",
     LYAPUNOV,
 ];
@@ -100,6 +102,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let graph = (what != Part::Critical && !set.interrupted)
         .then(|| connection::connect(landscape, &set, &graph_options(study), control));
     let connected = started.elapsed().as_secs_f64();
+    let measured = graph.as_ref().and_then(|_| measure_basins(study, landscape, &set, control));
+    let drained = started.elapsed().as_secs_f64();
 
     let title = title(study);
     let mut files = tables(&set)?;
@@ -119,6 +123,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         true => Some(lyapunov::table(study, family.as_ref(), control)?),
         false => None,
     };
+    if let Some(measured) = &measured {
+        files.push((BASINS.to_string(), export::basins_csv(measured)?.into_bytes()));
+    }
     if let Some(table) = &table {
         files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
     }
@@ -128,6 +135,16 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
     if let Some(spectra) = &spectra {
         spectra.describe(&mut summary);
+    }
+    if let Some(measured) = &measured {
+        summary["basins"] = json!({
+            "orbits": measured.orbits,
+            "exits": measured.exits,
+            "degenerate": measured.degenerate,
+            "lost": measured.lost,
+            "interrupted": measured.interrupted,
+        });
+        summary["levels"]["basins"] = export::level_name(Level::Estimated).into();
     }
     if let Some(table) = &table {
         summary["lyapunov"] = table.json();
@@ -144,7 +161,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             "landscape": built,
             "critical": searched - built,
             "graph": connected - searched,
-            "files": drawn - connected,
+            "basins": drained - connected,
+            "files": drawn - drained,
             "total": drawn,
         }),
         files,
@@ -154,6 +172,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             + &table.map_or(String::new(), |t| format!("\n{}", t.text())),
     })
 }
+
+/// The table of basins.
+const BASINS: &str = "basins.csv";
 
 /// The table of [`Part::Lyapunov`].
 const LYAPUNOV: &str = "lyapunov.csv";
@@ -221,6 +242,18 @@ fn signed_permutation(row: &[i64]) -> Option<SignedPermutation> {
 fn graph_options(study: &Study) -> connection::Options {
     let default = connection::Options::default();
     connection::Options { tolerance: study.graph.tolerance.unwrap_or(default.tolerance) }
+}
+
+/// How much of the region flows to each minimum, if that is asked for.
+fn measure_basins(
+    study: &Study,
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    control: &Control<'_>,
+) -> Option<Basins> {
+    let orbits = study.graph.basins;
+    let options = basins::Options { orbits, seed: study.seed, ..Default::default() };
+    (orbits > 0 && !control.stopped()).then(|| basins::basins(landscape, set, &options, control))
 }
 
 fn title(study: &Study) -> String {
