@@ -7,12 +7,14 @@ pub mod algebra;
 mod build;
 mod departure;
 mod fan;
+mod fate;
 mod orbits;
 mod place;
 mod proof;
 mod transversality;
 
 pub use build::{Options, Order, connect};
+pub(crate) use fate::{Descent, Fate};
 pub use proof::{ProofOptions, TubeProof, prove};
 
 use std::collections::BTreeMap;

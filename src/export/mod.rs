@@ -56,7 +56,7 @@ pub use dot::graph_dot;
 pub use gexf::graph_gexf;
 pub use graphml::graph_graphml;
 pub use node_link::graph_json;
-pub use table::{critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
+pub use table::{basins_csv, critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
 pub use vtp::{curves_vtp, surface_vtp};
 pub(crate) use xml::escape as escape_xml;
 

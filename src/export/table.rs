@@ -2,8 +2,9 @@
 
 use super::{check_graph, check_set, energy_text, level_name, number, thinned};
 use crate::connection::MorseGraph;
-use crate::critical::CriticalSet;
+use crate::critical::{CriticalSet, Level};
 use crate::error::{Error, Result};
+use crate::measure::basins::Basins;
 
 /// Orbits are written up to this dimension.
 const MOST_ORBIT_DIMENSIONS: usize = 16;
@@ -56,6 +57,22 @@ pub fn proofs_csv(set: &CriticalSet) -> Result<String> {
                 .flat_map(|(low, high)| [number(*low), number(*high)]),
         );
         Some(row)
+    });
+    table(&columns, 0, rows)
+}
+
+/// `basins.csv`: `minimum,share,low,high,orbits,inner_ball_radius,inner_ball_log10_share,level`, a row a minimum: its share of
+/// the region with the interval of 95%, the orbits that ended there, and the ball that is proven to flow to it with the
+/// decimal logarithm of its own share, both empty where nothing is known.
+pub fn basins_csv(measured: &Basins) -> Result<String> {
+    let columns =
+        ["minimum", "share", "low", "high", "orbits", "inner_ball_radius", "inner_ball_log10_share", "level"];
+    let rows = measured.basins.iter().map(|b| {
+        let known = |v: Option<f64>| v.filter(|v| v.is_finite()).map_or(String::new(), number);
+        let mut row = vec![b.minimum.to_string(), number(b.share), number(b.low), number(b.high)];
+        row.extend([b.orbits.to_string(), known(b.inner.map(|i| i.radius))]);
+        row.extend([known(b.inner.and_then(|i| i.log10_share)), level_name(Level::Estimated).to_owned()]);
+        row
     });
     table(&columns, 0, rows)
 }

@@ -1,3 +1,4 @@
 //! Sampling: where random starts and random forces lead.
 
+pub mod basins;
 pub mod diffusion;

@@ -116,6 +116,12 @@ const GRAPH: &[Key] = &[
         "none",
         "unstable manifolds to compute and write, manifold-<id>.vtp: none, curves (of points of index 1), surfaces (of index 1 and 2)",
     ),
+    key(
+        "basins",
+        Takes::Integer,
+        "0",
+        "orbits from random points that measure how much of the region flows to each minimum",
+    ),
 ];
 
 const LYAPUNOV: &[Key] = &[

@@ -56,6 +56,8 @@ pub struct GraphSection {
     pub order: Option<Order>,
     /// Which invariant manifolds are computed for themselves.
     pub manifolds: Manifolds,
+    /// Orbits from random points that measure basins; 0 for none.
+    pub basins: usize,
 }
 
 /// Unstable manifolds to be written as files.
@@ -273,6 +275,7 @@ fn graph(section: &mut Section) -> Result<GraphSection> {
         tolerance: section.number("tolerance")?,
         order: order.transpose().map_err(|e| e.with_help(help))?,
         manifolds: manifolds(section)?,
+        basins: section.integer("basins")?.unwrap_or(0),
     })
 }
 

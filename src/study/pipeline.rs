@@ -14,6 +14,7 @@ use crate::critical::{self, Completeness, CriticalSet, Level, Method, Work};
 use crate::error::{Error, Result};
 use crate::landscape::{Family, Landscape};
 use crate::linalg::norm;
+use crate::measure::basins::{self, Basins};
 use crate::rigor::prune::SignedPermutation;
 use crate::{export, report};
 
@@ -43,6 +44,7 @@ pub const FILES: &[&str] = &[
     "graph.dot",
     "graph.svg",
     "orbits.csv",
+    BASINS,
     "portrait.svg",
     "complex.json",
     "persistence.csv",
@@ -111,6 +113,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         connection::prove(landscape, &set, graph, &ProofOptions::default(), control);
     }
     let proven = started.elapsed().as_secs_f64();
+    let measured = graph.as_ref().and_then(|_| measure_basins(study, landscape, &set, control));
+    let drained = started.elapsed().as_secs_f64();
 
     let title = title(study);
     let mut files = tables(&set)?;
@@ -135,6 +139,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         true => Some(lyapunov::table(study, family.as_ref(), control)?),
         false => None,
     };
+    if let Some(measured) = &measured {
+        files.push((BASINS.to_string(), export::basins_csv(measured)?.into_bytes()));
+    }
     if let Some(table) = &table {
         files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
     }
@@ -162,6 +169,16 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             checks.push(check);
         }
     }
+    if let Some(measured) = &measured {
+        summary["basins"] = json!({
+            "orbits": measured.orbits,
+            "exits": measured.exits,
+            "degenerate": measured.degenerate,
+            "lost": measured.lost,
+            "interrupted": measured.interrupted,
+        });
+        summary["levels"]["basins"] = export::level_name(Level::Estimated).into();
+    }
     if let Some(table) = &table {
         summary["lyapunov"] = table.json();
         summary["levels"]["lyapunov"] = "estimated".into();
@@ -181,7 +198,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             "critical": searched - built,
             "graph": connected - searched,
             "proofs": proven - connected,
-            "files": drawn - proven,
+            "basins": drained - proven,
+            "files": drawn - drained,
             "total": drawn,
         }),
         files,
@@ -191,6 +209,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             + &table.map_or(String::new(), |t| format!("\n{}", t.text())),
     })
 }
+
+/// The table of basins.
+const BASINS: &str = "basins.csv";
 
 /// The table of [`Part::Lyapunov`].
 const LYAPUNOV: &str = "lyapunov.csv";
@@ -261,6 +282,18 @@ fn graph_options(study: &Study) -> connection::Options {
         tolerance: study.graph.tolerance.unwrap_or(default.tolerance),
         order: study.graph.order.unwrap_or(default.order),
     }
+}
+
+/// How much of the region flows to each minimum, if that is asked for.
+fn measure_basins(
+    study: &Study,
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    control: &Control<'_>,
+) -> Option<Basins> {
+    let orbits = study.graph.basins;
+    let options = basins::Options { orbits, seed: study.seed, ..Default::default() };
+    (orbits > 0 && !control.stopped()).then(|| basins::basins(landscape, set, &options, control))
 }
 
 fn title(study: &Study) -> String {
