@@ -282,7 +282,8 @@ fn four_memories_in_300_dimensions() {
     let landscape = apart(4, 300, 0.3, 5);
     let (set, graph) = solve(&landscape, None);
     assert_eq!(set.counts(), [4, 6, 4, 1]);
-    let of = |index: usize| graph.connections.iter().filter(move |c| set.points[c.from].index == index);
+    let points = &set.points;
+    let of = |index: usize| graph.connections.iter().filter(move |c| points[c.from].index == index);
     assert!(of(1).count() == 12 && of(1).all(|c| c.proof.is_some()));
     assert!(of(3).count() == 4 && of(3).all(|c| c.proof.is_some()));
     let pairs: std::collections::BTreeSet<Vec<usize>> = (set.points.iter().enumerate())

@@ -107,7 +107,7 @@ pub fn blocks(field: Field<'_>, x: &[f64], radius: f64, largest: f64, e0: f64, e
         return vec![];
     }
     let direction: Vec<f64> = (0..n).map(|i| vectors[(i, 0)]).collect();
-    let Some(split) = Split::of(x, &gradient, &hessian, &direction) else { return vec![] };
+    let Some(split) = Split::of(x, &gradient, &hessian, &direction, None) else { return vec![] };
     let mut found: Vec<Block> = vec![];
     let mut half = largest;
     for _ in 0..TRIES {

@@ -68,11 +68,13 @@ pub struct Options {
     pub most: usize,
     /// The radius that is aimed at, as a share of that at which the wall would give way.
     pub width: f64,
+    /// Where orbits diverge a tube may widen by this share of the largest radius, besides, while they do so e-fold.
+    pub spare: f64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { e0: 0.0, most: 6000, width: 0.25 }
+        Options { e0: 0.0, most: 6000, width: 0.25, spare: 0.03 }
     }
 }
 
@@ -130,6 +132,19 @@ impl Line {
     }
 }
 
+impl Line {
+    /// Its direction and how it bends at a length, seen from so far on either side.
+    fn course(&self, s: f64, h: f64) -> (Vec<f64>, Vec<f64>) {
+        let (before, here, after) = (self.at(s - h), self.at(s), self.at(s + h));
+        let three = || before.iter().zip(here.iter().zip(&after));
+        let mut along: Vec<f64> = three().map(|(a, (_, c))| c - a).collect();
+        let size = norm(&along);
+        along.iter_mut().for_each(|u| *u /= size);
+        let bend = three().map(|(a, (b, c))| 4.0 * (a - 2.0 * b + c) / (size * size)).collect();
+        (along, bend)
+    }
+}
+
 fn apart(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }
@@ -142,8 +157,8 @@ const AHEAD: [f64; 6] = [1.0, 0.7, 0.4, 0.1, -0.2, -0.5];
 const KEPT: f64 = 0.7;
 /// Tubes that are tried, each knowing where the ones before were stopped.
 const ROUNDS: usize = 8;
-/// Where orbits diverge a tube may widen by this share of the largest radius, besides, while they do so e-fold.
-const SPARE: f64 = 0.03;
+/// Orbits that converge by more than this power of e while a cylinder is crossed are stiff.
+const STIFF: f64 = 0.3;
 /// A tube grows no faster than that because it may.
 const WIDENS: f64 = 0.3;
 /// A tube is taken to narrow, where orbits converge, at this share of their rate.
@@ -162,7 +177,7 @@ pub fn tube(
     stop: &dyn Fn() -> bool,
 ) -> Result<Tube, Blocked> {
     let mut narrows = Narrows { seen: vec![], tried: 0 };
-    let mut width = options.width;
+    let mut options = *options;
     let mut farthest: Option<Blocked> = None;
     for _ in 0..ROUNDS {
         let blocked = match chain(
@@ -170,8 +185,8 @@ pub fn tube(
             start,
             line,
             goal,
-            options,
-            &narrows.limits(width, 0.3 * goal.radius),
+            &options,
+            &narrows.limits(options.width, 0.3 * goal.radius),
             stop,
             &mut narrows,
         ) {
@@ -180,16 +195,17 @@ pub fn tube(
         };
         let why = blocked.why;
         // It was too wide here, whatever the limit seemed to be.
-        narrows.seen.push((blocked.place, 0.4 * blocked.radius / width, 0.0));
+        narrows.seen.push((blocked.place, 0.4 * blocked.radius / options.width, 0.0));
         if farthest.as_ref().is_none_or(|f| blocked.place >= f.place) {
             farthest = Some(blocked);
         } else if let Some(farthest) = &mut farthest {
             farthest.tried = blocked.tried;
-            width *= 0.7;
+            options.width *= 0.7;
         }
         if matches!(why, Why::Stopped | Why::Many) {
             break;
         }
+        options.spare *= 0.4;
     }
     Err(farthest.expect("there is a first round"))
 }
@@ -273,14 +289,32 @@ fn chain(
         // Between what is known of the places before and after; nothing is known farther on.
         let next = limits.partition_point(|l| l.0 <= place + half);
         let known = limits.get(next).map(|l| if next > 0 { l.1.min(limits[next - 1].1) } else { l.1 });
-        let proven = Piece::new(field, &disc, &from, center, known, 0.2 * total, options).and_then(|piece| {
-            transverse = piece.split.transverse;
-            narrows.seen.push((
-                place + half,
-                piece.limit(),
-                piece.split.transverse / -piece.split.along.mid(),
-            ));
-            let (shape, crossing, share) = piece.shape(&disc, options.e0)?;
+        let mut found = None;
+        for guided in [false, true] {
+            // Where the flow is stiff, beside the orbit it leads elsewhere: then the line itself is the axis.
+            let (middle, course) = if guided {
+                (ahead.clone(), Some(line.course(place + half, half.min(total - place - half))))
+            } else {
+                (center.clone(), None)
+            };
+            let Some(piece) = Piece::new(field, &disc, &from, middle, course, known, 0.2 * total, options)
+            else {
+                continue;
+            };
+            let rate = piece.split.transverse / -piece.split.along.mid();
+            if !guided {
+                transverse = piece.split.transverse;
+                narrows.seen.push((place + half, piece.limit(), rate));
+            }
+            if let Some(shape) = piece.shape(&disc, options.e0) {
+                found = Some((piece, shape));
+            }
+            if found.is_some() || !(rate * half > STIFF) || place + half >= total {
+                break;
+            }
+            narrows.tried += 1;
+        }
+        let proven = found.and_then(|(piece, (shape, crossing, share))| {
             let cylinder = piece.split.cylinder(shape);
             cylinder.end().map(|end| (cylinder, end, crossing, share))
         });
@@ -307,6 +341,8 @@ struct Piece {
     wanted: f64,
     /// No longer than this is the length in which orbits are taken to diverge e-fold.
     doubling: f64,
+    /// By how much the radius may grow in it besides.
+    spare: f64,
     split: Split,
     lipschitz: f64,
     /// The ball on which the Lipschitz constant holds.
@@ -314,23 +350,28 @@ struct Piece {
 }
 
 impl Piece {
+    #[allow(clippy::too_many_arguments)]
     fn new(
         field: Field<'_>,
         disc: &Disc,
         from: &[f64],
         center: Vec<f64>,
+        course: Option<(Vec<f64>, Vec<f64>)>,
         known: Option<f64>,
         doubling: f64,
         options: &Options,
     ) -> Option<Piece> {
         let (gradient, hessian) = field.at(&center);
-        let mut direction: Vec<f64> = gradient.iter().map(|g| -g.mid()).collect();
+        let (mut direction, bend) = match course {
+            Some((along, bend)) => (along, Some(bend)),
+            None => (gradient.iter().map(|g| -g.mid()).collect(), None),
+        };
         let size = norm(&direction);
         if !(size > 0.0 && size.is_finite()) {
             return None;
         }
         direction.iter_mut().for_each(|u| *u /= size);
-        let split = Split::of(&center, &gradient, &hessian, &direction)?;
+        let split = Split::of(&center, &gradient, &hessian, &direction, bend)?;
         let apart: Vec<f64> = from.iter().zip(&center).map(|(e, c)| e - c).collect();
         let half = -dot(&apart, &direction);
         if !(half > 0.0) {
@@ -355,8 +396,10 @@ impl Piece {
         if !(lipschitz < f64::INFINITY) {
             return None;
         }
-        let mut piece = Piece { half, slack, radius, wanted: 0.0, doubling, split, lipschitz, ball };
+        let mut piece =
+            Piece { half, slack, radius, wanted: 0.0, doubling, spare: 0.0, split, lipschitz, ball };
         piece.wanted = known.unwrap_or(options.width * piece.limit());
+        piece.spare = options.spare * piece.limit();
         if !(piece.split.transverse > 0.0) {
             // Where orbits diverge it grows more than enough.
             piece.wanted = piece.wanted.min(radius);
@@ -412,7 +455,7 @@ impl Piece {
                 (self.wanted.max(1.02 * self.radius) - self.radius) / (h + ahead)
             } else {
                 // Not much more than the flow asks for.
-                (1.5 * self.radius + SPARE * self.limit()) / self.doubling.min(speed / -transverse)
+                (1.5 * self.radius + self.spare) / self.doubling.min(speed / -transverse)
             };
             for growth in growths.into_iter().filter(|k| *k >= toward && *k <= most && *k >= -1.0) {
                 let (first, last) = (-h - self.slack, -h + self.slack);

@@ -102,22 +102,23 @@ pub struct Disc {
 
 impl Split {
     /// Splits all gradients and Hessians of the sets, enclosed at `center`, along a vector that is not zero. `None` if it is, or not
-    /// finite.
+    /// finite. Any bend will do: without one it is that of the flow, nearly.
     pub fn of(
         center: &[f64],
         gradient: &[Interval],
         hessian: &BallMatrix,
         direction: &[f64],
+        bend: Option<Vec<f64>>,
     ) -> Option<Split> {
         let length = length(direction)?;
         let (along, across) = parts(gradient, direction, length);
         let u: Vec<Interval> = direction.iter().map(|u| Interval::point(*u)).collect();
         let bent: Vec<Interval> = hessian.mul_vec(&u).into_iter().map(|b| b / length).collect();
         let (curvature, mixed) = parts(&bent, direction, length);
-        // Any bend will do; this one is that of the flow, nearly.
         let (slope, rest) = (along.mid(), curvature.mid() / length.mid());
-        let bend = bent.iter().zip(direction).map(|(b, u)| (b.mid() - rest * u) / slope);
-        let mut bend: Vec<f64> = bend.collect();
+        let mut bend = bend.unwrap_or_else(|| {
+            bent.iter().zip(direction).map(|(b, u)| (b.mid() - rest * u) / slope).collect()
+        });
         if direction.len() == 1 || bend.iter().any(|b| !b.is_finite()) {
             bend.fill(0.0);
         }

@@ -43,7 +43,7 @@ impl Cubic {
     fn split(&self, direction: &[f64]) -> Split {
         let g: Vec<Interval> = self.g.iter().map(|g| Interval::point(*g)).collect();
         let origin = vec![0.0; self.g.len()];
-        Split::of(&origin, &g, &BallMatrix::exact(self.h.as_ref()), direction).unwrap()
+        Split::of(&origin, &g, &BallMatrix::exact(self.h.as_ref()), direction, None).unwrap()
     }
 }
 
@@ -175,8 +175,11 @@ fn each_term_counts() {
     let c = bent.crossing(shape(1e-9, 1e-9, 0.5, 0.0), 0.0, 1.0);
     assert!(near(c.speed, 4.5) && c.wall > 1.5 - 1e-6, "{c:?}");
     // The same with another bend: t m is left.
-    let mut straight = bent.clone();
-    (straight.bend, straight.turn, straight.carried, straight.twist) = (vec![0.0, 0.0], 0.0, 0.0, 1.0);
+    let field = Cubic::quadratic(&[-5.0, 0.0], &[&[0.0, 1.0], &[1.0, 3.0]]);
+    let g: Vec<Interval> = field.g.iter().map(|g| Interval::point(*g)).collect();
+    let h = BallMatrix::exact(field.h.as_ref());
+    let straight = Split::of(&[0.0, 0.0], &g, &h, &u, Some(vec![7.0, 0.0])).unwrap();
+    assert!(straight.turn < 1e-12 && near(1.0, straight.twist + 1e-10));
     assert!(near(straight.crossing(shape(0.25, 0.25, 0.5, 0.0), 0.0, 1.0).wall, 1.25));
 }
 
@@ -203,15 +206,15 @@ fn what_is_no_cylinder_is_not_crossed() {
     assert!(!Crossing { speed: 0.5, wall: 1.0 }.exceeds(0.5));
     assert!(Crossing { speed: 0.6, wall: 0.6 }.exceeds(0.5));
     let h = BallMatrix::exact(Mat::<f64>::identity(2, 2).as_ref());
-    assert!(Split::of(&[0.0; 2], &[Interval::ONE; 2], &h, &[0.0, 0.0]).is_none());
-    assert!(Split::of(&[0.0; 2], &[Interval::ONE; 2], &h, &[f64::NAN, 1.0]).is_none());
+    assert!(Split::of(&[0.0; 2], &[Interval::ONE; 2], &h, &[0.0, 0.0], None).is_none());
+    assert!(Split::of(&[0.0; 2], &[Interval::ONE; 2], &h, &[f64::NAN, 1.0], None).is_none());
 }
 
 /// On a line there are no walls.
 #[test]
 fn a_line_has_no_walls() {
     let h = BallMatrix::exact(Mat::from_fn(1, 1, |_, _| -7.0).as_ref());
-    let split = Split::of(&[0.0], &[Interval::point(-2.0)], &h, &[1.0]).unwrap();
+    let split = Split::of(&[0.0], &[Interval::point(-2.0)], &h, &[1.0], None).unwrap();
     let c = split.crossing(shape(0.25, 0.25, 0.0, 0.0), 0.0, 1.0);
     assert!(near(c.speed, 2.0 - 7.0 * 0.25) && c.wall == f64::INFINITY);
 }
@@ -231,12 +234,13 @@ fn only_the_transverse_eigenvalues_count() {
         let g = [Interval::point(-1.0), Interval::ZERO, Interval::ZERO];
         for size in [1.0, 1e-3, 1e3] {
             let split =
-                Split::of(&[0.0; 3], &g, &BallMatrix::exact(h.as_ref()), &[size * c, size * s, 0.0]).unwrap();
+                Split::of(&[0.0; 3], &g, &BallMatrix::exact(h.as_ref()), &[size * c, size * s, 0.0], None)
+                    .unwrap();
             assert!(split.transverse <= 2.0 + 1e-9 && split.transverse > 2.0 - 1e-6 * f64::abs(own).max(1.0));
             assert!(split.curvature.contains(own) || (split.curvature.mid() - own).abs() < 1e-9 * own.abs());
         }
         let loose = BallMatrix { mid: h.clone(), rad: Mat::from_fn(3, 3, |_, _| 0.1) };
-        assert!(Split::of(&[0.0; 3], &g, &loose, &[c, s, 0.0]).unwrap().transverse < 1.95);
+        assert!(Split::of(&[0.0; 3], &g, &loose, &[c, s, 0.0], None).unwrap().transverse < 1.95);
     }
 }
 
