@@ -119,6 +119,7 @@ impl Wells {
         MorseGraph {
             connections,
             loose: vec![],
+            misses: vec![],
             morse_smale: MorseSmale::Yes(Level::Checked),
             components: 1,
             examined: vec![true, true],
@@ -205,6 +206,7 @@ fn an_empty_set_gives_headers_and_an_empty_graph() {
     let graph = MorseGraph {
         connections: vec![],
         loose: vec![],
+        misses: vec![],
         morse_smale: MorseSmale::Unknown("no point".into()),
         components: 0,
         examined: vec![],
@@ -492,6 +494,7 @@ fn hundreds_of_images_stay_a_small_file() {
     let graph = MorseGraph {
         connections,
         loose: vec![],
+        misses: vec![],
         morse_smale: MorseSmale::Yes(Level::Checked),
         components: 1,
         examined: vec![],

@@ -16,7 +16,7 @@ mod common;
 /// Critical points with all connections.
 fn whole(landscape: &dyn Landscape, region: Option<&Region>) -> (CriticalSet, MorseGraph) {
     let control = Control::quiet();
-    let set = search(landscape, region, &critical::Options::default(), &control).unwrap();
+    let set = search(landscape, region, &critical::Options::default(), &control).expect("critical points");
     let graph = connect(landscape, &set, &Options { order: Order::All, ..Options::default() }, &control);
     (set, graph)
 }
@@ -33,7 +33,7 @@ fn boundary(set: &CriticalSet, graph: &MorseGraph, k: usize) -> Vec<Vec<i64>> {
     let mut matrix = vec![vec![0; upper.len()]; lower.len()];
     for c in graph.connections.iter().filter(|c| set.points[c.from].index == k) {
         let (i, j) = (lower.iter().position(|&p| p == c.to), upper.iter().position(|&p| p == c.from));
-        matrix[i.unwrap()][j.unwrap()] += i64::from(c.sign);
+        matrix[i.expect("a lower point")][j.expect("an upper point")] += i64::from(c.sign);
     }
     matrix
 }
@@ -109,7 +109,7 @@ fn separable(wells: &[Vec<f64>], rotation: &Mat<f64>) -> (Formula, Region) {
         powers.map(|(k, c)| format!("({c:?})*{}^{}", rotated(i), k + 1)).collect::<Vec<_>>().join(" + ")
     };
     let energy = (0..n).map(term).collect::<Vec<_>>().join(" + ");
-    let formula = Formula::new(n, &energy, &[], &[], None).unwrap();
+    let formula = Formula::new(n, &energy, &[], &[], None).expect("a formula");
     (formula, Region::ball(vec![0.0; n], 3.0 * (n as f64).sqrt()))
 }
 
@@ -175,7 +175,7 @@ fn assert_product(name: &str, wells: &[Vec<f64>], rotation: &Mat<f64>, highest: 
     for c in &graph.connections {
         assert!(c.residual < 1e-8, "{name}: {c:?}");
         // The manifolds are affine and orthogonal.
-        assert!((c.transversality.unwrap() - 1.0).abs() < 1e-4, "{name}: {:?}", c.transversality);
+        assert!((c.transversality.expect("computed") - 1.0).abs() < 1e-4, "{name}: {:?}", c.transversality);
     }
 }
 
@@ -304,4 +304,43 @@ fn the_affine_hull_has_the_same_graph() {
     assert_eq!(set.counts(), lifted_set.counts());
     assert!(set.counts().len() > 2, "{:?}", set.counts());
     assert_eq!(edges(&graph), edges(&lifted_graph));
+}
+
+/// Random mixtures in the plane: what is not degenerate or nearly tangent closes, with the homology of a disc.
+#[test]
+fn a_thousand_mixtures_in_the_plane() {
+    let mut open = vec![];
+    for number in 0..1000 {
+        let instance = common::draw::instance_between(2, number, 0.25, 0.9);
+        let landscape = instance.mixture();
+        let (set, graph) = whole(&landscape, None);
+        let near = !set.degenerate.is_empty()
+            || graph.loose.iter().any(|l| matches!(l, Loose::NotTransverse { .. }));
+        if near {
+            open.push(number);
+            continue;
+        }
+        assert!(astray(&graph).is_empty(), "{number}: {:?}", astray(&graph));
+        assert_homology(&number.to_string(), &set, &graph, &[1]);
+    }
+    // Near-tangencies closer than 1e-7 of the scale are rare.
+    assert!(open.len() <= 5, "{open:?}");
+}
+
+/// The heteroclinic flip (Raju & Siggia 2024): at f = 0 the axis of symmetry is an orbit from the upper saddle to the lower one. Nothing but symmetry
+/// holds it there; a tilt removes it, and the sign of the gap tells to which side.
+#[test]
+fn gaps_change_sign_with_the_tilt() {
+    let gap = |f: f64| {
+        let energy = format!("x[0]^4 + x[1]^4 - x[1]^3 + 2*x[0]^2*x[1] - x[1]^2 + 0.75*x[1] + {f:?}*x[0]");
+        let formula = Formula::new(2, &energy, &[], &[], None).unwrap();
+        let (_, graph) = whole(&formula, None);
+        let forward: Vec<f64> = graph.misses.iter().filter(|m| !m.backward).map(|m| m.gap).collect();
+        assert_eq!(forward.len(), 1, "f = {f}: {:?}", graph.misses);
+        forward[0]
+    };
+    // The mirror image of the landscape at -f is the one at f; to first order the gap is proportional to f.
+    let (small, double, mirrored) = (gap(1e-5), gap(2e-5), gap(-1e-5));
+    assert!((small + mirrored).abs() < 1e-3 * small.abs(), "{small} {mirrored}");
+    assert!((double / small - 2.0).abs() < 1e-2, "{small} {double}");
 }

@@ -10,7 +10,7 @@ use super::algebra;
 use super::fan::{self, Circle};
 use super::orbits::{Branch, Task, follow_branch};
 use super::place::{Place, settle};
-use super::{Connection, Loose, MorseGraph, MorseSmale};
+use super::{Connection, Loose, Miss, MorseGraph, MorseSmale};
 use crate::control::{Control, Progress};
 use crate::critical::equilibria::NOT_A_GRADIENT;
 use crate::critical::{Completeness, CriticalSet, Level, keeps_flow};
@@ -92,8 +92,14 @@ pub fn connect(
     }
     // In large dimensions an orbit is wanted for where it ends: a coarser one does, and costs a fraction.
     let tolerance = if n > 32 { options.tolerance.max(1e-7) } else { options.tolerance };
-    let mut connections = vec![];
-    let mut loose = vec![];
+    let mut graph = MorseGraph {
+        connections: vec![],
+        loose: vec![],
+        misses: vec![],
+        morse_smale: MorseSmale::Unknown(String::new()),
+        components: 0,
+        examined: vec![],
+    };
     let mut finished = true;
     for (i, batch) in tasks.chunks(BATCH).enumerate() {
         if control.stopped() {
@@ -102,7 +108,7 @@ pub fn connect(
         }
         let branches: Vec<Branch> = batch.par_iter().map(|t| follow_branch(&place, *t, tolerance)).collect();
         for (task, branch) in batch.iter().zip(branches) {
-            file(&place, *task, branch, &mut connections, &mut loose);
+            file(&place, *task, branch, &mut graph);
         }
         let done = (i * BATCH + batch.len()).min(tasks.len());
         (control.progress)(Progress { stage: "orbits", done, total: tasks.len(), note: "" });
@@ -113,15 +119,8 @@ pub fn connect(
         Order::Auto => n <= AUTO,
     };
     let circles = if everything { circles(&place) } else { vec![] };
-    let examined =
+    graph.examined =
         (1..=n).map(|k| finished && (k == 1 || k == n || (everything && fan::way(k, n).is_some()))).collect();
-    let mut graph = MorseGraph {
-        connections,
-        loose,
-        morse_smale: MorseSmale::Unknown(String::new()),
-        components: 0,
-        examined,
-    };
     let mut open = vec![];
     if finished {
         let simple = (graph.connections.clone(), graph.loose.clone());
@@ -199,37 +198,39 @@ fn follow_fans(
 }
 
 /// Puts a branch where it belongs.
-fn file(
-    place: &Place<'_>,
-    task: Task,
-    branch: Branch,
-    connections: &mut Vec<Connection>,
-    loose: &mut Vec<Loose>,
-) {
+fn file(place: &Place<'_>, task: Task, branch: Branch, graph: &mut MorseGraph) {
     let Task { id: point, backward, .. } = task;
     match branch {
-        Branch::Arrived { id, orbit } => {
+        Branch::Arrived { id, orbit, misses } => {
+            graph.misses.extend(misses.into_iter().map(|(other, gap)| miss(point, other, gap, backward)));
             let (from, to) = if backward { (id, point) } else { (point, id) };
             let sign = sign(place, task);
-            connections.push(Connection::new(from, to, sign, orbit));
+            graph.connections.push(Connection::new(from, to, sign, orbit));
         }
-        Branch::Exit { orbit } => loose.push(Loose::Exit { point, orbit, backward }),
-        Branch::NotTransverse { id, orbit, gap } => {
+        Branch::Exit { orbit } => graph.loose.push(Loose::Exit { point, orbit, backward }),
+        Branch::NotTransverse { id, orbit, gap, signed } => {
+            graph.misses.push(miss(point, id, signed, backward));
             let (from, to) = if backward { (id, point) } else { (point, id) };
             // A backward orbit between saddles is the forward one of the other: report it once.
-            let known = loose.iter().any(|l| {
+            let known = graph.loose.iter().any(|l| {
                 matches!(l, Loose::NotTransverse { from: f, to: t, orbit: o, .. }
                     if *f == from && *t == to && same_course(place, o, &orbit))
             });
             if !known {
-                loose.push(Loose::NotTransverse { from, to, orbit, gap });
+                graph.loose.push(Loose::NotTransverse { from, to, orbit, gap });
             }
         }
         Branch::Degenerate { family, orbit } => {
-            loose.push(Loose::Degenerate { point, family, orbit, backward })
+            graph.loose.push(Loose::Degenerate { point, family, orbit, backward })
         }
-        Branch::Lost { orbit, reason } => loose.push(Loose::Lost { point, orbit, backward, reason }),
+        Branch::Lost { orbit, reason } => graph.loose.push(Loose::Lost { point, orbit, backward, reason }),
     }
+}
+
+/// The passage of an orbit that belongs to `point` by `other`, as the near miss of a connection.
+fn miss(point: usize, other: usize, gap: f64, backward: bool) -> Miss {
+    let (from, to) = if backward { (other, point) } else { (point, other) };
+    Miss { from, to, gap, backward }
 }
 
 /// Do two orbits between the same points run along each other?

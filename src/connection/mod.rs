@@ -120,6 +120,20 @@ pub enum Loose {
     },
 }
 
+/// An orbit of a one-dimensional manifold that passed close by a saddle, which it may meet at other parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Miss {
+    /// Id of the upper point.
+    pub from: usize,
+    /// Id of the lower point.
+    pub to: usize,
+    /// How far the orbit missed the saddle's manifold, relative to the landscape's scale, with the sign of the side on which it
+    /// left along the saddle's mode: it changes where the two are joined.
+    pub gap: f64,
+    /// True if it was followed backwards, from the lower point.
+    pub backward: bool,
+}
+
 /// Is the flow Morse-Smale?
 #[derive(Clone, Debug, PartialEq)]
 pub enum MorseSmale {
@@ -138,6 +152,8 @@ pub struct MorseGraph {
     pub connections: Vec<Connection>,
     /// Orbits that are no connection.
     pub loose: Vec<Loose>,
+    /// Orbits of one-dimensional manifolds that came through a saddle's neighbourhood, in the order in which they were followed.
+    pub misses: Vec<Miss>,
     /// The verdict.
     pub morse_smale: MorseSmale,
     /// Number of connected components among the nodes of index 0 and 1.

@@ -8,12 +8,12 @@ use crate::linalg::norm;
 
 /// Where a branch ended.
 pub(super) enum Branch {
-    /// In the trap of this point (id).
-    Arrived { id: usize, orbit: Orbit },
+    /// In the trap of this point (id), past saddles (id, gap with its sign).
+    Arrived { id: usize, orbit: Orbit, misses: Vec<(usize, f64)> },
     /// Through the region's boundary.
     Exit { orbit: Orbit },
     /// It ran onto the stable manifold of this point (id), which it misses by less than the integration can tell.
-    NotTransverse { id: usize, orbit: Orbit, gap: f64 },
+    NotTransverse { id: usize, orbit: Orbit, gap: f64, signed: f64 },
     /// Into this degenerate family.
     Degenerate { family: usize, orbit: Orbit },
     /// Nowhere.
@@ -57,6 +57,11 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
         follow(place, task.id, task.backward, &start, tolerance, Trace::new(&place.nodes[task.id], most));
     let last = trace.last.clone();
     let mut orbit = trace.finish(place, task.backward);
+    let misses: Vec<(usize, f64)> = passages
+        .iter()
+        .enumerate()
+        .filter_map(|(id, p)| Some((id, p.as_ref()?.side(place, id, task.backward)? / place.scale())))
+        .collect();
     // The nearest miss of a point whose stable manifold (unstable one, backwards) this orbit should not meet.
     let miss = passages
         .iter()
@@ -68,7 +73,8 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     {
         // What follows the passage was decided by rounding: the orbit ends at the point.
         orbit.cut_at(place, &place.nodes[id], task.backward);
-        return Branch::NotTransverse { id, orbit, gap };
+        let signed = misses.into_iter().find(|m| m.0 == id).map_or(gap, |m| m.1);
+        return Branch::NotTransverse { id, orbit, gap, signed };
     }
     match verdict {
         Some(Verdict::Exit) => {
@@ -77,7 +83,7 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
         }
         Some(Verdict::Trap(id)) => {
             orbit.close(place, &place.nodes[id], task.backward);
-            Branch::Arrived { id, orbit }
+            Branch::Arrived { id, orbit, misses }
         }
         Some(Verdict::Rest) | None => match place.family_at(&last) {
             Some(family) => Branch::Degenerate { family, orbit },
@@ -211,6 +217,15 @@ impl Passage {
         node.leaving(backward)
             .map(|j| node.coordinate(j, &difference) * (-node.values[j].abs() * since).exp())
             .collect()
+    }
+
+    /// How far it missed (length), with the sign of the side on which it left, along the one mode in which orbits leave node `id`;
+    /// `None` if there are several.
+    pub(super) fn side(&self, place: &Place<'_>, id: usize, backward: bool) -> Option<f64> {
+        let node = &place.nodes[id];
+        let leaving = node.leaving(backward);
+        let side = node.coordinate(leaving.start, &place.difference(&node.x, &self.left));
+        (leaving.len() == 1).then(|| norm(&self.miss(place, id, backward)).copysign(side))
     }
 
     /// How far, relative to the scale, the orbit missed the stable manifold of node `id`.

@@ -48,6 +48,7 @@ struct Graph<'a> {
     degenerate: Vec<Family<'a>>,
     to_degenerate: Vec<ToDegenerate>,
     lost: Vec<Lost<'a>>,
+    near_misses: Vec<NearMiss>,
     unproven_edges: Vec<Unproven<'a>>,
 }
 
@@ -72,6 +73,14 @@ struct NotTransverse {
     to: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     gap: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct NearMiss {
+    from: usize,
+    to: usize,
+    gap: f64,
+    direction: &'static str,
 }
 
 #[derive(Serialize)]
@@ -163,6 +172,12 @@ fn attributes<'a>(set: &'a CriticalSet, graph: &'a MorseGraph, title: &'a str) -
         degenerate: vec![],
         to_degenerate: vec![],
         lost: vec![],
+        near_misses: graph
+            .misses
+            .iter()
+            .filter(|m| m.gap.is_finite())
+            .map(|m| NearMiss { from: m.from, to: m.to, gap: m.gap, direction: direction(m.backward) })
+            .collect(),
         unproven_edges: edges(graph)
             .iter()
             .zip(&graph.connections)

@@ -150,7 +150,17 @@ mod tests {
             interrupted: false,
         };
         let morse_smale = MorseSmale::Yes(Level::Checked);
-        (set, MorseGraph { connections, loose: vec![], morse_smale, components: 1, examined: vec![true] })
+        (
+            set,
+            MorseGraph {
+                connections,
+                loose: vec![],
+                misses: vec![],
+                morse_smale,
+                components: 1,
+                examined: vec![true],
+            },
+        )
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::export;
 use crate::landscape::Landscape;
 use crate::manifold::{CurveEnd, Scene, Stability, curve, surface};
 
+/// Name and content.
+type File = (String, Vec<u8>);
+
 /// Manifolds computed at a time before progress is told.
 const BATCH: usize = 16;
 
@@ -23,7 +26,7 @@ pub(super) fn files(
     set: &CriticalSet,
     asked: Manifolds,
     control: &Control<'_>,
-) -> Result<(Vec<(String, Vec<u8>)>, Value)> {
+) -> Result<(Vec<File>, Value)> {
     let most = match asked {
         Manifolds::None => 0,
         Manifolds::Curves => 1,

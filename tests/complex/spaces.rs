@@ -52,6 +52,7 @@ pub(crate) fn graph(entries: &[(usize, usize, i64)]) -> MorseGraph {
     MorseGraph {
         connections,
         loose: vec![],
+        misses: vec![],
         morse_smale: MorseSmale::Yes(Level::Checked),
         components: 1,
         examined: vec![],

@@ -99,7 +99,7 @@ fn connection(place: &Place<'_>, circle: Circle, rays: &Rays<'_>, crossing: Cros
 fn orientation(place: &Place<'_>, lower: usize, upper: usize) -> i8 {
     let k = place.nodes[upper].index;
     let both = determinant_sign(&place.nodes[lower].vectors) * determinant_sign(&place.nodes[upper].vectors);
-    if k % 2 == 0 { both } else { -both }
+    if k.is_multiple_of(2) { both } else { -both }
 }
 
 fn orbit(place: &Place<'_>, target: usize, backward: bool, trace: Trace) -> Orbit {

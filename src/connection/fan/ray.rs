@@ -38,6 +38,12 @@ pub(super) struct Ray {
     pub(super) trace: Trace,
 }
 
+/// The functionals that give the coordinates along a point's modes, and the square roots of their rates.
+struct Whitening {
+    rows: Vec<Vec<f64>>,
+    scales: Vec<f64>,
+}
+
 /// How two neighbouring orbits compare.
 pub(super) enum Judgement {
     /// They stay together to the end.
@@ -58,7 +64,7 @@ pub(super) struct Rays<'a> {
     /// Ids of the points that orbits leave in one direction only, below the fan's own (backwards above), highest first.
     pub(super) targets: Vec<usize>,
     /// Coordinates along their modes, each scaled so that the energy is half the sum of squares with signs.
-    whitened: Vec<Option<(Vec<Vec<f64>>, Vec<f64>)>>,
+    whitened: Vec<Option<Whitening>>,
 }
 
 impl<'a> Rays<'a> {
@@ -100,14 +106,7 @@ impl<'a> Rays<'a> {
         let start = self.start(line, param);
         let Course { verdict, passages, trace, .. } =
             follow(place, self.id, backward, &start, self.tolerance, before);
-        let sides = self.targets.iter().map(|&t| {
-            let passage = passages[t].as_ref()?;
-            let miss = norm(&passage.miss(place, t, backward));
-            let mode = place.nodes[t].leaving(backward).start;
-            let side = place.nodes[t].coordinate(mode, &place.difference(&place.nodes[t].x, &passage.left));
-            Some(miss.copysign(side))
-        });
-        let sides = sides.collect();
+        let sides = self.targets.iter().map(|&t| passages[t].as_ref()?.side(place, t, backward)).collect();
         let met = (0..place.nodes.len())
             .filter(|&t| place.nodes[t].leaving(backward).len() >= 2)
             .filter_map(|t| Some((t, passages[t].as_ref()?.gap(place, t, backward))))
@@ -195,7 +194,7 @@ impl<'a> Rays<'a> {
 }
 
 /// The modes of a target with the square roots of their rates; `None` where not all are known.
-fn whitening(place: &Place<'_>, id: usize) -> Option<(Vec<Vec<f64>>, Vec<f64>)> {
+fn whitening(place: &Place<'_>, id: usize) -> Option<Whitening> {
     let node = &place.nodes[id];
     let n = node.x.len();
     if node.vectors.ncols() < n {
@@ -206,15 +205,14 @@ fn whitening(place: &Place<'_>, id: usize) -> Option<(Vec<Vec<f64>>, Vec<f64>)> 
         e[i] = 1.0;
         e
     };
-    // Row j: the functional that gives the coordinate along mode j.
     let rows = (0..n).map(|j| (0..n).map(|i| node.coordinate(j, &unit(i))).collect()).collect();
-    Some((rows, node.values.iter().map(|v| v.abs().sqrt()).collect()))
+    Some(Whitening { rows, scales: node.values.iter().map(|v| v.abs().sqrt()).collect() })
 }
 
-fn whiten(white: &Option<(Vec<Vec<f64>>, Vec<f64>)>, displacement: Vec<f64>) -> Vec<f64> {
+fn whiten(white: &Option<Whitening>, displacement: Vec<f64>) -> Vec<f64> {
     match white {
         None => displacement,
-        Some((rows, scales)) => {
+        Some(Whitening { rows, scales }) => {
             rows.iter().zip(scales).map(|(r, s)| s * crate::linalg::dot(r, &displacement)).collect()
         }
     }
