@@ -269,7 +269,7 @@ def orbits(starts, data, logs, sigma, coupling, tilt, sign, ends, gates, ways, u
 
 @numba.njit
 def pair(a, b, data, logs, sigma, coupling, tilt, sign, gates, unit, far, A, ERROR):
-    """Two orbits in step until they are 1e-6 of the unit apart (then true), and the closest approaches to each gate."""
+    """Two orbits in step until they are 1e-4 of the unit apart (then true), and the closest approaches to each gate."""
     n = a.size
     x = np.empty((2, n))
     x[0], x[1] = a, b
@@ -310,7 +310,7 @@ def pair(a, b, data, logs, sigma, coupling, tilt, sign, gates, unit, far, A, ERR
             for i in range(n):
                 d += (x[0, i] - gates[q, i]) ** 2
             nearest[q] = min(nearest[q], math.sqrt(d))
-        if apart > (1e-6 * unit) ** 2:
+        if apart > (1e-4 * unit) ** 2:
             return x[0], x[1], True, nearest
         if size > far * far:
             break
@@ -367,13 +367,21 @@ class Flow:
         for turn in range(60):
             a, b, apart, nearest = pair(a, b, *self.parts, float(self.sign), self.places(self.gates), self.unit, self.far, A,
                                         ERROR)
-            if nearest.min() < 1e-4 * self.unit:
+            if nearest.min() < 3e-3 * self.unit:
                 return self.gates[int(nearest.argmin())]
             if not apart or (turn % 8 == 7 and nearest.min() > 0.7 * best):
                 return None
             if turn % 8 == 7:
                 best = nearest.min()
-            for _ in range(26):
+            # Between orbits in step and each on its own there are the errors of steps: the border may lie a little beside.
+            for _ in range(8):
+                if like(a[None]) and not like(b[None]):
+                    break
+                a, b = 2 * a - b, 2 * b - a
+            else:
+                return None
+            # Not closer than those errors by far.
+            while np.linalg.norm(a - b) > 1e-9 * self.unit:
                 middle = 0.5 * (a + b)
                 a, b = (middle, b) if like(middle[None]) else (a, middle)
         return None
@@ -390,7 +398,7 @@ class Flow:
                 radii[1] * np.sin(a), vectors[:, 1])
 
         def halve(low, high, like):
-            for _ in range(20):
+            for _ in range(8):
                 middle = 0.5 * (low + high)
                 low, high = (middle, high) if like(starts([middle])) else (low, middle)
             return low, high
