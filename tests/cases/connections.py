@@ -367,7 +367,7 @@ class Flow:
         for turn in range(60):
             a, b, apart, nearest = pair(a, b, *self.parts, float(self.sign), self.places(self.gates), self.unit, self.far, A,
                                         ERROR)
-            if nearest.min() < 3e-3 * self.unit:
+            if nearest.min() < 1e-4 * self.unit:
                 return self.gates[int(nearest.argmin())]
             if not apart or (turn % 8 == 7 and nearest.min() > 0.7 * best):
                 return None
@@ -551,7 +551,7 @@ def chain():
 
 def strata():
     """Equal Gaussians in space, chosen so that there are points of index 3."""
-    for k, sigma, seed in ((4, 0.25, 0), (8, 0.25, 0), (8, 0.35, 0), (20, 0.25, 0), (20, 0.35, 0)):
+    for k, sigma, seed in ((4, 0.4, 0), (4, 0.5, 0), (8, 0.4, 0), (8, 0.5, 0), (20, 0.4, 0), (20, 0.45, 0)):
         # The first seed from `seed` on that gives points of every index.
         for s in range(seed, 400):
             points = np.random.default_rng([s, k]).normal(size=(k, 3))
