@@ -75,7 +75,8 @@ fn check_mesh(s: &Surface) -> f64 {
         s.leaves,
         s.open
     );
-    assert!(20 * narrow <= s.triangles.len(), "{narrow} of {} triangles are narrow", s.triangles.len());
+    assert!(10 * narrow <= s.triangles.len(), "{narrow} of {} triangles are narrow", s.triangles.len());
+    assert!(angles[angles.len() / 2] > 25.0);
     longest
 }
 
