@@ -16,6 +16,8 @@ use rand_distr::{Distribution, StandardNormal};
 use smale::Control;
 use smale::connection::{Connection, Loose, MorseGraph, Orbit, ProofOptions, TubeProof, connect, prove};
 use smale::critical::{CriticalSet, Level, Options, search};
+use smale::flow::cone::{Field, blocks};
+use smale::flow::tube::{Goal, Line, tube};
 use smale::flow::{self, Flow, integrate};
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
@@ -263,6 +265,37 @@ fn false_ends_are_refused() {
             none_proven(&landscape, &less, vec![same]);
         }
     }
+}
+
+/// A guide that leads elsewhere than the flow: a straight line to each of the minima, of which one half's own may do.
+#[test]
+fn false_guides_lead_nowhere() {
+    let landscape = formula(2, "(x^2 + y - 11)^2 + (x + y^2 - 7)^2", &[]);
+    let (set, graph) = solve(&landscape, None);
+    let enclosed = landscape.enclose().unwrap();
+    let (mut right, mut wrong) = (0, 0);
+    for c in graph.connections.iter().filter(|c| set.points[c.from].index == 1) {
+        let (proof, x) = (c.proof.as_ref().unwrap(), &set.points[c.from].x);
+        let known = set.points[c.from].proof.as_ref().unwrap();
+        let field = Field::downhill(enclosed.as_ref());
+        let block = &blocks(field, x, known.radius, 0.5 * known.unique, 0.0, 0.0)[0];
+        let start = block.exit(proof.side);
+        let from: Vec<f64> = start.center.iter().map(|e| e.mid()).collect();
+        for (to, end) in set.points.iter().enumerate().filter(|(_, p)| p.index == 0) {
+            let along: Vec<f64> = end.x.iter().zip(&from).map(|(b, a)| b - a).collect();
+            let place = |t: f64| from.iter().zip(&along).map(|(a, d)| a + t * d).collect::<Vec<f64>>();
+            let points = (0..=20).map(|i| (place(f64::from(i) / 20.0), along.clone())).collect();
+            let line = Line::through(points).unwrap();
+            let goal = Goal { center: end.x.clone(), radius: end.proof.as_ref().unwrap().basin.unwrap() };
+            let laid = |field, goal: &Goal| tube(field, &start, &line, goal, &Default::default(), &|| false);
+            let found = laid(field, &goal).is_ok();
+            assert!(!found || to == c.to, "{} to {to}, not {}", c.from, c.to);
+            (right, wrong) = (right + usize::from(found), wrong + usize::from(!found));
+            // Against the flow there is no tube at all.
+            assert!(laid(Field::uphill(enclosed.as_ref()), &goal).is_err());
+        }
+    }
+    assert!(right > 0 && wrong >= 24, "{right} {wrong}");
 }
 
 fn apart(count: usize, n: usize, sigma: f64, seed: u64) -> Mixture {
