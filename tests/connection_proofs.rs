@@ -23,6 +23,7 @@ use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
 use smale::landscape::{Landscape, Region};
 use smale::rigor::Cylinder;
+use smale::study::pipeline::{Part, execute};
 use smale::study::{Override, Study};
 
 fn solve(landscape: &dyn Landscape, region: Option<&Region>) -> (CriticalSet, MorseGraph) {
@@ -398,6 +399,25 @@ fn orbits_in_tubes_end_where_they_should() {
         let (set, graph) = solve(case.landscape.as_ref(), None);
         ends_agree(case.landscape.as_ref(), &set, &graph, 20);
     }
+}
+
+/// What a study says of it.
+#[test]
+fn a_study_counts_what_is_proven() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses/himmelblau.toml");
+    let outcome = execute(&Study::read(&path, &[]).unwrap(), Part::Graph, &Control::quiet()).unwrap();
+    assert_eq!((&outcome.summary["edges"], &outcome.summary["proven_edges"]), (&12.into(), &12.into()));
+    assert_eq!(outcome.summary["levels"]["connections"], "proven");
+    // A flow that is not the gradient's: why not stands at every edge.
+    let path = path.with_file_name("hopfield-without-leak.toml");
+    let outcome = execute(&Study::read(&path, &[]).unwrap(), Part::Graph, &Control::quiet()).unwrap();
+    assert_eq!(outcome.summary["proven_edges"], 0);
+    assert_eq!(outcome.summary["levels"]["connections"], "checked");
+    let graph = outcome.files.iter().find(|f| f.0 == "graph.json").unwrap();
+    let graph: serde_json::Value = serde_json::from_slice(&graph.1).unwrap();
+    let open = graph["graph"]["unproven_edges"].as_array().unwrap();
+    assert_eq!(open.len() as u64, outcome.summary["edges"].as_u64().unwrap());
+    assert!(open.iter().all(|e| e["reason"] == "the flow is not that of the negative gradient"));
 }
 
 /// The same bytes, whatever the number of threads; and none after a request to stop.
