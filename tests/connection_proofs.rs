@@ -409,7 +409,7 @@ fn a_study_counts_what_is_proven() {
     assert_eq!((&outcome.summary["edges"], &outcome.summary["proven_edges"]), (&12.into(), &12.into()));
     assert_eq!(outcome.summary["levels"]["connections"], "proven");
     // A flow that is not the gradient's: why not stands at every edge.
-    let path = path.with_file_name("hopfield-without-leak.toml");
+    let path = path.with_file_name("two-layer-memory.toml");
     let outcome = execute(&Study::read(&path, &[]).unwrap(), Part::Graph, &Control::quiet()).unwrap();
     assert_eq!(outcome.summary["proven_edges"], 0);
     assert_eq!(outcome.summary["levels"]["connections"], "checked");

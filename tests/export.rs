@@ -256,7 +256,7 @@ fn the_graph_has_the_keys_of_both_versions_of_networkx() {
     assert_eq!(about["unproven_edges"], serde_json::json!([]));
     let mut graph = graph;
     graph.connections[3].open = Some("too near a \"ridge\"".into());
-    let text = graph_json(&set, &graph, "open").unwrap();
+    let text = export::graph_json(&set, &graph, "open").unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let edge = &json["edges"][3];
     let open = &json["graph"]["unproven_edges"];
