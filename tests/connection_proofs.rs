@@ -16,11 +16,14 @@ use rand_distr::{Distribution, StandardNormal};
 use smale::Control;
 use smale::connection::{Connection, Loose, MorseGraph, Orbit, ProofOptions, TubeProof, connect, prove};
 use smale::critical::{CriticalSet, Level, Options, search};
+use smale::flow::cone::{Field, blocks};
+use smale::flow::tube::{Goal, Line, tube};
 use smale::flow::{self, Flow, integrate};
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
 use smale::landscape::{Landscape, Region};
 use smale::rigor::Cylinder;
+use smale::study::pipeline::{Part, execute};
 use smale::study::{Override, Study};
 
 fn solve(landscape: &dyn Landscape, region: Option<&Region>) -> (CriticalSet, MorseGraph) {
@@ -265,6 +268,37 @@ fn false_ends_are_refused() {
     }
 }
 
+/// A guide that leads elsewhere than the flow: a straight line to each of the minima, of which one half's own may do.
+#[test]
+fn false_guides_lead_nowhere() {
+    let landscape = formula(2, "(x^2 + y - 11)^2 + (x + y^2 - 7)^2", &[]);
+    let (set, graph) = solve(&landscape, None);
+    let enclosed = landscape.enclose().unwrap();
+    let (mut right, mut wrong) = (0, 0);
+    for c in graph.connections.iter().filter(|c| set.points[c.from].index == 1) {
+        let (proof, x) = (c.proof.as_ref().unwrap(), &set.points[c.from].x);
+        let known = set.points[c.from].proof.as_ref().unwrap();
+        let field = Field::downhill(enclosed.as_ref());
+        let block = &blocks(field, x, known.radius, 0.5 * known.unique, 0.0, 0.0)[0];
+        let start = block.exit(proof.side);
+        let from: Vec<f64> = start.center.iter().map(|e| e.mid()).collect();
+        for (to, end) in set.points.iter().enumerate().filter(|(_, p)| p.index == 0) {
+            let along: Vec<f64> = end.x.iter().zip(&from).map(|(b, a)| b - a).collect();
+            let place = |t: f64| from.iter().zip(&along).map(|(a, d)| a + t * d).collect::<Vec<f64>>();
+            let points = (0..=20).map(|i| (place(f64::from(i) / 20.0), along.clone())).collect();
+            let line = Line::through(points).unwrap();
+            let goal = Goal { center: end.x.clone(), radius: end.proof.as_ref().unwrap().basin.unwrap() };
+            let laid = |field, goal: &Goal| tube(field, &start, &line, goal, &Default::default(), &|| false);
+            let found = laid(field, &goal).is_ok();
+            assert!(!found || to == c.to, "{} to {to}, not {}", c.from, c.to);
+            (right, wrong) = (right + usize::from(found), wrong + usize::from(!found));
+            // Against the flow there is no tube at all.
+            assert!(laid(Field::uphill(enclosed.as_ref()), &goal).is_err());
+        }
+    }
+    assert!(right > 0 && wrong >= 24, "{right} {wrong}");
+}
+
 fn apart(count: usize, n: usize, sigma: f64, seed: u64) -> Mixture {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut data: Mat<f64> = Mat::from_fn(n, count, |_, _| StandardNormal.sample(&mut rng));
@@ -365,6 +399,25 @@ fn orbits_in_tubes_end_where_they_should() {
         let (set, graph) = solve(case.landscape.as_ref(), None);
         ends_agree(case.landscape.as_ref(), &set, &graph, 20);
     }
+}
+
+/// What a study says of it.
+#[test]
+fn a_study_counts_what_is_proven() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses/himmelblau.toml");
+    let outcome = execute(&Study::read(&path, &[]).unwrap(), Part::Graph, &Control::quiet()).unwrap();
+    assert_eq!((&outcome.summary["edges"], &outcome.summary["proven_edges"]), (&12.into(), &12.into()));
+    assert_eq!(outcome.summary["levels"]["connections"], "proven");
+    // A flow that is not the gradient's: why not stands at every edge.
+    let path = path.with_file_name("two-layer-memory.toml");
+    let outcome = execute(&Study::read(&path, &[]).unwrap(), Part::Graph, &Control::quiet()).unwrap();
+    assert_eq!(outcome.summary["proven_edges"], 0);
+    assert_eq!(outcome.summary["levels"]["connections"], "checked");
+    let graph = outcome.files.iter().find(|f| f.0 == "graph.json").unwrap();
+    let graph: serde_json::Value = serde_json::from_slice(&graph.1).unwrap();
+    let open = graph["graph"]["unproven_edges"].as_array().unwrap();
+    assert_eq!(open.len() as u64, outcome.summary["edges"].as_u64().unwrap());
+    assert!(open.iter().all(|e| e["reason"] == "the flow is not that of the negative gradient"));
 }
 
 /// The same bytes, whatever the number of threads; and none after a request to stop.

@@ -262,6 +262,16 @@ fn the_graph_has_the_keys_of_both_versions_of_networkx() {
     assert_eq!(about["degenerate"][0]["samples"].as_array().unwrap().len(), 200);
     assert_eq!(about["to_degenerate"][0]["family"], 0);
     assert_eq!(about["lost"][0]["reason"], "step < \"tiny\"");
+    assert_eq!(about["unproven_edges"], serde_json::json!([]));
+    let mut graph = graph;
+    graph.connections[3].open = Some("too near a \"ridge\"".into());
+    let text = export::graph_json(&set, &graph, "open").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let edge = &json["edges"][3];
+    let open = &json["graph"]["unproven_edges"];
+    assert_eq!(open.as_array().unwrap().len(), 1);
+    assert_eq!(open[0]["reason"], "too near a \"ridge\"");
+    assert!(["source", "target", "key"].iter().all(|k| open[0][k] == edge[k]));
 }
 
 #[test]

@@ -445,8 +445,12 @@ impl Piece {
                 0.0,
                 0.3 * needed,
                 0.6 * needed,
+                0.85 * needed,
                 needed,
-                1.5 * needed,
+                1.06 * needed,
+                1.15 * needed,
+                1.3 * needed,
+                1.6 * needed,
                 2.5 * needed,
             ];
             growths.sort_by(f64::total_cmp);
