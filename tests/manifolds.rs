@@ -1,4 +1,4 @@
-//! Unstable manifolds as a study writes them.
+//! Unstable manifolds as a study writes them. With SMALE_MANIFOLDS=<folder> the files stay there, for `tests/vtp/read.py`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -49,6 +49,11 @@ fn manifolds_of_a_landscape_in_fewer_dimensions() {
     // The same bytes again, and fewer if fewer are asked for.
     assert_eq!(triangle("surfaces").files, outcome.files);
     let curves = triangle("curves");
+    if let Some(folder) = std::env::var_os("SMALE_MANIFOLDS") {
+        for (name, bytes) in outcome.files.iter().filter(|(n, _)| n.ends_with(".vtp")) {
+            std::fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
+        }
+    }
     let names =
         |o: &Outcome| o.files.iter().filter(|(n, _)| n.ends_with(".vtp")).cloned().collect::<Vec<_>>();
     assert_eq!(names(&curves), names(&outcome)[..3]);

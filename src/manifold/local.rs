@@ -148,11 +148,12 @@ pub fn local(
     settle(&field, &frame, sampler, x, coefficients, internal, options)
 }
 
-/// Along each mode of the manifold the distance at which the field differs from its linearisation by a tenth.
+/// Along each mode of the manifold the distance at which the field differs from its linearisation by a tenth; at most four
+/// times the least of them, since nothing is known yet of what lies between the modes.
 fn first_scales(field: &Field<'_>, frame: &Frame, x: &[f64]) -> Vec<f64> {
     let n = x.len();
     let most = 10.0 * (1.0 + norm(x));
-    (0..frame.tangent)
+    let mut scales: Vec<f64> = (0..frame.tangent)
         .map(|j| {
             let v = frame.vectors.col_as_slice(j);
             let linear = |t: f64| {
@@ -180,7 +181,10 @@ fn first_scales(field: &Field<'_>, frame: &Frame, x: &[f64]) -> Vec<f64> {
             }
             t
         })
-        .collect()
+        .collect();
+    let least = scales.iter().fold(f64::INFINITY, |m, s| m.min(*s));
+    scales.iter_mut().for_each(|s| *s = s.min(4.0 * least));
+    scales
 }
 
 /// The coefficients of P and g at these scales, degree by degree, twice: the second time what rounding left. `None` if the field

@@ -368,22 +368,24 @@ impl<'a> Weaver<'a> {
         }
     }
 
-    /// Do two neighbours leave a saddle that the front has come to on different sides?
-    fn straddle(&self, a: &Knot, b: &Knot, step: f64) -> bool {
+    /// A saddle that the front has come to and that two neighbours leave on different sides, with the lengths at which they
+    /// are nearest to it.
+    fn straddle(&self, a: &Knot, b: &Knot, step: f64) -> Option<(usize, f64, f64)> {
         let (of_a, of_b) = (&self.threads[a.thread], &self.threads[b.thread]);
-        of_a.passes.iter().any(|p| {
-            let Some(q) = of_b.passes.iter().find(|q| q.saddle == p.saddle) else { return false };
+        of_a.passes.iter().find_map(|p| {
+            let q = of_b.passes.iter().find(|q| q.saddle == p.saddle)?;
             let (past_a, past_b) = (a.length - p.at, b.length - q.at);
             let here = past_a.abs().max(past_b.abs()) < 2.0 * NEAR * self.size;
-            here && past_a.max(past_b) > -0.3 * step && dot(&p.out, &q.out) < 0.0
+            let parts = here && past_a.max(past_b) > -0.3 * step && dot(&p.out, &q.out) < 0.0;
+            parts.then_some((p.saddle, p.at, q.at))
         })
     }
 
     /// Puts knots between the last of `out` and `right` until neighbours are within reach of each other.
     fn fill(&mut self, out: &mut Vec<Knot>, right: &mut Knot, step: f64) {
         let Some(left) = out.last() else { return };
-        let parts = self.straddle(left, right, step) || self.gap(left, right) > step;
-        if !parts || self.full() {
+        let parted = self.straddle(left, right, step);
+        if (parted.is_none() && self.gap(left, right) <= step) || self.full() {
             return;
         }
         let between = right.angle.wrapping_sub(left.angle) % CIRCLE;
@@ -397,6 +399,8 @@ impl<'a> Weaver<'a> {
             self.threads[k.thread].passes.iter().find(hit).map(|p| (p.saddle, p.at))
         };
         let both = hits(left, None).and_then(|(id, at)| Some((id, at, hits(right, Some(id))?.1)));
+        // A saddle that repels strongly cannot be hit better than angles resolve.
+        let both = both.or(parted.filter(|_| between <= FINEST));
         if both.is_some() || between <= FINEST {
             self.cut(out, right, both);
             return;
