@@ -716,6 +716,30 @@ fn memory_in_plain_sight() {
 }
 
 #[test]
+fn a_surface_of_genus_two() {
+    let answer = run("genus-two", &[]);
+    answer.has(&[1, 4, 5, 1]);
+    assert_eq!(
+        (&answer.summary["completeness"], &answer.summary["levels"]["region"]),
+        (&"proven".into(), &"proven".into())
+    );
+    let case = include_str!("cases/genus-two.toml").parse::<toml::Table>().unwrap();
+    for known in case["points"].as_array().unwrap() {
+        let x: Vec<f64> = known["x"].as_array().unwrap().iter().map(|v| v.as_float().unwrap()).collect();
+        let index = known["index"].as_integer().unwrap();
+        answer.at(u64::try_from(index).unwrap(), &x, 1e-12);
+    }
+    // Below energy 3 lie as many points as the surface has cycles, and what bounds what adds up to nothing.
+    let on_surface = |index| answer.nodes(index).iter().filter(|n| n.energy < 3.0).count();
+    assert_eq!([0, 1, 2, 3].map(on_surface), [1, 4, 1, 0]);
+    let edges = answer.graph["edges"].as_array().unwrap();
+    for saddle in answer.nodes(1) {
+        let signs = edges.iter().filter(|e| e["source"] == saddle.id).map(|e| e["sign"].as_i64().unwrap());
+        assert_eq!((answer.below(saddle.id), signs.sum::<i64>()), (vec![0, 0], 0));
+    }
+}
+
+#[test]
 fn every_shipped_study_is_tested() {
     let this = include_str!("studies.rs");
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses")).unwrap() {
