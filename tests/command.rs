@@ -464,7 +464,7 @@ fn the_schema_names_every_key() {
     for (section, keys) in [
         ("region", &["ball", "box"][..]),
         ("critical", &["method", "max_index", "rounds", "degenerate_tolerance", "neighbours"]),
-        ("graph", &["tolerance"]),
+        ("graph", &["tolerance", "order", "manifolds", "basins"]),
         ("report", &["image", "title"]),
     ] {
         for key in keys {
@@ -511,11 +511,18 @@ fn the_schema_and_the_checks_agree() {
             }
         }
     }
-    assert_eq!(bounds, 8);
-    let methods = sections["critical"]["properties"]["method"]["enum"].as_array().unwrap();
-    for method in ["auto", "search", "complete", "guess"] {
-        let listed = methods.iter().any(|m| m == method);
-        assert_eq!(accepted("critical", "method", &format!("{method:?}")), listed, "{method}");
+    // Of `basins` it is a minimum of zero.
+    assert_eq!(bounds, 9);
+    for (section, key, values) in [
+        ("critical", "method", &["\"auto\"", "\"search\"", "\"complete\"", "\"guess\""][..]),
+        ("graph", "order", &["1", "\"all\"", "\"auto\"", "2", "\"some\""]),
+        ("graph", "manifolds", &["\"none\"", "\"curves\"", "\"surfaces\"", "\"solids\""]),
+    ] {
+        let allowed = sections[section]["properties"][key]["enum"].as_array().unwrap();
+        for value in values {
+            let listed = allowed.iter().any(|a| a.to_string() == *value);
+            assert_eq!(accepted(section, key, value), listed, "{key} = {value}");
+        }
     }
     for (value, good) in [("{ radius = 0 }", false), ("{ radius = 3.0 }", true)] {
         assert_eq!(accepted("region", "ball", value), good, "{value}");

@@ -41,7 +41,7 @@ pub enum Order {
     One,
     /// From each index k to k - 1 for which there is a method.
     All,
-    /// [`Order::All`] in up to eight dimensions, else [`Order::One`].
+    /// [`Order::All`] in up to eight dimensions for the flow `-grad E`, else [`Order::One`].
     Auto,
 }
 
@@ -116,7 +116,7 @@ pub fn connect(
     let everything = match options.order {
         Order::One => false,
         Order::All => true,
-        Order::Auto => n <= AUTO,
+        Order::Auto => n <= AUTO && !place.flow().has_dynamics(),
     };
     let circles = if everything { circles(&place) } else { vec![] };
     graph.examined =

@@ -371,6 +371,25 @@ impl Orbit {
         }
     }
 
+    /// Keeps, between its ends, the points along which the energy falls from the one to the other: an orbit that was cut beside a
+    /// saddle may have passed it by a hair, and where segments are joined it may step back by as much.
+    pub(super) fn fall(&mut self) {
+        let Some((&last, &first)) = self.energies.last().zip(self.energies.first()) else { return };
+        let end = self.energies.len() - 1;
+        let mut lowest = first;
+        let kept: Vec<bool> = (self.energies.iter().enumerate())
+            .map(|(i, &e)| {
+                let falls = i == 0 || i == end || (e < lowest && e > last);
+                lowest = if falls { e } else { lowest };
+                falls
+            })
+            .collect();
+        let mut at = kept.iter();
+        self.points.retain(|_| at.next() == Some(&true));
+        let mut at = kept.iter();
+        self.energies.retain(|_| at.next() == Some(&true));
+    }
+
     /// Drops the points outside the region.
     fn drop_outside(&mut self, place: &Place<'_>, backward: bool) {
         let inside = |x: &Vec<f64>| place.region.contains(x);

@@ -57,7 +57,7 @@ pub(super) fn around(rays: &Rays<'_>, spokes: usize, events: &mut Vec<Event>) ->
     let starts: Vec<Rc<Ray>> = (0..spokes).map(|i| Rc::new(search.shoot(&line, angle(i)))).collect();
     for i in 0..spokes {
         let (a, b) = (starts[i].clone(), starts[(i + 1) % spokes].clone());
-        search.between(&line, Ends { a, b, right: angle(i + 1) }, 0, events);
+        search.between(Ends { a, b, right: angle(i + 1) }, events);
         if search.spent.get() > BUDGET {
             return false;
         }
@@ -78,6 +78,15 @@ struct Ends {
     right: f64,
 }
 
+impl Ends {
+    /// What is before the one and after the other of two orbits between.
+    fn beside(&self, l: Rc<Ray>, r: Rc<Ray>) -> [Ends; 2] {
+        // The second end has a parameter of its own.
+        let before = if Rc::ptr_eq(&l, &self.b) { self.right } else { l.param };
+        [Ends { a: self.a.clone(), b: l, right: before }, Ends { a: r, b: self.b.clone(), right: self.right }]
+    }
+}
+
 /// What bisection towards one target came to.
 enum Root {
     /// Two neighbours on either side of it.
@@ -94,48 +103,43 @@ impl Search<'_> {
         self.rays.shoot(line, param)
     }
 
-    /// Everything between two orbits of a line.
-    fn between(&self, line: &Line, ends: Ends, depth: usize, events: &mut Vec<Event>) {
-        if self.spent.get() > BUDGET {
-            return;
-        }
-        let Ends { a, b, right } = &ends;
-        if Rc::ptr_eq(a, b) {
-            return;
-        }
-        match self.rays.judge(a, b) {
-            Judgement::Together => {}
-            Judgement::Opposite(t) => match self.root(line, &ends, t) {
-                Root::Found(l, r) => {
-                    self.between(line, Ends { a: a.clone(), b: l.clone(), right: l.param }, depth, events);
-                    events.push(Event::Crossing(self.crossing(line, t, &l, &r)));
-                    if !Rc::ptr_eq(&r, b) {
-                        self.between(line, Ends { a: r, b: b.clone(), right: *right }, depth, events);
+    /// Everything between two orbits of the circle. What is left to look at is kept in a list: where rates differ much it grows
+    /// deeper than a thread's stack.
+    fn between(&self, ends: Ends, events: &mut Vec<Event>) {
+        let mut left = vec![(Rc::new(Line::Circle), ends, 0)];
+        while let Some((line, ends, depth)) = left.pop() {
+            if self.spent.get() > BUDGET {
+                return;
+            }
+            if Rc::ptr_eq(&ends.a, &ends.b) {
+                continue;
+            }
+            match self.rays.judge(&ends.a, &ends.b) {
+                Judgement::Together => {}
+                Judgement::Opposite(t) => match self.root(&line, &ends, t) {
+                    Root::Found(l, r) => {
+                        events.push(Event::Crossing(self.crossing(&line, t, &l, &r)));
+                        left.extend(ends.beside(l, r).map(|e| (line.clone(), e, depth)));
                     }
-                }
-                Root::Split(middle) => self.halves(line, &ends, middle, depth, events),
-                Root::Collapsed(l, r) => {
-                    self.between(line, Ends { a: a.clone(), b: l.clone(), right: l.param }, depth, events);
-                    self.further(line, &l, &r, depth, events);
-                    self.between(line, Ends { a: r, b: b.clone(), right: *right }, depth, events);
-                }
-            },
-            Judgement::Apart => {
-                let middle = 0.5 * (a.param + right);
-                if resolved(a.param, middle, *right) {
-                    let middle = Rc::new(self.shoot(line, middle));
-                    self.halves(line, &ends, middle, depth, events);
-                } else {
-                    self.further(line, a, b, depth, events);
+                    Root::Split(middle) => {
+                        left.extend(ends.beside(middle.clone(), middle).map(|e| (line.clone(), e, depth)));
+                    }
+                    Root::Collapsed(l, r) => {
+                        left.extend(self.further(&line, &l, &r, depth, events));
+                        left.extend(ends.beside(l, r).map(|e| (line.clone(), e, depth)));
+                    }
+                },
+                Judgement::Apart => {
+                    let middle = 0.5 * (ends.a.param + ends.right);
+                    if resolved(ends.a.param, middle, ends.right) {
+                        let middle = Rc::new(self.shoot(&line, middle));
+                        left.extend(ends.beside(middle.clone(), middle).map(|e| (line.clone(), e, depth)));
+                    } else {
+                        left.extend(self.further(&line, &ends.a, &ends.b, depth, events));
+                    }
                 }
             }
         }
-    }
-
-    fn halves(&self, line: &Line, ends: &Ends, middle: Rc<Ray>, depth: usize, events: &mut Vec<Event>) {
-        let right = middle.param;
-        self.between(line, Ends { a: ends.a.clone(), b: middle.clone(), right }, depth, events);
-        self.between(line, Ends { a: middle, b: ends.b.clone(), right: ends.right }, depth, events);
     }
 
     /// Narrows down an orbit to target `t` between two that leave it on opposite sides (Illinois' false position).
@@ -184,20 +188,27 @@ impl Search<'_> {
 
     /// Two orbits whose starts can't be told apart, and which part: they ran along each other up to where rounding has grown. From
     /// there the search goes on between them.
-    fn further(&self, line: &Line, a: &Ray, b: &Ray, depth: usize, events: &mut Vec<Event>) {
+    fn further(
+        &self,
+        line: &Line,
+        a: &Ray,
+        b: &Ray,
+        depth: usize,
+        events: &mut Vec<Event>,
+    ) -> Option<(Rc<Line>, Ends, usize)> {
         // Both ran onto a point from which orbits leave in several directions: what comes after is decided by rounding.
         if let (Some((id, gap)), Some((other, also))) = (a.met, b.met)
             && id == other
             && gap.max(also) < ENOUGH
         {
             events.push(Event::Touching { id, gap: gap.max(also), ray: a.trace.clone() });
-            return;
+            return None;
         }
         let unresolved =
             |reason: &str| Event::Unresolved { ray: a.trace.clone(), reason: reason.to_string() };
         if depth == SEGMENTS {
             events.push(unresolved("orbits beside it part, and it could not be told where"));
-            return;
+            return None;
         }
         let done = match line {
             Line::Circle => 2,
@@ -214,16 +225,16 @@ impl Search<'_> {
         }
         let Some((j, to)) = last else {
             events.push(unresolved("orbits beside it part too soon to be told apart"));
-            return;
+            return None;
         };
         let from = a.trace.points[j].clone();
         if from == to {
             events.push(unresolved("orbits beside it part without having been apart"));
-            return;
+            return None;
         }
         let next = Line::Segment { from, to, before: a.trace.cut(j), angle: line.angle(a.param) };
         let (left, right) = (Rc::new(self.shoot(&next, 0.0)), Rc::new(self.shoot(&next, 1.0)));
-        self.between(&next, Ends { a: left, b: right, right: 1.0 }, depth + 1, events);
+        Some((Rc::new(next), Ends { a: left, b: right, right: 1.0 }, depth + 1))
     }
 }
 

@@ -105,6 +105,7 @@ fn orientation(place: &Place<'_>, lower: usize, upper: usize) -> i8 {
 fn orbit(place: &Place<'_>, target: usize, backward: bool, trace: Trace) -> Orbit {
     let mut orbit = trace.finish(place, backward);
     orbit.cut_at(place, &place.nodes[target], backward);
+    orbit.fall();
     orbit.thin();
     orbit
 }
