@@ -515,7 +515,7 @@ fn the_schema_and_the_checks_agree() {
     assert_eq!(bounds, 9);
     for (section, key, values) in [
         ("critical", "method", &["\"auto\"", "\"search\"", "\"complete\"", "\"guess\""][..]),
-        ("graph", "order", &["1", "\"all\"", "\"auto\"", "2", "\"some\""]),
+        ("graph", "order", &["1", "\"all\"", "2", "\"some\""]),
         ("graph", "manifolds", &["\"none\"", "\"curves\"", "\"surfaces\"", "\"solids\""]),
     ] {
         let allowed = sections[section]["properties"][key]["enum"].as_array().unwrap();

@@ -30,7 +30,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { tolerance: 1e-9, order: Order::Auto }
+        Options { tolerance: 1e-9, order: Order::One }
     }
 }
 
@@ -41,12 +41,7 @@ pub enum Order {
     One,
     /// From each index k to k - 1 for which there is a method.
     All,
-    /// [`Order::All`] in up to eight dimensions for the flow `-grad E`, else [`Order::One`].
-    Auto,
 }
-
-/// Up to this dimension [`Order::Auto`] means all.
-const AUTO: usize = 8;
 
 /// A miss of a stable manifold by less than this many step errors is a hit, as far as can be told.
 const CERTAIN: f64 = 1.0;
@@ -113,11 +108,7 @@ pub fn connect(
         let done = (i * BATCH + batch.len()).min(tasks.len());
         (control.progress)(Progress { stage: "orbits", done, total: tasks.len(), note: "" });
     }
-    let everything = match options.order {
-        Order::One => false,
-        Order::All => true,
-        Order::Auto => n <= AUTO && !place.flow().has_dynamics(),
-    };
+    let everything = options.order == Order::All;
     let circles = if everything { circles(&place) } else { vec![] };
     graph.examined =
         (1..=n).map(|k| finished && (k == 1 || k == n || (everything && fan::way(k, n).is_some()))).collect();

@@ -107,8 +107,8 @@ const GRAPH: &[Key] = &[
     key(
         "order",
         Takes::Any,
-        "auto",
-        "between which indices: 1 (index 1 and minima, n and n - 1), \"all\" (each index k and k - 1), \"auto\" (all in up to eight dimensions)",
+        "1",
+        "between which indices: 1 (index 1 and minima, n and n - 1) or \"all\" (each index k and k - 1)",
     ),
     key(
         "manifolds",

@@ -261,7 +261,6 @@ fn graph(section: &mut Section) -> Result<GraphSection> {
         let text = section.text("order")?;
         text.map(|text| match text.as_str() {
             "all" => Ok(Order::All),
-            "auto" => Ok(Order::Auto),
             _ => Err(section.error("order", format!("unknown `order` {:?}", brief(&text)))),
         })
     } else {
@@ -270,7 +269,7 @@ fn graph(section: &mut Section) -> Result<GraphSection> {
             _ => Err(section.error("order", format!("`order` can't be {k}"))),
         })
     };
-    let help = "it is 1 (orbits between minima and index 1, and between n and n - 1), \"all\" or \"auto\"";
+    let help = "it is 1 (orbits between minima and index 1, and between n and n - 1) or \"all\"";
     Ok(GraphSection {
         tolerance: section.number("tolerance")?,
         order: order.transpose().map_err(|e| e.with_help(help))?,

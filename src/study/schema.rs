@@ -44,7 +44,7 @@ pub fn schema() -> Value {
     properties["lyapunov"]["properties"]["starts"]["enum"] = json!(["region", "data"]);
     properties["lyapunov"]["properties"]["method"]["enum"] = json!(["heun", "euler"]);
     properties["critical"]["properties"]["method"]["enum"] = json!(keys::METHODS);
-    properties["graph"]["properties"]["order"]["enum"] = json!([1, "all", "auto"]);
+    properties["graph"]["properties"]["order"]["enum"] = json!([1, "all"]);
     properties["graph"]["properties"]["manifolds"]["enum"] = json!(["none", "curves", "surfaces"]);
     for (section, key) in keys::AT_LEAST_ONE {
         properties[*section]["properties"][*key]["minimum"] = json!(1);
