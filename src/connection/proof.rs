@@ -105,6 +105,9 @@ fn attempt(
         Err("the flow is not that of the negative gradient".to_string())
     } else if set.points.iter().all(|p| p.proof.is_none()) {
         Err("no point is proven".to_string())
+    } else if landscape.dim() > LOW && landscape.data().is_none() {
+        // A network's Hessian takes seconds to enclose there, and a tube some hundred of them.
+        Err(format!("beyond {LOW} dimensions connections are proven of landscapes that store patterns only"))
     } else {
         landscape.enclose()
     };
