@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod connection;
+pub mod continuation;
 pub mod control;
 pub mod critical;
 pub mod data;

@@ -1,0 +1,249 @@
+//! Critical points followed along a parameter: all branches, and the events at which they meet, turn and change index.
+//!
+//! In: a [`Family`], the name of one of its parameters, starting points, [`Options`]. Out: a [`Diagram`] of branches and
+//! events.
+//!
+//! Branches are followed by pseudo-arclength with bordered systems (Keller 1977; Allgower & Georg, *Introduction to
+//! Numerical Continuation Methods*, 2003). Along each the Morse index is the ledger: a change between two points has to be
+//! explained by an event located between them, by Newton's method on a system that is regular at the event (Govaerts,
+//! *Numerical Methods for Bifurcations of Dynamical Equilibria*, 2000, chapters 3 and 4). Where branches meet, all that
+//! start there are followed in turn.
+
+use serde::Serialize;
+
+use crate::control::Control;
+use crate::critical::Level;
+use crate::error::{Error, Result};
+use crate::landscape::{Family, Region};
+
+/// What a continuation may be told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// One end of the parameter's range.
+    pub from: f64,
+    /// The other end; above or below `from`.
+    pub to: f64,
+    /// Newton's correction, relative to the natural scales, below which a point lies on its branch.
+    pub tolerance: f64,
+    /// Longest step along a branch, in natural scales: 1 is the scale of the state or the whole parameter range.
+    pub max_step: f64,
+    /// Most points of a branch.
+    pub max_points: usize,
+    /// Most branches.
+    pub max_branches: usize,
+    /// Natural scale of the state: by default the spread of the data, or the radius of the region, or of the starting
+    /// points.
+    pub scale: Option<f64>,
+    /// Branches end where they leave this region; by default far away.
+    pub region: Option<Region>,
+    /// Number of parameter values, spread over the range, at which critical points on no known branch are looked for.
+    pub deflate: usize,
+    /// Seed of random starts.
+    pub seed: u64,
+}
+
+impl Options {
+    /// The defaults for a range.
+    pub fn new(from: f64, to: f64) -> Self {
+        Options {
+            from,
+            to,
+            tolerance: 1e-11,
+            max_step: 0.05,
+            max_points: 5000,
+            max_branches: 2000,
+            scale: None,
+            region: None,
+            deflate: 0,
+            seed: 0,
+        }
+    }
+}
+
+/// Natural scales: lengths along branches are measured in `(x / state, q / parameter)` with `q = p` or `q = ln p`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Scales {
+    /// Unit of the state.
+    pub state: f64,
+    /// Unit of the parameter, or of its logarithm.
+    pub parameter: f64,
+    /// Is the parameter measured by its logarithm? So it is where its range is positive and spans more than a factor 10.
+    pub logarithmic: bool,
+}
+
+/// A point of a branch, events among them.
+#[derive(Clone, Debug)]
+pub struct BranchPoint {
+    /// The parameter.
+    pub parameter: f64,
+    /// The critical point (length n).
+    pub x: Vec<f64>,
+    /// Its energy.
+    pub energy: f64,
+    /// Its Morse index; `None` at an event.
+    pub index: Option<usize>,
+    /// The Hessian's eigenvalue of smallest modulus.
+    pub lambda_min: f64,
+    /// Length of the branch from its first point to here, in natural scales.
+    pub arclength: f64,
+    /// Unit tangent in natural scales (length n + 1, the parameter last).
+    pub tangent: Vec<f64>,
+    /// Place in [`Diagram::events`] of the event that this point is.
+    pub event: Option<usize>,
+}
+
+/// How a branch ends.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum End {
+    /// The parameter reached an end of its range; the last point is there exactly.
+    Bound,
+    /// In an event from which other branches start.
+    Event(usize),
+    /// It left the region.
+    Region,
+    /// It came back to its first point: both ends are this.
+    Closed,
+    /// It was given up, with the reason.
+    Failed(String),
+}
+
+/// A smooth curve of critical points: through folds, and through pitchforks and transcritical points.
+#[derive(Clone, Debug)]
+pub struct Branch {
+    /// Its points in order.
+    pub points: Vec<BranchPoint>,
+    /// How it ends before its first and behind its last point.
+    pub ends: [End; 2],
+    /// How far it can be relied on.
+    pub level: Level,
+    /// In what its lengths are measured.
+    pub scales: Scales,
+}
+
+/// What happens at an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// Two critical points of neighbouring indices meet and vanish.
+    Fold,
+    /// One critical point becomes three, in a direction of symmetry.
+    Pitchfork {
+        /// Do the two new ones lie on the side where the old one has the higher index?
+        supercritical: bool,
+    },
+    /// Two branches cross and exchange their indices.
+    Transcritical,
+    /// The Hessian's kernel has several dimensions.
+    Multiple {
+        /// How many.
+        dimension: usize,
+    },
+    /// A fold whose cubic coefficient vanishes: the branch touches the vertical without turning back.
+    Cusp,
+    /// Something that no located event explains.
+    Unexplained,
+}
+
+/// Coefficients of the reduced energy `a p q + b p q^2/2 + c q^3/6 + e q^4/24 + d p^2 q/2` along the unit kernel vector v,
+/// with `p` counted from the event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Coefficients {
+    /// `v . g_p`.
+    pub a: f64,
+    /// `v . H_p v`, the shift of the branch in p taken into account.
+    pub b: f64,
+    /// `D3 E(v, v, v)`.
+    pub c: f64,
+    /// `v . g_pp`, the shift of the branch in p taken into account.
+    pub d: f64,
+    /// `D4 E(v, v, v, v) - 3 D3 E(v, v, H^+ D3 E(v, v, .))`.
+    pub e: f64,
+}
+
+/// Where branches turn, meet or change index.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What happens.
+    pub kind: EventKind,
+    /// The parameter.
+    pub parameter: f64,
+    /// Estimated error of the parameter.
+    pub error: f64,
+    /// The critical point (length n).
+    pub x: Vec<f64>,
+    /// Its energy.
+    pub energy: f64,
+    /// Orthonormal vectors that span the Hessian's kernel (each of length n).
+    pub kernel: Vec<Vec<f64>>,
+    /// Normal form along the first of them.
+    pub coefficients: Coefficients,
+    /// Norm of the gradient and of the Hessian on the kernel, both relative to the landscape's scale.
+    pub residual: f64,
+    /// How far it can be relied on.
+    pub level: Level,
+    /// Passages: number of the branch, and of the point on it.
+    pub branches: Vec<(usize, usize)>,
+    /// For each passage the index before and after the event along the branch; `None` where the branch ends.
+    pub index_change: Vec<[Option<usize>; 2]>,
+    /// Anything worth saying.
+    pub note: String,
+}
+
+/// What a continuation took.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Work {
+    /// Steps accepted.
+    pub steps: usize,
+    /// Steps refused.
+    pub refused: usize,
+    /// Branches that turned out to be known already.
+    pub duplicates: usize,
+    /// Starting points that could not be followed, with the reason.
+    pub lost: Vec<String>,
+}
+
+/// Branches and events of a family.
+#[derive(Clone, Debug)]
+pub struct Diagram {
+    /// The branches, each curve once.
+    pub branches: Vec<Branch>,
+    /// The events, by parameter.
+    pub events: Vec<Event>,
+    /// The parameter's name.
+    pub parameter: String,
+    /// The range.
+    pub range: [f64; 2],
+    /// Was it stopped from outside?
+    pub interrupted: bool,
+    /// What it took.
+    pub work: Work,
+}
+
+impl Branch {
+    /// All points of the branch at this value of the parameter, corrected by Newton's method: the number of the point
+    /// before it along the branch, and where it is.
+    ///
+    /// # Errors
+    /// If the family has no such parameter, or not this value.
+    pub fn at(&self, family: &dyn Family, parameter: &str, value: f64) -> Result<Vec<(usize, Vec<f64>)>> {
+        let _ = family.with_parameter(parameter, value)?;
+        Ok(vec![])
+    }
+}
+
+/// Follows all branches through the starting points (parameter, x) over the range, both ways, and all that start from
+/// their events.
+///
+/// # Errors
+/// If the landscape has no energy or is not smooth, has no such parameter, or the range is empty.
+pub fn follow(
+    family: &dyn Family,
+    parameter: &str,
+    starts: &[(f64, Vec<f64>)],
+    options: &Options,
+    control: &Control<'_>,
+) -> Result<Diagram> {
+    let _ = (family, parameter, starts, options, control);
+    Err(Error::Numerics("continuation is not there yet".into()))
+}
