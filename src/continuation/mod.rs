@@ -1,6 +1,6 @@
 //! Critical points followed along a parameter: all branches, and the events at which they meet, turn and change index.
 //!
-//! In: a [`Family`], the name of one of its parameters, starting points, [`Options`]. Out: a [`Diagram`] of branches and
+//! In: a [`Family`](crate::landscape::Family), the name of one of its parameters, starting points, [`Options`]. Out: a [`Diagram`] of branches and
 //! events.
 //!
 //! Branches are followed by pseudo-arclength with bordered systems (Keller 1977; Allgower & Georg, *Introduction to
@@ -9,12 +9,24 @@
 //! *Numerical Methods for Bifurcations of Dynamical Equilibria*, 2000, chapters 3 and 4). Where branches meet, all that
 //! start there are followed in turn.
 
+mod at;
+mod diagram;
+mod event;
+mod ledger;
+mod locate;
+mod march;
+mod normal_form;
+mod path;
+mod switch;
+mod system;
+
 use serde::Serialize;
 
-use crate::control::Control;
+pub use diagram::{diagram, follow};
+pub use ledger::Leap;
+
 use crate::critical::Level;
-use crate::error::{Error, Result};
-use crate::landscape::{Family, Region};
+use crate::landscape::Region;
 
 /// What a continuation may be told.
 #[derive(Clone, Debug)]
@@ -218,32 +230,4 @@ pub struct Diagram {
     pub interrupted: bool,
     /// What it took.
     pub work: Work,
-}
-
-impl Branch {
-    /// All points of the branch at this value of the parameter, corrected by Newton's method: the number of the point
-    /// before it along the branch, and where it is.
-    ///
-    /// # Errors
-    /// If the family has no such parameter, or not this value.
-    pub fn at(&self, family: &dyn Family, parameter: &str, value: f64) -> Result<Vec<(usize, Vec<f64>)>> {
-        let _ = family.with_parameter(parameter, value)?;
-        Ok(vec![])
-    }
-}
-
-/// Follows all branches through the starting points (parameter, x) over the range, both ways, and all that start from
-/// their events.
-///
-/// # Errors
-/// If the landscape has no energy or is not smooth, has no such parameter, or the range is empty.
-pub fn follow(
-    family: &dyn Family,
-    parameter: &str,
-    starts: &[(f64, Vec<f64>)],
-    options: &Options,
-    control: &Control<'_>,
-) -> Result<Diagram> {
-    let _ = (family, parameter, starts, options, control);
-    Err(Error::Numerics("continuation is not there yet".into()))
 }

@@ -1,0 +1,153 @@
+//! One branch, step after step, with its events.
+
+use super::End;
+use super::event::{Verdict, between, leap};
+use super::locate::Located;
+use super::path::{Node, Step, holds, minus, next_length, step};
+use super::system::Problem;
+use crate::control::Control;
+use crate::linalg::{dot, norm};
+
+/// Shortest step, in natural scales.
+const SHORTEST: f64 = 1e-9;
+
+/// A piece of a branch from its first node on.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    pub(super) nodes: Vec<Node>,
+    /// What its nodes' events refer to.
+    pub(super) events: Vec<Located>,
+    pub(super) end: Option<End>,
+    pub(super) steps: usize,
+    pub(super) refused: usize,
+}
+
+impl Trace {
+    fn finish(mut self, end: End) -> Self {
+        self.end = Some(end);
+        self
+    }
+
+    fn failed(self, why: &str) -> Self {
+        self.finish(End::Failed(why.into()))
+    }
+}
+
+/// Follows the branch from `first` along its tangent. `home` is where it started: it is closed if it comes back.
+pub(super) fn march(
+    problem: &Problem<'_>,
+    first: Vec<Node>,
+    home: Option<&Node>,
+    control: &Control<'_>,
+) -> Trace {
+    let options = problem.options;
+    let mut trace = Trace { nodes: first, ..Trace::default() };
+    let mut h = 0.2 * options.max_step;
+    if let [.., a, b] = trace.nodes.as_slice() {
+        h = h.min(2.0 * norm(&minus(&b.z, &a.z)));
+    }
+    let mut leaps = 0;
+    let mut travelled = 0.0;
+    loop {
+        let Some(a) = trace.nodes.last().cloned() else { return trace.failed("there is no first point") };
+        if outward(problem, &a) {
+            return trace.finish(End::Bound);
+        }
+        if control.stopped() {
+            return trace.failed("interrupted");
+        }
+        if trace.nodes.len() >= options.max_points {
+            return trace.failed("the branch has the most points that were asked for");
+        }
+        let known = trace.nodes.len();
+        let next = step(problem, &a, h);
+        let Step::To(b, bound) = next else {
+            trace.refused += 1;
+            h *= 0.5;
+            if h < SHORTEST {
+                return trace.failed("no step could be taken: the corrector does not converge");
+            }
+            continue;
+        };
+        match between(problem, &a, &b) {
+            Verdict::Quiet => {}
+            Verdict::Event(found) => {
+                let (located, mut node) = *found;
+                node.event = Some(trace.events.len());
+                trace.events.push(located);
+                trace.nodes.push(node);
+            }
+            Verdict::Shorter => {
+                trace.refused += 1;
+                let length = norm(&minus(&b.z, &a.z));
+                if length > 4.0 * SHORTEST {
+                    h = 0.5 * length.min(h);
+                    continue;
+                }
+                let Some((located, mut node)) = leap(problem, &a, &b) else {
+                    return trace.failed("the landscape can't be evaluated");
+                };
+                leaps += 1;
+                node.event = Some(trace.events.len());
+                trace.events.push(located);
+                trace.nodes.push(node);
+                if leaps > 20 {
+                    return trace.failed("the index leaps again and again");
+                }
+            }
+        }
+        let length = norm(&minus(&b.z, &a.z));
+        travelled += length;
+        h = next_length(options, &a, &b, length);
+        trace.steps += 1;
+        trace.nodes.push(*b);
+        let new = trace.nodes.len() - known;
+        if let Some(home) = home
+            && travelled > 3.0 * length
+            && let Some(closed) = comes_home(problem, &trace.nodes, new, home)
+        {
+            trace.nodes.truncate(closed);
+            let mut last = home.clone();
+            last.event = None;
+            // Where home is an event, the branch has just located it again.
+            match trace.nodes.last() {
+                Some(end) if norm(&minus(&end.z, &home.z)) < 1e-7 => {}
+                _ => trace.nodes.push(last),
+            }
+            return trace.finish(End::Closed);
+        }
+        if bound {
+            return trace.finish(End::Bound);
+        }
+        let Some(b) = trace.nodes.last() else { return trace };
+        let far = norm(&b.z[..problem.dim()]) > problem.reach;
+        if far || options.region.as_ref().is_some_and(|r| !r.contains(&problem.scales.x(&b.z))) {
+            trace.nodes.pop();
+            return trace.finish(End::Region);
+        }
+    }
+}
+
+/// Does the branch leave the parameter's range here?
+fn outward(problem: &Problem<'_>, a: &Node) -> bool {
+    let at = |end: usize| (a.theta() - problem.scales.theta(problem.range[end])).abs() < 1e-13;
+    a.event.is_none() && (at(0) && a.speed() < 0.0 || at(1) && a.speed() > 0.0)
+}
+
+/// The number of nodes to keep if one of the last pieces holds `home`, passed in its direction.
+fn comes_home(problem: &Problem<'_>, nodes: &[Node], pieces: usize, home: &Node) -> Option<usize> {
+    let last = nodes.len() - 1;
+    for k in (last - pieces.min(last)..last).take(pieces) {
+        let (a, b) = (&nodes[k], &nodes[k + 1]);
+        if dot(&a.tangent, &home.tangent) < 0.8 {
+            continue;
+        }
+        if norm(&minus(&b.z, &home.z)) < 1e-7 {
+            return Some(k + 2);
+        }
+        if holds(problem, a, b, &home.z).is_some() {
+            return Some(k + 1);
+        }
+    }
+    None
+}

@@ -1,0 +1,111 @@
+//! What kind an event is, by the coefficients of the energy reduced to the kernel.
+//!
+//! In: a located event. Out: its kind, coefficients and what to say of near degeneracy. With v the kernel vector, w the
+//! shift of the branch per unit of the parameter and `H^+` the inverse across v (Golubitsky & Schaeffer, *Singularities and
+//! Groups in Bifurcation Theory I*, 1985, section I.3 and table IV 2.3):
+//! `a = v.g_p`, `b = v.(H_p v + D3(v, w))`, `c = D3(v, v, v)`, `d = v.(g_pp + 2 H_p w + D3(w, w))`,
+//! `e = D4(v, v, v, v) - 3 D3(v, v, H^+ D3(v, v, .))`.
+
+use super::locate::{Located, System};
+use super::system::{Bordered, Problem};
+use super::{Coefficients, EventKind};
+use crate::linalg::dot;
+
+/// A cubic coefficient below this times the Hessian's size, in natural scales, is zero.
+pub(super) const ZERO: f64 = 1e-8;
+
+/// Below this it is said to be small.
+const SMALL: f64 = 1e-3;
+
+/// The reduced energy in scaled coordinates.
+pub(super) struct Reduced {
+    pub(super) scaled: Coefficients,
+    /// Shift of the branch per unit of theta, across the kernel (length n).
+    pub(super) shift: Vec<f64>,
+}
+
+/// The coefficients along the first kernel vector.
+pub(super) fn reduce(problem: &Problem<'_>, event: &Located) -> Option<Reduced> {
+    let n = problem.dim();
+    let z = &event.z;
+    let v = event.kernel.first()?;
+    let m = event.kernel.len();
+    let slice = problem.at(z[n])?;
+    let by = slice.by_parameter(z);
+    let h = slice.hessian(z);
+    let factors = Bordered::new(h.as_ref(), &event.kernel, &event.kernel, 0.0)?;
+    let across = |right: &[f64]| {
+        let mut b = right.to_vec();
+        b.resize(n + m, 0.0);
+        factors.solve(&mut b).then(|| b[..n].to_vec())
+    };
+    let shift: Vec<f64> = across(&by)?.iter().map(|w| -w).collect();
+    let turned = slice.hessian_by(z, v);
+    let square = slice.third(z, v, v);
+    let bend = across(&square)?;
+    let mixed = slice.third(z, v, &shift);
+    let twice = slice.by_parameter_twice(z);
+    let shifted = slice.hessian_by(z, &shift);
+    let scaled = Coefficients {
+        a: dot(v, &by),
+        b: dot(v, &turned) + dot(v, &mixed),
+        c: dot(v, &square),
+        d: dot(v, &twice) + 2.0 * dot(v, &shifted) + dot(&shift, &mixed),
+        e: dot(v, &slice.fourth(z, v, v, v)) - 3.0 * dot(&square, &bend),
+    };
+    Some(Reduced { scaled, shift })
+}
+
+/// Kind, coefficients in the units of the landscape, and a note.
+pub(super) fn classify(problem: &Problem<'_>, event: &Located) -> (EventKind, Coefficients, String) {
+    let mut note = event.note.clone();
+    if !event.explained {
+        return (EventKind::Unexplained, Coefficients::default(), note);
+    }
+    let Some(reduced) = reduce(problem, event) else {
+        return (EventKind::Unexplained, Coefficients::default(), "no normal form could be computed".into());
+    };
+    let (s, size) = (reduced.scaled, event.largest);
+    let mut say = |text: String| {
+        if !note.is_empty() {
+            note += "; ";
+        }
+        note += &text;
+    };
+    let m = event.kernel.len();
+    let kind = if m > 1 {
+        EventKind::Multiple { dimension: m }
+    } else if event.cusp || event.system == System::Fold && s.c.abs() < ZERO * size {
+        EventKind::Cusp
+    } else if event.system == System::Fold {
+        if s.c.abs() < SMALL * size {
+            say(format!("close to a cusp: the cubic coefficient is {:.1e} in natural scales", s.c / size));
+        }
+        EventKind::Fold
+    } else if s.c.abs() < ZERO * size {
+        if s.e.abs() < SMALL * size {
+            say(format!("the quartic coefficient is only {:.1e} in natural scales", s.e / size));
+        }
+        EventKind::Pitchfork { supercritical: s.e > 0.0 }
+    } else {
+        if s.c.abs() < SMALL * size {
+            say(format!(
+                "close to a pitchfork: the cubic coefficient is {:.1e} in natural scales",
+                s.c / size
+            ));
+        }
+        EventKind::Transcritical
+    };
+    let p = problem.scales.parameter_at(event.z[problem.dim()]);
+    let slope = problem.scales.parameter * if problem.scales.logarithmic { p } else { 1.0 };
+    let state = problem.scales.state;
+    let clean = |value: f64| if value.is_finite() { value } else { 0.0 };
+    let coefficients = Coefficients {
+        a: clean(s.a / (state * slope)),
+        b: clean(s.b / (state * state * slope)),
+        c: clean(s.c / state.powi(3)),
+        d: if event.system == System::Fold { 0.0 } else { clean(s.d / (state * slope * slope)) },
+        e: clean(s.e / state.powi(4)),
+    };
+    (kind, coefficients, note)
+}
