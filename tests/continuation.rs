@@ -128,16 +128,6 @@ fn near(found: f64, known: f64, tolerance: f64) {
     assert!((found - known).abs() <= tolerance, "{found} against {known}, off by {:e}", found - known);
 }
 
-/// The zero of a function of one variable between points where its signs differ.
-fn root(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
-    assert!(f(low) * f(high) < 0.0);
-    for _ in 0..200 {
-        let middle = 0.5 * (low + high);
-        if f(middle) * f(low) > 0.0 { low = middle } else { high = middle }
-    }
-    0.5 * (low + high)
-}
-
 /// Where a function of one variable has its least value, by the zero of its difference quotient's sign.
 fn least(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
     let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
@@ -382,7 +372,7 @@ fn three_memories_are_born_one_after_the_other() {
     let folds = of_kind(&answer, &EventKind::Fold);
     assert_eq!((folds.len(), answer.events.len()), (2, 2));
     near(folds[0].parameter, 2.5357, 5e-5);
-    near(folds[1].parameter, 14.0596, 5e-5);
+    near(folds[1].parameter, 14.0592, 5e-5);
     for (beta, minima) in [(2.0, 1), (5.0, 2), (20.0, 3)] {
         assert_eq!(counts(&family, &answer, beta)[0], minima);
     }
@@ -406,7 +396,7 @@ fn three_memories_are_born_one_after_the_other() {
 #[test]
 fn a_heteroclinic_flip_along_its_axis() {
     let family = formula(2, "x[0]^4+x[1]^4-x[1]^3+2*x[0]^2*x[1]-x[1]^2+K*x[1]", &[("K", 0.5)]);
-    let answer = complete(&family, "K", &Options::new(-1.0, 2.0));
+    let answer = complete(&family, "K", &Options::new(-0.8, 2.0));
     // On x = 0: 4y^3 - 3y^2 - 2y + K = 0 turns where 12y^2 - 6y - 2 = 0.
     let turn = |sign: f64| {
         let y = (6.0 + sign * 132.0_f64.sqrt()) / 24.0;

@@ -24,7 +24,7 @@ impl Branch {
                 continue;
             }
             let guess = self.interpolate(a, b, value);
-            let x = newton(landscape.as_ref(), guess.clone()).filter(|x| {
+            let x = newton(landscape.as_ref(), guess.clone(), self.scales.state).filter(|x| {
                 let chord: Vec<f64> = a.x.iter().zip(&b.x).map(|(a, b)| a - b).collect();
                 let off: Vec<f64> = x.iter().zip(&guess).map(|(x, g)| x - g).collect();
                 norm(&off) <= 0.5 * norm(&chord) + 1e-3 * self.scales.state
@@ -61,7 +61,7 @@ impl Branch {
 }
 
 /// Newton's method at a fixed parameter, as far as rounding allows.
-fn newton(landscape: &dyn Family, mut x: Vec<f64>) -> Option<Vec<f64>> {
+fn newton(landscape: &dyn Family, mut x: Vec<f64>, state: f64) -> Option<Vec<f64>> {
     let n = x.len();
     let mut hessian = faer::Mat::zeros(n, n);
     let mut last = f64::INFINITY;
@@ -71,8 +71,8 @@ fn newton(landscape: &dyn Family, mut x: Vec<f64>) -> Option<Vec<f64>> {
         landscape.hessian(&x, hessian.as_mut());
         solve_symmetric(hessian.as_ref(), &mut step)?;
         axpy(-1.0, &step, &mut x);
-        let (size, scale) = (norm(&step), norm(&x));
-        if size <= 1e-15 * scale || size > 0.5 * last && size < 1e-8 * (scale + 1e-300) {
+        let (size, scale) = (norm(&step), norm(&x).max(0.1 * state));
+        if size <= 1e-15 * scale || size > 0.5 * last && size < 1e-8 * scale {
             return Some(x);
         }
         if size > 4.0 * last {
@@ -80,5 +80,5 @@ fn newton(landscape: &dyn Family, mut x: Vec<f64>) -> Option<Vec<f64>> {
         }
         last = size;
     }
-    (last < 1e-8 * norm(&x)).then_some(x)
+    (last < 1e-8 * state).then_some(x)
 }

@@ -70,6 +70,11 @@ fn dip(a: &Node, b: &Node) -> Option<f64> {
     deepest.map(|(u, _)| u)
 }
 
+/// The Hessian's size around a step.
+fn size(problem: &Problem<'_>, a: &Node, b: &Node) -> f64 {
+    problem.size(a.theta()).max(a.spectrum.largest).max(b.spectrum.largest)
+}
+
 /// Is nothing to be seen between `a` and `b`?
 fn quiet(a: &Node, b: &Node) -> bool {
     a.spectrum.index == b.spectrum.index && !flips(a, b)
@@ -127,15 +132,16 @@ fn seek(problem: &Problem<'_>, a: &Node, b: &Node, u: f64, steady: bool) -> Opti
     let spectrum = Spectrum::new(problem.at(guess[n])?.hessian(&guess).as_ref(), &a.spectrum.near)?;
     let change = a.spectrum.index.abs_diff(b.spectrum.index);
     let least = if steady { 2 } else { change.max(1) };
+    let largest = size(problem, a, b);
     // Kernels are tried in the order of the gaps behind them.
-    let size = |m: usize| spectrum.near.get(m).map_or(spectrum.largest, |(value, _)| value.abs());
+    let modulus = |m: usize| spectrum.near.get(m).map_or(largest, |(value, _)| value.abs());
     let most = KERNEL.min(spectrum.near.len());
     let mut candidates: Vec<usize> =
-        (least..=most).filter(|&m| m == n || size(m - 1) < 0.3 * size(m)).collect();
+        (least..=most).filter(|&m| m == n || modulus(m - 1) < 0.3 * modulus(m)).collect();
     if least <= most && !candidates.contains(&least) && !steady {
         candidates.push(least);
     }
-    let gap = |m: usize| size(m - 1) / size(m).max(f64::MIN_POSITIVE);
+    let gap = |m: usize| modulus(m - 1) / modulus(m).max(f64::MIN_POSITIVE);
     candidates.sort_by(|&p, &q| gap(p).total_cmp(&gap(q)));
     for m in candidates.into_iter().take(3) {
         if (m + change) % 2 == 1 && !(m == 1 && change == 0) {
@@ -143,7 +149,7 @@ fn seek(problem: &Problem<'_>, a: &Node, b: &Node, u: f64, steady: bool) -> Opti
         }
         let system = if m == 1 && change == 1 && flips(a, b) { System::Fold } else { System::Crossing };
         let border: Vec<Vec<f64>> = spectrum.near[..m].iter().map(|(_, v)| v.clone()).collect();
-        let Some(located) = locate(problem, &guess, &border, system, spectrum.largest) else { continue };
+        let Some(located) = locate(problem, &guess, &border, system, largest) else { continue };
         if let Some(found) = place(problem, a, b, located, steady) {
             return Some(found);
         }
@@ -231,7 +237,8 @@ fn touch(problem: &Problem<'_>, a: &Node, b: &Node, u: f64) -> Option<(Located, 
     let guess = hermite(a, b, u);
     let spectrum = Spectrum::new(problem.at(guess[n])?.hessian(&guess).as_ref(), &a.spectrum.near)?;
     let (value, v) = spectrum.near.first()?.clone();
-    if value.abs() > 1e-8 * spectrum.largest {
+    let largest = size(problem, a, b);
+    if value.abs() > 1e-8 * largest {
         return None;
     }
     let mut tangent = minus(&b.z, &a.z);
@@ -243,9 +250,9 @@ fn touch(problem: &Problem<'_>, a: &Node, b: &Node, u: f64) -> Option<(Located, 
         system: System::Fold,
         z,
         kernel: vec![v],
-        residual: value.abs() / spectrum.largest,
+        residual: value.abs() / largest,
         error: (b.theta() - a.theta()).abs(),
-        largest: spectrum.largest,
+        largest,
         note: "an eigenvalue touches zero and the branch does not turn".into(),
         explained: true,
         cusp: true,

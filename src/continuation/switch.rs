@@ -144,8 +144,15 @@ fn directions(m: usize) -> Vec<Vec<f64>> {
     all
 }
 
-/// The point of a branch at distance `r` from the event within the kernel, by Newton's method from a start.
-fn on_sphere(problem: &Problem<'_>, event: &Located, start: &[f64], r: f64) -> Option<Vec<f64>> {
+/// The point of a branch at distance `r` from the event within the kernel, by Newton's method from a start. Near the
+/// event rounding may hide the differences between directions: if `lenient`, a gradient of rounding's size will do.
+fn on_sphere(
+    problem: &Problem<'_>,
+    event: &Located,
+    start: &[f64],
+    r: f64,
+    lenient: bool,
+) -> Option<Vec<f64>> {
     let n = problem.dim();
     let mut z = start.to_vec();
     let mut last = f64::INFINITY;
@@ -162,6 +169,9 @@ fn on_sphere(problem: &Problem<'_>, event: &Located, start: &[f64], r: f64) -> O
             return None;
         }
         radial.iter_mut().for_each(|c| *c /= size);
+        if lenient && norm(&b) <= 16.0 * f64::EPSILON * event.largest && (size - r).abs() < 1e-9 * r {
+            return Some(z);
+        }
         b.push(size - r);
         let by = slice.by_parameter(&z);
         let factors = Bordered::new(slice.hessian(&z).as_ref(), &[by], &[radial], 0.0)?;
@@ -180,10 +190,10 @@ fn on_sphere(problem: &Problem<'_>, event: &Located, start: &[f64], r: f64) -> O
     None
 }
 
-/// One ray: a direction within the kernel and points at falling distances.
+/// One ray: its direction within the kernel, on the largest sphere, and points of it.
 struct Ray {
     direction: Vec<f64>,
-    /// Largest radius first.
+    /// At falling distances.
     points: Vec<Vec<f64>>,
 }
 
@@ -203,7 +213,7 @@ fn inwards(problem: &Problem<'_>, event: &Located, z: Vec<f64>, r: f64) -> Optio
     for k in 1..=3 {
         let previous = points.last()?;
         let start: Vec<f64> = previous.iter().zip(&event.z).map(|(p, e)| e + 0.5 * (p - e)).collect();
-        let next = on_sphere(problem, event, &start, r * 0.5_f64.powi(k))?;
+        let next = on_sphere(problem, event, &start, r * 0.5_f64.powi(k), true)?;
         if dot(&direction(&next), &first) < 0.95 {
             return None;
         }
@@ -214,8 +224,7 @@ fn inwards(problem: &Problem<'_>, event: &Located, z: Vec<f64>, r: f64) -> Optio
         }
         points.push(next);
     }
-    let smallest = points.last()?;
-    Some(Ray { direction: unit(minus(smallest, &event.z)), points })
+    Some(Ray { direction: first, points })
 }
 
 /// All curves through an event with a kernel of several dimensions.
@@ -232,7 +241,7 @@ fn multiple(problem: &Problem<'_>, event: &Located, lines: &[Vec<f64>]) -> Vec<A
             if let Some(shift) = radial_balance(problem, event, &alpha, r) {
                 start[n] += shift;
             }
-            let Some(z) = on_sphere(problem, event, &start, r) else { continue };
+            let Some(z) = on_sphere(problem, event, &start, r, false) else { continue };
             if met.iter().any(|m| norm(&minus(m, &z)) < 0.02 * r) {
                 continue;
             }
@@ -263,18 +272,25 @@ fn multiple(problem: &Problem<'_>, event: &Located, lines: &[Vec<f64>]) -> Vec<A
     };
     let mut taken = vec![false; rays.len()];
     for i in 0..rays.len() {
-        if taken[i] || known(lines, &rays[i].direction) {
+        if taken[i] {
             continue;
         }
         taken[i] = true;
-        let opposite =
-            (0..rays.len()).find(|&j| !taken[j] && dot(&rays[i].direction, &rays[j].direction) < -0.98);
-        let mut tangent = rays[i].direction.clone();
+        let cosine = |j: usize| dot(&rays[i].direction, &rays[j].direction);
+        let opposite = (0..rays.len())
+            .filter(|&j| !taken[j] && cosine(j) < -0.95)
+            .min_by(|&j, &k| cosine(j).total_cmp(&cosine(k)));
         let mut behind = vec![];
-        if let Some(j) = opposite {
-            taken[j] = true;
-            tangent = unit(minus(&rays[i].direction, &rays[j].direction));
-            behind = nodes(&rays[j]);
+        let tangent = match opposite {
+            Some(j) => {
+                taken[j] = true;
+                behind = nodes(&rays[j]);
+                unit(minus(&rays[i].points[2], &rays[j].points[2]))
+            }
+            None => unit(minus(&rays[i].points[3], &event.z)),
+        };
+        if known(lines, &tangent) {
+            continue;
         }
         found.push(Arm { tangent, ahead: nodes(&rays[i]), behind });
     }

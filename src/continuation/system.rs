@@ -55,6 +55,8 @@ pub(super) struct Problem<'a> {
     /// Range of the parameter, ascending.
     pub(super) range: [f64; 2],
     pub(super) options: &'a Options,
+    /// States at which the size of the Hessian is taken.
+    samples: Vec<Vec<f64>>,
     /// No branch is followed beyond this distance from the origin of scaled states.
     pub(super) reach: f64,
 }
@@ -103,7 +105,8 @@ impl<'a> Problem<'a> {
         }
         let farthest = starts.iter().map(|(_, x)| norm(x) / state).fold(0.0, f64::max);
         let scales = Scales { state, parameter, logarithmic };
-        Ok(Problem { family, name, place, scales, range, options, reach: 1e3 + 10.0 * farthest })
+        let samples = starts.iter().take(3).map(|(_, x)| x.iter().map(|x| x / state).collect()).collect();
+        Ok(Problem { family, name, place, scales, range, options, samples, reach: 1e3 + 10.0 * farthest })
     }
 
     pub(super) fn dim(&self) -> usize {
@@ -119,6 +122,18 @@ impl<'a> Problem<'a> {
         let family = self.family.with_parameter(self.name, p).ok()?;
         let slope = self.scales.parameter * if self.scales.logarithmic { p } else { 1.0 };
         Some(Slice { problem: self, family, slope })
+    }
+
+    /// Size of the scaled Hessian away from events, where it may vanish as a whole: at some of the starting points'
+    /// states.
+    pub(super) fn size(&self, theta: f64) -> f64 {
+        let Some(slice) = self.at(theta) else { return 0.0 };
+        let sizes = self.samples.iter().map(|x| {
+            let mut z = x.clone();
+            z.push(theta);
+            slice.hessian(&z).norm_max()
+        });
+        sizes.filter(|size| size.is_finite()).fold(0.0, f64::max)
     }
 
     /// Is the parameter within its range?
