@@ -12,6 +12,7 @@
 mod at;
 mod diagram;
 mod event;
+mod itinerary;
 mod ledger;
 mod locate;
 mod march;
@@ -23,6 +24,7 @@ mod system;
 use serde::Serialize;
 
 pub use diagram::{diagram, follow};
+pub use itinerary::{Arc, Cause, Cut, Interval, Itinerary, Link, Merger, Node, SplittingTree};
 pub use ledger::Leap;
 
 use crate::critical::Level;
