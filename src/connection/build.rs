@@ -193,14 +193,14 @@ fn file(place: &Place<'_>, task: Task, branch: Branch, graph: &mut MorseGraph) {
     let Task { id: point, backward, .. } = task;
     match branch {
         Branch::Arrived { id, orbit, misses } => {
-            graph.misses.extend(misses.into_iter().map(|(other, gap)| miss(point, other, gap, backward)));
+            graph.misses.extend(misses.into_iter().map(|(other, gap)| miss(place, point, other, gap, backward)));
             let (from, to) = if backward { (id, point) } else { (point, id) };
             let sign = sign(place, task);
             graph.connections.push(Connection::new(from, to, sign, orbit));
         }
         Branch::Exit { orbit } => graph.loose.push(Loose::Exit { point, orbit, backward }),
         Branch::NotTransverse { id, orbit, gap, signed } => {
-            graph.misses.push(miss(point, id, signed, backward));
+            graph.misses.push(miss(place, point, id, signed, backward));
             let (from, to) = if backward { (id, point) } else { (point, id) };
             // A backward orbit between saddles is the forward one of the other: report it once.
             let known = graph.loose.iter().any(|l| {
@@ -219,9 +219,11 @@ fn file(place: &Place<'_>, task: Task, branch: Branch, graph: &mut MorseGraph) {
 }
 
 /// The passage of an orbit that belongs to `point` by `other`, as the near miss of a connection.
-fn miss(point: usize, other: usize, gap: f64, backward: bool) -> Miss {
+fn miss(place: &Place<'_>, point: usize, other: usize, gap: f64, backward: bool) -> Miss {
     let (from, to) = if backward { (other, point) } else { (point, other) };
-    Miss { from, to, gap, backward }
+    let node = &place.nodes[other];
+    let mode = node.vector(node.leaving(backward).start);
+    Miss { from, to, gap, backward, mode }
 }
 
 /// Do two orbits between the same points run along each other?

@@ -132,6 +132,8 @@ pub struct Miss {
     pub gap: f64,
     /// True if it was followed backwards, from the lower point.
     pub backward: bool,
+    /// The unit vector of that mode, in the coordinates of the search: those of the affine hull where the landscape has one.
+    pub mode: Vec<f64>,
 }
 
 /// Is the flow Morse-Smale?

@@ -57,6 +57,8 @@ pub struct Interval {
     pub nodes: Vec<Node>,
     /// Its connections, by `from`, then `to`.
     pub links: Vec<Link>,
+    /// Orbits from one saddle to another that a Morse-Smale flow does not have: they last all over the interval.
+    pub joined: Vec<Link>,
     /// The verdict on the flow at `at`.
     pub morse_smale: MorseSmale,
     /// Entry k - 1: were connections from index k to k - 1 looked for?
@@ -68,19 +70,27 @@ pub struct Interval {
 pub enum Cause {
     /// Critical points meet: places in [`Diagram::events`](super::Diagram::events).
     Local(Vec<usize>),
-    /// An orbit joins two saddles of the same index.
-    Connection {
-        /// The upper saddle.
-        from: Arc,
-        /// The lower one.
-        to: Arc,
-        /// The orbit there.
-        orbit: Orbit,
-        /// How far, relative to the landscape's scale, it misses the lower saddle at the parameter given.
-        gap: f64,
-    },
+    /// Orbits join saddles of the same index.
+    Connections(Vec<Joining>),
     /// The graphs differ, and it was not found why.
     Unknown,
+}
+
+/// An orbit from one saddle to another.
+#[derive(Clone, Debug)]
+pub struct Joining {
+    /// The upper saddle.
+    pub from: Arc,
+    /// The lower one.
+    pub to: Arc,
+    /// Their places in the nodes of the interval below.
+    pub nodes: [usize; 2],
+    /// The orbit.
+    pub orbit: Orbit,
+    /// How far, relative to the landscape's scale, it misses the lower saddle at the parameter given.
+    pub gap: f64,
+    /// The derivative of that by the parameter: how fast the manifolds pass each other.
+    pub slope: f64,
 }
 
 /// A parameter at which the graph changes.

@@ -11,21 +11,29 @@
 
 mod at;
 mod diagram;
+mod cuts;
 mod event;
+mod explain;
+mod global;
 mod itinerary;
 mod ledger;
 mod locate;
 mod march;
 mod normal_form;
 mod path;
+mod section;
+mod splitting;
 mod switch;
 mod system;
 
 use serde::Serialize;
 
 pub use diagram::{diagram, follow};
-pub use itinerary::{Arc, Cause, Cut, Interval, Itinerary, Link, Merger, Node, SplittingTree};
+pub use cuts::itinerary;
+pub use itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining, Link, Merger, Node, SplittingTree};
 pub use ledger::Leap;
+pub use section::Graphs;
+pub use splitting::splitting_tree;
 
 use crate::critical::Level;
 use crate::landscape::Region;

@@ -11,6 +11,7 @@ pub mod equilibria;
 mod family;
 mod field;
 mod follow;
+mod known;
 mod modes;
 mod pool;
 mod problem;
@@ -23,6 +24,8 @@ mod string;
 mod unseen;
 
 pub use complete::Undecided;
+pub(crate) use known::rest;
+pub use known::sharpen;
 pub(crate) use modes::lowest_modes;
 pub(crate) use problem::keeps_flow;
 pub(crate) use prove::prove;

@@ -1,0 +1,204 @@
+//! The itinerary: the range cut at its events, the graph between each two, and what turns one into the next.
+
+use rayon::prelude::*;
+
+use super::Diagram;
+use super::explain;
+use super::global::{self, Change};
+use super::itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining};
+use super::section::{Graphs, Section, section};
+use crate::connection::{Descent, Fate};
+use crate::control::{Control, Progress};
+use crate::critical::Level;
+use crate::error::Result;
+use crate::landscape::{Family, Landscape};
+
+/// Events closer than this share of the range happen at once, as far as can be told.
+const AT_ONCE: f64 = 1e-9;
+
+/// How near to the ends of an interval graphs are computed, as a share of it.
+const MARGIN: f64 = 0.02;
+
+/// Parameters that a symmetry of the family singles out are not hit by accident.
+const OFF_CENTRE: f64 = 0.0729;
+
+/// What happens at one parameter.
+struct Moment {
+    parameter: f64,
+    error: f64,
+    cause: Cause,
+    /// What two graphs beside it differ in, if it was not found why.
+    level: Level,
+}
+
+/// The itinerary of a diagram: between its events the graph is computed at [`Graphs::samples`] parameters; where two of them differ,
+/// the connection between saddles at which it changes is located. At each cut the graph below, changed by what happens there, is
+/// compared with the graph above.
+///
+/// # Errors
+/// If a graph can't be computed for want of a region.
+pub fn itinerary(
+    family: &dyn Family,
+    diagram: &Diagram,
+    options: &Graphs,
+    control: &Control<'_>,
+) -> Result<Itinerary> {
+    let local = moments(diagram);
+    let scales = diagram.scales();
+    let mut ends = vec![diagram.range[0]];
+    ends.extend(local.iter().map(|m| m.parameter));
+    ends.push(diagram.range[1]);
+    // Graphs between local events.
+    let total = ends.len() - 1;
+    let count = options.samples.max(1);
+    let mut sampled: Vec<Vec<Section>> = vec![];
+    for (i, pair) in ends.windows(2).enumerate() {
+        let [low, high] = [scales.theta(pair[0]), scales.theta(pair[1])];
+        let share = |j: usize| match count {
+            1 => 0.5,
+            _ => {
+                let off = if j == 0 || j == count - 1 { 0.0 } else { OFF_CENTRE };
+                MARGIN + (1.0 - 2.0 * MARGIN) * (j as f64 + off) / (count - 1) as f64
+            }
+        };
+        let at: Vec<f64> =
+            (0..count).map(|j| scales.parameter_at(low + share(j) * (high - low))).collect();
+        if control.stopped() {
+            break;
+        }
+        let sections: Result<Vec<Section>> =
+            at.par_iter().map(|p| section(family, diagram, *p, options, control)).collect();
+        sampled.push(sections?);
+        (control.progress)(Progress { stage: "graphs between events", done: i + 1, total, note: "" });
+    }
+    let interrupted = sampled.len() < total || control.stopped();
+    // Where two of them differ, something happens in between.
+    let mut runs: Vec<Vec<Section>> = vec![];
+    let mut between: Vec<Moment> = vec![];
+    let mut local = local.into_iter();
+    for (number, sections) in sampled.into_iter().enumerate() {
+        if number > 0 {
+            between.extend(local.next());
+        }
+        let mut sections = sections.into_iter();
+        let mut run: Vec<Section> = sections.next().into_iter().collect();
+        for next in sections {
+            let Some(last) = run.last() else { break };
+            if last.is_same(&next) || control.stopped() {
+                run.push(next);
+                continue;
+            }
+            for change in global::between(family, diagram, last, &next, options, control)? {
+                let Change { parameter, error, joinings, above } = change;
+                let cause = if joinings.is_empty() { Cause::Unknown } else { Cause::Connections(joinings) };
+                between.push(Moment { parameter, error, cause, level: Level::Checked });
+                runs.push(std::mem::replace(&mut run, vec![above]));
+            }
+            run.push(next);
+        }
+        runs.push(run);
+    }
+    let mut result = Itinerary {
+        parameter: diagram.parameter.clone(),
+        intervals: vec![],
+        cuts: vec![],
+        interrupted,
+    };
+    for (moment, pair) in between.into_iter().zip(runs.windows(2)) {
+        let (below, above) = (middle(&pair[0]), middle(&pair[1]));
+        result.cuts.push(cut(diagram, moment, below, above));
+    }
+    for (i, run) in runs.iter().enumerate() {
+        let here = middle(run);
+        let from = if i == 0 { diagram.range[0] } else { result.cuts[i - 1].parameter };
+        let to = result.cuts.get(i).map_or(diagram.range[1], |c| c.parameter);
+        let landscape = family.with_parameter(&diagram.parameter, here.parameter)?;
+        result.intervals.push(Interval {
+            from,
+            to,
+            at: here.parameter,
+            samples: run.iter().map(|s| s.parameter).collect(),
+            nodes: here.nodes(&memories(landscape.as_ref(), here)),
+            links: here.listed(&here.links),
+            joined: here.listed(&here.joined),
+            morse_smale: here.graph.morse_smale.clone(),
+            examined: here.graph.examined.clone(),
+        });
+    }
+    Ok(result)
+}
+
+fn middle(run: &[Section]) -> &Section {
+    &run[run.len() / 2]
+}
+
+/// The events of the diagram, those that happen at once together.
+fn moments(diagram: &Diagram) -> Vec<Moment> {
+    let width = diagram.range[1] - diagram.range[0];
+    let mut moments: Vec<Moment> = vec![];
+    let inside = |p: f64| p > diagram.range[0] && p < diagram.range[1];
+    for (number, event) in diagram.events.iter().enumerate().filter(|(_, e)| inside(e.parameter)) {
+        if let Some(last) = moments.last_mut()
+            && event.parameter - last.parameter <= (AT_ONCE * width).max(last.error + event.error)
+            && let Cause::Local(events) = &mut last.cause
+        {
+            events.push(number);
+            last.error = last.error.max(event.error);
+            last.level = last.level.min(event.level);
+            continue;
+        }
+        moments.push(Moment {
+            parameter: event.parameter,
+            error: event.error,
+            cause: Cause::Local(vec![number]),
+            level: event.level,
+        });
+    }
+    moments
+}
+
+fn cut(diagram: &Diagram, moment: Moment, below: &Section, above: &Section) -> Cut {
+    let Moment { parameter, error, cause, level } = moment;
+    let open = match &cause {
+        Cause::Local(events) => explain::local(diagram, events, below, above),
+        Cause::Connections(joinings) => global::explains(joinings, below, above),
+        Cause::Unknown => "the graphs on either side differ, and no orbit between two saddles was found there".into(),
+    };
+    let cause = match cause {
+        Cause::Connections(mut joinings) => {
+            for j in &mut joinings {
+                j.nodes = [j.from, j.to].map(|arc: Arc| below.id(arc).unwrap_or(0));
+            }
+            Cause::Connections(joinings)
+        }
+        other => other,
+    };
+    Cut { parameter, error, cause, words: below.words(above), explained: open.is_empty(), open, level }
+}
+
+/// For each point the numbers of the data that descend to it.
+pub(super) fn memories(landscape: &dyn Landscape, section: &Section) -> Vec<Vec<usize>> {
+    let mut memories = vec![vec![]; section.set.points.len()];
+    let Some(data) = landscape.data() else { return memories };
+    let reduced = landscape.reduce();
+    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
+    let descent = Descent::new(inner, reduced.as_ref(), &section.set, TOLERANCE);
+    let columns: Vec<Vec<f64>> = data.col_iter().map(|c| c.iter().copied().collect()).collect();
+    let fates: Vec<Fate> = columns.par_iter().map(|x| descent.fate(x)).collect();
+    for (datum, fate) in fates.into_iter().enumerate() {
+        if let Fate::Minimum(id) = fate {
+            memories[id].push(datum);
+        }
+    }
+    memories
+}
+
+/// Error of a step of the orbits that tell where a datum descends to.
+const TOLERANCE: f64 = 1e-6;
+
+impl Joining {
+    /// One whose nodes are not yet known.
+    pub(super) fn new(from: Arc, to: Arc, orbit: crate::connection::Orbit, gap: f64, slope: f64) -> Self {
+        Joining { from, to, nodes: [0, 0], orbit, gap, slope }
+    }
+}
