@@ -8,6 +8,9 @@ use crate::linalg::norm;
 /// Neighbours further apart than this share of the scale are not told to stay together.
 const WIDE: f64 = 0.25;
 
+/// Starts are told apart where they differ by this many times what rounding does to them.
+const GRAIN: f64 = 4.0;
+
 /// Where starts lie: one parameter.
 pub(super) enum Line {
     /// On the circle about the point, by the angle.
@@ -96,11 +99,21 @@ impl<'a> Rays<'a> {
         }
     }
 
+    /// The step of the parameter that rounding of the start, and of the gradient there, leaves visible.
+    pub(super) fn grain(&self, line: &Line, param: f64) -> f64 {
+        let (size, way) = match line {
+            Line::Circle => (norm(&self.departure.start(&[param.cos(), param.sin()])), self.departure.radius),
+            Line::Segment { from, to, .. } => (norm(from), apart(from, to)),
+        };
+        let rounding = f64::EPSILON * (size + self.place.scale());
+        GRAIN * (rounding / way).max(f64::EPSILON * param.abs())
+    }
+
     /// The orbit with this parameter.
     pub(super) fn shoot(&self, line: &Line, param: f64) -> Ray {
         let (place, backward) = (self.place, self.backward);
         let before = match line {
-            Line::Circle => Trace::new(&place.nodes[self.id], usize::MAX),
+            Line::Circle => Trace::new(&place.nodes[self.id], backward, usize::MAX),
             Line::Segment { before, .. } => before.clone(),
         };
         let start = self.start(line, param);
