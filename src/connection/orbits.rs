@@ -277,6 +277,15 @@ impl Trace {
         }
     }
 
+    /// Forgets the end of it, where it is not above (backwards below) this energy, up to its first point.
+    pub(super) fn rewind(&mut self, energy: f64) {
+        let before = |e: &f64| if self.backward { *e < energy } else { *e > energy };
+        let kept = self.energies.iter().rposition(before).map_or(1, |i| i + 1);
+        self.points.truncate(kept);
+        self.energies.truncate(kept);
+        self.times.truncate(kept);
+    }
+
     fn push(&mut self, x: &[f64], energy: f64, time: f64) {
         self.seen += 1;
         self.last.copy_from_slice(x);

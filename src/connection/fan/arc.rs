@@ -235,13 +235,9 @@ impl Search<'_> {
             events.push(unresolved("orbits beside it part, and it could not be told where"));
             return None;
         }
-        let done = match line {
-            Line::Circle => 2,
-            Line::Segment { before, .. } => before.points.len() + 1,
-        };
         let close = CLOSE * self.rays.place.scale();
         let mut last = None;
-        for j in done..a.trace.points.len() {
+        for j in a.begin + 1..a.trace.points.len() {
             let Some(y) = self.rays.at_level(&b.trace, a.trace.energies[j]) else { break };
             if apart(&a.trace.points[j], &y) > close {
                 break;

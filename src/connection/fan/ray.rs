@@ -39,6 +39,8 @@ pub(super) struct Ray {
     /// Other points from which orbits leave in two or more directions, that it met: id and gap relative to the scale.
     pub(super) met: Option<(usize, f64)>,
     pub(super) trace: Trace,
+    /// The place of its start in the trace.
+    pub(super) begin: usize,
 }
 
 /// The functionals that give the coordinates along a point's modes, and the square roots of their rates.
@@ -112,11 +114,14 @@ impl<'a> Rays<'a> {
     /// The orbit with this parameter.
     pub(super) fn shoot(&self, line: &Line, param: f64) -> Ray {
         let (place, backward) = (self.place, self.backward);
-        let before = match line {
+        let mut before = match line {
             Line::Circle => Trace::new(&place.nodes[self.id], backward, usize::MAX),
             Line::Segment { before, .. } => before.clone(),
         };
         let start = self.start(line, param);
+        // Between the ends of a segment the energy may be higher than where the orbit that led to it was left.
+        before.rewind(place.landscape().energy(&start));
+        let begin = before.points.len();
         let Course { verdict, passages, trace, .. } =
             follow(place, self.id, backward, &start, self.tolerance, before);
         let sides = self.targets.iter().map(|&t| passages[t].as_ref()?.side(place, t, backward)).collect();
@@ -124,7 +129,7 @@ impl<'a> Rays<'a> {
             .filter(|&t| place.nodes[t].leaving(backward).len() >= 2)
             .filter_map(|t| Some((t, passages[t].as_ref()?.gap(place, t, backward))))
             .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        Ray { param, verdict, sides, met, trace }
+        Ray { param, verdict, sides, met, trace, begin }
     }
 
     pub(super) fn judge(&self, a: &Ray, b: &Ray) -> Judgement {
