@@ -53,10 +53,11 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
         return Branch::Lost { orbit: Orbit::default(), reason };
     };
     let most = if place.full_dim() <= DRAWN { KEPT.0 } else { KEPT.1 };
+    let trace = Trace::new(node, task.backward, most);
     let Course { verdict, end, passages, trace } =
-        follow(place, task.id, task.backward, &start, tolerance, Trace::new(&place.nodes[task.id], most));
+        follow(place, task.id, task.backward, &start, tolerance, trace);
     let last = trace.last.clone();
-    let mut orbit = trace.finish(place, task.backward);
+    let mut orbit = trace.finish(place);
     let misses: Vec<(usize, f64)> = passages
         .iter()
         .enumerate()
@@ -242,6 +243,7 @@ pub(super) struct Trace {
     pub(super) times: Vec<f64>,
     pub(super) last: Vec<f64>,
     last_energy: f64,
+    backward: bool,
     stride: usize,
     seen: usize,
     most: usize,
@@ -249,8 +251,9 @@ pub(super) struct Trace {
 
 impl Trace {
     /// One that begins at a critical point and keeps up to twice as many points as `most`.
-    pub(super) fn new(node: &Node, most: usize) -> Self {
+    pub(super) fn new(node: &Node, backward: bool, most: usize) -> Self {
         Trace {
+            backward,
             points: vec![node.x.clone()],
             energies: vec![node.energy],
             times: vec![f64::NEG_INFINITY],
@@ -274,11 +277,24 @@ impl Trace {
         }
     }
 
+    /// Forgets the end of it, where it is not above (backwards below) this energy, up to its first point.
+    pub(super) fn rewind(&mut self, energy: f64) {
+        let before = |e: &f64| if self.backward { *e < energy } else { *e > energy };
+        let kept = self.energies.iter().rposition(before).map_or(1, |i| i + 1);
+        self.points.truncate(kept);
+        self.energies.truncate(kept);
+        self.times.truncate(kept);
+    }
+
     fn push(&mut self, x: &[f64], energy: f64, time: f64) {
         self.seen += 1;
         self.last.copy_from_slice(x);
         self.last_energy = energy;
-        if !self.seen.is_multiple_of(self.stride) {
+        // Beside a saddle, and where segments are joined, rounding may lead back by a hair; levels are looked up by bisection. (Of
+        // a field without energies all are kept.)
+        let back =
+            self.energies.last().is_some_and(|e| if self.backward { energy <= *e } else { energy >= *e });
+        if back || !self.seen.is_multiple_of(self.stride) {
             return;
         }
         self.points.push(x.to_vec());
@@ -294,12 +310,12 @@ impl Trace {
     }
 
     /// The orbit from its upper to its lower end, still in search coordinates.
-    pub(super) fn finish(mut self, place: &Place<'_>, backward: bool) -> Orbit {
+    pub(super) fn finish(mut self, place: &Place<'_>) -> Orbit {
         if self.points.last() != Some(&self.last) {
             self.points.push(self.last);
             self.energies.push(self.last_energy);
         }
-        if backward {
+        if self.backward {
             self.points.reverse();
             self.energies.reverse();
         }

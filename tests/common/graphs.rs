@@ -1,16 +1,17 @@
 //! Graphs compared by what does not depend on coordinates or on the numbering of the points.
 
 use smale::Control;
-use smale::connection::{MorseGraph, connect};
+use smale::connection::{self, MorseGraph, Order, connect};
 use smale::critical::{CriticalSet, Options, search};
 use smale::landscape::Landscape;
 
 use super::draw::distance;
 
-/// Points and graph by default options.
+/// Points and graph, with all connections.
 pub fn solve(landscape: &dyn Landscape) -> (CriticalSet, MorseGraph) {
     let set = search(landscape, None, &Options::default(), &Control::quiet()).expect("a region is known");
-    let graph = connect(landscape, &set, &Default::default(), &Control::quiet());
+    let options = connection::Options { order: Order::All, ..Default::default() };
+    let graph = connect(landscape, &set, &options, &Control::quiet());
     (set, graph)
 }
 

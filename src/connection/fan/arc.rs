@@ -131,7 +131,7 @@ impl Search<'_> {
                 },
                 Judgement::Apart => {
                     let middle = 0.5 * (ends.a.param + ends.right);
-                    if resolved(ends.a.param, middle, ends.right) {
+                    if ends.right - ends.a.param > 2.0 * self.rays.grain(&line, middle) {
                         let middle = Rc::new(self.shoot(&line, middle));
                         left.extend(ends.beside(middle.clone(), middle).map(|e| (line.clone(), e, depth)));
                     } else {
@@ -151,13 +151,13 @@ impl Search<'_> {
         let (mut fl, mut fr) = (value(&l), value(&r));
         for turn in 0..200 {
             if value(&l).abs().min(value(&r).abs()) <= HIT * scale {
-                return Root::Found(l, r);
+                return self.tighten(line, t, (l, left), (r, right));
             }
             // Misses span many orders of magnitude far from the root, where halving is faster.
             let even = 0.1 < (fl / fr).abs() && (fl / fr).abs() < 10.0;
             let share = if turn % 3 == 2 || !even { 0.5 } else { (fl / (fl - fr)).clamp(0.01, 0.99) };
             let middle = left + share * (right - left);
-            if !resolved(left, middle, right) {
+            if right - left <= 2.0 * self.rays.grain(line, middle) {
                 let gap = value(&l).abs().min(value(&r).abs()) / scale;
                 return if gap < ENOUGH { Root::Found(l, r) } else { Root::Collapsed(l, r) };
             }
@@ -174,12 +174,37 @@ impl Search<'_> {
         Root::Collapsed(l, r)
     }
 
+    /// One of two orbits on either side of target `t` meets it. The other may still be far off, with more between them: steps from
+    /// the one that grow from the size of rounding lead to a neighbour across.
+    fn tighten(&self, line: &Line, t: usize, l: (Rc<Ray>, f64), r: (Rc<Ray>, f64)) -> Root {
+        let miss = |ray: &Ray| ray.sides[t].map_or(f64::INFINITY, f64::abs);
+        let from_left = miss(&l.0) <= miss(&r.0);
+        let (mut near, start, far, end) = if from_left { (l.0, l.1, r.0, r.1) } else { (r.0, r.1, l.0, l.1) };
+        let pair = |near: Rc<Ray>, far: Rc<Ray>| {
+            if from_left { Root::Found(near, far) } else { Root::Found(far, near) }
+        };
+        let positive = |ray: &Ray| ray.sides[t].map(f64::is_sign_positive);
+        let mut step = self.rays.grain(line, start);
+        while step < (end - start).abs() {
+            let ray = Rc::new(self.shoot(line, start + step.copysign(end - start)));
+            match positive(&ray) {
+                None => return pair(near, ray),
+                side if side == positive(&far) => return pair(near, ray),
+                _ => near = ray,
+            }
+            step *= 2.0;
+        }
+        pair(near, far)
+    }
+
     fn crossing(&self, line: &Line, t: usize, l: &Ray, r: &Ray) -> Crossing {
         let miss = |ray: &Ray| ray.sides[t].map_or(f64::INFINITY, f64::abs);
         let best = if miss(l) <= miss(r) { l } else { r };
+        // A neighbour that is far enough off to leave it out tells nothing; then the other one does.
+        let right = r.sides[t].or(l.sides[t].map(|s| -s));
         Crossing {
             target: self.rays.targets[t],
-            side: if r.sides[t].is_some_and(|s| s.is_sign_positive()) { 1 } else { -1 },
+            side: if right.is_some_and(|s| s.is_sign_positive()) { 1 } else { -1 },
             gap: miss(best) / self.rays.place.scale(),
             angle: line.angle(best.param),
             trace: best.trace.clone(),
@@ -210,13 +235,9 @@ impl Search<'_> {
             events.push(unresolved("orbits beside it part, and it could not be told where"));
             return None;
         }
-        let done = match line {
-            Line::Circle => 2,
-            Line::Segment { before, .. } => before.points.len() + 2,
-        };
         let close = CLOSE * self.rays.place.scale();
         let mut last = None;
-        for j in done..a.trace.points.len() {
+        for j in a.begin + 1..a.trace.points.len() {
             let Some(y) = self.rays.at_level(&b.trace, a.trace.energies[j]) else { break };
             if apart(&a.trace.points[j], &y) > close {
                 break;
@@ -236,11 +257,4 @@ impl Search<'_> {
         let (left, right) = (Rc::new(self.shoot(&next, 0.0)), Rc::new(self.shoot(&next, 1.0)));
         Some((Rc::new(next), Ends { a: left, b: right, right: 1.0 }, depth + 1))
     }
-}
-
-/// Does the middle lie apart from both ends, by more than the last few digits?
-fn resolved(left: f64, middle: f64, right: f64) -> bool {
-    right - left > 8.0 * f64::EPSILON * right.abs().max(left.abs()).max(1e-3)
-        && left < middle
-        && middle < right
 }

@@ -70,7 +70,7 @@ pub(super) fn connections(
                 loose.push(Loose::NotTransverse { from, to, orbit, gap });
             }
             Event::Unresolved { ray, reason } => {
-                let orbit = ray.finish(place, backward);
+                let orbit = ray.finish(place);
                 loose.push(Loose::Lost { point: id, orbit, backward, reason });
             }
         }
@@ -103,7 +103,7 @@ fn orientation(place: &Place<'_>, lower: usize, upper: usize) -> i8 {
 }
 
 fn orbit(place: &Place<'_>, target: usize, backward: bool, trace: Trace) -> Orbit {
-    let mut orbit = trace.finish(place, backward);
+    let mut orbit = trace.finish(place);
     orbit.cut_at(place, &place.nodes[target], backward);
     orbit.fall();
     orbit.thin();

@@ -8,6 +8,9 @@ use crate::linalg::norm;
 /// Neighbours further apart than this share of the scale are not told to stay together.
 const WIDE: f64 = 0.25;
 
+/// Starts are told apart where they differ by this many times what rounding does to them.
+const GRAIN: f64 = 4.0;
+
 /// Where starts lie: one parameter.
 pub(super) enum Line {
     /// On the circle about the point, by the angle.
@@ -36,6 +39,8 @@ pub(super) struct Ray {
     /// Other points from which orbits leave in two or more directions, that it met: id and gap relative to the scale.
     pub(super) met: Option<(usize, f64)>,
     pub(super) trace: Trace,
+    /// The place of its start in the trace.
+    pub(super) begin: usize,
 }
 
 /// The functionals that give the coordinates along a point's modes, and the square roots of their rates.
@@ -96,14 +101,27 @@ impl<'a> Rays<'a> {
         }
     }
 
+    /// The step of the parameter that rounding of the start, and of the gradient there, leaves visible.
+    pub(super) fn grain(&self, line: &Line, param: f64) -> f64 {
+        let (size, way) = match line {
+            Line::Circle => (norm(&self.departure.start(&[param.cos(), param.sin()])), self.departure.radius),
+            Line::Segment { from, to, .. } => (norm(from), apart(from, to)),
+        };
+        let rounding = f64::EPSILON * (size + self.place.scale());
+        GRAIN * (rounding / way).max(f64::EPSILON * param.abs())
+    }
+
     /// The orbit with this parameter.
     pub(super) fn shoot(&self, line: &Line, param: f64) -> Ray {
         let (place, backward) = (self.place, self.backward);
-        let before = match line {
-            Line::Circle => Trace::new(&place.nodes[self.id], usize::MAX),
+        let mut before = match line {
+            Line::Circle => Trace::new(&place.nodes[self.id], backward, usize::MAX),
             Line::Segment { before, .. } => before.clone(),
         };
         let start = self.start(line, param);
+        // Between the ends of a segment the energy may be higher than where the orbit that led to it was left.
+        before.rewind(place.landscape().energy(&start));
+        let begin = before.points.len();
         let Course { verdict, passages, trace, .. } =
             follow(place, self.id, backward, &start, self.tolerance, before);
         let sides = self.targets.iter().map(|&t| passages[t].as_ref()?.side(place, t, backward)).collect();
@@ -111,7 +129,7 @@ impl<'a> Rays<'a> {
             .filter(|&t| place.nodes[t].leaving(backward).len() >= 2)
             .filter_map(|t| Some((t, passages[t].as_ref()?.gap(place, t, backward))))
             .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        Ray { param, verdict, sides, met, trace }
+        Ray { param, verdict, sides, met, trace, begin }
     }
 
     pub(super) fn judge(&self, a: &Ray, b: &Ray) -> Judgement {
