@@ -332,14 +332,16 @@ fn a_triangle_of_memories() {
 #[test]
 fn an_octagon_of_memories() {
     let family = mixture(&polygon(8), 0.5);
-    let answer = followed(&family, "sigma", &[(1.5, vec![0.0, 0.0])], &Options::new(0.25, 1.5));
-    let multiple = of_kind(&answer, &EventKind::Multiple { dimension: 2 });
-    assert_eq!(multiple.len(), 1);
-    near(multiple[0].parameter, 0.5_f64.sqrt(), 1e-12);
-    // The middle; four lines through opposite memories, four between.
-    assert_eq!(multiple[0].branches.len(), 9);
-    assert_eq!(counts(&family, &answer, 0.5), [8, 8, 1]);
-    assert_eq!(counts(&family, &answer, 0.8), [1, 0, 0]);
+    for start in [(1.5, vec![0.0, 0.0])] {
+        let answer = followed(&family, "sigma", &[start], &Options::new(0.25, 1.5));
+        let multiple = of_kind(&answer, &EventKind::Multiple { dimension: 2 });
+        assert_eq!(multiple.len(), 1);
+        near(multiple[0].parameter, 0.5_f64.sqrt(), 1e-12);
+        // The middle; four lines through opposite memories, four between.
+        assert_eq!(multiple[0].branches.len(), 9);
+        assert_eq!(counts(&family, &answer, 0.5), [8, 8, 1]);
+        assert_eq!(counts(&family, &answer, 0.8), [1, 0, 0]);
+    }
 }
 
 #[test]
@@ -448,6 +450,28 @@ fn seven_folds_of_eight_points_in_the_plane() {
     folds.iter().zip(known).for_each(|(f, known)| near(f.parameter, known, 1e-10));
     for (sigma, minima) in [(0.1, 8), (0.2, 4), (0.3, 2), (0.6, 2), (0.7, 1)] {
         assert_eq!(counts(&family, &answer, sigma)[0], minima);
+    }
+}
+
+#[test]
+fn random_points_give_what_complete_searches_give() {
+    let mut state = 1_u64;
+    let mut uniform = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    for k in [5, 9, 12] {
+        let points: Vec<Vec<f64>> = (0..k).map(|_| vec![uniform(), uniform()]).collect();
+        let family = mixture(&points, 0.3);
+        let answer = complete(&family, "sigma", &Options::new(0.05, 0.8));
+        for sigma in [0.06, 0.08, 0.1, 0.13, 0.17, 0.22, 0.3, 0.5] {
+            let landscape = family.with_parameter("sigma", sigma).expect("in range");
+            let set =
+                critical::search(landscape.as_ref(), None, &critical::Options::default(), &Control::quiet());
+            let mut known = set.expect("a set").counts();
+            known.resize(3, 0);
+            assert_eq!(counts(&family, &answer, sigma), known, "{k} points at {sigma}");
+        }
     }
 }
 

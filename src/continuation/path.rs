@@ -72,14 +72,22 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
     let mut z = start.to_vec();
     let mut factors: Option<Bordered> = None;
     let (mut first, mut last, mut contraction) = (0.0, f64::INFINITY, 0.0);
+    let mut curvature = 0.0_f64;
     for iteration in 0..ITERATIONS {
         let slice = problem.at(z[n])?;
         let (energy, mut b) = slice.gradient(&z);
         if !energy.is_finite() {
             return None;
         }
+        // In flat directions a step is noise long before it is short: what can't be told from zero is zero.
+        let noise = 8.0 * slice.rounding(&z) + 16.0 * f64::EPSILON * curvature;
+        if iteration > 0 && norm(&b) <= noise && dot(normal, &minus(&z, start)).abs() <= tolerance {
+            let moved = norm(&minus(&z, start));
+            return Some(Corrected { z, moved, contraction });
+        }
         if factors.is_none() {
             let (h, by) = (slice.hessian(&z), slice.by_parameter(&z));
+            curvature = curvature.max(h.norm_max());
             factors = Some(Bordered::new(h.as_ref(), &[by], &[normal[..n].to_vec()], normal[n])?);
         }
         b.push(dot(normal, &minus(&z, start)));

@@ -169,7 +169,7 @@ fn on_sphere(
             return None;
         }
         radial.iter_mut().for_each(|c| *c /= size);
-        if lenient && norm(&b) <= 16.0 * f64::EPSILON * event.largest && (size - r).abs() < 1e-9 * r {
+        if lenient && norm(&b) <= 64.0 * f64::EPSILON * event.largest && (size - r).abs() < 1e-7 * r {
             return Some(z);
         }
         b.push(size - r);
@@ -268,7 +268,7 @@ fn multiple(problem: &Problem<'_>, event: &Located, lines: &[Vec<f64>]) -> Vec<A
     // Not from the smallest sphere: there the indices of flat directions are rounding.
     let nodes = |ray: &Ray| -> Vec<Node> {
         let guide = unit(minus(&ray.points[1], &ray.points[2]));
-        node(problem, ray.points[2].clone(), &guide, &[]).into_iter().collect()
+        node(problem, ray.points[1].clone(), &guide, &[]).into_iter().collect()
     };
     let mut taken = vec![false; rays.len()];
     for i in 0..rays.len() {

@@ -105,7 +105,11 @@ impl<'a> Problem<'a> {
         }
         let farthest = starts.iter().map(|(_, x)| norm(x) / state).fold(0.0, f64::max);
         let scales = Scales { state, parameter, logarithmic };
-        let samples = starts.iter().take(3).map(|(_, x)| x.iter().map(|x| x / state).collect()).collect();
+        let mut samples: Vec<Vec<f64>> =
+            starts.iter().take(3).map(|(_, x)| x.iter().map(|x| x / state).collect()).collect();
+        if let Some(data) = family.data() {
+            samples.extend(data.col_iter().take(2).map(|c| c.iter().map(|x| x / state).collect()));
+        }
         Ok(Problem { family, name, place, scales, range, options, samples, reach: 1e3 + 10.0 * farthest })
     }
 
@@ -125,7 +129,7 @@ impl<'a> Problem<'a> {
     }
 
     /// Size of the scaled Hessian away from events, where it may vanish as a whole: at some of the starting points'
-    /// states.
+    /// states and of the data.
     pub(super) fn size(&self, theta: f64) -> f64 {
         let Some(slice) = self.at(theta) else { return 0.0 };
         let sizes = self.samples.iter().map(|x| {
