@@ -146,46 +146,100 @@ pub fn bifurcation_diagram(
 const CONNECTION: Pen = Pen { color: GREY, width: 1.1, alpha: 1.0 };
 const DOTS: (f64, f64) = (1.6, 3.2);
 
+/// Branches are drawn smooth up to so many points in all.
+const MOST_SMOOTHED: usize = 20_000;
+/// Parts of a step between two points of a branch.
+const SUBSTEPS: usize = 6;
+
 /// A part of a branch with one index, in the coordinates of the frame.
 struct Piece {
     index: usize,
     points: Vec<P>,
 }
 
-/// The branches cut at their events, and wherever else the index changes.
+/// The branches cut at their events, and wherever else the index changes; each runs to the right, so that the dashes of
+/// branches that cover each other do so, too.
 fn pieces(diagram: &Diagram, ordinate: &Ordinate, abscissa: &Abscissa) -> Vec<Piece> {
     let place = |p: &BranchPoint| (abscissa.place(p.parameter), ordinate.of(&p.x, p.energy));
+    let many = diagram.branches.iter().map(|b| b.points.len()).sum::<usize>() > MOST_SMOOTHED;
     let mut pieces = vec![];
     for branch in &diagram.branches {
         let mut points: Vec<&BranchPoint> = branch.points.iter().collect();
-        if branch.ends[1] == End::Closed {
-            points.extend(branch.points.first());
+        let mut lengths: Vec<f64> = points.iter().map(|p| p.arclength).collect();
+        if let (End::Closed, Some(first)) = (&branch.ends[1], branch.points.first()) {
+            points.push(first);
+            lengths.extend(lengths.last().copied());
         }
-        let mut current: Vec<&BranchPoint> = vec![];
-        let mut close = |current: &mut Vec<&BranchPoint>| {
-            if let Some(index) = current.iter().find_map(|p| p.index)
-                && current.len() > 1
-            {
-                pieces.push(Piece { index, points: current.iter().map(|p| place(p)).collect() });
+        let placed: Vec<P> = points.iter().map(|p| place(p)).collect();
+        let between = if many { vec![vec![]; placed.len()] } else { smooth(&lengths, &placed) };
+        let mut close = |from: usize, to: usize| {
+            let Some(index) = points[from..=to].iter().find_map(|p| p.index) else { return };
+            let mut line = vec![placed[from]];
+            for k in from + 1..=to {
+                line.extend(&between[k - 1]);
+                line.push(placed[k]);
             }
-            current.clear();
+            if line[0].0 > line[line.len() - 1].0 {
+                line.reverse();
+            }
+            if line.len() > 1 {
+                pieces.push(Piece { index, points: line });
+            }
         };
-        for point in points {
-            let before = current.iter().rev().find_map(|p| p.index);
-            if let (Some(before), Some(index)) = (before, point.index)
-                && before != index
-            {
-                close(&mut current);
-            }
-            current.push(point);
-            if point.index.is_none() {
-                close(&mut current);
-                current.push(point);
+        let mut from = 0;
+        for k in 1..points.len() {
+            match (points[k - 1].index, points[k].index) {
+                (_, None) => {
+                    close(from, k);
+                    from = k;
+                }
+                (Some(before), Some(index)) if before != index => {
+                    close(from, k - 1);
+                    from = k;
+                }
+                _ => {}
             }
         }
-        close(&mut current);
+        if from + 1 < points.len() {
+            close(from, points.len() - 1);
+        }
     }
     pieces
+}
+
+/// Points between each two neighbours of a curve that is known at these lengths: a cubic through them whose slopes are
+/// those of the parabola through each three.
+fn smooth(lengths: &[f64], placed: &[P]) -> Vec<Vec<P>> {
+    let last = placed.len().saturating_sub(1);
+    let secant = |k: usize| {
+        let step = lengths[k + 1] - lengths[k];
+        let (a, b) = (placed[k], placed[k + 1]);
+        (step > 0.0).then(|| ((b.0 - a.0) / step, (b.1 - a.1) / step))
+    };
+    let slope = |k: usize| -> Option<P> {
+        if k == 0 || k == last {
+            return secant(k.min(last - 1));
+        }
+        let (before, after) = (secant(k - 1)?, secant(k)?);
+        let (h, g) = (lengths[k] - lengths[k - 1], lengths[k + 1] - lengths[k]);
+        let mix = |a: f64, b: f64| (g * a + h * b) / (h + g);
+        Some((mix(before.0, after.0), mix(before.1, after.1)))
+    };
+    (0..last)
+        .map(|k| {
+            let step = lengths[k + 1] - lengths[k];
+            let (Some(m0), Some(m1)) = (slope(k), slope(k + 1)) else { return vec![] };
+            let (a, b) = (placed[k], placed[k + 1]);
+            let at = |t: f64, a: f64, b: f64, m0: f64, m1: f64| {
+                let (s, u) = (1.0 - t, 3.0 - 2.0 * t);
+                (1.0 - t * t * u) * a + t * t * u * b + step * t * s * (s * m0 - t * m1)
+            };
+            (1..SUBSTEPS)
+                .map(|i| i as f64 / SUBSTEPS as f64)
+                .map(|t| (at(t, a.0, b.0, m0.0, m1.0), at(t, a.1, b.1, m0.1, m1.1)))
+                .collect()
+        })
+        .collect()
 }
 
 fn mark_of(kind: &EventKind) -> EventMark {
@@ -252,6 +306,21 @@ mod tests {
             assert_eq!(ends.iter().filter(|p| p.0.abs() < 1e-9).count(), 1, "{ends:?}");
             assert!(piece.points.iter().all(|p| p.1.abs() <= 1.0 + 1e-9));
         }
+    }
+
+    #[test]
+    fn a_circle_known_at_a_few_points_is_drawn_round() {
+        let angles: Vec<f64> = (0..=12).map(|k| 0.4 * f64::from(k)).collect();
+        let placed: Vec<P> = angles.iter().map(|a| (a.cos(), a.sin())).collect();
+        let between = smooth(&angles, &placed);
+        assert_eq!(between.len(), 12);
+        // Straight lines would miss it by 1 - cos(0.2) = 0.02.
+        for part in &between[1..11] {
+            assert_eq!(part.len(), SUBSTEPS - 1);
+            part.iter().for_each(|p| assert!((p.0.hypot(p.1) - 1.0).abs() < 4e-3, "{p:?}"));
+        }
+        assert!(smooth(&[1.0, 1.0], &placed[..2])[0].is_empty());
+        assert!(smooth(&[], &[]).is_empty());
     }
 
     #[test]
