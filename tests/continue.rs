@@ -247,14 +247,11 @@ fn bad_keys_are_refused_with_their_line() {
         }
         assert!(!folder.path().join("bad.results").exists());
     }
-    // A field has no energy to continue.
+    // And what is right goes through: two points at distance 2 merge at sigma = 1.
     write("good.toml", &format!("{head}{good}graphs = false\ntree = false\nmax_index = 1\n"));
     let output = smale(&folder, &["continue", "good.toml", "--quiet"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(
-        text(&output.stdout).contains("sigma = 1.0000000"),
-        "two points at distance 2 merge at sigma = 1"
-    );
+    assert!(text(&output.stdout).contains("sigma = 1.0000000"), "{}", text(&output.stdout));
 }
 
 #[test]

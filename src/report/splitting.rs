@@ -11,8 +11,7 @@ use super::frame::{Frame, Symbol, axes, legend, legend_height, title as heading}
 use super::style::{INK, color, counted, hollow};
 use super::thumbnail;
 use crate::continuation::{Arc, Node, SplittingTree};
-use crate::error::{Error, Result};
-use crate::export::significant;
+use crate::error::{Error, Result, shown};
 
 const WIDTH: f64 = 900.0;
 const RIGHT: f64 = 26.0;
@@ -157,7 +156,7 @@ fn images(leaves: &[Node], (rows, columns): (usize, usize)) -> Result<Vec<Small>
 }
 
 fn entries(tree: &SplittingTree, range: [f64; 2]) -> Vec<(Symbol, String)> {
-    let low = significant(range[0].min(range[1]), 3);
+    let low = shown(range[0].min(range[1]));
     let minima = counted(tree.leaves.len(), "minimum", "minima");
     let mut entries = vec![(Symbol::Branch(0), format!("{minima} at {} = {low}", tree.parameter))];
     let known = tree.mergers.iter().filter(|m| m.into.is_some()).count();
@@ -374,7 +373,7 @@ mod tests {
         let tree = tree(3, &[(0.2, 0, Some(1)), (0.5, 2, None)]);
         let svg = splitting_tree(&tree, [0.05, 1.0], Some((2, 2)), "Tree").unwrap();
         assert_eq!(svg.matches("<image").count(), 3);
-        for text in ["3 minima at sigma = 0.0500", "1 merger", "1 end of unknown basin"] {
+        for text in ["3 minima at sigma = 0.05", "1 merger", "1 end of unknown basin"] {
             assert!(svg.contains(text), "{text}");
         }
         assert!(splitting_tree(&tree, [0.05, 1.0], Some((3, 2)), "Tree").is_err());
