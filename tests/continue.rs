@@ -247,6 +247,11 @@ fn bad_keys_are_refused_with_their_line() {
         }
         assert!(!folder.path().join("bad.results").exists());
     }
+    let kinks = ["continue", "--landscape", "epanechnikov", "--data", "points.csv", "--set", "beta=1.5"];
+    let range = ["--set", "continue.parameter=beta", "--set", "continue.from=1", "--set", "continue.to=2"];
+    let output = smale(&folder, &[&kinks[..], &range[..]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("smooth"), "{}", text(&output.stderr));
     // And what is right goes through: two points at distance 2 merge at sigma = 1.
     write("good.toml", &format!("{head}{good}graphs = false\ntree = false\nmax_index = 1\n"));
     let output = smale(&folder, &["continue", "good.toml", "--quiet"]);

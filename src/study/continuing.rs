@@ -177,7 +177,6 @@ pub(super) fn run(study: &Study, family: &dyn Family, control: &Control<'_>) -> 
     };
     asked.check(study, family)?;
     let region = study.region_for(family.dim())?;
-    let starts = starts(study, asked, family, region.as_ref(), control)?;
     let default = continuation::Options::new(asked.from, asked.to);
     let options = continuation::Options {
         tolerance: asked.tolerance.unwrap_or(default.tolerance),
@@ -187,8 +186,14 @@ pub(super) fn run(study: &Study, family: &dyn Family, control: &Control<'_>) -> 
         seed: study.seed,
         ..default
     };
-    let diagram = continuation::follow(family, &asked.parameter, &starts, &options, control)
-        .map_err(|e| asked.section.locate(e))?;
+    let follow = |starts: &[(f64, Vec<f64>)]| {
+        let diagram = continuation::follow(family, &asked.parameter, starts, &options, control);
+        diagram.map_err(|e| asked.section.locate(e))
+    };
+    // What can't be followed at all is refused before anything is searched.
+    follow(&[])?;
+    let starts = starts(study, asked, family, options.region.as_ref(), control)?;
+    let diagram = follow(&starts)?;
     let (itinerary, tree) = graphs(asked, family, &diagram, control)?;
     Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree })
 }
