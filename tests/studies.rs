@@ -741,10 +741,11 @@ fn a_surface_of_genus_two() {
 
 #[test]
 fn every_shipped_study_is_tested() {
-    let this = include_str!("studies.rs");
+    let these = [include_str!("studies.rs"), include_str!("continue.rs")];
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(this.contains(&format!("run(\"{name}\"")), "{name} has no test");
+        let call = format!("run(\"{name}\"");
+        assert!(these.iter().any(|t| t.contains(&call)), "{name} has no test");
     }
 }

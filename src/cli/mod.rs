@@ -73,6 +73,9 @@ enum Command {
     /// and SDE too
     #[command(after_help = run::EXAMPLES, override_usage = run::usage("lyapunov"))]
     Lyapunov(run::Arguments),
+    /// Follow all critical points along a parameter, through the events at which they meet, and the graphs between
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("continue"))]
+    Continue(run::Arguments),
     /// List the kinds of landscape, or the keys of one of them
     Landscapes(landscapes::Arguments),
     /// Print the JSON schema of the study file
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Critical(arguments) => run::run(&arguments, &common, Part::Critical),
         Command::Graph(arguments) => run::run(&arguments, &common, Part::Graph),
         Command::Lyapunov(arguments) => run::run(&arguments, &common, Part::Lyapunov),
+        Command::Continue(arguments) => run::run(&arguments, &common, Part::Continue),
         Command::Landscapes(arguments) => landscapes::run(&arguments, &common),
         Command::Schema => schema::run(&common),
     };

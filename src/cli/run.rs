@@ -1,4 +1,4 @@
-//! `smale run`, `smale critical`, `smale graph`, `smale lyapunov`: a study, or a landscape of flags, to a result folder.
+//! `smale run`, `smale critical`, `smale graph`, `smale lyapunov`, `smale continue`: a study, or a landscape of flags, to a result folder.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,16 +18,17 @@ Examples:
   smale graph study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
   smale graph --landscape mixture --data points.csv --set sigma=0.35
   smale lyapunov study.toml --set lyapunov.orbits=1000
+  smale continue study.toml --set continue.parameter=sigma --set continue.from=0.05 --set continue.to=2
   smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json
 
 Exit codes:
   0    done
   2    the input is wrong, or a file can't be read or written
-  3    the computation fell short: no critical point was found, or an orbit was lost;
-       results are written, the error says what was reached
+  3    the computation fell short: no critical point was found, an orbit or a branch was
+       lost; results are written, the error says what was reached
   130  interrupted; results so far are written";
 
-/// The lines of usage of one of the four commands.
+/// The lines of usage of one of these commands.
 pub(super) fn usage(command: &str) -> String {
     format!(
         "smale {command} [OPTIONS] <STUDY>\n       smale {command} [OPTIONS] --landscape <KIND> [--data <FILE>] [--set <KEY=VALUE>]..."

@@ -1,6 +1,6 @@
 //! Tables and graph formats: one file a format, one writer each.
 //!
-//! In: a [`CriticalSet`], a [`MorseGraph`]. Out: the bytes of a file. Nothing here touches the disk, and the same
+//! In: a [`CriticalSet`], a [`MorseGraph`], or a [`Diagram`](crate::continuation::Diagram) with its itinerary. Out: the bytes of a file. Nothing here touches the disk, and the same
 //! input gives the same bytes. Floats are the shortest text that reads back to the same bits. A value that is not
 //! finite never leaves: it is an error, except where "not known" is a fair answer (a radius without a bound, a gap),
 //! which is left out. So are
@@ -40,6 +40,7 @@
 
 mod array;
 mod complex;
+mod continuation;
 mod dot;
 mod gexf;
 mod graphml;
@@ -52,6 +53,8 @@ use std::collections::BTreeMap;
 
 pub use array::critical_points_npy;
 pub use complex::{barriers_csv, complex_json, persistence_csv};
+pub(crate) use continuation::check_diagram;
+pub use continuation::{branches_csv, cut_name, event_name, events_csv, itinerary_json};
 pub use dot::graph_dot;
 pub use gexf::graph_gexf;
 pub use graphml::graph_graphml;

@@ -54,7 +54,7 @@ struct Graph<'a> {
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Verdict {
+pub(super) enum Verdict {
     Known(bool),
     Unknown(&'static str),
 }
@@ -156,11 +156,7 @@ fn known(energy: f64) -> Option<f64> {
 }
 
 fn attributes<'a>(set: &'a CriticalSet, graph: &'a MorseGraph, title: &'a str) -> Graph<'a> {
-    let (morse_smale, morse_smale_reason) = match &graph.morse_smale {
-        MorseSmale::Yes(level) => (Verdict::Known(true), level_name(*level)),
-        MorseSmale::No(reason) => (Verdict::Known(false), reason.as_str()),
-        MorseSmale::Unknown(reason) => (Verdict::Unknown("unknown"), reason.as_str()),
-    };
+    let (morse_smale, morse_smale_reason) = verdict(&graph.morse_smale);
     let mut out = Graph {
         title,
         version: env!("CARGO_PKG_VERSION"),
@@ -221,6 +217,15 @@ fn attributes<'a>(set: &'a CriticalSet, graph: &'a MorseGraph, title: &'a str) -
         }
     }
     out
+}
+
+/// The verdict on a flow, and its level or its reason.
+pub(super) fn verdict(verdict: &MorseSmale) -> (Verdict, &str) {
+    match verdict {
+        MorseSmale::Yes(level) => (Verdict::Known(true), level_name(*level)),
+        MorseSmale::No(reason) => (Verdict::Known(false), reason.as_str()),
+        MorseSmale::Unknown(reason) => (Verdict::Unknown("unknown"), reason.as_str()),
+    }
 }
 
 fn direction(backward: bool) -> &'static str {

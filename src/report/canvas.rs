@@ -80,7 +80,12 @@ impl Canvas<'_> {
 
     /// A dashed line through the points.
     pub(super) fn dashed(&mut self, points: &[P], pen: Pen) -> Result<()> {
-        for dash in dashes(points, 6.0, 4.0) {
+        self.pattern(points, pen, (6.0, 4.0))
+    }
+
+    /// A line through the points in dashes of a length with gaps of another.
+    pub(super) fn pattern(&mut self, points: &[P], pen: Pen, (on, off): (f64, f64)) -> Result<()> {
+        for dash in dashes(points, on, off) {
             self.line(&dash, pen)?;
         }
         Ok(())

@@ -5,7 +5,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{Canvas, Lettering, Pen};
 use super::geometry::P;
-use super::style::{INK, count_of, counted, hollow, marker};
+use super::style::{EventMark, INK, branch_line, count_of, counted, event_mark, hollow, marker};
 use crate::critical::CriticalSet;
 use crate::error::Result;
 
@@ -110,6 +110,12 @@ pub(super) enum Symbol {
     Hollow,
     /// A short upright stroke.
     Tick(Pen),
+    /// A line in dashes and gaps of these lengths.
+    Pattern(Pen, (f64, f64)),
+    /// The line of a branch of an index.
+    Branch(usize),
+    /// The marker of an event.
+    Event(EventMark),
 }
 
 const LEGEND_SIZE: f64 = 13.0;
@@ -167,6 +173,9 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, entries: &[(Symbol, String)], at: 
             Symbol::Dashed(pen) => canvas.dashed(&stroke, pen)?,
             Symbol::Dot(color) => canvas.disc((x + 13.0, y), 3.0, color, 1.0)?,
             Symbol::Tick(pen) => canvas.line(&[(x + 13.0, y - 4.5), (x + 13.0, y + 4.5)], pen)?,
+            Symbol::Pattern(pen, dashes) => canvas.pattern(&stroke, pen, dashes)?,
+            Symbol::Branch(index) => branch_line(canvas, index, &stroke, 1.9)?,
+            Symbol::Event(mark) => event_mark(canvas, mark, (x + 13.0, y), 5.0)?,
             Symbol::Hollow => hollow(canvas, (x + 13.0, y), 5.0)?,
         }
         let lettering = Lettering { horizontal: HPos::Left, ..Lettering::centered(LEGEND_SIZE) };

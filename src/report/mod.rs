@@ -1,10 +1,13 @@
 //! Pictures: the phase portrait (in one and two dimensions); a drawing of the connection graph, the tree of merging
-//! minima and the persistence diagram (in any); and curves of a measurement.
+//! minima and the persistence diagram (in any); branches along a parameter and the tree in which minima split; and curves
+//! of a measurement.
 //!
 //! In: a landscape, its [`CriticalSet`](crate::critical::CriticalSet), its
 //! [`MorseGraph`](crate::connection::MorseGraph). Out: an SVG document, the same bytes for the same input.
 
+mod abscissa;
 mod arrows;
+mod bifurcation;
 mod canvas;
 mod contour;
 mod curves;
@@ -17,12 +20,15 @@ mod persistence;
 mod portrait;
 mod profile;
 mod scale;
+mod splitting;
 mod style;
 mod thumbnail;
 mod tree;
 
+pub use bifurcation::{Ordinate, bifurcation_diagram};
 pub use curves::{Curve, curves};
 pub use drawing::drawing;
 pub use persistence::persistence;
 pub use portrait::portrait;
+pub use splitting::splitting_tree;
 pub use tree::tree;

@@ -47,6 +47,82 @@ pub(super) fn marker(canvas: &mut Canvas<'_>, index: usize, at: P, radius: f64, 
     canvas.polygon(&shape, color(index))
 }
 
+/// The line of a branch of critical points: solid for minima, dashed for others, with shorter dashes for higher indices.
+pub(super) fn branch_line(canvas: &mut Canvas<'_>, index: usize, points: &[P], width: f64) -> Result<()> {
+    let pen = Pen { color: color(index), width, alpha: 1.0 };
+    match index {
+        0 => canvas.line(points, pen),
+        1 => canvas.pattern(points, pen, (9.0, 3.5)),
+        2 => canvas.pattern(points, pen, (4.5, 3.0)),
+        3 => canvas.pattern(points, pen, (2.5, 2.5)),
+        _ => canvas.pattern(points, pen, (1.4, 3.0)),
+    }
+}
+
+/// What happens at a marked place of a bifurcation diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EventMark {
+    Fold,
+    Supercritical,
+    Subcritical,
+    Transcritical,
+    Multiple,
+    Cusp,
+    Unexplained,
+}
+
+/// All marks, with what the legend calls one and several of them.
+pub(super) const EVENTS: [(EventMark, &str, &str); 7] = [
+    (EventMark::Fold, "fold", "folds"),
+    (EventMark::Supercritical, "supercritical pitchfork", "supercritical pitchforks"),
+    (EventMark::Subcritical, "subcritical pitchfork", "subcritical pitchforks"),
+    (EventMark::Transcritical, "transcritical point", "transcritical points"),
+    (EventMark::Multiple, "multiple kernel", "multiple kernels"),
+    (EventMark::Cusp, "cusp", "cusps"),
+    (EventMark::Unexplained, "unexplained change", "unexplained changes"),
+];
+
+/// Draws the marker of an event: a disc for a fold, a triangle for a pitchfork (hollow if subcritical), a square on edge
+/// for a cusp, a star for several directions at once, crosses for branches that cross and, in red, for what is
+/// unexplained.
+pub(super) fn event_mark(canvas: &mut Canvas<'_>, mark: EventMark, at: P, radius: f64) -> Result<()> {
+    const WHITE: RGBColor = RGBColor(255, 255, 255);
+    let mut shape = |index: usize, scale: f64, color: RGBColor| {
+        let corners = corners(index).unwrap_or_default();
+        let points: Vec<P> =
+            corners.iter().map(|c| (at.0 + scale * radius * c.0, at.1 + scale * radius * c.1)).collect();
+        canvas.polygon(&points, color)
+    };
+    match mark {
+        EventMark::Supercritical => {
+            shape(2, 1.25, WHITE)?;
+            shape(2, 0.95, INK)
+        }
+        EventMark::Subcritical => {
+            shape(2, 1.15, INK)?;
+            shape(2, 0.6, WHITE)
+        }
+        EventMark::Cusp => {
+            shape(3, 1.25, WHITE)?;
+            shape(3, 0.95, INK)
+        }
+        EventMark::Multiple => {
+            shape(5, 1.45, WHITE)?;
+            shape(5, 1.15, INK)
+        }
+        EventMark::Fold => {
+            canvas.disc(at, 0.8 * radius + 1.0, WHITE, 1.0)?;
+            canvas.disc(at, 0.8 * radius, INK, 1.0)
+        }
+        EventMark::Transcritical | EventMark::Unexplained => {
+            let color = if mark == EventMark::Unexplained { ALARM } else { INK };
+            let pen = Pen { color, width: 2.2, alpha: 1.0 };
+            canvas.line(&[(at.0 - radius, at.1 - radius), (at.0 + radius, at.1 + radius)], pen)?;
+            canvas.line(&[(at.0 - radius, at.1 + radius), (at.0 + radius, at.1 - radius)], pen)
+        }
+    }
+}
+
 /// The marker of what is degenerate and has no index: a hollow circle, unlike that of any index and unlike data.
 pub(super) fn hollow(canvas: &mut Canvas<'_>, at: P, radius: f64) -> Result<()> {
     canvas.disc(at, radius, INK, 1.0)?;

@@ -25,10 +25,19 @@ pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[
     ("critical", "neighbours"),
     ("lyapunov", "orbits"),
     ("lyapunov", "steps"),
+    ("continue", "max_points"),
 ];
 
 /// Numbers that must be positive, by section and key.
-pub(super) const POSITIVE: &[(&str, &str)] = &[("critical", "degenerate_tolerance"), ("graph", "tolerance")];
+pub(super) const POSITIVE: &[(&str, &str)] = &[
+    ("critical", "degenerate_tolerance"),
+    ("graph", "tolerance"),
+    ("continue", "tolerance"),
+    ("continue", "max_step"),
+];
+
+/// Keys that a section needs, where it is there.
+pub(super) const NEEDED: &[(&str, &[&str])] = &[("continue", &["parameter", "from", "to"])];
 
 /// Keys at the top.
 pub(super) const TOP: &[Key] = &[
@@ -149,6 +158,40 @@ const LYAPUNOV: &[Key] = &[
     key("landscape", Takes::Any, "", "[[lyapunov.landscape]]: more landscapes for the same table"),
 ];
 
+const CONTINUE: &[Key] = &[
+    key("parameter", Takes::Text, "", "the parameter to continue in; needed"),
+    key("from", Takes::Number, "", "one end of its range; needed"),
+    key("to", Takes::Number, "", "the other end, above or below; needed"),
+    key(
+        "tolerance",
+        Takes::Number,
+        "1e-11",
+        "Newton's correction, relative to the natural scales, below which a point lies on its branch",
+    ),
+    key("max_step", Takes::Number, "0.05", "longest step along a branch, in natural scales"),
+    key("max_points", Takes::Integer, "5000", "most points of a branch"),
+    key(
+        "starts",
+        Takes::Integer,
+        "3",
+        "number of parameter values between the ends at which critical points are searched, beside both ends",
+    ),
+    key(
+        "max_index",
+        Takes::Integer,
+        "",
+        "critical points above this index are not searched for and not followed from, for large landscapes",
+    ),
+    key(
+        "ordinate",
+        Takes::Any,
+        "energy",
+        "what the diagram shows upwards: energy, norm, a coordinate such as x[0], or numbers that weigh the coordinates",
+    ),
+    key("graphs", Takes::Flag, "true", "compute the connection graphs between the events"),
+    key("tree", Takes::Flag, "true", "compute the tree in which minima split as the parameter falls"),
+];
+
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
@@ -164,7 +207,11 @@ pub(super) const TABLES: &[Table] = &[
         doc: "Whether an energy falls along orbits, and where they end.",
         keys: Some(LYAPUNOV),
     },
-    Table { name: "continue", doc: "Continuation in a parameter; skipped by this version.", keys: None },
+    Table {
+        name: "continue",
+        doc: "All branches of critical points along a parameter, their events, and the graphs between.",
+        keys: Some(CONTINUE),
+    },
     Table {
         name: "measure",
         doc: "The invariant measure at falling temperature; skipped by this version.",

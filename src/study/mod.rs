@@ -2,6 +2,7 @@
 //!
 //! In: a TOML file and what the command line lays over it. Out: a [`Study`]; for its results a [`Folder`].
 
+mod continuing;
 mod field;
 mod folder;
 mod keys;
@@ -16,6 +17,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use continuing::ContinueSection;
 pub use folder::Folder;
 pub use keys::of_kind as keys_of_kind;
 pub use lyapunov::LyapunovSection;
@@ -98,6 +100,8 @@ pub struct Study {
     pub graph: GraphSection,
     /// `[lyapunov]`; `None` if the study has none.
     pub lyapunov: Option<LyapunovSection>,
+    /// `[continue]`; `None` if the study has none.
+    pub continuation: Option<ContinueSection>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
@@ -171,6 +175,7 @@ impl Study {
             critical: sections.critical,
             graph: sections.graph,
             lyapunov: sections.lyapunov,
+            continuation: sections.continuation,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),
@@ -208,6 +213,7 @@ struct Sections {
     critical: CriticalSection,
     graph: GraphSection,
     lyapunov: Option<LyapunovSection>,
+    continuation: Option<ContinueSection>,
     report: ReportSection,
     region: Option<region::Choice>,
     not_done: Vec<String>,
@@ -227,6 +233,7 @@ impl Sections {
                 "critical" => all.critical = critical(&mut section)?,
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
                 "graph" => all.graph = graph(&mut section)?,
+                "continue" => all.continuation = Some(continuing::read(&mut section)?),
                 _ => all.report = report(&mut section)?,
             }
             check_bounds(&mut section, table.name)?;

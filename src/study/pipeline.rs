@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY, is_named};
-use super::{Manifolds, Study, lyapunov, manifolds};
+use super::{Manifolds, Study, continuing, lyapunov, manifolds};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
@@ -27,6 +27,8 @@ pub enum Part {
     Graph,
     /// Whether an energy falls along orbits, and where they end.
     Lyapunov,
+    /// Branches of critical points along a parameter, their events, and the graphs between.
+    Continue,
     /// Everything.
     All,
 }
@@ -53,6 +55,11 @@ pub const FILES: &[&str] = &[
     "tree.svg",
     LYAPUNOV,
     "manifold-*.vtp",
+    continuing::FILES[0],
+    continuing::FILES[1],
+    continuing::FILES[2],
+    continuing::FILES[3],
+    continuing::FILES[4],
 ];
 
 /// What came out.
@@ -92,6 +99,10 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             "[report] image: {rows} x {columns} pixels are {}, the landscape has {dim} dimensions",
             rows * columns
         )));
+    }
+    if what == Part::Continue {
+        crate::linalg::sequential();
+        return continuing::alone(study, family.as_ref(), started, control);
     }
     if !landscape.has_energy() && study.critical.neighbours.is_some() {
         let kind = study.kind.name;
@@ -139,6 +150,13 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         true => Some(lyapunov::table(study, family.as_ref(), control)?),
         false => None,
     };
+    let continuation = match study.continuation.is_some() && what == Part::All && !control.stopped() {
+        true => Some(continuing::run(study, family.as_ref(), control)?),
+        false => None,
+    };
+    if let Some(continuation) = &continuation {
+        files.extend(continuation.files(study, &title)?);
+    }
     if let Some(measured) = &measured {
         files.push((BASINS.to_string(), export::basins_csv(measured)?.into_bytes()));
     }
@@ -186,8 +204,18 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(list) = manifolds {
         summary["manifolds"] = list;
     }
-    let shortfall =
-        if interrupted { None } else { unproven(study, &set).or_else(|| shortfall(&set, graph.as_ref())) };
+    if let Some(continuation) = &continuation {
+        summary["continuation"] = continuation.json();
+        summary["levels"]["continuation"] = export::level_name(continuation.level()).into();
+        summary["checks"].as_array_mut().into_iter().for_each(|checks| checks.extend(continuation.checks()));
+    }
+    let shortfall = if interrupted {
+        None
+    } else {
+        unproven(study, &set)
+            .or_else(|| shortfall(&set, graph.as_ref()))
+            .or_else(|| continuation.as_ref().and_then(|c| c.shortfall()))
+    };
     summary["shortfall"] = shortfall.as_deref().into();
     summary["smale"] = FORMAT.into();
     summary["files"] = files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect();
@@ -206,7 +234,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         interrupted,
         shortfall,
         headline: headline(&title, &set, graph.as_ref(), landscape.has_energy())
-            + &table.map_or(String::new(), |t| format!("\n{}", t.text())),
+            + &table.map_or(String::new(), |t| format!("\n{}", t.text()))
+            + &continuation.map_or(String::new(), |c| format!("\n{}", c.headline(&title))),
     })
 }
 
@@ -251,7 +280,7 @@ fn check_descent(
     })
 }
 
-fn critical_options(study: &Study) -> critical::Options {
+pub(super) fn critical_options(study: &Study) -> critical::Options {
     let default = critical::Options::default();
     let asked = &study.critical;
     critical::Options {
@@ -296,7 +325,7 @@ fn measure_basins(
     (orbits > 0 && !control.stopped()).then(|| basins::basins(landscape, set, &options, control))
 }
 
-fn title(study: &Study) -> String {
+pub(super) fn title(study: &Study) -> String {
     let stem = || study.path.as_deref()?.file_stem().map(|s| s.to_string_lossy().into_owned());
     (study.report.title.clone())
         .or_else(|| study.title.clone())

@@ -17,7 +17,10 @@ pub fn schema() -> Value {
             }),
             (_, Some(table)) => match table.keys {
                 None => json!({ "type": "object", "description": table.doc }),
-                Some(keys) => described(object(keys, &[]), table.doc),
+                Some(keys) => {
+                    let needed = keys::NEEDED.iter().find(|(name, _)| *name == table.name);
+                    described(object(keys, needed.map_or(&[], |(_, keys)| keys)), table.doc)
+                }
             },
             (_, None) => of_key(key),
         };
@@ -43,6 +46,8 @@ pub fn schema() -> Value {
     properties["lyapunov"]["properties"]["times"]["maxItems"] = json!(2);
     properties["lyapunov"]["properties"]["starts"]["enum"] = json!(["region", "data"]);
     properties["lyapunov"]["properties"]["method"]["enum"] = json!(["heun", "euler"]);
+    properties["continue"]["properties"]["ordinate"]["type"] = json!(["string", "array"]);
+    properties["continue"]["properties"]["ordinate"]["items"] = json!({ "type": "number" });
     properties["critical"]["properties"]["method"]["enum"] = json!(keys::METHODS);
     properties["graph"]["properties"]["order"]["enum"] = json!([1, "all"]);
     properties["graph"]["properties"]["manifolds"]["enum"] = json!(["none", "curves", "surfaces"]);

@@ -132,6 +132,8 @@ fn unknown_keys_name_the_nearest() {
         ("[landscape]\nkind = 'toy'\n[critical]\nmethod = 'completely'\n", "unknown", "search", (4, 10)),
         ("[landscape]\nkind = 'toy'\n[report]\nimage = [3, 0.5]\n", "`image`", "rows", (4, 9)),
         ("[landscape]\nkind = 'toy'\n[graph]\ntolerance = -1\n", "`tolerance`", "", (4, 13)),
+        ("[landscape]\nkind = 'toy'\n[continue]\nparameter = 'a'\nfrom = 1\n", "`to`", "to =", (3, 1)),
+        ("[landscape]\nkind = 'toy'\n[continue]\nparametr = 'a'\n", "`parametr`", "`parameter`", (4, 1)),
         ("[landscape\n", "", "TOML", (1, 11)),
         ("title = 'x'\n", "[landscape]", "kind", (0, 0)),
     ];
@@ -213,8 +215,8 @@ fn regions_are_checked() {
 
 #[test]
 fn sections_of_later_versions_are_remembered() {
-    let s = study("[landscape]\nkind = 'toy'\n[continue]\nparameter = 'sigma'\n[certify]\n", &[]).unwrap();
-    assert_eq!(s.not_done, ["continue", "certify"]);
+    let s = study("[landscape]\nkind = 'toy'\n[measure]\ntemperatures = [0.1]\n[certify]\n", &[]).unwrap();
+    assert_eq!(s.not_done, ["measure", "certify"]);
     assert_eq!(s.critical.method, "auto");
     assert_eq!(s.default_folder(), Path::new("smale.results"));
 }
