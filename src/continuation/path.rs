@@ -72,7 +72,7 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
     let mut z = start.to_vec();
     let mut factors: Option<Bordered> = None;
     let (mut first, mut last, mut contraction) = (0.0, f64::INFINITY, 0.0);
-    let mut curvature = 0.0_f64;
+    let mut curvature = problem.size(start[n]);
     for iteration in 0..ITERATIONS {
         let slice = problem.at(z[n])?;
         let (energy, mut b) = slice.gradient(&z);
@@ -80,7 +80,7 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
             return None;
         }
         // In flat directions a step is noise long before it is short: what can't be told from zero is zero.
-        let noise = 8.0 * slice.rounding(&z) + 16.0 * f64::EPSILON * curvature;
+        let noise = 8.0 * slice.rounding(&z) + 8.0 * f64::EPSILON * curvature;
         if iteration > 0 && norm(&b) <= noise && dot(normal, &minus(&z, start)).abs() <= tolerance {
             let moved = norm(&minus(&z, start));
             return Some(Corrected { z, moved, contraction });
@@ -104,6 +104,11 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
         // Rounding ends the iteration where it can't reach the tolerance.
         let stalled = size > 0.3 * last && size < 1e3 * tolerance;
         if size <= tolerance || stalled {
+            let moved = norm(&minus(&z, start));
+            return Some(Corrected { z, moved, contraction });
+        }
+        if size > 2.0 * last && last < 1e3 * tolerance {
+            axpy(1.0, &b, &mut z);
             let moved = norm(&minus(&z, start));
             return Some(Corrected { z, moved, contraction });
         }
