@@ -291,6 +291,24 @@ fn touch(problem: &Problem<'_>, a: &Node, b: &Node, u: f64) -> Option<(Located, 
     Some((located, node))
 }
 
+/// The event with a kernel of several dimensions right ahead of a point from which no step leads across: in its flat
+/// directions there is nothing but rounding. From the event itself its branches can be followed outwards.
+pub(super) fn ahead(problem: &Problem<'_>, a: &Node) -> Option<(Located, Node)> {
+    let size = problem.size(a.theta()).max(a.spectrum.largest);
+    let most = KERNEL.min(a.spectrum.near.len());
+    (2..=most).filter(|&m| a.spectrum.near[m - 1].0.abs() < 0.05 * size).rev().find_map(|m| {
+        let border: Vec<Vec<f64>> = a.spectrum.near[..m].iter().map(|(_, v)| v.clone()).collect();
+        let located = locate(problem, &a.z, &border, System::Crossing, size)?;
+        let way = minus(&located.z, &a.z);
+        let length = norm(&way);
+        if !(length > 0.0 && length < 0.2 && dot(&way, &a.tangent) > 0.9 * length) {
+            return None;
+        }
+        let node = at_event(problem, located.z.clone(), way.iter().map(|w| w / length).collect())?;
+        Some((located, node))
+    })
+}
+
 /// What stands for a leap of the index that nothing explains.
 pub(super) fn leap(problem: &Problem<'_>, a: &Node, b: &Node) -> Option<(Located, Node)> {
     let z = hermite(a, b, 0.5);

@@ -1,7 +1,7 @@
 //! One branch, step after step, with its events.
 
 use super::End;
-use super::event::{Verdict, between, leap, settle_indices};
+use super::event::{Verdict, ahead, between, leap, settle_indices};
 use super::locate::Located;
 use super::path::{Node, Step, holds, minus, next_length, step};
 use super::system::Problem;
@@ -82,6 +82,13 @@ pub(super) fn march(
                 leapt += 1;
             }
             if h < SHORTEST {
+                if let Some((located, mut node)) = ahead(problem, &a) {
+                    let event = trace.events.len();
+                    node.event = Some(event);
+                    trace.events.push(located);
+                    trace.nodes.push(node);
+                    return trace.finish(End::Event(event));
+                }
                 return trace.failed("no step could be taken: the corrector does not converge");
             }
             continue;
