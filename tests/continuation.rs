@@ -332,7 +332,7 @@ fn a_triangle_of_memories() {
 #[test]
 fn an_octagon_of_memories() {
     let family = mixture(&polygon(8), 0.5);
-    for start in [(1.5, vec![0.0, 0.0])] {
+    for start in [(1.5, vec![0.0, 0.0]), (0.25, vec![1.0, 0.0])] {
         let answer = followed(&family, "sigma", &[start], &Options::new(0.25, 1.5));
         let multiple = of_kind(&answer, &EventKind::Multiple { dimension: 2 });
         assert_eq!(multiple.len(), 1);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use smale::Control;
 use smale::connection::{MorseSmale, Orbit};
 use smale::continuation::{
-    Arc, Cause, Cut, Diagram, Interval, Itinerary, Link, Merger, Node, Options, SplittingTree, follow,
+    Arc, Cause, Cut, Diagram, Interval, Itinerary, Joining, Link, Merger, Node, Options, SplittingTree, follow,
 };
 use smale::critical::Level;
 use smale::landscape::formula::Formula;
@@ -399,6 +399,7 @@ fn itineraries_and_trees_become_json() {
         samples: vec![0.5 * (from + to)],
         nodes,
         links,
+        joined: vec![],
         morse_smale: MorseSmale::Yes(Level::Checked),
         examined: vec![true],
     };
@@ -413,6 +414,7 @@ fn itineraries_and_trees_become_json() {
         level: Level::Checked,
     };
     let orbit = Orbit { points: vec![vec![1.0], vec![0.5]], energies: vec![1.0, 0.25] };
+    let joining = Joining { from: arc(1), to: arc(1), nodes: [2, 2], orbit, gap: 1e-12, slope: 0.5 };
     let mut itinerary = Itinerary {
         parameter: "p".into(),
         intervals: vec![
@@ -422,7 +424,7 @@ fn itineraries_and_trees_become_json() {
         ],
         cuts: vec![
             cut(-fold, Cause::Local(vec![0]), true),
-            cut(0.1, Cause::Connection { from: arc(1), to: arc(1), orbit, gap: 1e-12 }, false),
+            cut(0.1, Cause::Connections(vec![joining]), false),
         ],
         interrupted: false,
     };
@@ -447,7 +449,7 @@ fn itineraries_and_trees_become_json() {
     let cuts = &json["cuts"];
     assert_eq!((&cuts[0]["kind"], &cuts[1]["kind"]), (&"fold".into(), &"connection".into()));
     assert_eq!((cuts[0]["p"].as_f64(), &cuts[0]["error"]), (Some(-fold), &Value::Null));
-    assert_eq!((&cuts[1]["from"]["piece"], &cuts[1]["open"]), (&1.into(), &"nobody knows".into()));
+    assert_eq!((&cuts[1]["connections"][0]["from"]["piece"], &cuts[1]["open"]), (&1.into(), &"nobody knows".into()));
     assert_eq!(json["tree"]["mergers"][0]["into"]["piece"], 2);
     assert_eq!(json["tree"]["leaves"][0]["memories"], serde_json::json!([0]));
 

@@ -47,6 +47,8 @@ struct Atlas<'a> {
     problem: Problem<'a>,
     curves: Vec<Curve>,
     sites: Vec<Site>,
+    /// Branches that reached an event but did not get across: kept if they are not found again from the event.
+    pending: Vec<Followed>,
     work: Work,
 }
 
@@ -64,7 +66,7 @@ pub fn follow(
 ) -> Result<Diagram> {
     crate::linalg::sequential();
     let problem = Problem::new(family, parameter, starts, options)?;
-    let mut atlas = Atlas { problem, curves: vec![], sites: vec![], work: Work::default() };
+    let mut atlas = Atlas { problem, curves: vec![], sites: vec![], pending: vec![], work: Work::default() };
     let jobs = starts.iter().map(|(p, x)| Job::Start(atlas.problem.scales.z(*p, x))).collect();
     atlas.run(jobs, control);
     let [low, high] = atlas.problem.range;
@@ -80,6 +82,7 @@ pub fn follow(
         let jobs = more.into_iter().map(|x| Job::Start(atlas.problem.scales.z(p, &x))).collect();
         atlas.run(jobs, control);
     }
+    atlas.settle();
     Ok(atlas.finish(parameter, control.stopped()))
 }
 
@@ -122,7 +125,12 @@ impl Atlas<'_> {
     /// Works off the jobs and all that they lead to.
     fn run(&mut self, mut jobs: Vec<Job>, control: &Control<'_>) {
         jobs.reverse();
-        while !jobs.is_empty() && !control.stopped() {
+        while !(jobs.is_empty() && self.pending.is_empty()) && !control.stopped() {
+            if jobs.is_empty() {
+                self.settle();
+                jobs.extend(self.switch().into_iter().rev());
+                continue;
+            }
             let mut round = vec![];
             while round.len() < ROUND
                 && let Some(job) = jobs.pop()
@@ -146,6 +154,14 @@ impl Atlas<'_> {
                     Err(why) => self.work.lost.push(why),
                     // Another one of the same round may have followed it.
                     Ok(_) if self.is_known(job) => self.work.duplicates += 1,
+                    Ok(curve) if curve.is_stuck() => {
+                        for event in &curve.events {
+                            if let Passed::New(located) = event {
+                                self.site(located);
+                            }
+                        }
+                        self.pending.push(curve);
+                    }
                     Ok(curve) => self.take_in(curve),
                 }
             }
@@ -157,6 +173,25 @@ impl Atlas<'_> {
                 note: &format!("{} events, {} starts to go", self.sites.len(), jobs.len()),
             });
         }
+    }
+
+    /// Takes in the branches that were not found again from the events that they end in.
+    fn settle(&mut self) {
+        for followed in std::mem::take(&mut self.pending) {
+            let middle = &followed.nodes[followed.nodes.len() / 2].z;
+            if self.holds(middle) {
+                self.work.duplicates += 1;
+            } else {
+                self.take_in(followed);
+            }
+        }
+    }
+
+    /// Is the point on a branch that is known?
+    fn holds(&self, z: &[f64]) -> bool {
+        self.curves.iter().any(|curve| {
+            curve.nodes.windows(2).any(|pair| holds(&self.problem, &pair[0], &pair[1], z).is_some())
+        })
     }
 
     /// Has a branch been followed already that holds where the job starts?
@@ -181,9 +216,7 @@ impl Atlas<'_> {
                 }
             }
         };
-        self.curves.iter().any(|curve| {
-            curve.nodes.windows(2).any(|pair| holds(&self.problem, &pair[0], &pair[1], &z).is_some())
-        })
+        self.holds(&z)
     }
 
     /// Keeps a branch and enters its events into the list of sites.
@@ -203,15 +236,13 @@ impl Atlas<'_> {
                 self.sites[place].lines.push(node.tangent.clone());
             }
         }
-        let end = |end: End| match end {
-            End::Event(event) => match &events[event] {
-                Passed::Site(place) => End::Event(*place),
-                Passed::New(_) => End::Event(event),
-            },
-            other => other,
-        };
         let [first, last] = ends;
-        self.curves.push(Curve { nodes, ends: [end(first), end(last)] });
+        let end = |end: End, node: Option<&Node>| match (end, node.and_then(|node| node.event)) {
+            (End::Event(_), Some(place)) => End::Event(place),
+            (other, _) => other,
+        };
+        let ends = [end(first, nodes.first()), end(last, nodes.last())];
+        self.curves.push(Curve { nodes, ends });
     }
 
     /// The site of a located event; a new one if it is not known.
@@ -248,7 +279,7 @@ impl Atlas<'_> {
 
     /// The answer.
     fn finish(self, parameter: &str, interrupted: bool) -> Diagram {
-        let Atlas { problem, curves, sites, work } = self;
+        let Atlas { problem, curves, sites, work, .. } = self;
         let n = problem.dim();
         let scales = problem.scales;
         let snapped = |theta: f64| {
@@ -347,6 +378,14 @@ struct Followed {
     refused: usize,
 }
 
+impl Followed {
+    /// Does it end in an event that it did not get across?
+    fn is_stuck(&self) -> bool {
+        let new = |event: usize| matches!(self.events[event], Passed::New(_));
+        self.ends.iter().any(|end| matches!(end, End::Event(event) if new(*event)))
+    }
+}
+
 /// Follows what the job asks for, both ways.
 fn trace(
     problem: &Problem<'_>,
@@ -394,7 +433,11 @@ fn trace(
 /// One branch from its two halves, which share their first node or start on either side of `center`, an event.
 fn join(ahead: Trace, behind: Option<Trace>, center: Option<Node>, site: Option<usize>) -> Followed {
     let mut events: Vec<Passed> = site.map(Passed::Site).into_iter().collect();
-    let mut ends = [End::Closed, ahead.end.unwrap_or(End::Closed)];
+    let shifted = |end: Option<End>, shift: usize| match end.unwrap_or(End::Closed) {
+        End::Event(event) => End::Event(event + shift),
+        other => other,
+    };
+    let mut ends = [End::Closed, ahead.end.clone().unwrap_or(End::Closed)];
     let (mut steps, mut refused) = (ahead.steps, ahead.refused);
     let mut nodes: Vec<Node> = vec![];
     let closed = ends[1] == End::Closed;
@@ -402,8 +445,8 @@ fn join(ahead: Trace, behind: Option<Trace>, center: Option<Node>, site: Option<
         Some(behind) => {
             steps += behind.steps;
             refused += behind.refused;
-            ends[0] = behind.end.unwrap_or(End::Closed);
             let shift = events.len();
+            ends[0] = shifted(behind.end, shift);
             events.extend(behind.events.into_iter().map(Passed::New));
             let mut before: Vec<Node> = behind.nodes.into_iter().map(Node::reversed).collect();
             before.iter_mut().for_each(|n| n.event = n.event.map(|e| e + shift));
@@ -421,6 +464,7 @@ fn join(ahead: Trace, behind: Option<Trace>, center: Option<Node>, site: Option<
         nodes.push(center);
     }
     let shift = events.len();
+    ends[1] = shifted(ahead.end, shift);
     events.extend(ahead.events.into_iter().map(Passed::New));
     nodes.extend(ahead.nodes.into_iter().map(|mut n| {
         n.event = n.event.map(|e| e + shift);

@@ -20,6 +20,9 @@ use crate::linalg::{dot, norm};
 /// Steps shorter than this are not cut for eigenvalues that come near zero.
 const FINE: f64 = 2e-5;
 
+/// Eigenvalues below this, relative to the Hessian's size, have no sign.
+const NOISE: f64 = 1e-13;
+
 /// Largest kernel looked for.
 const KERNEL: usize = 6;
 
@@ -75,9 +78,36 @@ fn size(problem: &Problem<'_>, a: &Node, b: &Node) -> f64 {
     problem.size(a.theta()).max(a.spectrum.largest).max(b.spectrum.largest)
 }
 
-/// Is nothing to be seen between `a` and `b`?
-fn quiet(a: &Node, b: &Node) -> bool {
-    a.spectrum.index == b.spectrum.index && !flips(a, b)
+/// Is nothing to be seen between `a` and `b`? The signs of eigenvalues that are zero up to rounding say nothing.
+fn quiet(a: &Node, b: &Node, size: f64) -> bool {
+    let change = a.spectrum.index.abs_diff(b.spectrum.index);
+    (change == 0 || change <= unsure(a, size).max(unsure(b, size))) && !flips(a, b)
+}
+
+/// The number of eigenvalues whose signs say nothing.
+fn unsure(node: &Node, size: f64) -> usize {
+    node.spectrum.near.iter().filter(|(value, _)| value.abs() < NOISE * size).count()
+}
+
+/// Gives points whose eigenvalues are zero up to rounding the index of their neighbours on a quiet piece; the last node is
+/// the newest.
+pub(super) fn settle_indices(problem: &Problem<'_>, nodes: &mut [Node]) {
+    let [before @ .., b] = nodes else { return };
+    let Some(a) = before.last() else { return };
+    if a.event.is_some() || a.spectrum.index == b.spectrum.index {
+        return;
+    }
+    let size = size(problem, a, b);
+    if unsure(a, size) == 0 || unsure(b, size) > 0 {
+        b.spectrum.index = a.spectrum.index;
+        return;
+    }
+    for node in before.iter_mut().rev() {
+        if node.event.is_some() || unsure(node, problem.size(node.theta()).max(b.spectrum.largest)) == 0 {
+            break;
+        }
+        node.spectrum.index = b.spectrum.index;
+    }
 }
 
 /// The fraction at which the eigenvalue that changes sign, or dp/ds, vanishes.
@@ -104,7 +134,7 @@ fn crossing(a: &Node, b: &Node) -> f64 {
 /// Looks at the step from `a` to `b`.
 pub(super) fn between(problem: &Problem<'_>, a: &Node, b: &Node) -> Verdict {
     let length = norm(&minus(&b.z, &a.z));
-    let steady = quiet(a, b);
+    let steady = quiet(a, b, size(problem, a, b));
     let u = if steady {
         match dip(a, b) {
             None => return Verdict::Quiet,
@@ -177,7 +207,8 @@ fn place(
     let (before, after) = sides(problem, a, b, u)?;
     let ends = before.as_ref().unwrap_or(a);
     let starts = after.as_ref().unwrap_or(b);
-    if !quiet(a, ends) || !quiet(starts, b) {
+    let size = size(problem, a, b);
+    if !quiet(a, ends, size) || !quiet(starts, b, size) {
         return None;
     }
     if !steady && (dip(a, ends).is_some() || dip(starts, b).is_some()) && length > FINE {
@@ -192,11 +223,11 @@ fn place(
         }
     };
     let along = dot(&tangent, &chord);
-    let size = norm(&tangent) * along.signum();
-    if !(size.abs() > 0.0) {
+    let length = norm(&tangent) * along.signum();
+    if !(length.abs() > 0.0) {
         return None;
     }
-    tangent.iter_mut().for_each(|t| *t /= size);
+    tangent.iter_mut().for_each(|t| *t /= length);
     let node = at_event(problem, located.z.clone(), tangent)?;
     Some((located, node))
 }
@@ -258,6 +289,24 @@ fn touch(problem: &Problem<'_>, a: &Node, b: &Node, u: f64) -> Option<(Located, 
         cusp: true,
     };
     Some((located, node))
+}
+
+/// The event with a kernel of several dimensions right ahead of a point from which no step leads across: in its flat
+/// directions there is nothing but rounding. From the event itself its branches can be followed outwards.
+pub(super) fn ahead(problem: &Problem<'_>, a: &Node) -> Option<(Located, Node)> {
+    let size = problem.size(a.theta()).max(a.spectrum.largest);
+    let most = KERNEL.min(a.spectrum.near.len());
+    (2..=most).filter(|&m| a.spectrum.near[m - 1].0.abs() < 0.05 * size).rev().find_map(|m| {
+        let border: Vec<Vec<f64>> = a.spectrum.near[..m].iter().map(|(_, v)| v.clone()).collect();
+        let located = locate(problem, &a.z, &border, System::Crossing, size)?;
+        let way = minus(&located.z, &a.z);
+        let length = norm(&way);
+        if !(length > 0.0 && length < 0.2 && dot(&way, &a.tangent) > 0.9 * length) {
+            return None;
+        }
+        let node = at_event(problem, located.z.clone(), way.iter().map(|w| w / length).collect())?;
+        Some((located, node))
+    })
 }
 
 /// What stands for a leap of the index that nothing explains.

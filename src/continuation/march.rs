@@ -1,7 +1,7 @@
 //! One branch, step after step, with its events.
 
 use super::End;
-use super::event::{Verdict, between, leap};
+use super::event::{Verdict, ahead, between, leap, settle_indices};
 use super::locate::Located;
 use super::path::{Node, Step, holds, minus, next_length, step};
 use super::system::Problem;
@@ -10,6 +10,16 @@ use crate::linalg::{dot, norm};
 
 /// Shortest step, in natural scales.
 const SHORTEST: f64 = 1e-9;
+
+/// Where an eigenvalue is below this, relative to the Hessian's size, steps may fail for being too short: next to an event
+/// with several flat directions only a longer one leads across.
+const FLAT: f64 = 1e-6;
+
+/// Such longer steps, relative to the longest.
+const LONGER: [f64; 6] = [1.0, 0.7, 0.5, 0.35, 0.2, 0.1];
+
+/// The longest step meant by that is at least this.
+const LEAST_LONG: f64 = 0.05;
 
 /// A piece of a branch from its first node on.
 #[derive(Debug, Default)]
@@ -46,7 +56,7 @@ pub(super) fn march(
     if let [.., a, b] = trace.nodes.as_slice() {
         h = h.min(2.0 * norm(&minus(&b.z, &a.z)));
     }
-    let mut leaps = 0;
+    let (mut leaps, mut leapt) = (0, 0);
     let mut travelled = 0.0;
     loop {
         let Some(a) = trace.nodes.last().cloned() else { return trace.failed("there is no first point") };
@@ -64,11 +74,32 @@ pub(super) fn march(
         let Step::To(b, bound) = next else {
             trace.refused += 1;
             h *= 0.5;
+            if h < 1e-3 * options.max_step
+                && leapt < LONGER.len()
+                && a.spectrum.smallest().abs() < FLAT * problem.size(a.theta())
+            {
+                h = LONGER[leapt] * options.max_step.max(LEAST_LONG);
+                leapt += 1;
+            }
             if h < SHORTEST {
+                if let Some((located, mut node)) = ahead(problem, &a) {
+                    let event = trace.events.len();
+                    node.event = Some(event);
+                    trace.events.push(located);
+                    trace.nodes.push(node);
+                    return trace.finish(End::Event(event));
+                }
                 return trace.failed("no step could be taken: the corrector does not converge");
             }
             continue;
         };
+        if leapt < LONGER.len() && hazy(problem, &b) {
+            // A point without a sure index, at which the tangent is noise, too: try others, farther on first.
+            trace.refused += 1;
+            h = LONGER[leapt] * options.max_step.max(LEAST_LONG);
+            leapt += 1;
+            continue;
+        }
         match between(problem, &a, &b) {
             Verdict::Quiet => {}
             Verdict::Event(found) => {
@@ -100,7 +131,9 @@ pub(super) fn march(
         travelled += length;
         h = next_length(options, &a, &b, length);
         trace.steps += 1;
+        leapt = 0;
         trace.nodes.push(*b);
+        settle_indices(problem, &mut trace.nodes);
         let new = trace.nodes.len() - known;
         if let Some(home) = home
             && travelled > 3.0 * length
@@ -126,6 +159,13 @@ pub(super) fn march(
             return trace.finish(End::Region);
         }
     }
+}
+
+/// Are several eigenvalues small and one of them next to rounding?
+fn hazy(problem: &Problem<'_>, node: &Node) -> bool {
+    let [(first, _), (second, _), ..] = node.spectrum.near.as_slice() else { return false };
+    let size = problem.size(node.theta()).max(node.spectrum.largest);
+    first.abs() < 2e-12 * size && second.abs() < 0.02 * size
 }
 
 /// Does the branch leave the parameter's range here?

@@ -72,7 +72,7 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
     let mut z = start.to_vec();
     let mut factors: Option<Bordered> = None;
     let (mut first, mut last, mut contraction) = (0.0, f64::INFINITY, 0.0);
-    let mut curvature = 0.0_f64;
+    let mut curvature = problem.size(start[n]);
     for iteration in 0..ITERATIONS {
         let slice = problem.at(z[n])?;
         let (energy, mut b) = slice.gradient(&z);
@@ -80,7 +80,7 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
             return None;
         }
         // In flat directions a step is noise long before it is short: what can't be told from zero is zero.
-        let noise = 8.0 * slice.rounding(&z) + 16.0 * f64::EPSILON * curvature;
+        let noise = 8.0 * slice.rounding(&z) + 8.0 * f64::EPSILON * curvature;
         if iteration > 0 && norm(&b) <= noise && dot(normal, &minus(&z, start)).abs() <= tolerance {
             let moved = norm(&minus(&z, start));
             return Some(Corrected { z, moved, contraction });
@@ -104,6 +104,11 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
         // Rounding ends the iteration where it can't reach the tolerance.
         let stalled = size > 0.3 * last && size < 1e3 * tolerance;
         if size <= tolerance || stalled {
+            let moved = norm(&minus(&z, start));
+            return Some(Corrected { z, moved, contraction });
+        }
+        if size > 2.0 * last && last < 1e3 * tolerance {
+            axpy(1.0, &b, &mut z);
             let moved = norm(&minus(&z, start));
             return Some(Corrected { z, moved, contraction });
         }
@@ -227,10 +232,10 @@ fn sound(problem: &Problem<'_>, a: &Node, b: &Node) -> bool {
     if dot(&across, &a.tangent) < TURN || dot(&across, &b.tangent) < TURN {
         return false;
     }
-    // One Newton correction at the middle.
+    // One Newton correction in between. Where branches cross the equations are singular: then not just there.
     let n = problem.dim();
-    let middle = hermite(a, b, 0.5);
-    let correction = || {
+    let correction = |u: f64| {
+        let middle = hermite(a, b, u);
         let slice = problem.at(middle[n])?;
         let (_, mut g) = slice.gradient(&middle);
         let by = slice.by_parameter(&middle);
@@ -239,8 +244,8 @@ fn sound(problem: &Problem<'_>, a: &Node, b: &Node) -> bool {
         g.push(0.0);
         factors.solve(&mut g).then(|| norm(&g))
     };
-    // Where branches cross the equations are singular just there, and the middle may be there.
-    correction().is_some_and(|c| c <= 0.03 * length + 1e3 * problem.options.tolerance)
+    let most = 0.03 * length + 1e3 * problem.options.tolerance;
+    [0.5, 0.38].into_iter().any(|u| correction(u).is_some_and(|c| c <= most))
 }
 
 /// The length of the next step, from how much the tangent turned in the last one.

@@ -91,7 +91,7 @@ fn depart(problem: &Problem<'_>, event: &Located, t: &[f64]) -> Option<Node> {
         let mut guess = event.z.clone();
         axpy(length, t, &mut guess);
         let c = correct(problem, &guess, t)?;
-        if c.moved > 0.2 * length {
+        if c.moved > 0.2 * length || !problem.inside(c.z[problem.dim()]) {
             return None;
         }
         let node = node(problem, c.z, t, &[])?;
@@ -268,7 +268,8 @@ fn multiple(problem: &Problem<'_>, event: &Located, lines: &[Vec<f64>]) -> Vec<A
     // Not from the smallest sphere: there the indices of flat directions are rounding.
     let nodes = |ray: &Ray| -> Vec<Node> {
         let guide = unit(minus(&ray.points[1], &ray.points[2]));
-        node(problem, ray.points[1].clone(), &guide, &[]).into_iter().collect()
+        let inside = ray.points[1..].iter().find(|z| problem.inside(z[n]));
+        inside.and_then(|z| node(problem, z.clone(), &guide, &[])).into_iter().collect()
     };
     let mut taken = vec![false; rays.len()];
     for i in 0..rays.len() {

@@ -17,6 +17,9 @@ const DENSE: usize = 64;
 /// Eigenpairs nearest to zero that are kept.
 const NEAR: usize = 8;
 
+/// Pieces of the range in which the size of the Hessian is taken.
+const CELLS: usize = 8;
+
 /// Step of central differences, in natural scales.
 const DIFFERENCE: f64 = 1e-4;
 
@@ -55,8 +58,8 @@ pub(super) struct Problem<'a> {
     /// Range of the parameter, ascending.
     pub(super) range: [f64; 2],
     pub(super) options: &'a Options,
-    /// States at which the size of the Hessian is taken.
-    samples: Vec<Vec<f64>>,
+    /// Size of the Hessian over the range, at the starting points' states and at data.
+    sizes: Vec<f64>,
     /// No branch is followed beyond this distance from the origin of scaled states.
     pub(super) reach: f64,
 }
@@ -110,7 +113,18 @@ impl<'a> Problem<'a> {
         if let Some(data) = family.data() {
             samples.extend(data.col_iter().take(2).map(|c| c.iter().map(|x| x / state).collect()));
         }
-        Ok(Problem { family, name, place, scales, range, options, samples, reach: 1e3 + 10.0 * farthest })
+        let mut problem = Problem {
+            family,
+            name,
+            place,
+            scales,
+            range,
+            options,
+            sizes: vec![],
+            reach: 1e3 + 10.0 * farthest,
+        };
+        problem.measure(&samples);
+        Ok(problem)
     }
 
     pub(super) fn dim(&self) -> usize {
@@ -128,16 +142,29 @@ impl<'a> Problem<'a> {
         Some(Slice { problem: self, family, slope })
     }
 
-    /// Size of the scaled Hessian away from events, where it may vanish as a whole: at some of the starting points'
-    /// states and of the data.
+    /// Size of the scaled Hessian away from events, where it may vanish as a whole.
     pub(super) fn size(&self, theta: f64) -> f64 {
-        let Some(slice) = self.at(theta) else { return 0.0 };
-        let sizes = self.samples.iter().map(|x| {
-            let mut z = x.clone();
-            z.push(theta);
-            slice.hessian(&z).norm_max()
-        });
-        sizes.filter(|size| size.is_finite()).fold(0.0, f64::max)
+        let [low, high] = self.range.map(|end| self.scales.theta(end));
+        let cells = self.sizes.len() - 1;
+        let cell = ((theta - low) / (high - low) * cells as f64).clamp(0.0, cells as f64);
+        self.sizes[cell.floor() as usize].max(self.sizes[cell.ceil() as usize])
+    }
+
+    /// The size of the Hessian at some states, for [`Problem::size`].
+    fn measure(&mut self, samples: &[Vec<f64>]) {
+        let [low, high] = self.range.map(|end| self.scales.theta(end));
+        self.sizes = (0..=CELLS)
+            .map(|k| {
+                let theta = low + (high - low) * k as f64 / CELLS as f64;
+                let Some(slice) = self.at(theta) else { return 0.0 };
+                let sizes = samples.iter().map(|x| {
+                    let mut z = x.clone();
+                    z.push(theta);
+                    slice.hessian(&z).norm_max()
+                });
+                sizes.filter(|size| size.is_finite()).fold(0.0, f64::max)
+            })
+            .collect();
     }
 
     /// Is the parameter within its range?

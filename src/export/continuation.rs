@@ -7,7 +7,9 @@ use super::node_link::verdict;
 use super::table::table;
 use super::{level_name, lines, number, text, thinned};
 use crate::connection::Orbit;
-use crate::continuation::{Arc, Cause, Cut, Diagram, Event, EventKind, Interval, Itinerary, SplittingTree};
+use crate::continuation::{
+    self, Arc, Cause, Cut, Diagram, Event, EventKind, Interval, Itinerary, Joining, SplittingTree,
+};
 use crate::error::{Error, Result};
 
 /// Orbits of saddle connections are written up to this dimension.
@@ -32,7 +34,7 @@ pub fn event_name(kind: &EventKind) -> String {
 /// The name of what happens at a cut: those of its events, joined by `+` where they differ, `connection`, or `unknown`.
 pub fn cut_name(diagram: &Diagram, cut: &Cut) -> String {
     match &cut.cause {
-        Cause::Connection { .. } => "connection".into(),
+        Cause::Connections(_) => "connection".into(),
         Cause::Unknown => "unknown".into(),
         Cause::Local(events) => {
             let mut names: Vec<String> =
@@ -81,7 +83,11 @@ pub fn events_csv(diagram: &Diagram, itinerary: Option<&Itinerary>) -> Result<St
     columns.extend(["residual", "branches", "note"]);
     let local = diagram.events.iter().map(|e| (e.parameter, local_row(e)));
     let cuts = itinerary.map_or(&[][..], |i| &i.cuts);
-    let global = cuts.iter().filter_map(|cut| Some((cut.parameter, connection_row(cut, n)?)));
+    let joined = |cut: &Cut| match &cut.cause {
+        Cause::Connections(joinings) => joinings.iter().map(|j| (cut.parameter, connection_row(cut, j, n))).collect(),
+        _ => vec![],
+    };
+    let global = cuts.iter().flat_map(joined);
     let mut rows: Vec<(f64, Vec<String>)> = local.chain(global).collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     table(&columns, 0, rows.into_iter().map(|(_, row)| row))
@@ -104,8 +110,8 @@ fn local_row(event: &Event) -> Vec<String> {
     row
 }
 
-fn connection_row(cut: &Cut, n: usize) -> Option<Vec<String>> {
-    let Cause::Connection { from, to, orbit, gap } = &cut.cause else { return None };
+fn connection_row(cut: &Cut, joining: &Joining, n: usize) -> Vec<String> {
+    let Joining { from, to, orbit, gap, .. } = joining;
     let mut row = vec!["connection".to_owned(), number(cut.parameter), known(cut.error)];
     let end = orbit.points.last().filter(|x| x.len() == n && x.iter().all(|x| x.is_finite()));
     row.push(orbit.energies.last().filter(|_| end.is_some()).map_or(String::new(), |e| known(*e)));
@@ -115,7 +121,7 @@ fn connection_row(cut: &Cut, n: usize) -> Option<Vec<String>> {
     row.push(known(*gap));
     row.push(spaced(&[from.branch, to.branch]));
     row.push(cut.words.join("; "));
-    Some(row)
+    row
 }
 
 fn spaced(numbers: &[usize]) -> String {
@@ -152,8 +158,9 @@ struct Link {
 /// which minima split; `None` if neither was computed. An interval and a cut stand on a line each.
 ///
 /// Keys are `title`, `version`, `parameter`, `range`, `interrupted`, `intervals` (`from`, `to`, `at`, `samples`,
-/// `counts`, `nodes`, `links`, `examined`, `morse_smale`, `morse_smale_reason`), `cuts` (`<parameter>`, `error`, `kind`,
-/// `events`, `words`, `explained`, `open`, `level`, and of a connection `from`, `to`, `gap`, `orbit`) and `tree`
+/// `counts`, `nodes`, `links`, `joined`, `examined`, `morse_smale`, `morse_smale_reason`), `cuts` (`<parameter>`, `error`, `kind`,
+/// `events`, `words`, `explained`, `open`, `level`, and where saddles are joined `connections`: `from`, `to`, `source`, `target`, `gap`,
+/// `slope`, `orbit`) and `tree`
 /// (`leaves`, `mergers`, `parameters`, `counts`). What was not computed is `null`.
 ///
 /// # Errors
@@ -192,7 +199,9 @@ fn interval(interval: &Interval) -> Value {
     let most = interval.nodes.iter().map(|n| n.index + 1).max().unwrap_or(0);
     let count = |index| interval.nodes.iter().filter(|n| n.index == index).count();
     let nodes: Vec<Node<'_>> = interval.nodes.iter().enumerate().map(|(id, n)| node(id, n)).collect();
-    let links = interval.links.iter().map(|l| Link { source: l.from, target: l.to, count: l.count });
+    let list = |links: &[continuation::Link]| -> Vec<Link> {
+        links.iter().map(|l| Link { source: l.from, target: l.to, count: l.count }).collect()
+    };
     let (morse_smale, reason) = verdict(&interval.morse_smale);
     json!({
         "from": interval.from,
@@ -201,7 +210,8 @@ fn interval(interval: &Interval) -> Value {
         "samples": interval.samples,
         "counts": (0..most).map(count).collect::<Vec<_>>(),
         "nodes": nodes,
-        "links": links.collect::<Vec<_>>(),
+        "links": list(&interval.links),
+        "joined": list(&interval.joined),
         "examined": interval.examined,
         "morse_smale": morse_smale,
         "morse_smale_reason": reason,
@@ -227,11 +237,19 @@ fn cut(diagram: &Diagram, cut: &Cut) -> Value {
         "level": level_name(cut.level),
     });
     object.extend(rest.as_object().cloned().unwrap_or_default());
-    if let Cause::Connection { from, to, orbit, gap } = &cut.cause {
-        object.insert("from".into(), json!(from));
-        object.insert("to".into(), json!(to));
-        object.insert("gap".into(), json!(gap));
-        object.insert("orbit".into(), json!(thinned_orbit(orbit)));
+    if let Cause::Connections(joinings) = &cut.cause {
+        let joining = |j: &Joining| {
+            json!({
+                "from": j.from,
+                "to": j.to,
+                "source": j.nodes[0],
+                "target": j.nodes[1],
+                "gap": j.gap,
+                "slope": j.slope,
+                "orbit": thinned_orbit(&j.orbit),
+            })
+        };
+        object.insert("connections".into(), joinings.iter().map(joining).collect());
     }
     Value::Object(object)
 }

@@ -95,7 +95,7 @@ pub fn bifurcation_diagram(
     let connections: Vec<f64> = itinerary
         .map_or(&[][..], |i| &i.cuts)
         .iter()
-        .filter(|cut| matches!(cut.cause, Cause::Connection { .. }))
+        .filter(|cut| matches!(cut.cause, Cause::Connections(_)))
         .map(|cut| abscissa.place(cut.parameter))
         .collect();
     let entries = entries(diagram, &pieces, connections.len());

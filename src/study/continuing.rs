@@ -9,7 +9,8 @@ use super::folder::{FORMAT, SUMMARY};
 use super::pipeline::{Outcome, critical_options, title};
 use super::section::Section;
 use super::{Study, keys};
-use crate::continuation::{self, Diagram, End, Event, EventKind, Itinerary, SplittingTree};
+use crate::connection::Order;
+use crate::continuation::{self, Diagram, End, Event, EventKind, Graphs, Itinerary, SplittingTree};
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
 use crate::error::{Error, Result, brief, shown};
@@ -23,6 +24,9 @@ pub(super) const FILES: [&str; 5] =
 
 /// Lines of the headline about single events.
 const MOST_LINES: usize = 40;
+
+/// Up to this dimension all connections of the graphs are looked for unless the study says.
+const MOST_WHOLE: usize = 3;
 
 /// Parameter values between the ends at which critical points are searched, unless the study says.
 pub(super) const STARTS: usize = 3;
@@ -194,7 +198,8 @@ pub(super) fn run(study: &Study, family: &dyn Family, control: &Control<'_>) -> 
     follow(&[])?;
     let starts = starts(study, asked, family, options.region.as_ref(), control)?;
     let diagram = follow(&starts)?;
-    let (itinerary, tree) = graphs(asked, family, &diagram, control)?;
+    let region = study.region_for(family.dim())?;
+    let (itinerary, tree) = graphs(study, asked, family, &diagram, region, control)?;
     Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree })
 }
 
@@ -226,14 +231,28 @@ fn starts(
 
 /// The graphs between the events and the tree of the minima, as far as they are asked for.
 fn graphs(
+    study: &Study,
     asked: &ContinueSection,
     family: &dyn Family,
     diagram: &Diagram,
+    region: Option<Region>,
     control: &Control<'_>,
 ) -> Result<(Option<Itinerary>, Option<SplittingTree>)> {
-    // TO BE JOINED: continuation::itinerary if asked.graphs, continuation::splitting_tree if asked.tree.
-    let _ = (asked.graphs, asked.tree, family, diagram, control);
-    Ok((None, None))
+    let mut options = Graphs { region, ..Graphs::default() };
+    options.graph.tolerance = study.graph.tolerance.unwrap_or(options.graph.tolerance);
+    // A graph is wanted at many parameters: where circles and spheres of orbits make it costly, only if it is asked for.
+    let all = if family.dim() <= MOST_WHOLE { Order::All } else { Order::One };
+    options.graph.order = study.graph.order.unwrap_or(all);
+    let options = &options;
+    let itinerary = match asked.graphs && !control.stopped() {
+        true => Some(continuation::itinerary(family, diagram, options, control)?),
+        false => None,
+    };
+    let tree = match asked.tree && !control.stopped() {
+        true => Some(continuation::splitting_tree(family, diagram, options, control)?),
+        false => None,
+    };
+    Ok((itinerary, tree))
 }
 
 /// What `smale continue` does.
