@@ -27,6 +27,12 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
     StandardNormal.sample(rng)
 }
 
+/// Normal points, one a column.
+pub fn cloud(dim: usize, count: usize, number: u64) -> Mat<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(77_000 + number);
+    Mat::from_fn(dim, count, |_, _| normal(&mut rng))
+}
+
 /// Instance number `number` in dimension `dim`: the distribution goes round, the rest is random. Data have a spread of
 /// about 1; five to sixty in the plane, fewer in higher dimensions; sigma from 0.15 to 0.6 (0.3 to 0.9 beyond it).
 pub fn instance(dim: usize, number: u64) -> Instance {
