@@ -231,7 +231,8 @@ impl Atlas<'_> {
                 Passed::New(located) => self.site(located),
             };
             node.event = Some(place);
-            node.z.clone_from(&self.sites[place].located.z);
+            // The same digits on all branches; on a torus perhaps some turns away.
+            node.z = self.problem.nearest(&self.sites[place].located.z, &node.z);
             if !known(&self.sites[place].lines, &node.tangent) {
                 self.sites[place].lines.push(node.tangent.clone());
             }
@@ -252,7 +253,7 @@ impl Atlas<'_> {
             other.explained == located.explained
                 && other.system == located.system
                 && other.kernel.len() == located.kernel.len()
-                && norm(&minus(&other.z, &located.z)) < SAME
+                && norm(&minus(&self.problem.nearest(&other.z, &located.z), &located.z)) < SAME
         };
         if let Some(place) = self.sites.iter().position(same) {
             return place;
