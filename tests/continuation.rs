@@ -574,3 +574,16 @@ fn what_cannot_be_followed_is_refused_in_a_sentence() {
     );
     assert_eq!(answer.expect("a diagram").branches[0].ends[1], End::Region);
 }
+
+#[test]
+fn on_a_torus_points_are_the_same_up_to_turns() {
+    // The sum of two functions of one variable, cos x - p sin x and cos y: on the circle two points each, at all p.
+    let tau = std::f64::consts::TAU;
+    let text = "cos(x[0]) - p*sin(x[0]) + cos(x[1])";
+    let family =
+        Formula::new(2, text, &[("p".into(), 0.0)], &[Some(tau), Some(tau)], None).expect("a formula");
+    let answer = complete(&family, "p", &Options::new(-1.0, 1.0));
+    assert!(answer.events.is_empty());
+    assert_eq!(answer.branches.len(), 4);
+    assert_eq!(counts(&family, &answer, 0.3), [1, 2, 1]);
+}

@@ -86,7 +86,7 @@ pub fn follow(
     Ok(atlas.finish(parameter, control.stopped()))
 }
 
-/// Takes the critical points at both ends of the range and at [`Options::deflate`] values between (3 if that is zero), by
+/// Takes the critical points at both ends of the range and at [`Options::deflate`] values between (12 if that is zero), by
 /// [`critical::search`], and follows all branches through them.
 ///
 /// # Errors
@@ -103,7 +103,7 @@ pub fn diagram(
         let points = complete_set(family, parameter, p, options, search, control)?;
         starts.extend(points.into_iter().map(|x| (p, x)));
     }
-    let deflate = if options.deflate == 0 { 3 } else { options.deflate };
+    let deflate = if options.deflate == 0 { 12 } else { options.deflate };
     follow(family, parameter, &starts, &Options { deflate, ..options.clone() }, control)
 }
 
@@ -125,7 +125,7 @@ impl Atlas<'_> {
     /// Works off the jobs and all that they lead to.
     fn run(&mut self, mut jobs: Vec<Job>, control: &Control<'_>) {
         jobs.reverse();
-        while !(jobs.is_empty() && self.pending.is_empty()) && !control.stopped() {
+        while !(control.stopped() || jobs.is_empty() && self.pending.is_empty()) {
             if jobs.is_empty() {
                 self.settle();
                 jobs.extend(self.switch().into_iter().rev());
@@ -231,7 +231,8 @@ impl Atlas<'_> {
                 Passed::New(located) => self.site(located),
             };
             node.event = Some(place);
-            node.z.clone_from(&self.sites[place].located.z);
+            // The same digits on all branches; on a torus perhaps some turns away.
+            node.z = self.problem.nearest(&self.sites[place].located.z, &node.z);
             if !known(&self.sites[place].lines, &node.tangent) {
                 self.sites[place].lines.push(node.tangent.clone());
             }
@@ -252,7 +253,7 @@ impl Atlas<'_> {
             other.explained == located.explained
                 && other.system == located.system
                 && other.kernel.len() == located.kernel.len()
-                && norm(&minus(&other.z, &located.z)) < SAME
+                && norm(&minus(&self.problem.nearest(&other.z, &located.z), &located.z)) < SAME
         };
         if let Some(place) = self.sites.iter().position(same) {
             return place;

@@ -142,9 +142,12 @@ pub(super) fn march(
             trace.nodes.truncate(closed);
             let mut last = home.clone();
             last.event = None;
+            if let Some(end) = trace.nodes.last() {
+                last.z = problem.nearest(&home.z, &end.z);
+            }
             // Where home is an event, the branch has just located it again.
             match trace.nodes.last() {
-                Some(end) if norm(&minus(&end.z, &home.z)) < 1e-7 => {}
+                Some(end) if norm(&minus(&end.z, &last.z)) < 1e-7 => {}
                 _ => trace.nodes.push(last),
             }
             return trace.finish(End::Closed);
@@ -182,7 +185,7 @@ fn comes_home(problem: &Problem<'_>, nodes: &[Node], pieces: usize, home: &Node)
         if dot(&a.tangent, &home.tangent) < 0.8 {
             continue;
         }
-        if norm(&minus(&b.z, &home.z)) < 1e-7 {
+        if norm(&minus(&b.z, &problem.nearest(&home.z, &b.z))) < 1e-7 {
             return Some(k + 2);
         }
         if holds(problem, a, b, &home.z).is_some() {

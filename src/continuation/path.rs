@@ -257,6 +257,7 @@ pub(super) fn next_length(options: &Options, a: &Node, b: &Node, h: f64) -> f64 
 
 /// Does the piece from `a` to `b` contain the point `z` of a branch? Then the fraction at which it does.
 pub(super) fn holds(problem: &Problem<'_>, a: &Node, b: &Node, z: &[f64]) -> Option<f64> {
+    let z = &problem.nearest(z, &a.z)[..];
     let chord = minus(&b.z, &a.z);
     let length = norm(&chord);
     if !(length > 0.0) {

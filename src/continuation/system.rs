@@ -167,6 +167,18 @@ impl<'a> Problem<'a> {
             .collect();
     }
 
+    /// The point `z` moved by whole periods to where it is nearest to `to`.
+    pub(super) fn nearest(&self, z: &[f64], to: &[f64]) -> Vec<f64> {
+        let mut z = z.to_vec();
+        for (i, period) in self.family.period().iter().enumerate() {
+            if let Some(period) = period {
+                let period = period / self.scales.state;
+                z[i] -= period * ((z[i] - to[i]) / period).round();
+            }
+        }
+        z
+    }
+
     /// Is the parameter within its range?
     pub(super) fn inside(&self, theta: f64) -> bool {
         let p = self.scales.parameter_at(theta);
