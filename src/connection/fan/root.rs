@@ -1,0 +1,141 @@
+//! The orbit of a sphere that runs into a target: d equations, the coordinates along which orbits leave the target, in d unknowns,
+//! the direction. Newton's method with a Jacobian from differences, kept up to date by Broyden's rank-one corrections (Broyden,
+//! Math. Comp. 19 (1965) 577).
+
+use faer::Conj;
+use faer::Mat;
+use faer::linalg::solvers::{PartialPivLu, SolveCore};
+
+use super::shot::{Gun, tangent_basis};
+use crate::linalg::{column_mut, norm};
+
+/// An orbit that runs into a target.
+pub(super) struct Root {
+    /// Its place on the unit sphere.
+    pub(super) u: Vec<f64>,
+    /// The sign of the determinant of the derivative of the target's leaving coordinates by those of the sphere about the start.
+    pub(super) sign: i8,
+    /// What is left of the coordinates (length).
+    pub(super) gap: f64,
+    /// The change of u that would change the coordinates by as much as the flow near the target is linear.
+    pub(super) size: f64,
+}
+
+/// Most steps, and most times that one of them is halved.
+const STEPS: usize = 30;
+const HALVINGS: usize = 5;
+
+/// Solves for the orbit into target `t` from the place `u`, from which the orbit misses it by `miss`; it should not be further away
+/// than `reach`, and differences are at most `spread`. Done when the miss is at most `hit`, accepted if at most `enough` (lengths).
+pub(super) fn solve(
+    gun: &Gun<'_>,
+    t: usize,
+    u: &[f64],
+    miss: &[f64],
+    reach: f64,
+    spread: f64,
+    (hit, enough): (f64, f64),
+) -> Option<Root> {
+    let node = &gun.rays.place.nodes[gun.rays.targets[t]];
+    let (mut u, mut miss) = (u.to_vec(), miss.to_vec());
+    let origin = u.clone();
+    let mut spread = spread;
+    let mut basis = tangent_basis(&u);
+    let mut jacobian = differences(gun, t, &u, &basis, &miss, &mut spread)?;
+    let mut fresh = true;
+    for _ in 0..STEPS {
+        if norm(&miss) <= hit {
+            break;
+        }
+        let Some(mut step) = inverse_times(&jacobian, &miss) else { return None };
+        let length = norm(&step);
+        let most = (0.5 * reach).min(0.5);
+        let shrink = if length > most { most / length } else { 1.0 };
+        step.iter_mut().for_each(|s| *s *= -shrink);
+        let mut taken = None;
+        for _ in 0..HALVINGS {
+            let next = moved(&u, &basis, &step);
+            if apart(&next, &origin) > reach {
+                break;
+            }
+            if let Some(new) = gun.miss(&next, t)
+                && norm(&new) < 0.9 * norm(&miss)
+            {
+                taken = Some((next, new));
+                break;
+            }
+            step.iter_mut().for_each(|s| *s *= 0.4);
+        }
+        let Some((next, new)) = taken else {
+            if fresh || norm(&miss) <= enough {
+                break;
+            }
+            // Once more with true differences.
+            spread = (0.1 * norm(&step)).clamp(1e-9, spread);
+            basis = tangent_basis(&u);
+            jacobian = differences(gun, t, &u, &basis, &miss, &mut spread)?;
+            fresh = true;
+            continue;
+        };
+        // The tangents turn along with the sphere; so near they are as good as the same.
+        let square: f64 = step.iter().map(|s| s * s).sum();
+        let d = step.len();
+        for i in 0..d {
+            let predicted: f64 = miss[i] + (0..d).map(|j| jacobian[(i, j)] * step[j]).sum::<f64>();
+            (0..d).for_each(|j| jacobian[(i, j)] += (new[i] - predicted) * step[j] / square);
+        }
+        (u, miss) = (next, new);
+        fresh = false;
+    }
+    let gap = norm(&miss);
+    if gap > enough {
+        return None;
+    }
+    let sign = if jacobian.determinant() > 0.0 { 1 } else { -1 };
+    let stretch = jacobian.singular_values().ok()?.last().copied()?;
+    Some(Root { u, sign, gap, size: node.linear / stretch })
+}
+
+/// The derivatives of the miss along the basis; the step is shortened until all neighbours come by the target.
+fn differences(
+    gun: &Gun<'_>,
+    t: usize,
+    u: &[f64],
+    basis: &[Vec<f64>],
+    miss: &[f64],
+    spread: &mut f64,
+) -> Option<Mat<f64>> {
+    let d = basis.len();
+    for _ in 0..4 {
+        let column = |j: usize| {
+            let step: Vec<f64> = (0..d).map(|i| if i == j { *spread } else { 0.0 }).collect();
+            gun.miss(&moved(u, basis, &step), t)
+        };
+        let columns: Option<Vec<Vec<f64>>> = (0..d).map(column).collect();
+        if let Some(columns) = columns {
+            return Some(Mat::from_fn(d, d, |i, j| (columns[j][i] - miss[i]) / *spread));
+        }
+        *spread *= 0.03;
+    }
+    None
+}
+
+/// The unit vector at the coordinates `step` along the basis from u.
+fn moved(u: &[f64], basis: &[Vec<f64>], step: &[f64]) -> Vec<f64> {
+    let mut out = u.to_vec();
+    basis.iter().zip(step).for_each(|(b, s)| crate::linalg::axpy(*s, b, &mut out));
+    let size = norm(&out);
+    out.iter_mut().for_each(|o| *o /= size);
+    out
+}
+
+pub(super) fn apart(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+}
+
+/// `a^-1 b`; `None` if that is not finite.
+pub(super) fn inverse_times(a: &Mat<f64>, b: &[f64]) -> Option<Vec<f64>> {
+    let mut x = b.to_vec();
+    PartialPivLu::new(a.as_ref()).solve_in_place_with_conj(Conj::No, column_mut(&mut x));
+    x.iter().all(|x| x.is_finite()).then_some(x)
+}
