@@ -21,44 +21,56 @@ pub(super) struct Root {
     pub(super) size: f64,
 }
 
-/// Most steps, and most times that one of them is halved.
+/// Most steps, and most times that one of them is shortened.
 const STEPS: usize = 30;
-const HALVINGS: usize = 5;
+const SHORTENED: usize = 5;
 
-/// Solves for the orbit into target `t` from the place `u`, from which the orbit misses it by `miss`; it should not be further away
-/// than `reach`, and differences are at most `spread`. Done when the miss is at most `hit`, accepted if at most `enough` (lengths).
-pub(super) fn solve(
-    gun: &Gun<'_>,
-    t: usize,
-    u: &[f64],
-    miss: &[f64],
-    reach: f64,
-    spread: f64,
-    (hit, enough): (f64, f64),
-) -> Option<Root> {
-    let node = &gun.rays.place.nodes[gun.rays.targets[t]];
-    let (mut u, mut miss) = (u.to_vec(), miss.to_vec());
-    let origin = u.clone();
-    let mut spread = spread;
+/// Rough orbits do down to misses of this share of the scale.
+const COARSE: f64 = 1e-5;
+
+/// What to look for, and how far.
+pub(super) struct Goal {
+    /// The target's place.
+    pub(super) target: usize,
+    /// Not further away than this on the unit sphere.
+    pub(super) reach: f64,
+    /// Differences are at most this long.
+    pub(super) spread: f64,
+    /// Done when the miss is at most this, accepted if at most the other (lengths).
+    pub(super) hit: f64,
+    pub(super) enough: f64,
+}
+
+/// Solves for the orbit into a target from a place u, from which an orbit comes by it.
+pub(super) fn solve(gun: &Gun<'_>, goal: &Goal, origin: &[f64]) -> Option<Root> {
+    let t = goal.target;
+    let coarse = COARSE * gun.rays.place.scale();
+    let mut roughly = true;
+    let mut spread = goal.spread;
+    let mut u = origin.to_vec();
+    let mut miss = gun.miss(&u, t, roughly)?;
     let mut basis = tangent_basis(&u);
-    let mut jacobian = differences(gun, t, &u, &basis, &miss, &mut spread)?;
+    let mut jacobian = differences(gun, t, &u, &basis, &miss, &mut spread, roughly)?;
     let mut fresh = true;
     for _ in 0..STEPS {
-        if norm(&miss) <= hit {
+        if roughly && norm(&miss) <= coarse {
+            roughly = false;
+            miss = gun.miss(&u, t, roughly)?;
+        }
+        if norm(&miss) <= goal.hit {
             break;
         }
-        let Some(mut step) = inverse_times(&jacobian, &miss) else { return None };
-        let length = norm(&step);
-        let most = (0.5 * reach).min(0.5);
-        let shrink = if length > most { most / length } else { 1.0 };
+        let mut step = inverse_times(&jacobian, &miss)?;
+        let most = (0.5 * goal.reach).min(0.5);
+        let shrink = (most / norm(&step)).min(1.0);
         step.iter_mut().for_each(|s| *s *= -shrink);
         let mut taken = None;
-        for _ in 0..HALVINGS {
+        for _ in 0..SHORTENED {
             let next = moved(&u, &basis, &step);
-            if apart(&next, &origin) > reach {
+            if apart(&next, origin) > goal.reach {
                 break;
             }
-            if let Some(new) = gun.miss(&next, t)
+            if let Some(new) = gun.miss(&next, t, roughly)
                 && norm(&new) < 0.9 * norm(&miss)
             {
                 taken = Some((next, new));
@@ -67,17 +79,21 @@ pub(super) fn solve(
             step.iter_mut().for_each(|s| *s *= 0.4);
         }
         let Some((next, new)) = taken else {
-            if fresh || norm(&miss) <= enough {
+            if norm(&miss) <= goal.enough || (fresh && !roughly) {
                 break;
             }
-            // Once more with true differences.
-            spread = (0.1 * norm(&step)).clamp(1e-9, spread);
+            // Once more with true differences, from exact orbits.
+            if roughly {
+                roughly = false;
+                miss = gun.miss(&u, t, roughly)?;
+            }
+            spread = (0.1 * norm(&step)).clamp(1e-9, spread.max(1e-9));
             basis = tangent_basis(&u);
-            jacobian = differences(gun, t, &u, &basis, &miss, &mut spread)?;
+            jacobian = differences(gun, t, &u, &basis, &miss, &mut spread, roughly)?;
             fresh = true;
             continue;
         };
-        // The tangents turn along with the sphere; so near they are as good as the same.
+        // The basis is kept: over so short steps it turns by nothing that matters.
         let square: f64 = step.iter().map(|s| s * s).sum();
         let d = step.len();
         for i in 0..d {
@@ -88,11 +104,12 @@ pub(super) fn solve(
         fresh = false;
     }
     let gap = norm(&miss);
-    if gap > enough {
+    if roughly || !(gap <= goal.enough) {
         return None;
     }
     let sign = if jacobian.determinant() > 0.0 { 1 } else { -1 };
     let stretch = jacobian.singular_values().ok()?.last().copied()?;
+    let node = &gun.rays.place.nodes[gun.rays.targets[t]];
     Some(Root { u, sign, gap, size: node.linear / stretch })
 }
 
@@ -104,12 +121,13 @@ fn differences(
     basis: &[Vec<f64>],
     miss: &[f64],
     spread: &mut f64,
+    roughly: bool,
 ) -> Option<Mat<f64>> {
     let d = basis.len();
     for _ in 0..4 {
         let column = |j: usize| {
             let step: Vec<f64> = (0..d).map(|i| if i == j { *spread } else { 0.0 }).collect();
-            gun.miss(&moved(u, basis, &step), t)
+            gun.miss(&moved(u, basis, &step), t, roughly)
         };
         let columns: Option<Vec<Vec<f64>>> = (0..d).map(column).collect();
         if let Some(columns) = columns {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::ray::Rays;
-use crate::connection::orbits::{Course, Trace, Verdict, follow};
+use crate::connection::orbits::{Course, Trace, Verdict, follow_past};
 use crate::linalg::{axpy, dot, norm};
 
 /// Directions are spread so that at this share of the scale from the point the orbits are, as far as the flow is linear.
@@ -11,6 +11,9 @@ const SPREAD: f64 = 0.1;
 
 /// Weights below this are not used: double precision would not tell the starts apart.
 const LIGHTEST: f64 = 1e-5;
+
+/// The error of a step, relative to the scale, that does for orbits which only tell where to look.
+const ROUGH: f64 = 1e-6;
 
 /// What is kept of an orbit.
 pub(super) struct Shot {
@@ -28,6 +31,8 @@ pub(super) struct Gun<'a> {
     pub(super) rays: &'a Rays<'a>,
     weights: Vec<f64>,
     spent: Cell<usize>,
+    pub(super) steps: Cell<usize>,
+    pub(super) fine: Cell<usize>,
 }
 
 impl<'a> Gun<'a> {
@@ -37,7 +42,7 @@ impl<'a> Gun<'a> {
         let slowest = rates.iter().copied().fold(f64::INFINITY, f64::min);
         let share = (rays.departure.radius / (SPREAD * rays.place.scale())).min(1.0);
         let weights = rates.iter().map(|r| share.powf(r / slowest - 1.0).max(LIGHTEST)).collect();
-        Gun { rays, weights, spent: Cell::new(0) }
+        Gun { rays, weights, spent: Cell::new(0), steps: Cell::new(0), fine: Cell::new(0) }
     }
 
     /// How many orbits have been followed.
@@ -53,16 +58,18 @@ impl<'a> Gun<'a> {
         weighted.iter().map(|w| w / size).collect()
     }
 
-    fn course(&self, u: &[f64]) -> Course {
-        let Rays { place, id, backward, tolerance, .. } = *self.rays;
+    fn course(&self, u: &[f64], tolerance: f64, until: Option<usize>) -> Course {
+        let Rays { place, id, backward, .. } = *self.rays;
         self.spent.set(self.spent.get() + 1);
         let start = self.rays.departure.start(&self.direction(u));
-        follow(place, id, backward, &start, tolerance, Trace::new(&place.nodes[id], usize::MAX))
+        follow_past(place, id, backward, &start, tolerance, Trace::new(&place.nodes[id], usize::MAX), until)
     }
 
+    /// Roughly: where to look.
     pub(super) fn shoot(&self, u: &[f64]) -> Shot {
-        let Rays { place, id, backward, .. } = *self.rays;
-        let Course { verdict, passages, trace, .. } = self.course(u);
+        let Rays { place, id, backward, tolerance, .. } = *self.rays;
+        let Course { verdict, passages, trace, .. } = self.course(u, tolerance.max(ROUGH), None);
+        self.steps.set(self.steps.get() + trace.points.len());
         let level = |t: &usize| {
             let energy = place.nodes[*t].energy;
             self.rays.at_level(&trace, energy).unwrap_or_else(|| trace.last.clone())
@@ -81,16 +88,18 @@ impl<'a> Gun<'a> {
         }
     }
 
-    /// By how much the orbit misses target `t`; `None` if it does not come near.
-    pub(super) fn miss(&self, u: &[f64], t: usize) -> Option<Vec<f64>> {
+    /// By how much the orbit misses target `t`, roughly or as exactly as orbits are followed; `None` if it does not come near.
+    pub(super) fn miss(&self, u: &[f64], t: usize, roughly: bool) -> Option<Vec<f64>> {
         let id = self.rays.targets[t];
-        let course = self.course(u);
+        let exact = self.rays.tolerance;
+        let course = self.course(u, if roughly { exact.max(ROUGH) } else { exact }, Some(id));
+        self.fine.set(self.fine.get() + course.trace.points.len());
         Some(course.passages[id].as_ref()?.miss(self.rays.place, id, self.rays.backward))
     }
 
     /// The whole orbit.
     pub(super) fn trace(&self, u: &[f64]) -> Trace {
-        self.course(u).trace
+        self.course(u, self.rays.tolerance, None).trace
     }
 }
 

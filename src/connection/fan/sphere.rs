@@ -16,7 +16,7 @@ use faer::Mat;
 
 use super::mesh::{Mesh, pairs};
 use super::ray::Rays;
-use super::root::{self, Root, apart, inverse_times};
+use super::root::{self, Goal, Root, apart, inverse_times};
 use super::shot::{Gun, Shot};
 use crate::connection::orbits::Trace;
 use crate::linalg::norm;
@@ -65,10 +65,11 @@ pub(super) fn over(rays: &Rays<'_>, spokes: usize) -> Option<Vec<Find>> {
     let d = rays.place.nodes[rays.id].leaving(rays.backward).len() - 1;
     let longest = EDGE * (32.0 / spokes as f64).sqrt();
     let gun = Gun::new(rays);
+    let start = std::time::Instant::now();
     let mesh = Mesh::sphere(d, longest, BUDGET / 4)?;
     let shots = mesh.points.iter().map(|u| gun.shoot(u)).collect();
     let roots = rays.targets.iter().map(|_| vec![]).collect();
-    let mut search = Search { gun, mesh, shots, roots, tried: BTreeSet::new(), finds: vec![], d };
+    let mut search = Search { gun, mesh, shots, roots, tried: BTreeSet::new(), finds: vec![], d, start };
     search.run()?;
     Some(search.finish())
 }
@@ -84,6 +85,7 @@ struct Search<'a> {
     tried: BTreeSet<(usize, usize)>,
     finds: Vec<Find>,
     d: usize,
+    start: std::time::Instant,
 }
 
 /// How a simplex may hold an orbit into a target.
@@ -249,20 +251,18 @@ impl Search<'_> {
         if !self.tried.insert((v, t)) {
             return;
         }
-        let Some(miss) = self.shots[v].misses[t].clone() else { return };
         let lengths: Vec<f64> = pairs(corners).iter().map(|&(a, b)| self.mesh.length(a, b)).collect();
         let (shortest, longest) =
             lengths.iter().fold((f64::INFINITY, 0.0_f64), |(s, l), x| (s.min(*x), l.max(*x)));
         let scale = self.gun.rays.place.scale();
-        let found = root::solve(
-            &self.gun,
-            t,
-            &self.mesh.points[v],
-            &miss,
-            3.0 * longest,
-            1e-3 * shortest,
-            (HIT * scale, ENOUGH * scale),
-        );
+        let goal = Goal {
+            target: t,
+            reach: 3.0 * longest,
+            spread: 1e-3 * shortest,
+            hit: HIT * scale,
+            enough: ENOUGH * scale,
+        };
+        let found = root::solve(&self.gun, &goal, &self.mesh.points[v]);
         let Some(root) = found else { return };
         let known =
             self.roots[t].iter_mut().find(|k| apart(&k.u, &root.u) < 0.1 * k.size.min(root.size).min(1.0));
@@ -328,11 +328,14 @@ impl Search<'_> {
         }
         if std::env::var("SPHERE_DEBUG").is_ok() {
             eprintln!(
-                "sphere {} {}: spent {} vertices {} roots {:?}",
+                "sphere {} {}: {:?} spent {} vertices {} rough {} fine {} roots {:?}",
                 self.gun.rays.id,
                 self.gun.rays.backward,
+                self.start.elapsed(),
                 self.gun.spent(),
                 self.mesh.points.len(),
+                self.gun.steps.get(),
+                self.gun.fine.get(),
                 self.roots.iter().flatten().map(|r| (r.gap / scale, r.size)).collect::<Vec<_>>()
             );
         }
