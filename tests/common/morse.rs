@@ -102,7 +102,7 @@ pub fn separable(wells: &[Vec<f64>], rotation: &Mat<f64>) -> (Formula, Region) {
         format!("({})", terms.join(" + "))
     };
     let term = |i: usize| {
-        let powers = wells[i].iter().enumerate();
+        let powers = wells[i].iter().enumerate().filter(|(_, c)| **c != 0.0);
         powers.map(|(k, c)| format!("({c:?})*{}^{}", rotated(i), k + 1)).collect::<Vec<_>>().join(" + ")
     };
     let energy = (0..n).map(term).collect::<Vec<_>>().join(" + ");

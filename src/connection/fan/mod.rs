@@ -29,7 +29,7 @@ use shot::tangent_basis;
 use sphere::Find;
 
 /// Spheres of more dimensions take too many orbits to be looked through.
-const DIMENSIONS: usize = 4;
+const DIMENSIONS: usize = 3;
 
 /// A circle of orbits to look through, or a sphere of more dimensions: those that leave point `id`.
 #[derive(Clone, Copy)]
@@ -70,7 +70,10 @@ pub(super) fn connections(
     let rays = Rays::new(place, id, backward, tolerance, departure);
     if modes.len() > 2 {
         let Some(finds) = sphere::over(&rays, spokes) else {
-            return lost("the orbits that leave it part in more ways than could be followed");
+            let most = sphere::BUDGET;
+            return lost(&format!(
+                "the orbits that leave it part in more ways than {most} of them could tell"
+            ));
         };
         return sort(place, circle, &rays, finds);
     }

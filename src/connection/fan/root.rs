@@ -7,7 +7,7 @@ use faer::Mat;
 use faer::linalg::solvers::{PartialPivLu, SolveCore};
 
 use super::shot::{Gun, tangent_basis};
-use crate::linalg::{column_mut, norm};
+use crate::linalg::{column_mut, dot, norm};
 
 /// An orbit that runs into a target.
 pub(super) struct Root {
@@ -17,8 +17,19 @@ pub(super) struct Root {
     pub(super) sign: i8,
     /// What is left of the coordinates (length).
     pub(super) gap: f64,
-    /// The change of u that would change the coordinates by as much as the flow near the target is linear.
-    pub(super) size: f64,
+    /// The derivative, and the basis of the sphere's coordinates.
+    jacobian: Mat<f64>,
+    basis: Vec<Vec<f64>>,
+}
+
+impl Root {
+    /// By how much an orbit from u, near this one, would miss the target, to first order (length).
+    pub(super) fn miss(&self, u: &[f64]) -> f64 {
+        let away: Vec<f64> = u.iter().zip(&self.u).map(|(a, b)| a - b).collect();
+        let along: Vec<f64> = self.basis.iter().map(|b| dot(b, &away)).collect();
+        let row = |i: usize| along.iter().enumerate().map(|(j, a)| self.jacobian[(i, j)] * a).sum::<f64>();
+        norm(&(0..self.jacobian.nrows()).map(row).collect::<Vec<f64>>())
+    }
 }
 
 /// Most steps, and most times that one of them is shortened.
@@ -108,9 +119,7 @@ pub(super) fn solve(gun: &Gun<'_>, goal: &Goal, origin: &[f64]) -> Option<Root> 
         return None;
     }
     let sign = if jacobian.determinant() > 0.0 { 1 } else { -1 };
-    let stretch = jacobian.singular_values().ok()?.last().copied()?;
-    let node = &gun.rays.place.nodes[gun.rays.targets[t]];
-    Some(Root { u, sign, gap, size: node.linear / stretch })
+    Some(Root { u, sign, gap, jacobian, basis })
 }
 
 /// The derivatives of the miss along the basis; the step is shortened until all neighbours come by the target.

@@ -20,6 +20,8 @@ pub(super) struct Shot {
     pub(super) verdict: Option<Verdict>,
     /// For each target where the orbit was at its energy, or at its end if it does not come there.
     pub(super) at: Vec<Vec<f64>>,
+    /// Did it leave the region before?
+    pub(super) left: Vec<bool>,
     /// For each target that it passed closely: its leaving coordinates, carried back to where it came near (lengths).
     pub(super) misses: Vec<Option<Vec<f64>>>,
     /// The point that no orbit from here should meet and that it came nearest to: id and gap relative to the scale.
@@ -31,8 +33,6 @@ pub(super) struct Gun<'a> {
     pub(super) rays: &'a Rays<'a>,
     weights: Vec<f64>,
     spent: Cell<usize>,
-    pub(super) steps: Cell<usize>,
-    pub(super) fine: Cell<usize>,
 }
 
 impl<'a> Gun<'a> {
@@ -42,7 +42,7 @@ impl<'a> Gun<'a> {
         let slowest = rates.iter().copied().fold(f64::INFINITY, f64::min);
         let share = (rays.departure.radius / (SPREAD * rays.place.scale())).min(1.0);
         let weights = rates.iter().map(|r| share.powf(r / slowest - 1.0).max(LIGHTEST)).collect();
-        Gun { rays, weights, spent: Cell::new(0), steps: Cell::new(0), fine: Cell::new(0) }
+        Gun { rays, weights, spent: Cell::new(0) }
     }
 
     /// How many orbits have been followed.
@@ -69,23 +69,17 @@ impl<'a> Gun<'a> {
     pub(super) fn shoot(&self, u: &[f64]) -> Shot {
         let Rays { place, id, backward, tolerance, .. } = *self.rays;
         let Course { verdict, passages, trace, .. } = self.course(u, tolerance.max(ROUGH), None);
-        self.steps.set(self.steps.get() + trace.points.len());
-        let level = |t: &usize| {
-            let energy = place.nodes[*t].energy;
-            self.rays.at_level(&trace, energy).unwrap_or_else(|| trace.last.clone())
-        };
+        let level = |t: &usize| self.rays.at_level(&trace, place.nodes[*t].energy);
+        let levels: Vec<Option<Vec<f64>>> = self.rays.targets.iter().map(level).collect();
+        let left = levels.iter().map(|x| x.is_none() && verdict == Some(Verdict::Exit)).collect();
+        let at = levels.into_iter().map(|x| x.unwrap_or_else(|| trace.last.clone())).collect();
         let miss = |t: &usize| Some(passages[*t].as_ref()?.miss(place, *t, backward));
         let own = place.nodes[id].leaving(backward).len();
         let met = (0..place.nodes.len())
             .filter(|&t| t != id && place.nodes[t].leaving(backward).len() >= own)
             .filter_map(|t| Some((t, passages[t].as_ref()?.gap(place, t, backward))))
             .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        Shot {
-            verdict,
-            at: self.rays.targets.iter().map(level).collect(),
-            misses: self.rays.targets.iter().map(miss).collect(),
-            met,
-        }
+        Shot { verdict, at, left, misses: self.rays.targets.iter().map(miss).collect(), met }
     }
 
     /// By how much the orbit misses target `t`, roughly or as exactly as orbits are followed; `None` if it does not come near.
@@ -93,7 +87,6 @@ impl<'a> Gun<'a> {
         let id = self.rays.targets[t];
         let exact = self.rays.tolerance;
         let course = self.course(u, if roughly { exact.max(ROUGH) } else { exact }, Some(id));
-        self.fine.set(self.fine.get() + course.trace.points.len());
         Some(course.passages[id].as_ref()?.miss(self.rays.place, id, self.rays.backward))
     }
 

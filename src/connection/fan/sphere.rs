@@ -25,7 +25,7 @@ use crate::linalg::norm;
 const EDGE: f64 = 0.55;
 
 /// Orbits that may be spent on one sphere.
-const BUDGET: usize = 30_000;
+pub(super) const BUDGET: usize = 30_000;
 
 /// Barycentric coordinates of the origin in an image that are above minus this: it may be inside.
 const MARGIN: f64 = 0.25;
@@ -39,6 +39,10 @@ const FLAT: f64 = 1.0 / 16.0;
 /// Barycentric coordinates of a root above minus these: it lies in a simplex, or beside it.
 const INSIDE: f64 = 0.1;
 const BESIDE: f64 = 0.6;
+
+/// Of two orbits into the same target one is the other if they start as near together as this and the one would miss by less than
+/// this share of the radius in which the flow is linear.
+const SAME: f64 = 0.1;
 
 /// Simplices with no longer edge are not split any more.
 const SMALLEST: f64 = 1e-8;
@@ -63,13 +67,17 @@ pub(super) enum Find {
 /// circle with so many starts.
 pub(super) fn over(rays: &Rays<'_>, spokes: usize) -> Option<Vec<Find>> {
     let d = rays.place.nodes[rays.id].leaving(rays.backward).len() - 1;
-    let longest = EDGE * (32.0 / spokes as f64).sqrt();
     let gun = Gun::new(rays);
-    let start = std::time::Instant::now();
-    let mesh = Mesh::sphere(d, longest, BUDGET / 4)?;
+    let mut longest = EDGE * (32.0 / spokes as f64).sqrt();
+    let mesh = loop {
+        match Mesh::sphere(d, longest, BUDGET / 3) {
+            Some(mesh) => break mesh,
+            None => longest *= 1.2,
+        }
+    };
     let shots = mesh.points.iter().map(|u| gun.shoot(u)).collect();
     let roots = rays.targets.iter().map(|_| vec![]).collect();
-    let mut search = Search { gun, mesh, shots, roots, tried: BTreeSet::new(), finds: vec![], d, start };
+    let mut search = Search { gun, mesh, shots, roots, tried: BTreeSet::new(), finds: vec![], d };
     search.run()?;
     Some(search.finish())
 }
@@ -85,7 +93,6 @@ struct Search<'a> {
     tried: BTreeSet<(usize, usize)>,
     finds: Vec<Find>,
     d: usize,
-    start: std::time::Instant,
 }
 
 /// How a simplex may hold an orbit into a target.
@@ -166,19 +173,23 @@ impl Search<'_> {
             };
             let image: Vec<Vec<f64>> = corners.iter().map(place).collect::<Option<_>>()?;
             seen.push(target);
-            if let Some(inside) = self.reaches(corners, &image, leaving.clone()) {
+            // Where an orbit left the region is not where it would have come by.
+            let whole = corners.iter().all(|&v| !self.shots[v].left[t]);
+            if let Some(inside) = self.reaches(corners, &image, leaving.clone(), whole) {
                 return Some(Candidate { target: t, inside, image });
             }
         }
         None
     }
 
-    /// `None` if the image keeps clear of the origin; else the sign of the affine map, if the origin is inside.
+    /// `None` if the image keeps clear of the origin, or if it is whole passes it; else the sign of the affine map, if the origin is
+    /// inside.
     fn reaches(
         &self,
         corners: &[usize],
         image: &[Vec<f64>],
         leaving: std::ops::Range<usize>,
+        whole: bool,
     ) -> Option<Option<i8>> {
         let d = self.d;
         let widened = (d + 1) as f64 * MARGIN;
@@ -202,7 +213,7 @@ impl Search<'_> {
             .collect::<Vec<f64>>();
         let wide = |a: &Vec<f64>| image.iter().map(|b| apart(a, b)).fold(0.0, f64::max);
         let diameter = image.iter().map(wide).fold(0.0, f64::max);
-        if norm(&clear) > PASSING * diameter {
+        if whole && norm(&clear) > PASSING * diameter {
             return None;
         }
         if least < 0.0 {
@@ -264,8 +275,8 @@ impl Search<'_> {
         };
         let found = root::solve(&self.gun, &goal, &self.mesh.points[v]);
         let Some(root) = found else { return };
-        let known =
-            self.roots[t].iter_mut().find(|k| apart(&k.u, &root.u) < 0.1 * k.size.min(root.size).min(1.0));
+        let near = SAME * self.gun.rays.place.nodes[self.gun.rays.targets[t]].linear;
+        let known = self.roots[t].iter_mut().find(|k| apart(&k.u, &root.u) < SAME && k.miss(&root.u) < near);
         match known {
             Some(known) if root.gap < known.gap => *known = root,
             Some(_) => {}
@@ -325,19 +336,6 @@ impl Search<'_> {
                     trace: self.gun.trace(&root.u),
                 });
             }
-        }
-        if std::env::var("SPHERE_DEBUG").is_ok() {
-            eprintln!(
-                "sphere {} {}: {:?} spent {} vertices {} rough {} fine {} roots {:?}",
-                self.gun.rays.id,
-                self.gun.rays.backward,
-                self.start.elapsed(),
-                self.gun.spent(),
-                self.mesh.points.len(),
-                self.gun.steps.get(),
-                self.gun.fine.get(),
-                self.roots.iter().flatten().map(|r| (r.gap / scale, r.size)).collect::<Vec<_>>()
-            );
         }
         self.finds
     }
