@@ -69,13 +69,7 @@ pub(super) fn connections(
     };
     let rays = Rays::new(place, id, backward, tolerance, departure);
     if modes.len() > 2 {
-        let Some(finds) = sphere::over(&rays, spokes) else {
-            let most = sphere::BUDGET;
-            return lost(&format!(
-                "the orbits that leave it part in more ways than {most} of them could tell"
-            ));
-        };
-        return sort(place, circle, &rays, finds);
+        return sort(place, circle, &rays, sphere::over(&rays, spokes));
     }
     let mut events = vec![];
     if !arc::around(&rays, spokes, &mut events) {

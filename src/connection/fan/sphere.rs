@@ -25,7 +25,7 @@ use crate::linalg::norm;
 const EDGE: f64 = 0.55;
 
 /// Orbits that may be spent on one sphere.
-pub(super) const BUDGET: usize = 30_000;
+const BUDGET: usize = 30_000;
 
 /// Barycentric coordinates of the origin in an image that are above minus this: it may be inside.
 const MARGIN: f64 = 0.25;
@@ -52,6 +52,9 @@ const SMALLEST: f64 = 1e-8;
 const HIT: f64 = 1e-11;
 const ENOUGH: f64 = 1e-8;
 
+/// A target is looked for in vain so many times.
+const IN_VAIN: usize = 20;
+
 /// What was found on the sphere.
 pub(super) enum Find {
     /// A connection to a target (its place), from the direction in the coordinates along the modes. `sign` is that of the determinant
@@ -63,9 +66,8 @@ pub(super) enum Find {
     Unresolved { trace: Trace, reason: String },
 }
 
-/// All of them; `None` if the orbits allowed were not enough. `spokes` tells how fine the first triangulation is: as for a
-/// circle with so many starts.
-pub(super) fn over(rays: &Rays<'_>, spokes: usize) -> Option<Vec<Find>> {
+/// All of them. `spokes` tells how fine the first triangulation is: as for a circle with so many starts.
+pub(super) fn over(rays: &Rays<'_>, spokes: usize) -> Vec<Find> {
     let d = rays.place.nodes[rays.id].leaving(rays.backward).len() - 1;
     let gun = Gun::new(rays);
     let mut longest = EDGE * (32.0 / spokes as f64).sqrt();
@@ -77,9 +79,10 @@ pub(super) fn over(rays: &Rays<'_>, spokes: usize) -> Option<Vec<Find>> {
     };
     let shots = mesh.points.iter().map(|u| gun.shoot(u)).collect();
     let roots = rays.targets.iter().map(|_| vec![]).collect();
-    let mut search = Search { gun, mesh, shots, roots, tried: BTreeSet::new(), finds: vec![], d };
-    search.run()?;
-    Some(search.finish())
+    let failed = vec![0; rays.targets.len()];
+    let mut search = Search { gun, mesh, shots, roots, tried: BTreeSet::new(), failed, finds: vec![], d };
+    search.run();
+    search.finish()
 }
 
 struct Search<'a> {
@@ -91,6 +94,8 @@ struct Search<'a> {
     roots: Vec<Vec<Root>>,
     /// Vertices from which a target was looked for.
     tried: BTreeSet<(usize, usize)>,
+    /// For each target how often it was looked for in vain.
+    failed: Vec<usize>,
     finds: Vec<Find>,
     d: usize,
 }
@@ -105,14 +110,18 @@ struct Candidate {
 }
 
 impl Search<'_> {
-    fn run(&mut self) -> Option<()> {
+    fn run(&mut self) {
         let mut queue: VecDeque<usize> = (0..self.mesh.count()).collect();
         let mut left: BTreeSet<usize> = BTreeSet::new();
         while let Some(id) = queue.pop_front() {
             let Some(corners) = self.mesh.simplex(id).cloned() else { continue };
             let Some(candidate) = self.open(&corners) else { continue };
             if self.gun.spent() > BUDGET {
-                return None;
+                let reason =
+                    format!("the orbits that leave it part in more ways than {BUDGET} of them could tell");
+                self.finds
+                    .push(Find::Unresolved { trace: self.gun.trace(&self.mesh.points[corners[0]]), reason });
+                return;
             }
             let longest = pairs(&corners).iter().map(|&(a, b)| self.mesh.length(a, b)).fold(0.0, f64::max);
             if longest < SMALLEST {
@@ -127,7 +136,6 @@ impl Search<'_> {
                 self.shots.push(self.gun.shoot(middle));
             }
         }
-        Some(())
     }
 
     /// The first target that the simplex may hold an orbit into, apart from those that are known.
@@ -259,7 +267,7 @@ impl Search<'_> {
             .filter_map(|&v| Some((size(v)?, v)))
             .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let Some((_, v)) = nearest else { return };
-        if !self.tried.insert((v, t)) {
+        if self.failed[t] >= IN_VAIN || !self.tried.insert((v, t)) {
             return;
         }
         let lengths: Vec<f64> = pairs(corners).iter().map(|&(a, b)| self.mesh.length(a, b)).collect();
@@ -274,7 +282,10 @@ impl Search<'_> {
             enough: ENOUGH * scale,
         };
         let found = root::solve(&self.gun, &goal, &self.mesh.points[v]);
-        let Some(root) = found else { return };
+        let Some(root) = found else {
+            self.failed[t] += 1;
+            return;
+        };
         let near = SAME * self.gun.rays.place.nodes[self.gun.rays.targets[t]].linear;
         let known = self.roots[t].iter_mut().find(|k| apart(&k.u, &root.u) < SAME && k.miss(&root.u) < near);
         match known {
