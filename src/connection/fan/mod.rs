@@ -9,7 +9,7 @@
 //! stable directions, where fewer of them are stable than unstable.
 //!
 //! With more directions the orbits form a sphere, and those that run into a point with one direction less are zeros of as many
-//! equations as it has dimensions ([`sphere`]).
+//! equations as it has dimensions (`sphere.rs`).
 
 mod arc;
 mod mesh;

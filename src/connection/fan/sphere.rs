@@ -7,7 +7,7 @@
 //! orbit into q is a zero of it. It is known at the vertices of a triangulation and taken to be affine between them: a simplex
 //! whose image holds the origin, or nearly so, and does not pass q at a distance larger than itself, may hold a zero. Its edges
 //! are halved, the longest first as the image sees it, until one of its vertices leads by q so closely that Newton's method takes over
-//! ([`super::root`]), or the simplex is seen to miss q. Where orbits part without a target between them the image shrinks to few
+//! (`root.rs`), or the simplex is seen to miss q. Where orbits part without a target between them the image shrinks to few
 //! points, in whose hull the origin does not lie.
 
 use std::collections::{BTreeSet, VecDeque};
