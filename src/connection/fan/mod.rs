@@ -124,7 +124,7 @@ fn sort(
                 loose.push(Loose::NotTransverse { from, to, orbit, gap });
             }
             Find::Unresolved { trace, reason } => {
-                let orbit = trace.finish(place, backward);
+                let orbit = trace.finish(place);
                 loose.push(Loose::Lost { point: id, orbit, backward, reason });
             }
         }

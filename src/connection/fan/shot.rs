@@ -62,7 +62,8 @@ impl<'a> Gun<'a> {
         let Rays { place, id, backward, .. } = *self.rays;
         self.spent.set(self.spent.get() + 1);
         let start = self.rays.departure.start(&self.direction(u));
-        follow_past(place, id, backward, &start, tolerance, Trace::new(&place.nodes[id], usize::MAX), until)
+        let trace = Trace::new(&place.nodes[id], backward, usize::MAX);
+        follow_past(place, id, backward, &start, tolerance, trace, until)
     }
 
     /// Roughly: where to look.
