@@ -46,11 +46,11 @@ pub enum Order {
 /// A miss of a stable manifold by less than this many step errors is a hit, as far as can be told.
 const CERTAIN: f64 = 1.0;
 
-/// Branches, and circles of orbits, followed at a time before progress is told.
+/// Branches, and circles or spheres of orbits, followed at a time before progress is told.
 const BATCH: usize = 256;
 const CIRCLES: usize = 16;
 
-/// Starts on a circle, and more of them where the complex does not close.
+/// Starts on a circle, and more of them where the complex does not close; a sphere is covered as finely by the roots of these.
 const SPOKES: [usize; 3] = [32, 128, 512];
 
 /// Manifolds that meet at an angle with a smaller sine are tangent as far as can be told.
@@ -62,7 +62,8 @@ const TANGENT: f64 = 1e-6;
 /// Of a vector field these are the orbits into the sinks from equilibria with one unstable direction, and out of the
 /// sources into those with one stable direction; nothing is concluded from them.
 ///
-/// Connections between other indices need manifolds of higher dimension and are not examined: the verdict says so.
+/// Connections between other indices need manifolds of higher dimension and are looked for with [`Order::All`], where one of the
+/// two has at most four dimensions; the verdict says so if some were not.
 pub fn connect(
     landscape: &dyn Landscape,
     set: &CriticalSet,
@@ -150,11 +151,11 @@ pub fn connect(
     graph
 }
 
-/// The circles of orbits that connect indices which both have more than one direction to leave in.
+/// The circles and spheres of orbits that connect indices which both have more than one direction to leave in.
 fn circles(place: &Place<'_>) -> Vec<Circle> {
     let of = |id: usize| {
         let (k, n) = (place.nodes[id].index, place.nodes[id].x.len());
-        // A circle forwards belongs to its upper end, backwards to its lower one.
+        // One forwards belongs to its upper end, backwards to its lower one.
         let forward = (fan::way(k, n) == Some(false)).then_some(Circle { id, backward: false });
         let backward = (fan::way(k + 1, n) == Some(true)).then_some(Circle { id, backward: true });
         forward.into_iter().chain(backward)
@@ -162,7 +163,7 @@ fn circles(place: &Place<'_>) -> Vec<Circle> {
     (0..place.nodes.len()).flat_map(of).collect()
 }
 
-/// Adds what the circles lead to. False if it was stopped.
+/// Adds what the circles and spheres lead to. False if it was stopped.
 fn follow_fans(
     place: &Place<'_>,
     circles: &[Circle],

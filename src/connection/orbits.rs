@@ -44,6 +44,9 @@ const STILL: f64 = 1e-9;
 /// They must last this long, in units of the time in which the distance from the saddle grows e-fold.
 const PATIENCE: f64 = 20.0;
 
+/// An orbit this many times as far from a saddle as where it was closest is leaving it.
+const AWAY: f64 = 4.0;
+
 /// Follows one branch to its end.
 pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Branch {
     let node = &place.nodes[task.id];
@@ -122,7 +125,20 @@ pub(super) fn follow(
     backward: bool,
     start: &[f64],
     tolerance: f64,
+    trace: Trace,
+) -> Course {
+    follow_past(place, id, backward, start, tolerance, trace, None)
+}
+
+/// The same, but not beyond the saddle `until`, if there is one, once the orbit has come by it and is leaving.
+pub(super) fn follow_past(
+    place: &Place<'_>,
+    id: usize,
+    backward: bool,
+    start: &[f64],
+    tolerance: f64,
     mut trace: Trace,
+    until: Option<usize>,
 ) -> Course {
     let landscape = place.landscape();
     let scale = place.scale();
@@ -156,6 +172,12 @@ pub(super) fn follow(
                 passage.see(distance, state.time, state.x);
                 slowest = node.leaving(backward).map(|j| node.values[j].abs()).fold(slowest, f64::min);
             }
+        }
+        if let Some(other) = until
+            && let Some(passage) = &passages[other]
+            && place.distance(&place.nodes[other].x, state.x) > AWAY * passage.closest
+        {
+            return false;
         }
         // Speeds say little beside a stiff valley: an orbit that makes no way over many steps is at rest, unless the steps
         // are so short in time that it could not have left the saddle either.

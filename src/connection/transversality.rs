@@ -13,10 +13,11 @@ const DENSE: usize = 200;
 const SUBSTEP: f64 = 0.25;
 const SUBSTEPS: f64 = 4000.0;
 
-/// Sine of the smallest angle between the manifold of two dimensions along which the orbit leaves its first point, spanned by the flow
-/// and by what becomes of `tangent` (at the second point of the trace), and the manifold of codimension one along which it
-/// runs into `target`, whose normal there is the dual of its one leaving mode: both carried along the orbit by the linearised
-/// flow, `w' = -B w` and `e' = B'e` (so that `e.w` stays the same), B being minus the Jacobian of the flow.
+/// Sine of the smallest angle between the manifold of d + 1 dimensions along which the orbit leaves its first point, spanned by the
+/// flow and by what becomes of the d `tangents` (at the second point of the trace), and the manifold of codimension d along which
+/// it runs into `target`, whose normals there are the duals of its leaving modes: both carried along the orbit by the linearised
+/// flow, `w' = -B w` and `e' = B'e` (so that `e.w` stays the same), B being minus the Jacobian of the flow. It is the smallest
+/// singular value of the products of their orthonormal bases.
 ///
 /// `None` in more than 200 dimensions.
 pub(super) fn transversality(
@@ -24,9 +25,9 @@ pub(super) fn transversality(
     target: usize,
     backward: bool,
     trace: &Trace,
-    tangent: &[f64],
+    tangents: &[Vec<f64>],
 ) -> Option<f64> {
-    let n = tangent.len();
+    let n = place.nodes[target].x.len();
     if n > DENSE || trace.points.len() < 3 {
         return None;
     }
@@ -37,7 +38,7 @@ pub(super) fn transversality(
     let flow = place.flow();
     let sign = if backward { -1.0 } else { 1.0 };
     let mut jacobians = vec![];
-    let mut tangents = vec![unit(tangent)?];
+    let mut tangents = vec![orthonormal(None, tangents)?];
     for j in 1..end {
         let (x, y) = (&trace.points[j], &trace.points[j + 1]);
         let middle: Vec<f64> = x.iter().zip(y).map(|(a, b)| 0.5 * (a + b)).collect();
@@ -45,30 +46,39 @@ pub(super) fn transversality(
         flow.curvature(&middle, b.as_mut());
         // Segments are joined where the time begins anew.
         let time = sign * (trace.times[j + 1] - trace.times[j]).max(0.0);
-        tangents.push(unit(&carried(b.as_ref(), time, tangents.last()?))?);
+        let next: Vec<_> = tangents.last()?.iter().map(|w| carried(b.as_ref(), time, w)).collect();
+        tangents.push(orthonormal(None, &next)?);
         jacobians.push((b, time));
     }
-    let mode = node.leaving(backward).start;
-    let mut normal: Vec<f64> = (0..n)
-        .map(|i| {
-            let mut e = vec![0.0; n];
-            e[i] = 1.0;
-            node.coordinate(mode, &e)
-        })
-        .collect();
+    let functional = |mode: usize| -> Vec<f64> {
+        let unit = |i: usize| (0..n).map(|j| f64::from(u8::from(i == j))).collect::<Vec<f64>>();
+        (0..n).map(|i| node.coordinate(mode, &unit(i))).collect()
+    };
+    let mut normals: Vec<Vec<f64>> = node.leaving(backward).map(functional).collect();
     let mut smallest = 1.0_f64;
     let mut velocity = vec![0.0; n];
     for j in (1..=end).rev() {
         flow.velocity(&trace.points[j], &mut velocity);
-        if let (Some(w), Some(e)) = (across(&tangents[j - 1], &velocity), across(&normal, &velocity)) {
-            smallest = smallest.min(dot(&w, &e).abs());
+        let across = |vectors: &[Vec<f64>]| orthonormal(Some(&velocity), vectors);
+        if let (Some(w), Some(e)) = (across(&tangents[j - 1]), across(&normals)) {
+            smallest = smallest.min(least_product(&e, &w)?);
         }
         if j > 1 {
             let (b, time) = &jacobians[j - 2];
-            normal = unit(&carried(b.transpose(), *time, &normal))?;
+            let before: Vec<_> = normals.iter().map(|e| carried(b.transpose(), *time, e)).collect();
+            normals = orthonormal(None, &before)?;
         }
     }
     Some(smallest)
+}
+
+/// The smallest singular value of the inner products of two orthonormal sets.
+fn least_product(a: &[Vec<f64>], b: &[Vec<f64>]) -> Option<f64> {
+    if let ([a], [b]) = (a, b) {
+        return Some(dot(a, b).abs());
+    }
+    let products = Mat::from_fn(a.len(), b.len(), |i, j| dot(&a[i], &b[j]));
+    products.singular_values().ok()?.last().copied()
 }
 
 /// The sign of a matrix's determinant; 0 if it is not square.
@@ -84,12 +94,23 @@ fn unit(v: &[f64]) -> Option<Vec<f64>> {
     (size > 0.0 && size.is_finite()).then(|| v.iter().map(|v| v / size).collect())
 }
 
-/// The unit vector along the part of v that is normal to the flow.
-fn across(v: &[f64], velocity: &[f64]) -> Option<Vec<f64>> {
-    let along = unit(velocity)?;
-    let mut rest = v.to_vec();
-    axpy(-dot(&along, v), &along, &mut rest);
-    unit(&rest)
+/// An orthonormal basis of what the vectors span, apart from the direction `normal` if there is one (Gram and Schmidt, twice).
+/// `None` if they span less.
+fn orthonormal(normal: Option<&[f64]>, vectors: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    let mut basis = match normal {
+        Some(normal) => vec![unit(normal)?],
+        None => vec![],
+    };
+    for v in vectors {
+        let mut rest = unit(v)?;
+        for _ in 0..2 {
+            for b in &basis {
+                axpy(-dot(b, &rest), b, &mut rest);
+            }
+        }
+        basis.push(unit(&rest)?);
+    }
+    Some(basis.split_off(usize::from(normal.is_some())))
 }
 
 /// `exp(-time B) v`, by the classical Runge-Kutta method.

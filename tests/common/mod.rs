@@ -5,6 +5,7 @@ pub mod differences;
 pub mod double;
 pub mod draw;
 pub mod graphs;
+pub mod morse;
 
 use faer::Mat;
 use smale::landscape::Family;

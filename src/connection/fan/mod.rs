@@ -7,9 +7,16 @@
 //! found by bisection on the side on which orbits leave that saddle, which is a root of one equation in one unknown, and where
 //! the circle cannot be resolved finely enough, on segments further down. The same in reversed time for points with two
 //! stable directions, where fewer of them are stable than unstable.
+//!
+//! With more directions the orbits form a sphere, and those that run into a point with one direction less are zeros of as many
+//! equations as it has dimensions (`sphere.rs`).
 
 mod arc;
+mod mesh;
 mod ray;
+mod root;
+mod shot;
+mod sphere;
 
 use super::departure::Departure;
 use super::orbits::Trace;
@@ -18,24 +25,29 @@ use super::transversality::{determinant_sign, transversality};
 use super::{Connection, Loose, Orbit};
 use arc::{Crossing, Event};
 use ray::Rays;
+use shot::tangent_basis;
+use sphere::Find;
 
-/// A circle of orbits to look through: those that leave point `id`.
+/// Spheres of more dimensions take too many orbits to be looked through.
+const DIMENSIONS: usize = 3;
+
+/// A circle of orbits to look through, or a sphere of more dimensions: those that leave point `id`.
 #[derive(Clone, Copy)]
 pub(super) struct Circle {
     pub(super) id: usize,
     pub(super) backward: bool,
 }
 
-/// The circles on which connections from index `upper` to the one below are found: `Some(false)` those of the upper points,
-/// forwards, `Some(true)` those of the lower ones, backwards; `None` if both manifolds have more than two dimensions, or one of
-/// them has just one.
+/// The spheres on which connections from index `upper` to the one below are found: `Some(false)` those of the upper points,
+/// forwards, `Some(true)` those of the lower ones, backwards, whichever have fewer dimensions; `None` if both have too many, or
+/// one of them is two points.
 pub(super) fn way(upper: usize, n: usize) -> Option<bool> {
-    match (upper, n.saturating_sub(upper)) {
-        (0 | 1, _) | (_, 0) => None,
-        (2, _) => Some(false),
-        (_, 1) => Some(true),
-        _ => None,
+    let rest = n.saturating_sub(upper);
+    if upper < 2 || rest == 0 {
+        return None;
     }
+    let (forward, backward) = (upper - 1, rest);
+    (forward.min(backward) <= DIMENSIONS).then_some(backward < forward)
 }
 
 /// All connections that begin, or backwards end, on the circle, from so many starts at first.
@@ -56,6 +68,9 @@ pub(super) fn connections(
         return lost("the modes of the flow at its start could not be computed");
     };
     let rays = Rays::new(place, id, backward, tolerance, departure);
+    if modes.len() > 2 {
+        return sort(place, circle, &rays, sphere::over(&rays, spokes));
+    }
     let mut events = vec![];
     if !arc::around(&rays, spokes, &mut events) {
         return lost("the orbits that leave it part in more ways than could be followed");
@@ -78,11 +93,50 @@ pub(super) fn connections(
     (found, loose)
 }
 
+/// What was found on a sphere, as connections and as orbits that are none.
+fn sort(
+    place: &Place<'_>,
+    circle: Circle,
+    rays: &Rays<'_>,
+    finds: Vec<Find>,
+) -> (Vec<Connection>, Vec<Loose>) {
+    let Circle { id, backward } = circle;
+    let (mut found, mut loose) = (vec![], vec![]);
+    for find in finds {
+        match find {
+            Find::Connection { target, sign, gap, direction, trace } => {
+                let target = rays.targets[target];
+                let tangents: Vec<Vec<f64>> =
+                    tangent_basis(&direction).iter().map(|t| rays.departure.tangent(t)).collect();
+                let transversality = transversality(place, target, backward, &trace, &tangents);
+                let (from, to) = if backward { (target, id) } else { (id, target) };
+                let sign = if backward { orientation(place, id, target) * sign } else { sign };
+                let orbit = orbit(place, target, backward, trace);
+                found.push(Connection {
+                    residual: gap,
+                    transversality,
+                    ..Connection::new(from, to, sign, orbit)
+                });
+            }
+            Find::Touching { id: other, gap, trace } => {
+                let orbit = orbit(place, other, backward, trace);
+                let (from, to) = if backward { (other, id) } else { (id, other) };
+                loose.push(Loose::NotTransverse { from, to, orbit, gap });
+            }
+            Find::Unresolved { trace, reason } => {
+                let orbit = trace.finish(place);
+                loose.push(Loose::Lost { point: id, orbit, backward, reason });
+            }
+        }
+    }
+    (found, loose)
+}
+
 fn connection(place: &Place<'_>, circle: Circle, rays: &Rays<'_>, crossing: Crossing) -> Connection {
     let Circle { id, backward } = circle;
     let Crossing { target, side, gap, angle, trace } = crossing;
     let tangent = rays.departure.tangent(&[-angle.sin(), angle.cos()]);
-    let transversality = transversality(place, target, backward, &trace, &tangent);
+    let transversality = transversality(place, target, backward, &trace, &[tangent]);
     let (from, to) = if backward { (target, id) } else { (id, target) };
     let sign = if backward { orientation(place, id, target) * side } else { side };
     let orbit = orbit(place, target, backward, trace);

@@ -66,7 +66,8 @@ pub(super) struct Rays<'a> {
     pub(super) backward: bool,
     pub(super) tolerance: f64,
     pub(super) departure: Departure,
-    /// Ids of the points that orbits leave in one direction only, below the fan's own (backwards above), highest first.
+    /// Ids of the points that orbits leave in one direction less than the fan's own, on a circle in one only; below it (backwards
+    /// above), nearest in energy first.
     pub(super) targets: Vec<usize>,
     /// Coordinates along their modes, each scaled so that the energy is half the sum of squares with signs.
     whitened: Vec<Option<Whitening>>,
@@ -82,8 +83,11 @@ impl<'a> Rays<'a> {
     ) -> Self {
         let downstream =
             |e: f64| if backward { e > place.nodes[id].energy } else { e < place.nodes[id].energy };
+        let directions = place.nodes[id].leaving(backward).len();
         let mut targets: Vec<usize> = (0..place.nodes.len())
-            .filter(|&t| place.nodes[t].leaving(backward).len() == 1 && downstream(place.nodes[t].energy))
+            .filter(|&t| {
+                place.nodes[t].leaving(backward).len() + 1 == directions && downstream(place.nodes[t].energy)
+            })
             .collect();
         targets.sort_by(|a, b| {
             let order = place.nodes[*b].energy.total_cmp(&place.nodes[*a].energy);
@@ -167,6 +171,12 @@ impl<'a> Rays<'a> {
             return Judgement::Apart;
         }
         Judgement::Together
+    }
+
+    /// A displacement from a target (its place) in its whitened coordinates, one for each mode; `None` where not all are known.
+    pub(super) fn whitened(&self, t: usize, displacement: Vec<f64>) -> Option<Vec<f64>> {
+        let white = &self.whitened[t];
+        white.is_some().then(|| whiten(white, displacement))
     }
 
     /// Where an orbit is at this energy: cubic interpolation between its states, of which the flow tells the slopes. `None` if it
