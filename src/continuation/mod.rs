@@ -10,8 +10,8 @@
 //! start there are followed in turn.
 
 mod at;
-mod diagram;
 mod cuts;
+mod diagram;
 mod event;
 mod explain;
 mod global;
@@ -25,15 +25,17 @@ mod section;
 mod splitting;
 mod switch;
 mod system;
+mod times;
 
 use serde::Serialize;
 
-pub use diagram::{diagram, follow};
 pub use cuts::itinerary;
+pub use diagram::{diagram, follow};
 pub use itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining, Link, Merger, Node, SplittingTree};
 pub use ledger::Leap;
 pub use section::Graphs;
 pub use splitting::splitting_tree;
+pub use times::{Times, times};
 
 use crate::critical::Level;
 use crate::landscape::Region;

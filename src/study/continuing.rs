@@ -10,7 +10,7 @@ use super::pipeline::{Outcome, critical_options, title};
 use super::section::Section;
 use super::{Study, keys};
 use crate::connection::Order;
-use crate::continuation::{self, Diagram, End, Event, EventKind, Graphs, Itinerary, SplittingTree};
+use crate::continuation::{self, Diagram, End, Event, EventKind, Graphs, Itinerary, SplittingTree, Times};
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
 use crate::error::{Error, Result, brief, shown};
@@ -29,7 +29,7 @@ const MOST_LINES: usize = 40;
 const MOST_WHOLE: usize = 3;
 
 /// Parameter values between the ends at which critical points are searched, unless the study says.
-pub(super) const STARTS: usize = 3;
+pub(super) const STARTS: usize = 12;
 
 /// What is to be continued, in what, and how; `None` leaves the choice to the continuation.
 #[derive(Clone)]
@@ -169,6 +169,8 @@ pub(super) struct Continuation {
     diagram: Diagram,
     itinerary: Option<Itinerary>,
     tree: Option<SplittingTree>,
+    /// Along the noise: speciation and collapse beside what the tree shows.
+    times: Option<Times>,
 }
 
 /// Follows all branches of the study's landscape, and asks for the graphs between their events.
@@ -200,7 +202,9 @@ pub(super) fn run(study: &Study, family: &dyn Family, control: &Control<'_>) -> 
     let diagram = follow(&starts)?;
     let region = study.region_for(family.dim())?;
     let (itinerary, tree) = graphs(study, asked, family, &diagram, region, control)?;
-    Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree })
+    let along_noise = asked.parameter == "sigma";
+    let times = tree.as_ref().filter(|_| along_noise).and_then(|t| continuation::times(family.data()?, t));
+    Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree, times })
 }
 
 /// The critical points at some parameter values, with these.
@@ -356,6 +360,7 @@ impl Continuation {
             "unexplained_cuts": cuts.map(|cuts| cuts.iter().filter(|c| !c.explained).count()),
             "intervals": self.itinerary.as_ref().map(|i| i.intervals.len()),
             "mergers": self.tree.as_ref().map(|t| t.mergers.len()),
+            "diffusion": self.times,
             "levels": { "branches": of_branches, "events": of_events, "cuts": of_cuts },
             "work": self.diagram.work,
             "interrupted": self.interrupted(),

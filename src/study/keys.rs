@@ -173,7 +173,7 @@ const CONTINUE: &[Key] = &[
     key(
         "starts",
         Takes::Integer,
-        "3",
+        "12",
         "number of parameter values between the ends at which critical points are searched, beside both ends",
     ),
     key(
