@@ -115,9 +115,10 @@ pub fn connect(
         (1..=n).map(|k| finished && (k == 1 || k == n || (everything && fan::way(k, n).is_some()))).collect();
     let mut open = vec![];
     if finished {
-        let simple = (graph.connections.clone(), graph.loose.clone());
+        let simple = (graph.connections.len(), graph.loose.len());
         for spokes in SPOKES {
-            (graph.connections, graph.loose) = simple.clone();
+            graph.connections.truncate(simple.0);
+            graph.loose.truncate(simple.1);
             if !follow_fans(&place, &circles, spokes, tolerance, control, &mut graph) {
                 finished = false;
                 graph.examined = (1..=n).map(|_| false).collect();

@@ -17,8 +17,6 @@ pub use build::{Options, Order, connect};
 pub(crate) use fate::{Descent, Fate};
 pub use proof::{ProofOptions, TubeProof, prove};
 
-use std::collections::BTreeMap;
-
 use crate::critical::{CriticalSet, Level};
 
 /// An orbit sampled along its way, from its upper to its lower end.
@@ -173,17 +171,10 @@ impl MorseGraph {
     /// Number of entries of the squared boundary operator that are not zero, from each index k to k - 2 for which all
     /// connections on the way were looked for.
     pub fn boundary_squared(&self, set: &CriticalSet) -> usize {
-        let mut entries: BTreeMap<(usize, usize), i64> = BTreeMap::new();
-        let known = |c: &&Connection| {
-            let k = set.points[c.from].index;
-            k >= 2 && self.has_examined(k) && self.has_examined(k - 1)
+        let known = |e: &algebra::Entry| {
+            let k = set.points[e.from].index;
+            self.has_examined(k) && self.has_examined(k - 1)
         };
-        for upper in self.connections.iter().filter(known) {
-            for lower in self.connections.iter().filter(|c| c.from == upper.to) {
-                let sign = i64::from(upper.sign) * i64::from(lower.sign);
-                *entries.entry((upper.from, lower.to)).or_default() += sign;
-            }
-        }
-        entries.into_values().filter(|e| *e != 0).count()
+        algebra::Complex::new(set, self).squared().into_iter().filter(known).count()
     }
 }
