@@ -12,7 +12,7 @@ use crate::connection::{Options, Order};
 use crate::control::Control;
 use crate::critical::rest;
 use crate::error::Result;
-use crate::landscape::Family;
+use crate::landscape::{Family, Region};
 use crate::linalg::norm;
 
 /// How far above a fold the orbit through its ghost is followed: a share of the whole range, in its scaled coordinate, or of the
@@ -36,8 +36,10 @@ pub fn splitting_tree(
     let [low, high] = diagram.range.map(|p| scales.theta(p));
     let pieces = minima(diagram);
     let events: Vec<usize> = (0..diagram.events.len()).collect();
-    let mergers: Result<Vec<Vec<Merger>>> =
-        events.par_iter().map(|e| at_event(family, diagram, &pieces, *e, (low, high), control)).collect();
+    let mergers: Result<Vec<Vec<Merger>>> = events
+        .par_iter()
+        .map(|e| at_event(family, diagram, &pieces, *e, options.region.as_ref(), control))
+        .collect();
     let mut mergers: Vec<Merger> = mergers?.into_iter().flatten().collect();
     mergers.sort_by(|a, b| a.parameter.total_cmp(&b.parameter).then(a.lost.cmp(&b.lost)));
     mergers.dedup_by(|a, b| a.lost == b.lost && a.into == b.into);
@@ -95,11 +97,12 @@ fn at_event(
     diagram: &Diagram,
     pieces: &[Piece],
     number: usize,
-    (low, high): (f64, f64),
+    region: Option<&Region>,
     control: &Control<'_>,
 ) -> Result<Vec<Merger>> {
     let event = &diagram.events[number];
     let (p, scales) = (event.parameter, diagram.scales());
+    let [low, high] = diagram.range.map(|p| scales.theta(p));
     let tiny = 1e-9 * (diagram.range[1] - diagram.range[0]) + event.error;
     let touching: Vec<&Piece> = explain::groups(diagram, &[number])
         .iter()
@@ -128,7 +131,7 @@ fn at_event(
     let step = (ABOVE * (high - low)).min(0.5 * (next.unwrap_or(high) - theta));
     let beyond = scales.parameter_at((theta + step.max(1e-9 * (high - low))).min(high));
     let landscape = family.with_parameter(&diagram.parameter, beyond)?;
-    let into = rest(landscape.as_ref(), &event.x)?.and_then(|x| nearest(diagram, pieces, beyond, &x));
+    let into = rest(landscape.as_ref(), region, &event.x)?.and_then(|x| nearest(diagram, pieces, beyond, &x));
     Ok(below.into_iter().map(|lost| merger(lost, into)).collect())
 }
 

@@ -62,8 +62,12 @@ pub fn sharpen(
 ///
 /// # Errors
 /// If no region can be found.
-pub(crate) fn rest(landscape: &dyn Landscape, from: &[f64]) -> Result<Option<Vec<f64>>> {
-    let region = settle_region(landscape, None)?;
+pub(crate) fn rest(
+    landscape: &dyn Landscape,
+    region: Option<&Region>,
+    from: &[f64],
+) -> Result<Option<Vec<f64>>> {
+    let region = settle_region(landscape, region)?;
     let chart = match Chart::new(landscape, &region) {
         Chart::Equilibria(..) => Chart::Whole(landscape),
         chart => chart,
