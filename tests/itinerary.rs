@@ -8,7 +8,7 @@ use smale::Control;
 use smale::connection::algebra::{Skeleton, isomorphism};
 use smale::connection::{self, MorseSmale, Order, connect};
 use smale::continuation::{
-    Cause, Diagram, Graphs, Itinerary, Options, SplittingTree, diagram, itinerary, splitting_tree,
+    Cause, Diagram, EventKind, Graphs, Itinerary, Options, SplittingTree, diagram, itinerary, splitting_tree,
 };
 use smale::critical::{self, search};
 use smale::landscape::Family;
@@ -174,4 +174,39 @@ fn a_kernel_of_two_dimensions_is_explained() {
     assert_eq!(all, [vec![3, 3, 1], vec![4, 3], vec![1]]);
     let at: Vec<f64> = itinerary.cuts.iter().map(|c| c.parameter * c.parameter).collect();
     assert!((at[0] - 0.5).abs() < 1e-9 && (at[1] - 0.546_320_000_4).abs() < 1e-9, "{at:?}");
+}
+
+/// Four centroids at the corners of a square along the time of an Ornstein-Uhlenbeck diffusion: one double pitchfork, where the noise
+/// is as large as half a side. A square that is a little off has folds only, and the corners part one after the other.
+#[test]
+fn four_centroids_in_time() {
+    let corners = |off: f64| {
+        let shift = [[0.3, -0.8], [-0.5, 0.2], [0.7, 0.6], [-0.1, -0.4]];
+        Mat::from_fn(2, 4, |i, k| {
+            [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]][k][i] + off * shift[k][i]
+        })
+    };
+    let schedule = smale::landscape::diffusion::Schedule::OrnsteinUhlenbeck;
+    let build = |off: f64| {
+        Mixture::new(corners(off), vec![1.0; 4], Noise::Scheduled { schedule, t: 0.3 }, 0.0).unwrap()
+    };
+    let (diagram, itinerary) = run(&build(0.0), "t", 0.1, 1.0);
+    assert_explained("square", &itinerary);
+    assert_eq!(diagram.events.len(), 1);
+    assert_eq!(diagram.events[0].kernel.len(), 2);
+    // sigma = a at e^-2t = 1 - e^-2t.
+    assert!(
+        (diagram.events[0].parameter - 0.5 * 2.0_f64.ln()).abs() < 1e-10,
+        "{}",
+        diagram.events[0].parameter
+    );
+    let all: Vec<Vec<usize>> = itinerary.intervals.iter().map(|i| counts(&i.nodes)).collect();
+    assert_eq!(all, [vec![4, 4, 1], vec![1]]);
+    let (diagram, itinerary) = run(&build(0.05), "t", 0.1, 1.0);
+    assert_explained("off", &itinerary);
+    assert!(diagram.events.iter().all(|e| e.kind == EventKind::Fold), "{:?}", diagram.events.len());
+    // Eight points of nine pair off.
+    assert_eq!(diagram.events.len(), 4);
+    assert_eq!(counts(&itinerary.intervals[0].nodes), [4, 4, 1]);
+    assert_eq!(counts(&itinerary.intervals.last().expect("one").nodes), [1]);
 }
