@@ -25,6 +25,10 @@ pub(super) const FILES: [&str; 5] =
 /// Lines of the headline about single events.
 const MOST_LINES: usize = 40;
 
+/// Graphs are computed unless the study says for so many branches, and dimensions.
+const MOST_BRANCHES: usize = 200;
+const MOST_DIMENSIONS: usize = 100;
+
 /// Up to this dimension all connections of the graphs are looked for unless the study says.
 const MOST_WHOLE: usize = 3;
 
@@ -52,8 +56,8 @@ pub struct ContinueSection {
     pub max_index: Option<usize>,
     /// What is drawn upwards.
     pub ordinate: Ordinate,
-    /// Are the graphs between the events computed?
-    pub graphs: bool,
+    /// Are the graphs between the events computed? By default if there are not too many branches.
+    pub graphs: Option<bool>,
     /// Is the tree computed in which minima split?
     pub tree: bool,
     /// Where its keys stand.
@@ -85,7 +89,7 @@ pub(super) fn read(section: &mut Section) -> Result<ContinueSection> {
         starts: section.integer("starts")?.unwrap_or(STARTS),
         max_index: section.integer("max_index")?,
         ordinate: ordinate(section)?,
-        graphs: section.flag("graphs")?.unwrap_or(true),
+        graphs: section.flag("graphs")?,
         tree: section.flag("tree")?.unwrap_or(true),
         section: section.clone(),
     })
@@ -248,7 +252,8 @@ fn graphs(
     let all = if family.dim() <= MOST_WHOLE { Order::All } else { Order::One };
     options.graph.order = study.graph.order.unwrap_or(all);
     let options = &options;
-    let itinerary = match asked.graphs && !control.stopped() {
+    let few = diagram.branches.len() <= MOST_BRANCHES && family.dim() <= MOST_DIMENSIONS;
+    let itinerary = match asked.graphs.unwrap_or(few) && !control.stopped() {
         true => Some(continuation::itinerary(family, diagram, options, control)?),
         false => None,
     };

@@ -188,7 +188,12 @@ const CONTINUE: &[Key] = &[
         "energy",
         "what the diagram shows upwards: energy, norm, a coordinate such as x[0], or numbers that weigh the coordinates",
     ),
-    key("graphs", Takes::Flag, "true", "compute the connection graphs between the events"),
+    key(
+        "graphs",
+        Takes::Flag,
+        "true up to 200 branches and 100 dimensions",
+        "compute the connection graphs between the events",
+    ),
     key("tree", Takes::Flag, "true", "compute the tree in which minima split as the parameter falls"),
 ];
 
