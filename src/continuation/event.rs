@@ -23,6 +23,9 @@ const FINE: f64 = 2e-5;
 /// Eigenvalues below this, relative to the Hessian's size, have no sign.
 const NOISE: f64 = 1e-13;
 
+/// Tangents of an eigenvalue on either side of a kink meet zero within this fraction of the step.
+const KINK: f64 = 0.25;
+
 /// Largest kernel looked for.
 const KERNEL: usize = 6;
 
@@ -62,6 +65,12 @@ fn dip(a: &Node, b: &Node) -> Option<f64> {
         let f = [sign * fa, sign * fb];
         let m = [sign * a.slopes[side] * length, sign * b.slopes[side] * length];
         let least = f[0].min(f[1]);
+        // Two eigenvalues of opposite signs that cross at zero change places: each has a kink there, which no cubic shows, but both
+        // its tangents lead to the same zero.
+        let (from, to) = (-f[0] / m[0], 1.0 - f[1] / m[1]);
+        if [from, to].iter().all(|u| 0.0 < *u && *u < 1.0) && (from - to).abs() < KINK {
+            deepest = Some((0.5 * (from + to), 0.0));
+        }
         for k in 1..32 {
             let u = f64::from(k) / 32.0;
             let value = cubic(f, m, u);
