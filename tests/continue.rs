@@ -467,3 +467,27 @@ fn itineraries_and_trees_become_json() {
     itinerary.intervals[0].nodes[0].x[0] = f64::NAN;
     assert!(smale::export::itinerary_json(&diagram, Some(&itinerary), None, "t").is_err());
 }
+
+/// A hundred digits come apart: as many minima at any noise as a search finds there, and each that ends has one that takes over.
+#[test]
+fn digits_come_apart() {
+    let sets = ["landscape.rows=100", "continue.from=0.35"];
+    let outcome = run("digits-splitting", &sets);
+    passed(&outcome.summary);
+    let json: Value = serde_json::from_str(&file(&outcome, "itinerary.json")).unwrap();
+    let tree = &json["tree"];
+    assert!(tree["mergers"].as_array().unwrap().iter().all(|m| !m["into"].is_null()));
+    let numbers = |key: &str| -> Vec<f64> {
+        tree[key].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+    };
+    let (parameters, counts) = (numbers("parameters"), numbers("counts"));
+    for wanted in [0.35, 0.45, 0.55] {
+        let place = parameters.iter().position(|p| *p >= wanted - 1e-12).unwrap();
+        let sigma = format!("sigma={:?}", parameters[place]);
+        let found = shipped("digits-splitting", &[sets[0], &sigma, "critical.max_index=0"], Part::Critical);
+        assert_eq!(found.summary["counts"][0], counts[place], "{sigma}");
+    }
+    assert_eq!(counts.last(), Some(&1.0));
+    let named = tree["leaves"].as_array().unwrap().iter().map(|l| l["memories"].as_array().unwrap().len());
+    assert_eq!(named.sum::<usize>(), 100);
+}
