@@ -8,7 +8,7 @@ use faer::{Mat, MatRef};
 
 use super::{Options, Scales};
 use crate::error::{Error, Result};
-use crate::landscape::Family;
+use crate::landscape::{Family, parameter_names};
 use crate::linalg::{dot, norm, solve_symmetric, symmetric_eigen};
 
 /// Up to this dimension spectra come from a full decomposition.
@@ -52,8 +52,8 @@ impl Scales {
 pub(super) struct Problem<'a> {
     pub(super) family: &'a dyn Family,
     pub(super) name: &'a str,
-    /// Place of the parameter among the family's.
-    place: usize,
+    /// Number of the parameter among the family's.
+    pub(super) place: usize,
     pub(super) scales: Scales,
     /// Range of the parameter, ascending.
     pub(super) range: [f64; 2],
@@ -81,11 +81,10 @@ impl<'a> Problem<'a> {
                 "the landscape is not smooth all over: its branches may end at kinks, which no continuation sees",
             ));
         }
-        let parameters = family.parameters();
-        let Some(place) = parameters.iter().position(|(known, _)| known == name) else {
-            let names: Vec<&str> = parameters.iter().map(|(n, _)| n.as_str()).collect();
+        let Some(place) = family.parameter_place(name) else {
+            let names = parameter_names(family).join(", ");
             return Err(Error::input(format!("there is no parameter `{name}`"))
-                .with_help(format!("there are {}", names.join(", "))));
+                .with_help(format!("there are {names}")));
         };
         let range = [options.from.min(options.to), options.from.max(options.to)];
         if !(range[0] < range[1] && range.iter().all(|r| r.is_finite())) {

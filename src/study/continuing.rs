@@ -15,7 +15,7 @@ use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
 use crate::error::{Error, Result, brief, shown};
 use crate::export::{self, significant};
-use crate::landscape::{Family, Region};
+use crate::landscape::{Family, Region, parameter_names};
 use crate::report::{self, Ordinate};
 
 /// Names of the files.
@@ -111,9 +111,8 @@ fn ordinate(section: &mut Section) -> Result<Ordinate> {
 impl ContinueSection {
     /// The section fits the landscape.
     fn check(&self, study: &Study, family: &dyn Family) -> Result<()> {
-        let parameters = family.parameters();
-        if parameters.iter().all(|(name, _)| *name != self.parameter) {
-            let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+        if family.parameter_place(&self.parameter).is_none() {
+            let names = parameter_names(family);
             let help = match names.is_empty() {
                 true => "it has no parameter that can be changed".into(),
                 false => format!("its parameters are: {}", names.join(", ")),
