@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use faer::Mat;
+use smale::Control;
 use smale::continuation::{Diagram, Enclosed, Event, EventKind, Options, follow};
 use smale::critical::{self, Level};
 use smale::data::Points;
@@ -12,7 +13,6 @@ use smale::landscape::mixture::{Mixture, Noise, Schedule};
 use smale::landscape::modern_hopfield::ModernHopfield;
 use smale::landscape::{Family, Landscape};
 use smale::rigor::fold;
-use smale::Control;
 
 fn formula(dim: usize, energy: &str, parameters: &[(&str, f64)]) -> Formula {
     let parameters: Vec<(String, f64)> = parameters.iter().map(|(n, v)| (n.to_string(), *v)).collect();
@@ -93,11 +93,11 @@ fn folds_of_formulas_are_where_closed_forms_say() {
         }
     }
 
-    // The parameter in a function and with a confinement, in two variables that are coupled: x = y, and with
-    // E = 2 e^x - 2 p x + .. on the diagonal.
-    let coupled = Formula::new(2, "exp(x[0]) + exp(x[1]) - p*(x[0]+x[1]) + (x[0]-x[1])^2", &[("p".into(), 3.0)], &[], Some(-1.0));
-    let answer = along(&coupled.unwrap(), "p", 0.0, 3.0);
-    // e^x - x = p, whose left side is least at 0.
+    // With a confinement, in two coupled variables: on the diagonal exp(x) - x = p, whose left side is least at 0.
+    let energy = "exp(x[0]) + exp(x[1]) - p*(x[0]+x[1]) + (x[0]-x[1])^2";
+    let coupled = Formula::new(2, energy, &[("p".into(), 2.0)], &[], Some(-1.0)).unwrap();
+    let starts = [(2.0, vec![1.146; 2])];
+    let answer = follow(&coupled, "p", &starts, &Options::new(0.0, 3.0), &Control::quiet()).unwrap();
     let enclosed = proven(folds(&answer)[0]);
     holds(enclosed.parameter, 1.0, 0.0);
     enclosed.x.iter().for_each(|x| holds(*x, 0.0, 0.0));
@@ -258,7 +258,9 @@ fn memories_fold_along_weight_and_beta() {
     for event in found {
         let enclosed = proven(event);
         assert!(event.error < 1e-11, "{event:?}");
-        assert!(enclosed.x.iter().zip(&event.x).all(|(b, x)| (b[0] - x).abs() < 1e-9 && (b[1] - x).abs() < 1e-9));
+        assert!(
+            enclosed.x.iter().zip(&event.x).all(|(b, x)| (b[0] - x).abs() < 1e-9 && (b[1] - x).abs() < 1e-9)
+        );
     }
 }
 
@@ -287,7 +289,8 @@ fn gradients_change_with_weights_and_data_as_told() {
     for (number, family) in with_equal_rows().iter().enumerate() {
         let rows = if number == 3 { 3 } else { 4 };
         let weights = if number == 3 { [2.0, 1.0, 0.5, f64::NAN] } else { [1.0; 4] };
-        let places = [[0.3, -1.0], [1.1, 0.4], if number == 3 { [-0.9, 0.7] } else { [0.3, -1.0] }, [-0.9, 0.7]];
+        let places =
+            [[0.3, -1.0], [1.1, 0.4], if number == 3 { [-0.9, 0.7] } else { [0.3, -1.0] }, [-0.9, 0.7]];
         let mut names: Vec<(String, f64)> = (0..rows).map(|k| (format!("weight[{k}]"), weights[k])).collect();
         for k in 0..rows {
             names.extend((0..2).map(|i| (format!("data[{k},{i}]"), places[k][i])));
@@ -308,7 +311,11 @@ fn gradients_change_with_weights_and_data_as_told() {
             for i in 0..2 {
                 assert!((at(value)[i] - g[i]).abs() < 1e-13, "{name}");
                 let known = (4.0 * slope(1e-3, i) - slope(2e-3, i)) / 3.0;
-                assert!((told[i] - known).abs() < 1e-9 * (1.0 + known.abs()), "{number} {name}: {} {known}", told[i]);
+                assert!(
+                    (told[i] - known).abs() < 1e-9 * (1.0 + known.abs()),
+                    "{number} {name}: {} {known}",
+                    told[i]
+                );
             }
             // .. and so does the changed one say.
             let changed = family.with_parameter(&name, value + 0.1).unwrap();
@@ -317,7 +324,11 @@ fn gradients_change_with_weights_and_data_as_told() {
             let ahead = |h: f64, i: usize| (at(value + 0.1 + h)[i] - at(value + 0.1 - h)[i]) / (2.0 * h);
             for i in 0..2 {
                 let known = (4.0 * ahead(1e-3, i) - ahead(2e-3, i)) / 3.0;
-                assert!((told[i] - known).abs() < 1e-9 * (1.0 + known.abs()), "{number} {name}: {} {known}", told[i]);
+                assert!(
+                    (told[i] - known).abs() < 1e-9 * (1.0 + known.abs()),
+                    "{number} {name}: {} {known}",
+                    told[i]
+                );
             }
         }
         // From no weight at all, by differences to one side.
@@ -339,7 +350,8 @@ fn gradients_change_with_weights_and_data_as_told() {
 
 #[test]
 fn a_datum_without_weight_is_not_there() {
-    let data = |count| Mat::from_fn(2, count, |i, k| [[0.0, 0.0], [1.0, 0.2], [5.0, 7.0]][k][i]);
+    let points: [[f64; 2]; 3] = [[0.0, 0.0], [1.0, 0.2], [5.0, 7.0]];
+    let data = |count| Mat::from_fn(2, count, |i, k: usize| points[k][i]);
     let two = Mixture::new(data(2), vec![1.0, 3.0], fixed(0.4), 0.0).unwrap();
     let three = Mixture::new(data(3), vec![1.0, 3.0, 2.0], fixed(0.4), 0.0).unwrap();
     let without = three.with_parameter("weight[2]", 0.0).unwrap();
@@ -369,7 +381,8 @@ fn region_hull_and_data_follow_a_datum_that_moves() {
         let moved = family.with_parameter("data[2,1]", 9.0).unwrap();
         // Two rows were one point.
         assert_eq!(moved.data().unwrap().ncols(), 4);
-        let set = critical::search(moved.as_ref(), None, &critical::Options::default(), &Control::quiet()).unwrap();
+        let set =
+            critical::search(moved.as_ref(), None, &critical::Options::default(), &Control::quiet()).unwrap();
         assert!(set.points.iter().any(|p| p.index == 0 && p.x[1] > 3.0), "{:?}", set.counts());
     }
     // Three data on a line leave it: one dimension more.

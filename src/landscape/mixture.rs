@@ -25,8 +25,8 @@ use super::{
 };
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
-use crate::rigor::{Interval, System};
 use crate::rigor::prune::SignedPermutation;
+use crate::rigor::{Interval, System};
 use crate::study::Section;
 
 /// Noise of a mixture: given outright or through a schedule.
@@ -181,8 +181,7 @@ impl Mixture {
         let s2 = self.sigma * self.sigma;
         let apart = |k: usize, i: usize| x[i] - self.scaled[(i, k)];
         let logit = |k: usize| -(0..x.len()).map(|i| apart(k, i).powi(2)).sum::<f64>() / (2.0 * s2);
-        let shift =
-            Shift { data: self.data.as_ref(), weights: &weights, softmax: &softmax, scale: self.a };
+        let shift = Shift { data: self.data.as_ref(), weights: &weights, softmax: &softmax, scale: self.a };
         shift.write(&rows, parameter, logit, |k, i| self.a * apart(k, i) / s2, out);
         out.iter_mut().for_each(|m| *m = -*m / s2);
     }

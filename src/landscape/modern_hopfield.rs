@@ -15,8 +15,8 @@ use super::softmax::{EnclosedMixture, LogSumExp, Parts};
 use super::symmetry;
 use super::{Enclose, Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::error::{Error, Result, shown};
-use crate::rigor::{Interval, System};
 use crate::rigor::prune::SignedPermutation;
+use crate::rigor::{Interval, System};
 use crate::study::Section;
 
 /// The landscape; see the module.
@@ -215,8 +215,7 @@ impl Family for ModernHopfield {
                 return Ok(Box::new(changed));
             }
         };
-        let changed =
-            ModernHopfield::of_rows(self.patterns.clone(), self.rows.clone(), beta, confinement)?;
+        let changed = ModernHopfield::of_rows(self.patterns.clone(), self.rows.clone(), beta, confinement)?;
         Ok(Box::new(changed))
     }
 

@@ -107,7 +107,9 @@ impl Rows {
             RowParameter::Coordinate(k, i) => {
                 if !value.is_finite() {
                     let value = shown(value);
-                    return Err(Error::input(format!("{kind}: `data[{k},{i}]` is {value}, it must be finite")));
+                    return Err(Error::input(format!(
+                        "{kind}: `data[{k},{i}]` is {value}, it must be finite"
+                    )));
                 }
                 let (mut apart, weight) = rows.apart_of(data);
                 apart[(i, k)] = value;
@@ -175,8 +177,8 @@ impl Shift<'_> {
         };
         let (column, weight) = rows.row(row);
         // exp(l_k) / sum_j w_j exp(l_j) by way of the heaviest column: that of the row may have no weight.
-        let heaviest =
-            (0..self.softmax.len()).fold(0, |best, j| if self.softmax[j] > self.softmax[best] { j } else { best });
+        let heaviest = (0..self.softmax.len())
+            .fold(0, |best, j| if self.softmax[j] > self.softmax[best] { j } else { best });
         let ratio = (logit(column) - logit(heaviest)).exp();
         let share = self.softmax[heaviest] / self.weights[heaviest] * ratio;
         let rate = match parameter {
@@ -208,7 +210,9 @@ mod tests {
     fn names_are_read_and_others_refused() {
         assert_eq!(RowParameter::parse("weight[12]"), Some(RowParameter::Weight(12)));
         assert_eq!(RowParameter::parse("data[3, 0]"), Some(RowParameter::Coordinate(3, 0)));
-        for wrong in ["weight", "weight[]", "weight[-1]", "weight[+1]", "data[1]", "data[1,2,3]", "data[1,2", "sigma"] {
+        for wrong in
+            ["weight", "weight[]", "weight[-1]", "weight[+1]", "data[1]", "data[1,2,3]", "data[1,2", "sigma"]
+        {
             assert_eq!(RowParameter::parse(wrong), None, "{wrong}");
         }
         // Every name has a place of its own.

@@ -113,9 +113,14 @@ impl ContinueSection {
     fn check(&self, study: &Study, family: &dyn Family) -> Result<()> {
         if family.parameter_place(&self.parameter).is_none() {
             let names = parameter_names(family);
+            // A landscape with parameters of single data knows how many there are.
+            let own = match family.with_parameter(&self.parameter, self.from) {
+                Err(Error::Input { help, .. }) if !family.row_parameters().is_empty() => help,
+                _ => None,
+            };
             let help = match names.is_empty() {
                 true => "it has no parameter that can be changed".into(),
-                false => format!("its parameters are: {}", names.join(", ")),
+                false => own.unwrap_or_else(|| format!("its parameters are: {}", names.join(", "))),
             };
             let message =
                 format!("`{}` has no `parameter` called {:?}", study.kind.name, brief(&self.parameter));

@@ -107,8 +107,10 @@ impl Wells {
                     let mut sum = number(0.0);
                     for i in 0..n {
                         // (a y_k - a y_0) (2 x - a y_k - a y_0)
-                        let (apart, both) = (c.sub(datum(k, i), datum(base, i)), c.add(datum(k, i), datum(base, i)));
-                        let (apart, both, doubled) = (c.mul(a, apart), c.mul(a, both), c.mul(number(2.0), x[i]));
+                        let (apart, both) =
+                            (c.sub(datum(k, i), datum(base, i)), c.add(datum(k, i), datum(base, i)));
+                        let (apart, both, doubled) =
+                            (c.mul(a, apart), c.mul(a, both), c.mul(number(2.0), x[i]));
                         let rest = c.sub(doubled, both);
                         let term = c.mul(apart, rest);
                         sum = c.add(sum, term);
