@@ -240,6 +240,13 @@ pub trait Family: Landscape {
     /// Derivative of the gradient in parameter number `parameter` (see [`Family::parameter_place`]).
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]);
 
+    /// Values of parameter number `parameter`, ascending, at which derivatives in it jump although the energy does not;
+    /// [`Family::gradient_by`] gives there what holds on one side.
+    fn breaks(&self, parameter: usize) -> Vec<f64> {
+        let _ = parameter;
+        vec![]
+    }
+
     /// The equations of a fold along parameter number `parameter` in verified arithmetic, with n state variables x, the
     /// parameter p and a vector v as their 2n + 1 unknowns in this order:
     ///
