@@ -28,7 +28,7 @@ pub struct Fold {
 pub fn fold(system: &dyn System, guess: &[f64], span: &[f64]) -> Option<Fold> {
     let m = system.dim();
     let n = m / 2;
-    if m % 2 == 0 || guess.len() != m || span.len() != m {
+    if m.is_multiple_of(2) || guess.len() != m || span.len() != m {
         return None;
     }
     let zero = Prover::new(m).prove(system, guess, span, None)?;
