@@ -269,6 +269,63 @@ fn bad_keys_are_refused_with_their_line() {
 }
 
 #[test]
+fn along_the_weight_and_the_place_of_one_datum() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| std::fs::write(folder.path().join(name), content).unwrap();
+    let follow = |study: &str, points: &str, parameter: &str, from: f64, to: f64| {
+        write("points.csv", points);
+        let landscape = "[landscape]\nkind = \"mixture\"\ndata = \"points.csv\"\nsigma = 1\n";
+        let range = format!("[continue]\nparameter = \"{parameter}\"\nfrom = {from}\nto = {to}\n");
+        write(study, &format!("{landscape}{range}"));
+        smale(&folder, &["continue", study, "--quiet", "--out", "r"])
+    };
+    let read = |name: &str| std::fs::read_to_string(folder.path().join("r").join(name)).unwrap();
+    let events = |output: &Output| {
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        passed(&serde_json::from_str(&read("summary.json")).unwrap());
+        Csv::of(&read("events.csv"))
+    };
+    // Two data at distance 3 with weights 1 and w: x = d tanh(d x + log(w)/2), d = 3/2, has a double root where
+    // x^2 = d^2 - 1.
+    let found = events(&follow("weight.toml", "-1.5\n1.5\n", "weight[1]", 0.05, 20.0));
+    let x = 1.25_f64.sqrt();
+    let w = (2.0 * ((x / 1.5).atanh() - 1.5 * x)).exp();
+    let folds = found.events("fold", "weight[1]");
+    assert_eq!((folds.len(), found.rows.len()), (2, 2));
+    near(folds[0], w, 1e-14);
+    near(folds[1], 1.0 / w, 1e-13);
+    assert_eq!(found.column("level"), ["proven"; 2]);
+    assert!(found.numbers("error").iter().all(|error| (0.0..1e-13).contains(error)));
+    let summary: Value = serde_json::from_str(&read("summary.json")).unwrap();
+    assert_eq!(summary["continuation"]["levels"]["events"], "proven");
+    // What is on either side of it is not proven.
+    assert_eq!(summary["continuation"]["levels"]["cuts"], "checked");
+
+    // Two rows that are equal part, and make a pitchfork at distance 2 sigma; between the two of the plane, along the second
+    // axis.
+    let found = events(&follow("place.toml", "0.5,1\n0.5,1\n", "data[1,1]", 1.25, 5.0));
+    let pitchfork = found.events("pitchfork-supercritical", "data[1,1]");
+    assert_eq!((pitchfork.len(), found.rows.len()), (1, 1));
+    near(pitchfork[0], 3.0, 1e-9);
+    near(found.numbers("x0")[0], 0.5, 1e-9);
+    near(found.numbers("x1")[0], 2.0, 1e-9);
+    assert_eq!(found.column("level"), ["checked"]);
+
+    for wrong in ["data[2,0]", "data[0,2]", "weight[2]", "weight"] {
+        let output = follow("wrong.toml", "0.5,1\n0.5,1\n", wrong, 1.0, 5.0);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {said}");
+        let help =
+            if wrong == "weight" { "sigma, a, confinement, weight[k], data[k,i]" } else { "from 0 to 1" };
+        assert!(said.contains("wrong.toml:6:13") && said.contains(help), "{wrong}: {said}");
+    }
+    let output = follow("negative.toml", "0.5,1\n0.5,1\n", "weight[1]", -1.0, 5.0);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("negative.toml:7:8") && said.contains("zero or more"), "{said}");
+}
+
+#[test]
 fn a_stopped_run_keeps_what_it_has() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses/flip-along-k.toml");
     let study = Study::read(&path, &[]).unwrap();

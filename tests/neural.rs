@@ -8,6 +8,7 @@ use std::path::Path;
 use faer::{Mat, MatRef};
 use serde::Deserialize;
 use smale::Control;
+use smale::continuation::{self, End, EventKind};
 use smale::critical::equilibria::{self, asymmetry_over, equilibria};
 use smale::critical::{Options, search};
 use smale::data::read_tensors;
@@ -256,6 +257,44 @@ fn minima_are_born_at_the_folds_of_another_search() {
     for checkpoint in [19, 21] {
         assert_eq!(counted(checkpoint as f64), known.counts[checkpoint], "checkpoint {checkpoint}");
     }
+}
+
+/// Along some checkpoints, at each of which the branches have a corner, through the two folds that are there.
+#[test]
+fn training_is_followed_through_its_folds() {
+    let known = known().centroids;
+    let of = |training: f64| known.at.iter().find(|at| at.training == training).unwrap();
+    let starts: Vec<(f64, Vec<f64>)> = of(18.0).points.iter().map(|p| (18.0, p.x.clone())).collect();
+    let family = centroids(18.0);
+    let range = continuation::Options::new(16.5, 20.5);
+    let answer = continuation::follow(&*family, "training", &starts, &range, &Control::quiet()).unwrap();
+    assert_eq!(answer.ledger(), []);
+    assert!(answer.work.lost.is_empty(), "{:?}", answer.work.lost);
+    for branch in &answer.branches {
+        assert!(!branch.ends.iter().any(|e| matches!(e, End::Failed(_))), "{:?}", branch.ends);
+    }
+    let folds = &known.folds[1..3];
+    assert_eq!(answer.events.len(), folds.len());
+    for (event, fold) in answer.events.iter().zip(folds) {
+        assert_eq!(event.kind, EventKind::Fold);
+        let off = (event.parameter - fold.training).abs();
+        assert!(off < 1e-8, "{} against {}", event.parameter, fold.training);
+    }
+    // Two critical points are born at 17.00 and meet again at 19.95: a branch that comes back to itself.
+    let closed = answer.branches.iter().filter(|b| b.ends == [End::Closed, End::Closed]).count();
+    assert_eq!(closed, 1);
+    // At a corner, which is where the branches start.
+    let landscape = centroids(18.0);
+    let mut counts = vec![0; of(18.0).counts.len()];
+    for branch in &answer.branches {
+        for (_, x) in branch.at(&*family, "training", 18.0).unwrap() {
+            let mut h = Mat::zeros(2, 2);
+            landscape.hessian(&x, h.as_mut());
+            let values = h.self_adjoint_eigenvalues(faer::Side::Lower).unwrap();
+            counts[values.iter().filter(|v| **v < 0.0).count()] += 1;
+        }
+    }
+    assert_eq!(counts, of(18.0).counts);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The points of a branch at one value of the parameter.
 
-use super::{Branch, BranchPoint};
+use super::{Branch, BranchPoint, End};
 use crate::error::Result;
 use crate::landscape::Family;
 use crate::linalg::{axpy, norm, solve_symmetric};
@@ -31,7 +31,9 @@ impl Branch {
             });
             found.extend(x.map(|x| (k, x)));
         }
-        if let Some(last) = self.points.last().filter(|last| last.parameter == value) {
+        // The last point of a closed branch is its first.
+        let closed = self.ends[1] == End::Closed;
+        if let Some(last) = self.points.last().filter(|last| last.parameter == value && !closed) {
             found.push((self.points.len() - 1, last.x.clone()));
         }
         Ok(found)

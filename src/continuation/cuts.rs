@@ -133,20 +133,22 @@ fn moments(diagram: &Diagram) -> Vec<Moment> {
     let mut moments: Vec<Moment> = vec![];
     let inside = |p: f64| p > diagram.range[0] && p < diagram.range[1];
     for (number, event) in diagram.events.iter().enumerate().filter(|(_, e)| inside(e.parameter)) {
+        // Where it is may be proven; that the graphs change as they do is not.
+        let level = event.level.min(Level::Checked);
         if let Some(last) = moments.last_mut()
             && event.parameter - last.parameter <= (AT_ONCE * width).max(last.error + event.error)
             && let Cause::Local(events) = &mut last.cause
         {
             events.push(number);
             last.error = last.error.max(event.error);
-            last.level = last.level.min(event.level);
+            last.level = last.level.min(level);
             continue;
         }
         moments.push(Moment {
             parameter: event.parameter,
             error: event.error,
             cause: Cause::Local(vec![number]),
-            level: event.level,
+            level,
         });
     }
     moments

@@ -6,6 +6,7 @@ use super::locate::{Located, System};
 use super::march::{Trace, march};
 use super::normal_form::classify;
 use super::path::{Node, correct, holds, minus, node};
+use super::prove::prove;
 use super::switch::{Arm, arms, known};
 use super::system::Problem;
 use super::{Branch, BranchPoint, Diagram, End, Event, EventKind, Options, Work};
@@ -297,26 +298,39 @@ impl Atlas<'_> {
         });
         let mut place = vec![0; sites.len()];
         order.iter().enumerate().for_each(|(k, &s)| place[s] = k);
-        let described: Vec<_> = sites.par_iter().map(|s| classify(&problem, &s.located)).collect();
+        let described: Vec<_> = sites
+            .par_iter()
+            .map(|s| {
+                let (kind, coefficients, note) = classify(&problem, &s.located);
+                let enclosed = prove(&problem, &s.located, &kind);
+                (kind, coefficients, note, enclosed)
+            })
+            .collect();
         let mut events: Vec<Event> = order
             .iter()
             .map(|&s| {
                 let located = &sites[s].located;
-                let (kind, coefficients, note) = described[s].clone();
+                let (kind, coefficients, note, enclosed) = described[s].clone();
                 let p = scales.parameter_at(located.z[n]);
                 let slope = scales.parameter * if scales.logarithmic { p } else { 1.0 };
                 let energy = problem.at(located.z[n]).map_or(0.0, |slice| slice.gradient(&located.z).0);
-                let level = if kind == EventKind::Unexplained { Level::Estimated } else { Level::Checked };
+                let level = match (&kind, &enclosed) {
+                    (EventKind::Unexplained, _) => Level::Estimated,
+                    (_, Some(_)) => Level::Proven,
+                    _ => Level::Checked,
+                };
+                let error = enclosed.as_ref().map_or(located.error * slope, |e| e.distance(p));
                 Event {
                     kind,
                     parameter: p,
-                    error: located.error * slope,
+                    error,
                     x: scales.x(&located.z),
                     energy,
                     kernel: located.kernel.clone(),
                     coefficients,
                     residual: located.residual,
                     level,
+                    enclosed,
                     branches: vec![],
                     index_change: vec![],
                     note,

@@ -3,7 +3,7 @@
 use super::End;
 use super::event::{Verdict, ahead, between, leap, settle_indices};
 use super::locate::Located;
-use super::path::{Node, Step, holds, minus, next_length, step};
+use super::path::{Node, Step, cross, holds, minus, next_length, step};
 use super::system::Problem;
 use crate::control::Control;
 use crate::linalg::{dot, norm};
@@ -68,6 +68,10 @@ pub(super) fn march(
         }
         if trace.nodes.len() >= options.max_points {
             return trace.failed("the branch has the most points that were asked for");
+        }
+        if let Some(b) = cross(problem, &a) {
+            trace.nodes.push(b);
+            continue;
         }
         let known = trace.nodes.len();
         let next = step(problem, &a, h);

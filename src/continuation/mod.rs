@@ -21,6 +21,7 @@ mod locate;
 mod march;
 mod normal_form;
 mod path;
+mod prove;
 mod section;
 mod splitting;
 mod switch;
@@ -185,6 +186,16 @@ pub struct Coefficients {
     pub e: f64,
 }
 
+/// A box in state and parameter that holds exactly one fold, proven: a critical point whose Hessian has a kernel of
+/// dimension one, with `a` and `c` of [`Coefficients`] other than zero.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Enclosed {
+    /// Ends of the parameter's interval.
+    pub parameter: [f64; 2],
+    /// Ends of each coordinate's interval (length n).
+    pub x: Vec<[f64; 2]>,
+}
+
 /// Where branches turn, meet or change index.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -192,7 +203,7 @@ pub struct Event {
     pub kind: EventKind,
     /// The parameter.
     pub parameter: f64,
-    /// Estimated error of the parameter.
+    /// Estimated error of the parameter; a proven bound where the event is proven.
     pub error: f64,
     /// The critical point (length n).
     pub x: Vec<f64>,
@@ -204,8 +215,10 @@ pub struct Event {
     pub coefficients: Coefficients,
     /// Norm of the gradient and of the Hessian on the kernel, both relative to the landscape's scale.
     pub residual: f64,
-    /// How far it can be relied on.
+    /// How far it can be relied on: a fold is proven where it is enclosed.
     pub level: Level,
+    /// Where a proven fold is; `None` of other events.
+    pub enclosed: Option<Enclosed>,
     /// Passages: number of the branch, and of the point on it.
     pub branches: Vec<(usize, usize)>,
     /// For each passage the index before and after the event along the branch; `None` where the branch ends.

@@ -188,18 +188,30 @@ fn attempt(problem: &Problem<'_>, a: &Node, h: f64) -> Option<(Node, bool)> {
     let n = problem.dim();
     let mut guess = a.z.clone();
     axpy(h, &a.tangent, &mut guess);
-    let mut bound = !problem.inside(guess[n]);
+    // The piece of the parameter's range in which derivatives in it are continuous.
+    let up = a.speed() > 0.0;
+    let [ahead, behind] = [up, !up].map(|up| problem.edge(a.theta(), up));
+    let past = |theta: f64| ahead.as_ref().is_some_and(|e| if up { theta > e.near } else { theta < e.near });
+    let outside = |theta: f64| !problem.inside(theta) || past(theta);
+    let mut bound = outside(guess[n]);
     let mut corrected = None;
     if !bound {
         let c = correct(problem, &guess, &a.tangent)?;
-        bound = !problem.inside(c.z[n]);
+        bound = outside(c.z[n]);
         corrected = Some(c);
     }
     let c = match corrected {
-        Some(c) if !bound => c,
+        Some(c) if !bound => {
+            // Round a fold and across the place behind.
+            if behind.as_ref().is_some_and(|e| if up { c.z[n] < e.far } else { c.z[n] > e.far }) {
+                return None;
+            }
+            c
+        }
         _ => {
-            let end = if a.speed() > 0.0 { 1 } else { 0 };
-            let theta = problem.scales.theta(problem.range[end]);
+            let end = problem.scales.theta(problem.range[usize::from(up)]);
+            let theta = ahead.as_ref().map_or(end, |e| e.near);
+            bound = ahead.is_none();
             let reach = (theta - a.theta()) / a.speed();
             if !(reach > 0.0 && reach <= 2.0 * h) {
                 return None;
@@ -219,6 +231,20 @@ fn attempt(problem: &Problem<'_>, a: &Node, h: f64) -> Option<(Node, bool)> {
         return None;
     }
     Some((node(problem, c.z, &a.tangent, &a.spectrum.near)?, bound))
+}
+
+/// The branch just behind a place at which its tangent jumps, if that comes next.
+pub(super) fn cross(problem: &Problem<'_>, a: &Node) -> Option<Node> {
+    let n = problem.dim();
+    let edge = problem.edge(a.theta(), a.speed() > 0.0).filter(|edge| edge.reached)?;
+    let mut guess = a.z.clone();
+    guess[n] = edge.far;
+    let mut across = vec![0.0; n + 1];
+    across[n] = a.speed().signum();
+    let mut z = correct(problem, &guess, &across)?.z;
+    z[n] = edge.far;
+    // The parameter goes on the same way.
+    node(problem, z, &across, &a.spectrum.near)
 }
 
 /// Do both ends lie on one smooth piece of a branch?

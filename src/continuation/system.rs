@@ -8,7 +8,7 @@ use faer::{Mat, MatRef};
 
 use super::{Options, Scales};
 use crate::error::{Error, Result};
-use crate::landscape::Family;
+use crate::landscape::{Family, parameter_names};
 use crate::linalg::{dot, norm, solve_symmetric, symmetric_eigen};
 
 /// Up to this dimension spectra come from a full decomposition.
@@ -52,11 +52,13 @@ impl Scales {
 pub(super) struct Problem<'a> {
     pub(super) family: &'a dyn Family,
     pub(super) name: &'a str,
-    /// Place of the parameter among the family's.
-    place: usize,
+    /// Number of the parameter among the family's.
+    pub(super) place: usize,
     pub(super) scales: Scales,
     /// Range of the parameter, ascending.
     pub(super) range: [f64; 2],
+    /// Where derivatives in the parameter jump, in it or at its ends.
+    breaks: Vec<f64>,
     pub(super) options: &'a Options,
     /// Size of the Hessian over the range, at the starting points' states and at data.
     sizes: Vec<f64>,
@@ -81,11 +83,10 @@ impl<'a> Problem<'a> {
                 "the landscape is not smooth all over: its branches may end at kinks, which no continuation sees",
             ));
         }
-        let parameters = family.parameters();
-        let Some(place) = parameters.iter().position(|(known, _)| known == name) else {
-            let names: Vec<&str> = parameters.iter().map(|(n, _)| n.as_str()).collect();
+        let Some(place) = family.parameter_place(name) else {
+            let names = parameter_names(family).join(", ");
             return Err(Error::input(format!("there is no parameter `{name}`"))
-                .with_help(format!("there are {}", names.join(", "))));
+                .with_help(format!("there are {names}")));
         };
         let range = [options.from.min(options.to), options.from.max(options.to)];
         if !(range[0] < range[1] && range.iter().all(|r| r.is_finite())) {
@@ -113,12 +114,14 @@ impl<'a> Problem<'a> {
         if let Some(data) = family.data() {
             samples.extend(data.col_iter().take(2).map(|c| c.iter().map(|x| x / state).collect()));
         }
+        let breaks = family.breaks(place).into_iter().filter(|b| (range[0]..=range[1]).contains(b)).collect();
         let mut problem = Problem {
             family,
             name,
             place,
             scales,
             range,
+            breaks,
             options,
             sizes: vec![],
             reach: 1e3 + 10.0 * farthest,
@@ -137,9 +140,41 @@ impl<'a> Problem<'a> {
     }
 
     fn at_parameter(&self, p: f64) -> Option<Slice<'_>> {
+        // An end of the range may be the last value that there is: rounding must not lead past it.
+        let near = |end: &f64| (p - end).abs() <= 4.0 * f64::EPSILON * end.abs();
+        let p = self.range.into_iter().find(near).unwrap_or(p);
         let family = self.family.with_parameter(self.name, p).ok()?;
         let slope = self.scales.parameter * if self.scales.logarithmic { p } else { 1.0 };
-        Some(Slice { problem: self, family, slope })
+        let inner = match self.inwards(p) {
+            Some(q) => Some(self.family.with_parameter(self.name, q).ok()?),
+            None => None,
+        };
+        Some(Slice { problem: self, family, inner, slope })
+    }
+
+    /// A parameter within the range next to an end of it, where derivatives jump just there.
+    fn inwards(&self, p: f64) -> Option<f64> {
+        let at = self.breaks.iter().copied().find(|b| (p - b).abs() < beside(*b))?;
+        match self.range {
+            [low, _] if at == low => Some(at + beside(at)),
+            [_, high] if at == high => Some(at - beside(at)),
+            _ => None,
+        }
+    }
+
+    /// The next place up or down from a scaled parameter at which derivatives jump, and its other side: no step leads across.
+    pub(super) fn edge(&self, theta: f64, up: bool) -> Option<Edge> {
+        let inner = self.breaks.iter().filter(|b| **b > self.range[0] && **b < self.range[1]);
+        let mut sides =
+            inner.map(|b| [b - beside(*b), b + beside(*b)].map(|p| self.scales.theta(p))).map(|[low, high]| {
+                let slack = 0.25 * (high - low);
+                match up {
+                    true => (theta < high - slack, Edge { near: low, far: high, reached: theta >= low - slack }),
+                    false => (theta > low + slack, Edge { near: high, far: low, reached: theta <= high + slack }),
+                }
+            });
+        let ahead = |(ahead, edge): (bool, Edge)| ahead.then_some(edge);
+        if up { sides.find_map(ahead) } else { sides.rev().find_map(ahead) }
     }
 
     /// Size of the scaled Hessian away from events, where it may vanish as a whole.
@@ -186,6 +221,21 @@ impl<'a> Problem<'a> {
     }
 }
 
+/// A place at which derivatives in the parameter jump, as scaled parameters.
+pub(super) struct Edge {
+    /// Just before it.
+    pub(super) near: f64,
+    /// Just behind it.
+    pub(super) far: f64,
+    /// Is one there already?
+    pub(super) reached: bool,
+}
+
+/// How far beside a jump of derivatives these are taken: well above rounding, and below what Newton's method corrects.
+fn beside(b: f64) -> f64 {
+    1e-12 * b.abs().max(1.0)
+}
+
 /// How far the starting points, or the data, lie apart.
 fn spread(family: &dyn Family, starts: &[(f64, Vec<f64>)], options: &Options) -> f64 {
     let root_mean_square = |points: Vec<Vec<f64>>| {
@@ -213,6 +263,8 @@ fn spread(family: &dyn Family, starts: &[(f64, Vec<f64>)], options: &Options) ->
 pub(super) struct Slice<'a> {
     problem: &'a Problem<'a>,
     family: Box<dyn Family>,
+    /// The landscape from which derivatives in the parameter are taken, if not from this one.
+    inner: Option<Box<dyn Family>>,
     /// dp/dtheta.
     slope: f64,
 }
@@ -256,7 +308,8 @@ impl Slice<'_> {
     /// Derivative of the scaled gradient in theta (length n).
     pub(super) fn by_parameter(&self, z: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; self.problem.dim()];
-        self.family.gradient_by(self.problem.place, &self.raw(z), &mut out);
+        let family = self.inner.as_ref().unwrap_or(&self.family);
+        family.gradient_by(self.problem.place, &self.raw(z), &mut out);
         let factor = self.state() * self.slope;
         out.iter_mut().for_each(|g| *g *= factor);
         out

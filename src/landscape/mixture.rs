@@ -15,7 +15,9 @@ use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
 pub use super::diffusion::Schedule;
+use super::formula::wells::{Shape, Varied, Wells};
 use super::hull;
+use super::rows::{self, RowParameter, Rows, Shift};
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
 use super::symmetry;
 use super::{
@@ -23,8 +25,8 @@ use super::{
 };
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
-use crate::rigor::Interval;
 use crate::rigor::prune::SignedPermutation;
+use crate::rigor::{Interval, System};
 use crate::study::Section;
 
 /// Noise of a mixture: given outright or through a schedule.
@@ -52,6 +54,8 @@ pub struct Mixture {
     data: Mat<f64>,
     /// As given, not normalised; `None` where nothing but logarithms is known.
     weights: Option<Vec<f64>>,
+    /// The data as the user counts them; `None` where the columns are all that is known of them.
+    rows: Option<Rows>,
     log_weights: Vec<f64>,
     noise: Noise,
     a: f64,
@@ -77,6 +81,12 @@ impl Mixture {
                 shown(weights[k])
             )));
         }
+        Mixture::of_rows(data, Rows::apart(weights), noise, confinement)
+    }
+
+    /// From columns and the rows that are merged in them, whose weights are checked: zero or more, and not all zero.
+    fn of_rows(data: Mat<f64>, rows: Rows, noise: Noise, confinement: f64) -> Result<Self> {
+        let weights = rows.weights(data.ncols());
         if !(confinement >= 0.0 && confinement.is_finite()) {
             return Err(Error::input(format!(
                 "mixture: `confinement` is {}, it must be zero or more",
@@ -111,7 +121,7 @@ impl Mixture {
         let total: f64 = weights.iter().sum();
         let log_weights = weights.iter().map(|w| (w / total).ln()).collect();
         let mixture = Mixture::assemble(data, log_weights, noise, (a, sigma), confinement);
-        Ok(Mixture { weights: Some(weights), ..mixture })
+        Ok(Mixture { weights: Some(weights), rows: Some(rows), ..mixture })
     }
 
     /// From checked values.
@@ -136,18 +146,53 @@ impl Mixture {
             })
             .collect();
         let kernel = LogSumExp::new(patterns, bias, center, 0.0, kappa, 1.0, kappa);
-        Mixture { data, weights: None, log_weights, noise, a, sigma, confinement, scaled, kernel }
+        Mixture { data, weights: None, rows: None, log_weights, noise, a, sigma, confinement, scaled, kernel }
     }
 
     /// From points with multiplicities as weights.
     pub fn from_points(points: Points, noise: Noise, confinement: f64) -> Result<Self> {
-        let weights = points.multiplicity.iter().map(|m| *m as f64).collect();
-        Mixture::new(points.values, weights, noise, confinement)
+        Mixture::from_weighted(points, None, noise, confinement)
     }
 
-    /// The weights, as they came where they are known.
-    fn given_weights(&self) -> Vec<f64> {
-        self.weights.clone().unwrap_or_else(|| self.log_weights.iter().map(|w| w.exp()).collect())
+    /// From points and one positive weight a row (1 each by default).
+    fn from_weighted(
+        points: Points,
+        weights: Option<Vec<f64>>,
+        noise: Noise,
+        confinement: f64,
+    ) -> Result<Self> {
+        if points.values.nrows() == 0 || points.values.ncols() == 0 {
+            return Err(Error::input("mixture: there are no data"));
+        }
+        let rows = Rows::merged(points.column_of_row, weights);
+        Mixture::of_rows(points.values, rows, noise, confinement)
+    }
+
+    /// The data as the user counts them, with the weights as they came where they are known.
+    fn rows(&self) -> Rows {
+        let plain = || Rows::apart(self.log_weights.iter().map(|w| w.exp()).collect());
+        self.rows.clone().unwrap_or_else(plain)
+    }
+
+    /// Derivative of the gradient in a parameter of one row: `-m' / sigma^2`.
+    fn gradient_by_row(&self, parameter: RowParameter, x: &[f64], out: &mut [f64]) {
+        let rows = self.rows();
+        let (softmax, weights) = (self.kernel.weights(x), rows.weights(self.data.ncols()));
+        let s2 = self.sigma * self.sigma;
+        let apart = |k: usize, i: usize| x[i] - self.scaled[(i, k)];
+        let logit = |k: usize| -(0..x.len()).map(|i| apart(k, i).powi(2)).sum::<f64>() / (2.0 * s2);
+        let shift = Shift { data: self.data.as_ref(), weights: &weights, softmax: &softmax, scale: self.a };
+        shift.write(&rows, parameter, logit, |k, i| self.a * apart(k, i) / s2, out);
+        out.iter_mut().for_each(|m| *m = -*m / s2);
+    }
+
+    /// The columns whose weight is not zero.
+    fn present(&self) -> Vec<usize> {
+        let there = |k: &usize| match &self.weights {
+            Some(weights) => weights[*k] > 0.0,
+            None => self.log_weights[*k] > f64::NEG_INFINITY,
+        };
+        (0..self.log_weights.len()).filter(there).collect()
     }
 
     /// Noise scale.
@@ -270,15 +315,19 @@ impl Mixture {
         let confined = self.confinement != 0.0;
         let f = if confined { Interval::ONE + confinement * square } else { Interval::ONE };
         let a = Interval::point(self.a);
+        // What has no weight is not there.
+        let present = self.present();
         let (logs, total) = match &self.weights {
             Some(weights) => (
-                weights.iter().map(|w| logarithm(*w)).collect(),
+                present.iter().map(|k| logarithm(weights[*k])).collect(),
                 weights.iter().fold(Interval::ZERO, |sum, w| sum + Interval::point(*w)),
             ),
-            None => (self.log_weights.iter().map(|l| Interval::point(*l)).collect(), Interval::ONE),
+            None => (present.iter().map(|k| Interval::point(self.log_weights[*k])).collect(), Interval::ONE),
         };
+        let data = (present.len() < self.log_weights.len())
+            .then(|| Mat::from_fn(self.dim(), present.len(), |i, k| self.data[(i, present[k])]));
         EnclosedMixture::new(Parts {
-            data: self.data.as_ref(),
+            data: data.as_ref().map_or(self.data.as_ref(), |data| data.as_ref()),
             factor: if confined { a / f } else { a },
             logs,
             tilt: if confined { -(confinement * f) } else { Interval::ZERO },
@@ -320,7 +369,7 @@ impl Diffusion for Mixture {
 
     fn marginal(&self, t: f64) -> Result<Box<dyn Marginal + '_>> {
         let noise = Noise::Scheduled { schedule: self.schedule(), t };
-        Ok(Box::new(Mixture::new(self.data.clone(), self.given_weights(), noise, 0.0)?))
+        Ok(Box::new(Mixture::of_rows(self.data.clone(), self.rows(), noise, 0.0)?))
     }
 }
 
@@ -374,14 +423,62 @@ impl Family for Mixture {
             ("a", Noise::Fixed { a, .. }) => *a = value,
             ("t", Noise::Scheduled { t, .. }) => *t = value,
             ("confinement", _) => confinement = value,
-            _ => return Err(super::no_such_parameter("mixture", name, &self.parameters())),
+            _ => {
+                let (rows, first) = (self.rows(), self.parameters().len());
+                let Some(place) = rows.place(name, self.dim(), first) else {
+                    return Err(rows::no_such_parameter("mixture", name, self, &rows));
+                };
+                let parameter = rows.parameter(place - first, self.dim());
+                let (data, rows) = rows.changed("mixture", self.data.as_ref(), parameter, value)?;
+                return Ok(Box::new(Mixture::of_rows(data, rows, noise, confinement)?));
+            }
         }
-        Ok(Box::new(Mixture::new(self.data.clone(), self.given_weights(), noise, confinement)?))
+        Ok(Box::new(Mixture::of_rows(self.data.clone(), self.rows(), noise, confinement)?))
+    }
+
+    fn row_parameters(&self) -> &'static [&'static str] {
+        rows::PATTERNS
+    }
+
+    fn parameter_place(&self, name: &str) -> Option<usize> {
+        let plain = self.parameters();
+        let known = plain.iter().position(|(known, _)| known == name);
+        known.or_else(|| self.rows().place(name, self.dim(), plain.len()))
+    }
+
+    fn fold_equations(
+        &self,
+        parameter: usize,
+        near: &[f64],
+        border: &[f64],
+    ) -> std::result::Result<Box<dyn System + '_>, String> {
+        let names = self.parameters();
+        let (rows, n) = (self.rows.as_ref().ok_or("only logarithms of the weights are known")?, self.dim());
+        let varied = match (names.get(parameter).map(|(name, _)| name.as_str()), self.noise) {
+            (None, _) => Varied::Row(rows.parameter(parameter - names.len(), n)),
+            (Some("confinement"), _) => Varied::Confinement,
+            (Some("a"), _) => Varied::Factor,
+            (Some("t"), Noise::Scheduled { schedule, .. }) => Varied::Time(schedule),
+            _ => Varied::Width,
+        };
+        let (data, weights) = rows.apart_of(self.data.as_ref());
+        let energy = Wells {
+            data,
+            weights,
+            shape: Shape::Gaussian { a: self.a, sigma: self.sigma },
+            confinement: self.confinement,
+            varied,
+        };
+        Ok(Box::new(energy.fold_equations(near, border)?))
     }
 
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {
         let names = self.parameters();
-        match names[parameter].0.as_str() {
+        let Some((name, _)) = names.get(parameter) else {
+            let row = self.rows().parameter(parameter - names.len(), self.dim());
+            return self.gradient_by_row(row, x, out);
+        };
+        match name.as_str() {
             "confinement" => out.copy_from_slice(x),
             "sigma" => out.copy_from_slice(&self.gradient_by_noise(x).0),
             "a" => out.copy_from_slice(&self.gradient_by_noise(x).1),
@@ -444,12 +541,11 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     let noise = noise(section)?;
     let confinement = section.number("confinement")?.unwrap_or(0.0);
     let given = section.numbers("weights")?;
-    let weights = match &given {
-        None => points.multiplicity.iter().map(|m| *m as f64).collect(),
-        Some(rows) => points.merge_weights(rows).map_err(|m| section.error("weights", m))?,
-    };
+    if let Some(rows) = &given {
+        points.merge_weights(rows).map_err(|m| section.error("weights", m))?;
+    }
     // Errors of the constructor are about one of the keys; point at it.
-    Mixture::new(points.values, weights, noise, confinement)
+    Mixture::from_weighted(points, given, noise, confinement)
         .map(|m| Box::new(m) as Box<dyn Family>)
         .map_err(|e| super::blame(section, &["sigma", "weights", "confinement", "t", "a"], e))
 }

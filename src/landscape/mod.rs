@@ -23,6 +23,7 @@ pub mod modern_hopfield;
 mod network;
 pub mod neural;
 pub mod region;
+mod rows;
 mod softmax;
 mod symmetry;
 pub mod trapping;
@@ -34,6 +35,7 @@ pub use enclose::{Enclose, Everywhere, Hull};
 pub use region::{Region, Shape};
 
 use crate::error::{Error, Result};
+use crate::rigor::System;
 use crate::rigor::prune::SignedPermutation;
 use crate::study::Section;
 
@@ -216,14 +218,56 @@ pub struct Equilibria {
 
 /// A landscape with named parameters.
 pub trait Family: Landscape {
-    /// Names and values of the parameters that can be changed or continued in.
+    /// Names and values of the parameters that can be changed or continued in, those of single data
+    /// ([`Family::row_parameters`]) excepted.
     fn parameters(&self) -> Vec<(String, f64)>;
+
+    /// How further parameters are written that belong to single data: `weight[k]`, the weight of datum k, and `data[k,i]`,
+    /// its coordinate i, all counted from 0.
+    fn row_parameters(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The number by which [`Family::gradient_by`] knows a parameter: its place in [`Family::parameters`], or one behind
+    /// them all for those of single data. `None` if there is no such parameter.
+    fn parameter_place(&self, name: &str) -> Option<usize> {
+        self.parameters().iter().position(|(known, _)| known == name)
+    }
 
     /// The same landscape with one parameter changed. Errors name the parameter and its allowed range.
     fn with_parameter(&self, name: &str, value: f64) -> Result<Box<dyn Family>>;
 
-    /// Derivative of the gradient in parameter number `parameter` (its place in [`Family::parameters`]).
+    /// Derivative of the gradient in parameter number `parameter` (see [`Family::parameter_place`]).
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]);
+
+    /// Values of parameter number `parameter`, ascending, at which derivatives in it jump although the energy does not;
+    /// [`Family::gradient_by`] gives there what holds on one side.
+    fn breaks(&self, parameter: usize) -> Vec<f64> {
+        let _ = parameter;
+        vec![]
+    }
+
+    /// The equations of a fold along parameter number `parameter` in verified arithmetic, with n state variables x, the
+    /// parameter p and a vector v as their 2n + 1 unknowns in this order:
+    ///
+    /// `grad E(x, p) = 0` (n), `Hess E(x, p) v = 0` (n), `border.v - 1 = 0`.
+    ///
+    /// `near` is a point (length n) about which they are wanted tight. An error says why there are none.
+    fn fold_equations(
+        &self,
+        parameter: usize,
+        near: &[f64],
+        border: &[f64],
+    ) -> std::result::Result<Box<dyn System + '_>, String> {
+        let _ = (parameter, near, border);
+        Err("this kind has no enclosures that take its parameters in".into())
+    }
+}
+
+/// The names of a family's parameters, those of single data as patterns.
+pub fn parameter_names(family: &dyn Family) -> Vec<String> {
+    let plain = family.parameters().into_iter().map(|(name, _)| name);
+    plain.chain(family.row_parameters().iter().map(|pattern| (*pattern).to_owned())).collect()
 }
 
 /// What a study or the command line may say of a kind, and how to build it. The source of `smale landscapes`,

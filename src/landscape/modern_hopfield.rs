@@ -8,13 +8,15 @@
 
 use faer::{Mat, MatMut, MatRef};
 
+use super::formula::wells::{Shape, Varied, Wells};
 use super::hull;
+use super::rows::{self, RowParameter, Rows, Shift};
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
 use super::symmetry;
 use super::{Enclose, Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::error::{Error, Result, shown};
-use crate::rigor::Interval;
 use crate::rigor::prune::SignedPermutation;
+use crate::rigor::{Interval, System};
 use crate::study::Section;
 
 /// The landscape; see the module.
@@ -22,6 +24,8 @@ use crate::study::Section;
 pub struct ModernHopfield {
     patterns: Mat<f64>,
     weights: Vec<f64>,
+    /// The patterns as the user counts them.
+    rows: Rows,
     beta: f64,
     confinement: f64,
     kernel: LogSumExp,
@@ -44,6 +48,12 @@ impl ModernHopfield {
                 shown(weights[k])
             )));
         }
+        ModernHopfield::of_rows(patterns, Rows::apart(weights), beta, confinement)
+    }
+
+    /// From columns and the rows that are merged in them, whose weights are checked: zero or more, and not all zero.
+    fn of_rows(patterns: Mat<f64>, rows: Rows, beta: f64, confinement: f64) -> Result<Self> {
+        let weights = rows.weights(patterns.ncols());
         if !(beta > 0.0 && beta.is_finite()) {
             return Err(Error::input(format!(
                 "modern-hopfield: `beta` is {}, it must be positive",
@@ -78,7 +88,25 @@ impl ModernHopfield {
             .collect();
         let offset = -0.5 * kappa * center.iter().map(|c| c * c).sum::<f64>();
         let kernel = LogSumExp::new(wells, bias, center, offset, kappa, 1.0 / beta, slope);
-        Ok(ModernHopfield { patterns, weights, beta, confinement, kernel })
+        Ok(ModernHopfield { patterns, weights, rows, beta, confinement, kernel })
+    }
+
+    /// Derivative of the gradient in a parameter of one row: that of `-sum_k p_k y_k`.
+    fn gradient_by_row(&self, parameter: RowParameter, x: &[f64], out: &mut [f64]) {
+        let softmax = self.kernel.weights(x);
+        let logit =
+            |k: usize| self.beta * self.patterns.col(k).iter().zip(x).map(|(y, x)| y * x).sum::<f64>();
+        let shift =
+            Shift { data: self.patterns.as_ref(), weights: &self.weights, softmax: &softmax, scale: 1.0 };
+        shift.write(&self.rows, parameter, logit, |_, i| self.beta * x[i], out);
+        out.iter_mut().for_each(|m| *m = -*m);
+    }
+
+    /// The patterns whose weight is not zero, with their weights.
+    fn present(&self) -> (Mat<f64>, Vec<f64>) {
+        let kept: Vec<usize> = (0..self.weights.len()).filter(|k| self.weights[*k] > 0.0).collect();
+        let patterns = Mat::from_fn(self.dim(), kept.len(), |i, k| self.patterns[(i, kept[k])]);
+        (patterns, kept.iter().map(|k| self.weights[*k]).collect())
     }
 }
 
@@ -129,10 +157,12 @@ impl Landscape for ModernHopfield {
         };
         let precision = if kappa == Interval::ONE { beta } else { beta * kappa };
         let log = |w: &f64| if *w == 1.0 { Interval::ZERO } else { Interval::point(*w).ln() };
+        // What has no weight is not there.
+        let (patterns, weights) = self.present();
         Ok(Box::new(EnclosedMixture::new(Parts {
-            data: self.patterns.as_ref(),
+            data: patterns.as_ref(),
             factor: if kappa == Interval::ONE { Interval::ONE } else { Interval::ONE / kappa },
-            logs: self.weights.iter().map(log).collect(),
+            logs: weights.iter().map(log).collect(),
             tilt: precision,
             precision,
             scale: Interval::ONE / beta,
@@ -157,7 +187,8 @@ impl Landscape for ModernHopfield {
             })
             .collect();
         let patterns = hull::coordinates(basis.as_ref(), &zero, self.patterns.as_ref());
-        let inner = ModernHopfield::new(patterns, self.weights.clone(), self.beta, self.confinement).ok()?;
+        let rows = Rows::apart(self.weights.clone());
+        let inner = ModernHopfield::of_rows(patterns, rows, self.beta, self.confinement).ok()?;
         let offset = -0.5 * kernel.curvature * origin.iter().map(|o| o * o).sum::<f64>();
         Some(Reduced { inner: Box::new(inner), origin, basis, offset, normal: kernel.curvature })
     }
@@ -172,13 +203,54 @@ impl Family for ModernHopfield {
         let (beta, confinement) = match name {
             "beta" => (value, self.confinement),
             "confinement" => (self.beta, value),
-            _ => return Err(super::no_such_parameter("modern-hopfield", name, &self.parameters())),
+            _ => {
+                let (rows, first) = (&self.rows, self.parameters().len());
+                let Some(place) = rows.place(name, self.dim(), first) else {
+                    return Err(rows::no_such_parameter("modern-hopfield", name, self, rows));
+                };
+                let parameter = rows.parameter(place - first, self.dim());
+                let (patterns, rows) =
+                    rows.changed("modern-hopfield", self.patterns.as_ref(), parameter, value)?;
+                let changed = ModernHopfield::of_rows(patterns, rows, self.beta, self.confinement)?;
+                return Ok(Box::new(changed));
+            }
         };
-        let changed = ModernHopfield::new(self.patterns.clone(), self.weights.clone(), beta, confinement)?;
+        let changed = ModernHopfield::of_rows(self.patterns.clone(), self.rows.clone(), beta, confinement)?;
         Ok(Box::new(changed))
     }
 
+    fn row_parameters(&self) -> &'static [&'static str] {
+        rows::PATTERNS
+    }
+
+    fn parameter_place(&self, name: &str) -> Option<usize> {
+        let plain = self.parameters();
+        let known = plain.iter().position(|(known, _)| known == name);
+        known.or_else(|| self.rows.place(name, self.dim(), plain.len()))
+    }
+
+    fn fold_equations(
+        &self,
+        parameter: usize,
+        near: &[f64],
+        border: &[f64],
+    ) -> std::result::Result<Box<dyn System + '_>, String> {
+        let varied = match parameter {
+            0 => Varied::Width,
+            1 => Varied::Confinement,
+            more => Varied::Row(self.rows.parameter(more - 2, self.dim())),
+        };
+        let (data, weights) = self.rows.apart_of(self.patterns.as_ref());
+        let shape = Shape::Products { beta: self.beta };
+        let energy = Wells { data, weights, shape, confinement: self.confinement, varied };
+        Ok(Box::new(energy.fold_equations(near, border)?))
+    }
+
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {
+        if parameter >= 2 {
+            let row = self.rows.parameter(parameter - 2, self.dim());
+            return self.gradient_by_row(row, x, out);
+        }
         if parameter == 1 {
             out.copy_from_slice(x);
             return;
@@ -232,11 +304,14 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     let beta = section.need_number("beta")?;
     let confinement = section.number("confinement")?.unwrap_or(0.0);
     let given = section.numbers("weights")?;
-    let weights = match &given {
-        None => points.multiplicity.iter().map(|m| *m as f64).collect(),
-        Some(rows) => points.merge_weights(rows).map_err(|m| section.error("weights", m))?,
-    };
-    ModernHopfield::new(points.values, weights, beta, confinement)
+    if let Some(rows) = &given {
+        points.merge_weights(rows).map_err(|m| section.error("weights", m))?;
+    }
+    if points.values.nrows() == 0 || points.values.ncols() == 0 {
+        return Err(Error::input("modern-hopfield: there are no patterns"));
+    }
+    let rows = Rows::merged(points.column_of_row, given);
+    ModernHopfield::of_rows(points.values, rows, beta, confinement)
         .map(|m| Box::new(m) as Box<dyn Family>)
         .map_err(|e| super::blame(section, &["beta", "weights", "confinement"], e))
 }

@@ -6,6 +6,7 @@
 
 mod cone;
 mod definite;
+mod fold;
 mod functions;
 mod inertia;
 mod interval;
@@ -23,6 +24,7 @@ mod tube;
 
 pub use cone::{BlockBounds, BlockMargins, cone_block};
 pub use definite::{eigenvalues_exceed, lower_over_ball, smallest_eigenvalue_lower_bound};
+pub use fold::{Fold, fold};
 pub use inertia::inertia;
 pub use interval::Interval;
 pub use inverse::Inverse;

@@ -15,7 +15,7 @@ use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
 use crate::error::{Error, Result, brief, shown};
 use crate::export::{self, significant};
-use crate::landscape::{Family, Region};
+use crate::landscape::{Family, Region, parameter_names};
 use crate::report::{self, Ordinate};
 
 /// Names of the files.
@@ -115,12 +115,16 @@ fn ordinate(section: &mut Section) -> Result<Ordinate> {
 impl ContinueSection {
     /// The section fits the landscape.
     fn check(&self, study: &Study, family: &dyn Family) -> Result<()> {
-        let parameters = family.parameters();
-        if parameters.iter().all(|(name, _)| *name != self.parameter) {
-            let names: Vec<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+        if family.parameter_place(&self.parameter).is_none() {
+            let names = parameter_names(family);
+            // A landscape with parameters of single data knows how many there are.
+            let own = match family.with_parameter(&self.parameter, self.from) {
+                Err(Error::Input { help, .. }) if !family.row_parameters().is_empty() => help,
+                _ => None,
+            };
             let help = match names.is_empty() {
                 true => "it has no parameter that can be changed".into(),
-                false => format!("its parameters are: {}", names.join(", ")),
+                false => own.unwrap_or_else(|| format!("its parameters are: {}", names.join(", "))),
             };
             let message =
                 format!("`{}` has no `parameter` called {:?}", study.kind.name, brief(&self.parameter));

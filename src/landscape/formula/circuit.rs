@@ -159,8 +159,8 @@ pub(super) struct Guard {
 pub(super) struct Circuit {
     /// Number of coordinates.
     pub(super) dim: usize,
-    /// Values of the parameters.
-    parameters: Vec<f64>,
+    /// What stands for the parameters: their values, or coordinates.
+    parameters: Vec<Value>,
     /// What stands for the coordinates, if not they themselves.
     images: Vec<Value>,
     /// The result of number k is in slot `dim + k`.
@@ -173,7 +173,7 @@ impl Circuit {
     pub(super) fn new(dim: usize, parameters: &[f64]) -> Self {
         Circuit {
             dim,
-            parameters: parameters.to_vec(),
+            parameters: parameters.iter().map(|p| Value::Constant(Interval::point(*p))).collect(),
             images: vec![],
             nodes: vec![],
             known: HashMap::new(),
@@ -184,6 +184,11 @@ impl Circuit {
     /// From now on these values stand for the coordinates.
     pub(super) fn map_coordinates(&mut self, images: Vec<Value>) {
         self.images = images;
+    }
+
+    /// From now on a coordinate stands for a parameter.
+    pub(super) fn vary(&mut self, parameter: usize, coordinate: usize) {
+        self.parameters[parameter] = Value::Slot(coordinate as u32);
     }
 
     /// The node of a slot, if it is no coordinate.
@@ -403,7 +408,7 @@ impl Assemble for Circuit {
     }
 
     fn parameter(&self, k: usize) -> Value {
-        self.number(self.parameters[k])
+        self.parameters[k]
     }
 
     fn known(&self, value: Value) -> Option<Interval> {

@@ -17,6 +17,7 @@ mod circuit;
 mod derive;
 mod enclose;
 mod everywhere;
+mod fold;
 mod forms;
 mod hessian;
 mod lex;
@@ -27,6 +28,7 @@ mod section;
 mod symmetry;
 mod tape;
 mod unroll;
+pub(super) mod wells;
 
 use std::sync::{Arc, OnceLock};
 
@@ -38,6 +40,7 @@ use self::scalar::{Dual, Nested};
 use self::tape::{Builder, Tape, with_workspace};
 use super::{Enclose, Family, Landscape, Linearization, Region, Shape};
 use crate::error::{Error, Result, shown};
+use crate::rigor::System;
 use crate::rigor::prune::SignedPermutation;
 
 pub(super) use scalar::erf;
@@ -310,6 +313,22 @@ impl Family for Formula {
         let mut other = self.clone();
         other.parameters[k] = value;
         Ok(Box::new(other))
+    }
+
+    fn fold_equations(
+        &self,
+        parameter: usize,
+        _: &[f64],
+        border: &[f64],
+    ) -> std::result::Result<Box<dyn System + '_>, String> {
+        let program = &self.program;
+        let equations = fold::FoldEquations::new(border, &self.parameters, |mut circuit| {
+            let n = border.len();
+            circuit.vary(parameter, n);
+            unroll::unroll(&program.tree, n, circuit, program.confinement)
+                .map_err(|e| format!("the formula cannot be evaluated exactly: {}", e.message))
+        });
+        Ok(Box::new(equations?))
     }
 
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {

@@ -267,6 +267,12 @@ impl Family for Neural {
         Ok(Box::new(Neural::new(changed.path, changed.lambda, changed.quartic, changed.tilt)?))
     }
 
+    /// Between two files the weights move in a straight line.
+    fn breaks(&self, parameter: usize) -> Vec<f64> {
+        let along = self.parameters().get(parameter).is_some_and(|(name, _)| name == "training");
+        if along { self.path.breaks() } else { vec![] }
+    }
+
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {
         let name = &self.parameters()[parameter].0;
         match (name.as_str(), name.strip_prefix("tilt").map(str::parse::<usize>)) {

@@ -93,6 +93,11 @@ impl PathOfNetworks {
         self.stage.as_ref().is_some_and(|s| s.needs_time())
     }
 
+    /// The positions of all files but the first: there the direction of `training` changes, or ends.
+    pub(super) fn breaks(&self) -> Vec<f64> {
+        (1..self.checkpoints.len()).map(|k| k as f64).collect()
+    }
+
     /// Hands over the derivative of the parameters in `training` (of the segment that begins here, or the last).
     pub(super) fn along_training(&self, read: impl FnOnce(Direction<'_>)) {
         let (segment, _) = self.segment(self.training);
