@@ -11,7 +11,8 @@ use serde_json::Value;
 use smale::Control;
 use smale::connection::{MorseSmale, Orbit};
 use smale::continuation::{
-    Arc, Cause, Cut, Diagram, Interval, Itinerary, Joining, Link, Merger, Node, Options, SplittingTree, follow,
+    Arc, Cause, Cut, Diagram, Interval, Itinerary, Joining, Link, Merger, Node, Options, SplittingTree,
+    follow,
 };
 use smale::critical::Level;
 use smale::landscape::formula::Formula;
@@ -449,7 +450,10 @@ fn itineraries_and_trees_become_json() {
     let cuts = &json["cuts"];
     assert_eq!((&cuts[0]["kind"], &cuts[1]["kind"]), (&"fold".into(), &"connection".into()));
     assert_eq!((cuts[0]["p"].as_f64(), &cuts[0]["error"]), (Some(-fold), &Value::Null));
-    assert_eq!((&cuts[1]["connections"][0]["from"]["piece"], &cuts[1]["open"]), (&1.into(), &"nobody knows".into()));
+    assert_eq!(
+        (&cuts[1]["connections"][0]["from"]["piece"], &cuts[1]["open"]),
+        (&1.into(), &"nobody knows".into())
+    );
     assert_eq!(json["tree"]["mergers"][0]["into"]["piece"], 2);
     assert_eq!(json["tree"]["leaves"][0]["memories"], serde_json::json!([0]));
 

@@ -46,8 +46,8 @@ fn counts(nodes: &[smale::continuation::Node]) -> Vec<usize> {
 /// The graph of the interval with this parameter is the one computed there from scratch.
 fn assert_as_afresh(name: &str, family: &dyn Family, itinerary: &Itinerary, p: f64) {
     let landscape = family.with_parameter(&itinerary.parameter, p).expect("in its range");
-    let set =
-        search(landscape.as_ref(), None, &critical::Options::default(), &Control::quiet()).expect("has a region");
+    let set = search(landscape.as_ref(), None, &critical::Options::default(), &Control::quiet())
+        .expect("has a region");
     let here = itinerary.intervals.iter().find(|i| i.from <= p && p <= i.to).expect("the range is covered");
     assert_eq!(counts(&here.nodes), set.counts(), "{name} at {p}");
     let options = connection::Options { order: Order::All, ..Default::default() };
@@ -59,7 +59,12 @@ fn assert_as_afresh(name: &str, family: &dyn Family, itinerary: &Itinerary, p: f
     }
     ours.edges.extend(here.links.iter().map(|l| ((l.from, l.to), l.count)));
     let same = isomorphism(&ours, &Skeleton::new(&set, &graph)).expect("small enough");
-    assert!(same.is_some(), "{name} at {p}: {:?} is another graph than {:?}", here.links, graph.connections.len());
+    assert!(
+        same.is_some(),
+        "{name} at {p}: {:?} is another graph than {:?}",
+        here.links,
+        graph.connections.len()
+    );
 }
 
 /// Spread over the range by its logarithm.
@@ -119,7 +124,8 @@ fn a_symmetric_family_is_not_smale_over_an_interval() {
 fn random_points_in_the_plane() {
     for (number, count) in [(0, 8), (1, 8), (2, 8), (3, 12), (4, 16)] {
         let data = common::draw::cloud(2, count, number);
-        let landscape = Mixture::new(data, vec![1.0; count], Noise::Fixed { a: 1.0, sigma: 0.3 }, 0.0).unwrap();
+        let landscape =
+            Mixture::new(data, vec![1.0; count], Noise::Fixed { a: 1.0, sigma: 0.3 }, 0.0).unwrap();
         let name = format!("{count} points, number {number}");
         let (diagram, itinerary) = run(&landscape, "sigma", 0.05, 3.0);
         assert_explained(&name, &itinerary);

@@ -193,7 +193,9 @@ fn file(place: &Place<'_>, task: Task, branch: Branch, graph: &mut MorseGraph) {
     let Task { id: point, backward, .. } = task;
     match branch {
         Branch::Arrived { id, orbit, misses } => {
-            graph.misses.extend(misses.into_iter().map(|(other, gap)| miss(place, point, other, gap, backward)));
+            graph
+                .misses
+                .extend(misses.into_iter().map(|(other, gap)| miss(place, point, other, gap, backward)));
             let (from, to) = if backward { (id, point) } else { (point, id) };
             let sign = sign(place, task);
             graph.connections.push(Connection::new(from, to, sign, orbit));

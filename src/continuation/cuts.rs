@@ -61,8 +61,7 @@ pub fn itinerary(
                 MARGIN + (1.0 - 2.0 * MARGIN) * (j as f64 + off) / (count - 1) as f64
             }
         };
-        let at: Vec<f64> =
-            (0..count).map(|j| scales.parameter_at(low + share(j) * (high - low))).collect();
+        let at: Vec<f64> = (0..count).map(|j| scales.parameter_at(low + share(j) * (high - low))).collect();
         if control.stopped() {
             break;
         }
@@ -98,12 +97,8 @@ pub fn itinerary(
         }
         runs.push(run);
     }
-    let mut result = Itinerary {
-        parameter: diagram.parameter.clone(),
-        intervals: vec![],
-        cuts: vec![],
-        interrupted,
-    };
+    let mut result =
+        Itinerary { parameter: diagram.parameter.clone(), intervals: vec![], cuts: vec![], interrupted };
     for (moment, pair) in between.into_iter().zip(runs.windows(2)) {
         let (below, above) = (middle(&pair[0]), middle(&pair[1]));
         result.cuts.push(cut(diagram, moment, below, above));
@@ -162,7 +157,9 @@ fn cut(diagram: &Diagram, moment: Moment, below: &Section, above: &Section) -> C
     let open = match &cause {
         Cause::Local(events) => explain::local(diagram, events, below, above),
         Cause::Connections(joinings) => global::explains(joinings, below, above),
-        Cause::Unknown => "the graphs on either side differ, and no orbit between two saddles was found there".into(),
+        Cause::Unknown => {
+            "the graphs on either side differ, and no orbit between two saddles was found there".into()
+        }
     };
     let cause = match cause {
         Cause::Connections(mut joinings) => {

@@ -54,9 +54,10 @@ impl Reduced {
             let here: Vec<Arc> = group.iter().copied().filter(|a| self.index.contains_key(a)).collect();
             let pair = here.iter().find_map(|&u| {
                 let k = self.index[&u];
-                let lower = here.iter().copied().find(|&l| {
-                    self.index[&l] + 1 == k && (self.count(u, l) == 1 || !examined(k))
-                })?;
+                let lower = here
+                    .iter()
+                    .copied()
+                    .find(|&l| self.index[&l] + 1 == k && (self.count(u, l) == 1 || !examined(k)))?;
                 Some((u, lower))
             });
             match pair {
@@ -143,7 +144,9 @@ pub(super) fn local(diagram: &Diagram, events: &[usize], below: &Section, above:
     let links: Links = low.links.iter().map(|((a, b), n)| ((name(a), name(b)), *n)).collect();
     // Orbits past a wide event may come to join other points.
     let past = |a: &Arc| {
-        let touches = |s: &Section| s.links.keys().any(|(x, y)| (x == a && loose.contains(y)) || (y == a && loose.contains(x)));
+        let touches = |s: &Section| {
+            s.links.keys().any(|(x, y)| (x == a && loose.contains(y)) || (y == a && loose.contains(x)))
+        };
         touches(below) || touches(above)
     };
     let keys: BTreeSet<(Arc, Arc)> = links.keys().chain(high.links.keys()).copied().collect();

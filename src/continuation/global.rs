@@ -196,7 +196,9 @@ fn changed(low: &Section, high: &Section, pass: &Pass) -> bool {
     let of = |s: &Section| -> Vec<((Arc, Arc), usize)> {
         let end = if pass.backward { pass.to } else { pass.from };
         let all = s.links.iter().chain(&s.joined);
-        all.filter(|((a, b), _)| if pass.backward { *b == end } else { *a == end }).map(|(k, n)| (*k, *n)).collect()
+        all.filter(|((a, b), _)| if pass.backward { *b == end } else { *a == end })
+            .map(|(k, n)| (*k, *n))
+            .collect()
     };
     of(low) != of(high)
 }
@@ -222,7 +224,9 @@ fn towards(miss: &Miss, mode: &[f64]) -> f64 {
 fn orbit(section: &Section, pass: &Pass) -> Orbit {
     let is = |id: usize, arc: Arc| section.arcs[id] == arc;
     let joined = section.graph.loose.iter().find_map(|l| match l {
-        Loose::NotTransverse { from, to, orbit, .. } if is(*from, pass.from) && is(*to, pass.to) => Some(orbit),
+        Loose::NotTransverse { from, to, orbit, .. } if is(*from, pass.from) && is(*to, pass.to) => {
+            Some(orbit)
+        }
         _ => None,
     });
     joined.cloned().unwrap_or_default()

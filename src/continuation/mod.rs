@@ -10,8 +10,9 @@
 //! start there are followed in turn.
 
 mod at;
-mod diagram;
+mod bordered;
 mod cuts;
+mod diagram;
 mod event;
 mod explain;
 mod global;
@@ -28,8 +29,8 @@ mod system;
 
 use serde::Serialize;
 
-pub use diagram::{diagram, follow};
 pub use cuts::itinerary;
+pub use diagram::{diagram, follow};
 pub use itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining, Link, Merger, Node, SplittingTree};
 pub use ledger::Leap;
 pub use section::Graphs;

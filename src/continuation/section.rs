@@ -122,7 +122,6 @@ impl Section {
         self.arcs.iter().position(|a| *a == arc)
     }
 
-
     /// Its points, with the data that descend to each minimum.
     pub(super) fn nodes(&self, memories: &[Vec<usize>]) -> Vec<Node> {
         let node = |(id, p): (usize, &critical::CriticalPoint)| Node {

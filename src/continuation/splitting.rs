@@ -69,7 +69,9 @@ fn minima(diagram: &Diagram) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = vec![];
     for (branch, curve) in diagram.branches.iter().enumerate() {
         for (k, pair) in curve.points.windows(2).enumerate() {
-            if pair.iter().find_map(|p| p.index) != Some(0) || pair.iter().any(|p| p.index.is_some_and(|i| i > 0)) {
+            if pair.iter().find_map(|p| p.index) != Some(0)
+                || pair.iter().any(|p| p.index.is_some_and(|i| i > 0))
+            {
                 continue;
             }
             let arc = Arc { branch, piece: curve.piece(k) };
@@ -110,12 +112,19 @@ fn at_event(
     if below.is_empty() || control.stopped() {
         return Ok(vec![]);
     }
-    let merger = |lost: Arc, into: Option<Arc>| Merger { parameter: p, energy: event.energy, event: number, lost, into };
+    let merger = |lost: Arc, into: Option<Arc>| Merger {
+        parameter: p,
+        energy: event.energy,
+        event: number,
+        lost,
+        into,
+    };
     if let Some(&into) = above.first() {
         return Ok(below.into_iter().map(|lost| merger(lost, Some(into))).collect());
     }
     let theta = scales.theta(p);
-    let next = diagram.events.iter().map(|e| scales.theta(e.parameter)).find(|t| *t > theta + 1e-12 * (high - low));
+    let next =
+        diagram.events.iter().map(|e| scales.theta(e.parameter)).find(|t| *t > theta + 1e-12 * (high - low));
     let step = (ABOVE * (high - low)).min(0.5 * (next.unwrap_or(high) - theta));
     let beyond = scales.parameter_at((theta + step.max(1e-9 * (high - low))).min(high));
     let landscape = family.with_parameter(&diagram.parameter, beyond)?;

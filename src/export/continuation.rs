@@ -84,7 +84,9 @@ pub fn events_csv(diagram: &Diagram, itinerary: Option<&Itinerary>) -> Result<St
     let local = diagram.events.iter().map(|e| (e.parameter, local_row(e)));
     let cuts = itinerary.map_or(&[][..], |i| &i.cuts);
     let joined = |cut: &Cut| match &cut.cause {
-        Cause::Connections(joinings) => joinings.iter().map(|j| (cut.parameter, connection_row(cut, j, n))).collect(),
+        Cause::Connections(joinings) => {
+            joinings.iter().map(|j| (cut.parameter, connection_row(cut, j, n))).collect()
+        }
         _ => vec![],
     };
     let global = cuts.iter().flat_map(joined);
