@@ -3,13 +3,12 @@
 
     python continuation.py TOOL PROBLEM
 
-TOOL is auto (AUTO as XPPAUT has it, by xpplab), pycont (pycont-lite) or bice; PROBLEM is s-curve, eight-points, bratu-200
-or bratu-1000, as in benches/continuation.rs. The line has the folds' parameters as the tool located them and the CPU seconds
-of the continuation; importing, and reading the model in, are left out.
+TOOL is auto (AUTO as XPPAUT has it, by xpplab) or bice (for bratu only); PROBLEM is s-curve, eight-points, bratu-200 or
+bratu-1000, as in benches/continuation.rs. The line has the folds' parameters as the tool located them, the number of points,
+and the CPU seconds of the continuation; importing, and reading the model in, are left out.
 """
 
 import json
-import math
 import pathlib
 import sys
 import tempfile
@@ -56,7 +55,7 @@ class Problem:
                 f"u[2..{n - 1}]'=u[j-1]-2*u[j]+u[j+1]+lambda*{h2!r}*exp(u[j])",
                 f"u{n}'=u{n - 1}-2*u{n}+lambda*{h2!r}*exp(u{n})",
             ]
-            self.steps = dict(ds=0.05, dsmin=1e-6, dsmax=0.5)
+            self.steps = dict(ds=0.05, dsmin=1e-6, dsmax=5)
 
 
 def second_difference(u):
@@ -79,8 +78,7 @@ def auto(problem, folder):
     model = xpplab.load(str(path))
     names = list(model.variables)
     low, high = sorted((problem.first, problem.last))
-    folds = []
-    seconds = 0.0
+    folds, points, seconds = [], 0, 0.0
     for start in problem.starts:
         model.auto.reset()
         model.set(**{problem.parameter: problem.first})
@@ -91,34 +89,57 @@ def auto(problem, folder):
             epss=1e-9, **problem.steps)
         folds += [point.value for point in found.special("LP")]
         seconds += time.process_time() - begin
-    return seconds, folds
-
-
-def pycont(problem, _):
-    import pycont
-
-    folds = []
-    seconds = 0.0
-    for start in problem.starts:
-        begin = time.process_time()
-        steps = problem.steps
-        found = pycont.arclengthContinuation(
-            problem.field, np.array(start), problem.first, steps["dsmin"], steps["dsmax"], steps["ds"], 400,
-            solver_parameters={"tolerance": 1e-10, "bifurcation_detection": True}, verbosity="off")
-        seconds += time.process_time() - begin
-        folds += [event.p for event in found.events if event.kind == "LP"]
-    return seconds, folds
+        points += len(found.points)
+    return seconds, folds, points
 
 
 def bice(problem, _):
-    raise SystemExit("not yet")
+    import contextlib
+
+    import scipy.sparse
+    from bice import Equation
+    from bice import Problem as Base
+
+    n = len(problem.starts[0])
+    h2 = (1 / (n + 1)) ** 2
+    laplace = scipy.sparse.diags([np.ones(n - 1), -2 * np.ones(n), np.ones(n - 1)], [-1, 0, 1], format="csr")
+
+    class Bratu(Equation):
+        def __init__(self):
+            super().__init__()
+            self.u = np.array(problem.starts[0])
+            self.parameter = problem.first
+
+        def rhs(self, u):
+            return problem.field(u, self.parameter)
+
+        def jacobian(self, u):
+            return laplace + scipy.sparse.diags(self.parameter * h2 * np.exp(u))
+
+    whole = Base()
+    equation = Bratu()
+    whole.add_equation(equation)
+    whole.continuation_parameter = (equation, "parameter")
+    whole.settings.neigs = 4
+    stepper = whole.continuation_stepper
+    stepper.ds, stepper.ds_max = problem.steps["ds"], problem.steps["dsmax"]
+    with contextlib.redirect_stdout(sys.stderr):
+        whole.newton_solve()
+        begin = time.process_time()
+        whole.generate_bifurcation_diagram(
+            parameter_lims=(problem.first - 1e-3, problem.last), max_recursion=0, max_steps=400)
+        seconds = time.process_time() - begin
+    branches = whole.bifurcation_diagram.branches
+    points = sum(len(branch.parameter_vals()) for branch in branches)
+    return seconds, [point.p for branch in branches for point in branch.bifurcations()], points
 
 
 def main():
     tool, name = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        seconds, folds = {"auto": auto, "pycont": pycont, "bice": bice}[tool](Problem(name), folder)
-    print(json.dumps({"tool": tool, "problem": name, "seconds": seconds, "folds": sorted(map(float, folds))}))
+        seconds, folds, points = {"auto": auto, "bice": bice}[tool](Problem(name), folder)
+    line = {"tool": tool, "problem": name, "seconds": seconds, "points": points, "folds": sorted(map(float, folds))}
+    print(json.dumps(line))
 
 
 if __name__ == "__main__":
