@@ -4,8 +4,8 @@
     python continuation.py TOOL PROBLEM
 
 TOOL is auto (AUTO as XPPAUT has it, by xpplab) or bice (for bratu only); PROBLEM is s-curve, eight-points, bratu-200 or
-bratu-1000, as in benches/continuation.rs. The line has the folds' parameters as the tool located them, the number of points,
-and the CPU seconds of the continuation; importing, and reading the model in, are left out.
+bratu-1000, as in benches/continuation.rs. The line has the folds' parameters as the tool located them, the number of
+points, and the CPU seconds of the continuation; importing, and reading the model in, are left out.
 """
 
 import json
@@ -101,7 +101,8 @@ def bice(problem, _):
     from bice import Problem as Base
 
     n = len(problem.starts[0])
-    h2 = (1 / (n + 1)) ** 2
+    # Not times h^2: its differences in the parameter would be rounding.
+    per = float((n + 1) ** 2)
     laplace = scipy.sparse.diags([np.ones(n - 1), -2 * np.ones(n), np.ones(n - 1)], [-1, 0, 1], format="csr")
 
     class Bratu(Equation):
@@ -111,23 +112,25 @@ def bice(problem, _):
             self.parameter = problem.first
 
         def rhs(self, u):
-            return problem.field(u, self.parameter)
+            return per * problem.field(u, self.parameter)
 
         def jacobian(self, u):
-            return laplace + scipy.sparse.diags(self.parameter * h2 * np.exp(u))
+            return per * laplace + scipy.sparse.diags(self.parameter * np.exp(u))
 
     whole = Base()
     equation = Bratu()
     whole.add_equation(equation)
     whole.continuation_parameter = (equation, "parameter")
     whole.settings.neigs = 4
+    whole.settings.use_sparse_matrices = True
     stepper = whole.continuation_stepper
     stepper.ds, stepper.ds_max = problem.steps["ds"], problem.steps["dsmax"]
     with contextlib.redirect_stdout(sys.stderr):
         whole.newton_solve()
         begin = time.process_time()
         whole.generate_bifurcation_diagram(
-            parameter_lims=(problem.first - 1e-3, problem.last), max_recursion=0, max_steps=400)
+            parameter_lims=(problem.first - 1e-3, problem.last), max_recursion=0, max_steps=400,
+            detect_circular_branches=False)
         seconds = time.process_time() - begin
     branches = whole.bifurcation_diagram.branches
     points = sum(len(branch.parameter_vals()) for branch in branches)
