@@ -1,4 +1,4 @@
-//! Dense linear algebra in the form this crate needs it: sequential (the caller owns the threads), scratch reused.
+//! Linear algebra in the form this crate needs it, dense and in bands: sequential (the caller owns the threads), scratch reused.
 
 mod band;
 mod cholesky;
