@@ -1,5 +1,6 @@
-//! Dense linear algebra in the form this crate needs it: sequential (the caller owns the threads), scratch reused.
+//! Linear algebra in the form this crate needs it, dense and in bands: sequential (the caller owns the threads), scratch reused.
 
+mod band;
 mod cholesky;
 mod spectral;
 
@@ -10,6 +11,7 @@ use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_
 use faer::linalg::solvers::{Lblt, SolveCore};
 use faer::{Conj, MatMut, MatRef, Par, Side};
 
+pub use band::{Band, Factors, Layout};
 pub use cholesky::Cholesky;
 pub use spectral::{Spectral, WIDEST};
 
@@ -101,35 +103,60 @@ pub fn symmetric_eigen(a: MatRef<'_, f64>, values: &mut [f64], mut vectors: MatM
     done.is_ok()
 }
 
-/// Solves `a x = b` in place for a symmetric matrix and returns its number of negative eigenvalues (Sylvester's law of
-/// inertia on the factors of Bunch & Kaufman): far cheaper than
-/// eigenvectors. `None` if the matrix is not finite or singular to working precision.
+/// A symmetric matrix factored after Bunch & Kaufman: solutions, and the number of negative eigenvalues (Sylvester's law
+/// of inertia), far cheaper than eigenvectors.
+#[derive(Debug)]
+pub struct Symmetric {
+    factors: Lblt<f64>,
+    negative: usize,
+}
+
+impl Symmetric {
+    /// Factors; only the lower triangle is read. `None` if the matrix is not finite.
+    pub fn new(a: MatRef<'_, f64>) -> Option<Self> {
+        let n = a.nrows();
+        for j in 0..n {
+            if (j..n).any(|i| !a[(i, j)].is_finite()) {
+                return None;
+            }
+        }
+        let factors = Lblt::new(a, Side::Lower);
+        let (diagonal, off) = (factors.B_diag().column_vector(), factors.B_subdiag().column_vector());
+        let mut negative = 0;
+        let mut j = 0;
+        while j < n {
+            let e = if j + 1 < n { off[j] } else { 0.0 };
+            if e == 0.0 {
+                negative += usize::from(diagonal[j] < 0.0);
+                j += 1;
+            } else {
+                // A pivot block of two has one eigenvalue of each sign, or two of the sign of its trace.
+                let determinant = diagonal[j] * diagonal[j + 1] - e * e;
+                let trace = diagonal[j] + diagonal[j + 1];
+                negative += if determinant < 0.0 { 1 } else { 2 * usize::from(trace < 0.0) };
+                j += 2;
+            }
+        }
+        Some(Symmetric { factors, negative })
+    }
+
+    /// Number of negative eigenvalues.
+    pub fn negative(&self) -> usize {
+        self.negative
+    }
+
+    /// Solves in place; not finite if the matrix is singular to working precision.
+    pub fn solve(&self, b: &mut [f64]) {
+        self.factors.solve_in_place_with_conj(Conj::No, column_mut(b));
+    }
+}
+
+/// Solves `a x = b` in place for a symmetric matrix and returns its number of negative eigenvalues. `None` if the matrix
+/// is not finite or singular to working precision.
 pub fn solve_symmetric(a: MatRef<'_, f64>, b: &mut [f64]) -> Option<usize> {
-    let n = a.nrows();
-    for j in 0..n {
-        if (j..n).any(|i| !a[(i, j)].is_finite()) {
-            return None;
-        }
-    }
-    let factors = Lblt::new(a, Side::Lower);
-    let (diagonal, off) = (factors.B_diag().column_vector(), factors.B_subdiag().column_vector());
-    let mut negative = 0;
-    let mut j = 0;
-    while j < n {
-        let e = if j + 1 < n { off[j] } else { 0.0 };
-        if e == 0.0 {
-            negative += usize::from(diagonal[j] < 0.0);
-            j += 1;
-        } else {
-            // A pivot block of two has one eigenvalue of each sign, or two of the sign of its trace.
-            let determinant = diagonal[j] * diagonal[j + 1] - e * e;
-            let trace = diagonal[j] + diagonal[j + 1];
-            negative += if determinant < 0.0 { 1 } else { 2 * usize::from(trace < 0.0) };
-            j += 2;
-        }
-    }
-    factors.solve_in_place_with_conj(Conj::No, column_mut(b));
-    b.iter().all(|b| b.is_finite()).then_some(negative)
+    let factors = Symmetric::new(a)?;
+    factors.solve(b);
+    b.iter().all(|b| b.is_finite()).then_some(factors.negative)
 }
 
 /// The symmetric 2 x 2 case by one Jacobi rotation (Golub & Van Loan, section 8.5), accurate for both eigenvalues.

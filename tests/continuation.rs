@@ -475,26 +475,67 @@ fn random_points_give_what_complete_searches_give() {
     }
 }
 
-#[test]
-fn bratu_in_one_dimension() {
-    let n = 200;
+/// Bratu's problem `u'' + lambda exp(u) = 0` on (0, 1), u = 0 at both ends, in n differences.
+fn bratu(n: usize) -> Formula {
     let h = 1.0 / (n as f64 + 1.0);
     let energy = format!(
         "(x[0]^2 + x[{0}]^2 + sum(i, 0, {1}, (x[i+1] - x[i])^2))/(2*h) - h*lambda*sum(i, 0, {0}, exp(x[i]))",
         n - 1,
         n - 2
     );
-    let family = formula(n, &energy, &[("lambda", 0.5), ("h", h)]);
-    let answer = followed(&family, "lambda", &[(0.5, vec![0.0; n])], &Options::new(0.5, 4.0));
-    let folds = of_kind(&answer, &EventKind::Fold);
-    assert_eq!((folds.len(), answer.events.len(), answer.branches.len()), (1, 1, 1));
-    near(folds[0].parameter, 3.51378547, 5e-9);
-    assert_eq!(answer.branches[0].ends, [End::Bound, End::Bound]);
+    formula(n, &energy, &[("lambda", 0.5), ("h", h)])
+}
+
+/// Where it turns: the largest lambda over the slopes at the end from which the recurrence
+/// `u_(i+1) = 2 u_i - u_(i-1) - h^2 lambda exp(u_i)` comes back to zero at n + 1.
+fn bratu_fold(n: usize) -> f64 {
+    let h = 1.0 / (n as f64 + 1.0);
+    let end = |slope: f64, lambda: f64| {
+        let (mut u, mut d) = (slope, slope);
+        for _ in 0..n {
+            d -= h * h * lambda * u.exp();
+            u += d;
+        }
+        u
+    };
+    let lambda = |slope: f64| {
+        let (mut low, mut high) = (0.0, 10.0);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if end(h * slope, middle) > 0.0 { low = middle } else { high = middle }
+        }
+        0.5 * (low + high)
+    };
+    -least(|slope| -lambda(slope), 1.0, 8.0)
+}
+
+#[test]
+fn bratu_in_one_dimension() {
+    for n in [200, 1000] {
+        let family = bratu(n);
+        let answer = followed(&family, "lambda", &[(0.5, vec![0.0; n])], &Options::new(0.5, 4.0));
+        let folds = of_kind(&answer, &EventKind::Fold);
+        assert_eq!((folds.len(), answer.events.len(), answer.branches.len()), (1, 1, 1));
+        near(folds[0].parameter, bratu_fold(n), 1e-9);
+        if n == 200 {
+            // AUTO-07p.
+            near(folds[0].parameter, 3.51378547, 5e-9);
+            assert_eq!(counts(&family, &answer, 2.0)[..2], [1, 1]);
+        }
+        assert_eq!(answer.branches[0].ends, [End::Bound, End::Bound]);
+        let indices = &answer.events[0].index_change[0];
+        assert!([[Some(0), Some(1)], [Some(1), Some(0)]].contains(indices));
+    }
 }
 
 #[test]
 fn allen_cahn_loses_its_zero_mode_after_mode() {
-    let n = 39;
+    for n in [39, 399] {
+        allen_cahn(n);
+    }
+}
+
+fn allen_cahn(n: usize) {
     let h = 1.0 / (n as f64 + 1.0);
     let energy = format!(
         "(x[0]^2 + x[{0}]^2 + sum(i, 0, {1}, (x[i+1] - x[i])^2))/(2*h) + h*lambda*sum(i, 0, {0}, x[i]^4/4 - x[i]^2/2)",

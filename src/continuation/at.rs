@@ -1,9 +1,10 @@
 //! The points of a branch at one value of the parameter.
 
+use super::bordered::{Hessian, layout};
 use super::{Branch, BranchPoint, End};
 use crate::error::Result;
 use crate::landscape::Family;
-use crate::linalg::{axpy, norm, solve_symmetric};
+use crate::linalg::{Layout, axpy, norm};
 
 impl Branch {
     /// All points of the branch at this value of the parameter, corrected by Newton's method: the number of the point
@@ -13,6 +14,7 @@ impl Branch {
     /// If the family has no such parameter, or not this value.
     pub fn at(&self, family: &dyn Family, parameter: &str, value: f64) -> Result<Vec<(usize, Vec<f64>)>> {
         let landscape = family.with_parameter(parameter, value)?;
+        let layout = layout(family);
         let mut found: Vec<(usize, Vec<f64>)> = vec![];
         for (k, pair) in self.points.windows(2).enumerate() {
             let [a, b] = pair else { continue };
@@ -24,11 +26,12 @@ impl Branch {
                 continue;
             }
             let guess = self.interpolate(a, b, value);
-            let x = newton(landscape.as_ref(), guess.clone(), self.scales.state).filter(|x| {
-                let chord: Vec<f64> = a.x.iter().zip(&b.x).map(|(a, b)| a - b).collect();
-                let off: Vec<f64> = x.iter().zip(&guess).map(|(x, g)| x - g).collect();
-                norm(&off) <= 0.5 * norm(&chord) + 1e-3 * self.scales.state
-            });
+            let x =
+                newton(landscape.as_ref(), layout.as_ref(), guess.clone(), self.scales.state).filter(|x| {
+                    let chord: Vec<f64> = a.x.iter().zip(&b.x).map(|(a, b)| a - b).collect();
+                    let off: Vec<f64> = x.iter().zip(&guess).map(|(x, g)| x - g).collect();
+                    norm(&off) <= 0.5 * norm(&chord) + 1e-3 * self.scales.state
+                });
             found.extend(x.map(|x| (k, x)));
         }
         // The last point of a closed branch is its first.
@@ -63,15 +66,15 @@ impl Branch {
 }
 
 /// Newton's method at a fixed parameter, as far as rounding allows.
-fn newton(landscape: &dyn Family, mut x: Vec<f64>, state: f64) -> Option<Vec<f64>> {
+fn newton(landscape: &dyn Family, layout: Option<&Layout>, mut x: Vec<f64>, state: f64) -> Option<Vec<f64>> {
     let n = x.len();
-    let mut hessian = faer::Mat::zeros(n, n);
     let mut last = f64::INFINITY;
     for _ in 0..30 {
         let mut step = vec![0.0; n];
         landscape.gradient(&x, &mut step);
-        landscape.hessian(&x, hessian.as_mut());
-        solve_symmetric(hessian.as_ref(), &mut step)?;
+        if !Hessian::at(landscape, layout, &x, 1.0).solve(&mut step) {
+            return None;
+        }
         axpy(-1.0, &step, &mut x);
         let (size, scale) = (norm(&step), norm(&x).max(0.1 * state));
         if size <= 1e-15 * scale || size > 0.5 * last && size < 1e-8 * scale {

@@ -168,7 +168,7 @@ pub(super) fn between(problem: &Problem<'_>, a: &Node, b: &Node) -> Verdict {
 fn seek(problem: &Problem<'_>, a: &Node, b: &Node, u: f64, steady: bool) -> Option<(Located, Node)> {
     let n = problem.dim();
     let guess = hermite(a, b, u);
-    let spectrum = Spectrum::new(problem.at(guess[n])?.hessian(&guess).as_ref(), &a.spectrum.near)?;
+    let spectrum = Spectrum::new(&problem.at(guess[n])?.hessian(&guess), &a.spectrum.near)?;
     let change = a.spectrum.index.abs_diff(b.spectrum.index);
     let least = if steady { 2 } else { change.max(1) };
     let largest = size(problem, a, b);
@@ -245,11 +245,8 @@ fn place(
 pub(super) fn at_event(problem: &Problem<'_>, z: Vec<f64>, tangent: Vec<f64>) -> Option<Node> {
     let slice = problem.at(z[z.len() - 1])?;
     let (energy, _) = slice.gradient(&z);
-    let spectrum = Spectrum::new(slice.hessian(&z).as_ref(), &[]).unwrap_or(Spectrum {
-        index: 0,
-        near: vec![],
-        largest: 1.0,
-    });
+    let spectrum =
+        Spectrum::new(&slice.hessian(&z), &[]).unwrap_or(Spectrum { index: 0, near: vec![], largest: 1.0 });
     Some(Node { z, tangent, energy, spectrum, slopes: [0.0; 2], event: None })
 }
 
@@ -275,7 +272,7 @@ fn sides(problem: &Problem<'_>, a: &Node, b: &Node, u: f64) -> Option<(Option<No
 fn touch(problem: &Problem<'_>, a: &Node, b: &Node, u: f64) -> Option<(Located, Node)> {
     let n = problem.dim();
     let guess = hermite(a, b, u);
-    let spectrum = Spectrum::new(problem.at(guess[n])?.hessian(&guess).as_ref(), &a.spectrum.near)?;
+    let spectrum = Spectrum::new(&problem.at(guess[n])?.hessian(&guess), &a.spectrum.near)?;
     let (value, v) = spectrum.near.first()?.clone();
     let largest = size(problem, a, b);
     if value.abs() > 1e-8 * largest {

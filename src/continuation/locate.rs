@@ -10,8 +10,9 @@
 use faer::Mat;
 use faer::linalg::solvers::SolveLstsq;
 
+use super::bordered::Bordered;
 use super::path::minus;
-use super::system::{Bordered, Problem, orthonormalize};
+use super::system::{Problem, orthonormalize};
 use crate::linalg::{axpy, dot, norm};
 
 /// What of the equations may remain, relative to the Hessian's size.
@@ -57,6 +58,7 @@ pub(super) fn locate(
     largest: f64,
 ) -> Option<Located> {
     let (n, m) = (problem.dim(), border.len());
+    let borders: Vec<&[f64]> = border.iter().map(Vec::as_slice).collect();
     let mut z = start.to_vec();
     let mut last = f64::INFINITY;
     let mut residual = f64::INFINITY;
@@ -69,7 +71,7 @@ pub(super) fn locate(
         let (_, g) = slice.gradient(&z);
         let by = slice.by_parameter(&z);
         let h = slice.hessian(&z);
-        let factors = Bordered::new(h.as_ref(), border, border, 0.0)?;
+        let factors = Bordered::new(&h, &borders, &borders, 0.0)?;
         let solve = |top: Option<&[f64]>, corner: Option<usize>| {
             let mut b = vec![0.0; n + m];
             if let Some(top) = top {

@@ -6,8 +6,9 @@
 //! `a = v.g_p`, `b = v.(H_p v + D3(v, w))`, `c = D3(v, v, v)`, `d = v.(g_pp + 2 H_p w + D3(w, w))`,
 //! `e = D4(v, v, v, v) - 3 D3(v, v, H^+ D3(v, v, .))`.
 
+use super::bordered::Bordered;
 use super::locate::{Located, System};
-use super::system::{Bordered, Problem};
+use super::system::Problem;
 use super::{Coefficients, EventKind};
 use crate::linalg::dot;
 
@@ -33,7 +34,8 @@ pub(super) fn reduce(problem: &Problem<'_>, event: &Located) -> Option<Reduced> 
     let slice = problem.at(z[n])?;
     let by = slice.by_parameter(z);
     let h = slice.hessian(z);
-    let factors = Bordered::new(h.as_ref(), &event.kernel, &event.kernel, 0.0)?;
+    let borders: Vec<&[f64]> = event.kernel.iter().map(Vec::as_slice).collect();
+    let factors = Bordered::new(&h, &borders, &borders, 0.0)?;
     let across = |right: &[f64]| {
         let mut b = right.to_vec();
         b.resize(n + m, 0.0);

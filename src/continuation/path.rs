@@ -5,11 +5,14 @@
 //! turns little and Newton's correction at the middle of the Hermite cubic through both ends is small, too: then the step
 //! has not jumped to another branch.
 
+use std::rc::Rc;
+
 use super::Options;
-use super::system::{Bordered, Problem, Slice, Spectrum};
+use super::bordered::{Bordered, Hessian};
+use super::system::{Problem, Spectrum};
 use crate::linalg::{axpy, dot, norm};
 
-/// Above this dimension one factorisation serves all iterations of a corrector while it contracts.
+/// Above this dimension, if the Hessian is full, one factorisation serves all iterations of a corrector while it contracts.
 const CHORD: usize = 150;
 
 /// Cosine of the largest angle between tangents of neighbouring points.
@@ -73,6 +76,7 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
     let mut factors: Option<Bordered> = None;
     let (mut first, mut last, mut contraction) = (0.0, f64::INFINITY, 0.0);
     let mut curvature = problem.size(start[n]);
+    let mut chord = false;
     for iteration in 0..ITERATIONS {
         let slice = problem.at(z[n])?;
         let (energy, mut b) = slice.gradient(&z);
@@ -88,7 +92,8 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
         if factors.is_none() {
             let (h, by) = (slice.hessian(&z), slice.by_parameter(&z));
             curvature = curvature.max(h.norm_max());
-            factors = Some(Bordered::new(h.as_ref(), &[by], &[normal[..n].to_vec()], normal[n])?);
+            chord = n > CHORD && h.full().is_some();
+            factors = Some(Bordered::new(&h, &[&by], &[&normal[..n]], normal[n])?);
         }
         b.push(dot(normal, &minus(&z, start)));
         if !factors.as_ref()?.solve(&mut b) {
@@ -115,7 +120,7 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
         if size > 2.0 * last || size > 10.0 * first.max(tolerance) {
             return None;
         }
-        if n <= CHORD || size > 0.1 * last {
+        if !chord || size > 0.1 * last {
             factors = None;
         }
         last = size;
@@ -123,11 +128,10 @@ pub(super) fn correct(problem: &Problem<'_>, start: &[f64], normal: &[f64]) -> O
     None
 }
 
-/// The unit tangent at a point of a branch, on the side of `guide`.
-pub(super) fn tangent(slice: &Slice<'_>, z: &[f64], guide: &[f64]) -> Option<Vec<f64>> {
-    let n = z.len() - 1;
-    let (h, by) = (slice.hessian(z), slice.by_parameter(z));
-    let factors = Bordered::new(h.as_ref(), &[by], &[guide[..n].to_vec()], guide[n])?;
+/// The unit tangent at a point of a branch, on the side of `guide`, by the Hessian and the gradient's derivative there.
+fn tangent(h: &Rc<Hessian>, by: &[f64], guide: &[f64]) -> Option<Vec<f64>> {
+    let n = by.len();
+    let factors = Bordered::new(h, &[by], &[&guide[..n]], guide[n])?;
     let mut t = vec![0.0; n + 1];
     t[n] = 1.0;
     if !factors.solve(&mut t) {
@@ -147,8 +151,9 @@ pub(super) fn node(
 ) -> Option<Node> {
     let n = problem.dim();
     let slice = problem.at(z[n])?;
-    let tangent = tangent(&slice, &z, guide)?;
-    let spectrum = Spectrum::new(slice.hessian(&z).as_ref(), near)?;
+    let h = slice.hessian(&z);
+    let tangent = tangent(&h, &slice.by_parameter(&z), guide)?;
+    let spectrum = Spectrum::new(&h, near)?;
     let slope = |negative: bool| {
         spectrum.beside(negative).map_or(0.0, |(_, v)| {
             let along = dot(v, &slice.third(&z, v, &tangent[..n]));
@@ -265,8 +270,7 @@ fn sound(problem: &Problem<'_>, a: &Node, b: &Node) -> bool {
         let slice = problem.at(middle[n])?;
         let (_, mut g) = slice.gradient(&middle);
         let by = slice.by_parameter(&middle);
-        let factors =
-            Bordered::new(slice.hessian(&middle).as_ref(), &[by], &[across[..n].to_vec()], across[n])?;
+        let factors = Bordered::new(&slice.hessian(&middle), &[&by], &[&across[..n]], across[n])?;
         g.push(0.0);
         factors.solve(&mut g).then(|| norm(&g))
     };

@@ -5,10 +5,11 @@
 //! since symmetry may tell the branches apart only at high order (at order k - 1 for k equal memories on a polygon). What is
 //! found is a point of a branch, not a prediction; it is followed down to smaller spheres to see that it starts here.
 
+use super::bordered::Bordered;
 use super::locate::{Located, System};
 use super::normal_form::{ZERO, reduce};
 use super::path::{Node, correct, minus, node};
-use super::system::{Bordered, Problem};
+use super::system::Problem;
 use crate::linalg::{axpy, dot, norm};
 
 /// Radii of spheres, in natural scales, largest first.
@@ -174,7 +175,7 @@ fn on_sphere(
         }
         b.push(size - r);
         let by = slice.by_parameter(&z);
-        let factors = Bordered::new(slice.hessian(&z).as_ref(), &[by], &[radial], 0.0)?;
+        let factors = Bordered::new(&slice.hessian(&z), &[&by], &[&radial], 0.0)?;
         if !factors.solve(&mut b) {
             return None;
         }

@@ -1,18 +1,17 @@
 //! The equations in natural scales: `z = (x / state, q / parameter)`, with `q = p` or `ln p`.
 //!
-//! In: a family and scales. Out: gradient, Hessian, derivatives in the parameter and bordered linear systems at z. The
+//! In: a family and scales. Out: gradient, Hessian, derivatives in the parameter and spectra at z. The
 //! energy is taken as a function of the scaled state, so that all derivatives have its unit.
 
-use faer::linalg::solvers::{PartialPivLu, Solve};
-use faer::{Mat, MatRef};
+use std::rc::Rc;
 
+use faer::Mat;
+
+use super::bordered::{DENSE, Hessian, layout};
 use super::{Options, Scales};
 use crate::error::{Error, Result};
 use crate::landscape::{Family, parameter_names};
-use crate::linalg::{dot, norm, solve_symmetric, symmetric_eigen};
-
-/// Up to this dimension spectra come from a full decomposition.
-const DENSE: usize = 64;
+use crate::linalg::{Layout, axpy, dot, norm, symmetric_eigen};
 
 /// Eigenpairs nearest to zero that are kept.
 const NEAR: usize = 8;
@@ -60,6 +59,8 @@ pub(super) struct Problem<'a> {
     /// Where derivatives in the parameter jump, in it or at its ends.
     breaks: Vec<f64>,
     pub(super) options: &'a Options,
+    /// The band that the Hessian fits in, if it does.
+    layout: Option<Layout>,
     /// Size of the Hessian over the range, at the starting points' states and at data.
     sizes: Vec<f64>,
     /// No branch is followed beyond this distance from the origin of scaled states.
@@ -123,6 +124,7 @@ impl<'a> Problem<'a> {
             range,
             breaks,
             options,
+            layout: layout(family),
             sizes: vec![],
             reach: 1e3 + 10.0 * farthest,
         };
@@ -165,14 +167,19 @@ impl<'a> Problem<'a> {
     /// The next place up or down from a scaled parameter at which derivatives jump, and its other side: no step leads across.
     pub(super) fn edge(&self, theta: f64, up: bool) -> Option<Edge> {
         let inner = self.breaks.iter().filter(|b| **b > self.range[0] && **b < self.range[1]);
-        let mut sides =
-            inner.map(|b| [b - beside(*b), b + beside(*b)].map(|p| self.scales.theta(p))).map(|[low, high]| {
+        let mut sides = inner.map(|b| [b - beside(*b), b + beside(*b)].map(|p| self.scales.theta(p))).map(
+            |[low, high]| {
                 let slack = 0.25 * (high - low);
                 match up {
-                    true => (theta < high - slack, Edge { near: low, far: high, reached: theta >= low - slack }),
-                    false => (theta > low + slack, Edge { near: high, far: low, reached: theta <= high + slack }),
+                    true => {
+                        (theta < high - slack, Edge { near: low, far: high, reached: theta >= low - slack })
+                    }
+                    false => {
+                        (theta > low + slack, Edge { near: high, far: low, reached: theta <= high + slack })
+                    }
                 }
-            });
+            },
+        );
         let ahead = |(ahead, edge): (bool, Edge)| ahead.then_some(edge);
         if up { sides.find_map(ahead) } else { sides.rev().find_map(ahead) }
     }
@@ -287,13 +294,9 @@ impl Slice<'_> {
     }
 
     /// Scaled Hessian (n x n).
-    pub(super) fn hessian(&self, z: &[f64]) -> Mat<f64> {
-        let n = self.problem.dim();
-        let mut h = Mat::zeros(n, n);
-        self.family.hessian(&self.raw(z), h.as_mut());
-        let square = self.state().powi(2);
-        h.col_iter_mut().for_each(|c| c.iter_mut().for_each(|h| *h *= square));
-        h
+    pub(super) fn hessian(&self, z: &[f64]) -> Rc<Hessian> {
+        let layout = self.problem.layout.as_ref();
+        Rc::new(Hessian::at(&*self.family, layout, &self.raw(z), self.state().powi(2)))
     }
 
     /// Scaled third derivative along `u` and `v` (length n each).
@@ -363,39 +366,6 @@ fn difference(ahead: &[f64], behind: &[f64], step: f64) -> Vec<f64> {
     ahead.iter().zip(behind).map(|(a, b)| (a - b) / (2.0 * step)).collect()
 }
 
-/// A matrix with borders, factored.
-pub(super) struct Bordered(PartialPivLu<f64>);
-
-impl Bordered {
-    /// `[[H, right], [below', 0]]`, with a corner where `corner` has one entry a pair.
-    pub(super) fn new(
-        h: MatRef<'_, f64>,
-        right: &[Vec<f64>],
-        below: &[Vec<f64>],
-        corner: f64,
-    ) -> Option<Self> {
-        let (n, m) = (h.nrows(), right.len());
-        let mut a = Mat::zeros(n + m, n + m);
-        a.as_mut().submatrix_mut(0, 0, n, n).copy_from(h);
-        for k in 0..m {
-            for i in 0..n {
-                a[(i, n + k)] = right[k][i];
-                a[(n + k, i)] = below[k][i];
-            }
-            a[(n + k, n + k)] = corner;
-        }
-        let finite = a.col_iter().all(|c| c.iter().all(|a| a.is_finite()));
-        finite.then(|| Bordered(a.partial_piv_lu()))
-    }
-
-    /// Solves in place.
-    pub(super) fn solve(&self, b: &mut [f64]) -> bool {
-        let column = crate::linalg::column_mut(b);
-        self.0.solve_in_place(column);
-        b.iter().all(|b| b.is_finite())
-    }
-}
-
 /// Index and the eigenvalues nearest to zero.
 #[derive(Clone, Debug)]
 pub(super) struct Spectrum {
@@ -408,34 +378,30 @@ pub(super) struct Spectrum {
 
 impl Spectrum {
     /// Of a symmetric matrix; `guess` are approximate eigenvectors to start from in many dimensions.
-    pub(super) fn new(h: MatRef<'_, f64>, guess: &[(f64, Vec<f64>)]) -> Option<Self> {
-        let n = h.nrows();
-        if n <= DENSE {
-            let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
-            if !symmetric_eigen(h, &mut values, vectors.as_mut()) {
-                return None;
-            }
-            let mut order: Vec<usize> = (0..n).collect();
-            order.sort_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs()));
-            let largest = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-            let near = order
-                .iter()
-                .take(NEAR)
-                .map(|&j| (values[j], vectors.col(j).iter().copied().collect()))
-                .collect();
-            return Some(Spectrum { index: values.iter().filter(|v| **v < 0.0).count(), near, largest });
+    pub(super) fn new(h: &Hessian, guess: &[(f64, Vec<f64>)]) -> Option<Self> {
+        let n = h.dim();
+        let Some(full) = h.full().filter(|_| n <= DENSE) else { return Self::by_iteration(h, guess) };
+        let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
+        if !symmetric_eigen(full, &mut values, vectors.as_mut()) {
+            return None;
         }
-        Self::by_iteration(h, guess)
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs()));
+        let largest = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        let near =
+            order.iter().take(NEAR).map(|&j| (values[j], vectors.col(j).iter().copied().collect())).collect();
+        Some(Spectrum { index: values.iter().filter(|v| **v < 0.0).count(), near, largest })
     }
 
     /// Inertia from the factors, eigenpairs by inverse iteration with Rayleigh and Ritz.
-    fn by_iteration(h: MatRef<'_, f64>, guess: &[(f64, Vec<f64>)]) -> Option<Self> {
-        let n = h.nrows();
-        let largest = (0..n).map(|i| h.row(i).iter().map(|a| a.abs()).sum::<f64>()).fold(0.0, f64::max);
+    fn by_iteration(h: &Hessian, guess: &[(f64, Vec<f64>)]) -> Option<Self> {
+        let n = h.dim();
+        let largest = h.norm_rows();
+        let index = h.negative()?;
         let mut probe: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * ((i * i) as f64).sin()).collect();
-        let index = solve_symmetric(h, &mut probe)?;
-        // A shift of rounding's size keeps the factors regular at events.
-        let shifted = Bordered::new(h, &[], &[], 0.0)?;
+        if !h.solve(&mut probe) {
+            return None;
+        }
         let width = 4;
         let mut basis: Vec<Vec<f64>> = guess.iter().take(width).map(|(_, v)| v.clone()).collect();
         basis.push(probe);
@@ -447,35 +413,30 @@ impl Spectrum {
         for sweep in 0..30 {
             orthonormalize(&mut basis);
             let m = basis.len();
-            let products: Vec<Vec<f64>> = basis
-                .iter()
-                .map(|v| {
-                    let product = h * crate::linalg::column(v);
-                    product.col(0).iter().copied().collect()
-                })
-                .collect();
+            let products: Vec<Vec<f64>> = basis.iter().map(|v| h.apply(v)).collect();
             let small = Mat::from_fn(m, m, |i, j| dot(&basis[i], &products[j]));
             let (mut values, mut vectors) = (vec![0.0; m], Mat::zeros(m, m));
             if !symmetric_eigen(small.as_ref(), &mut values, vectors.as_mut()) {
                 return None;
             }
             let combine = |from: &[Vec<f64>], j: usize| -> Vec<f64> {
-                (0..n).map(|i| (0..m).map(|k| vectors[(k, j)] * from[k][i]).sum()).collect()
+                let mut sum = vec![0.0; n];
+                from.iter().enumerate().for_each(|(k, v)| axpy(vectors[(k, j)], v, &mut sum));
+                sum
             };
             let mut order: Vec<usize> = (0..m).collect();
             order.sort_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs()));
             near = order.iter().map(|&j| (values[j], combine(&basis, j))).collect();
-            let residual = |j: usize| {
+            let residual = |j: usize, v: &[f64]| {
                 let hv = combine(&products, j);
-                let v = combine(&basis, j);
-                hv.iter().zip(&v).map(|(a, v)| (a - values[j] * v).powi(2)).sum::<f64>().sqrt()
+                hv.iter().zip(v).map(|(a, v)| (a - values[j] * v).powi(2)).sum::<f64>().sqrt()
             };
-            let settled = order.iter().take(2).all(|&j| residual(j) < 1e-9 * largest);
+            let settled = order.iter().zip(&near).take(2).all(|(&j, (_, v))| residual(j, v) < 1e-9 * largest);
             if settled && sweep > 0 {
                 break;
             }
             basis = near.iter().map(|(_, v)| v.clone()).collect();
-            if !basis.iter_mut().all(|v| shifted.solve(v)) {
+            if !basis.iter_mut().all(|v| h.solve(v)) {
                 break;
             }
         }
@@ -506,7 +467,7 @@ pub(super) fn orthonormalize(vectors: &mut Vec<Vec<f64>>) {
         for _ in 0..2 {
             for k in &kept {
                 let along = dot(&v, k);
-                crate::linalg::axpy(-along, k, &mut v);
+                axpy(-along, k, &mut v);
             }
         }
         let rest = norm(&v);

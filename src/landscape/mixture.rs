@@ -200,6 +200,14 @@ impl Mixture {
         self.sigma
     }
 
+    /// Names of the parameters.
+    fn names(&self) -> &'static [&'static str] {
+        match self.noise {
+            Noise::Fixed { .. } => &["sigma", "a", "confinement"],
+            Noise::Scheduled { .. } => &["t", "confinement"],
+        }
+    }
+
     /// Derivatives of the gradient `(x - m)/sigma^2 + confinement x` in `sigma` and in `a`.
     fn gradient_by_noise(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let n = self.dim();
@@ -408,12 +416,11 @@ impl Marginal for Mixture {
 
 impl Family for Mixture {
     fn parameters(&self) -> Vec<(String, f64)> {
-        let mut list = match self.noise {
-            Noise::Fixed { a, sigma } => vec![("sigma".to_string(), sigma), ("a".to_string(), a)],
-            Noise::Scheduled { t, .. } => vec![("t".to_string(), t)],
+        let values = match self.noise {
+            Noise::Fixed { a, sigma } => vec![sigma, a, self.confinement],
+            Noise::Scheduled { t, .. } => vec![t, self.confinement],
         };
-        list.push(("confinement".to_string(), self.confinement));
-        list
+        self.names().iter().map(|name| name.to_string()).zip(values).collect()
     }
 
     fn with_parameter(&self, name: &str, value: f64) -> Result<Box<dyn Family>> {
@@ -473,12 +480,12 @@ impl Family for Mixture {
     }
 
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {
-        let names = self.parameters();
-        let Some((name, _)) = names.get(parameter) else {
+        let names = self.names();
+        let Some(name) = names.get(parameter) else {
             let row = self.rows().parameter(parameter - names.len(), self.dim());
             return self.gradient_by_row(row, x, out);
         };
-        match name.as_str() {
+        match *name {
             "confinement" => out.copy_from_slice(x),
             "sigma" => out.copy_from_slice(&self.gradient_by_noise(x).0),
             "a" => out.copy_from_slice(&self.gradient_by_noise(x).1),

@@ -56,6 +56,22 @@ pub trait Landscape: Send + Sync {
     /// The full Hessian (n x n, both triangles) at `x`.
     fn hessian(&self, x: &[f64], out: MatMut<'_, f64>);
 
+    /// The rows of each column of the Hessian that can differ from zero at any point, ascending, both triangles; the same
+    /// for all members of a family. `None` if the kind cannot tell, or if most can.
+    fn sparsity(&self) -> Option<&[Vec<u32>]> {
+        None
+    }
+
+    /// The Hessian's entries in the places of [`Landscape::sparsity`], column after column. Without a sparsity nothing is
+    /// written.
+    fn sparse_hessian(&self, x: &[f64], out: &mut [f64]) {
+        let Some(rows) = self.sparsity() else { return };
+        let mut full = Mat::zeros(x.len(), x.len());
+        self.hessian(x, full.as_mut());
+        let places = rows.iter().enumerate().flat_map(|(j, rows)| rows.iter().map(move |&i| (i as usize, j)));
+        out.iter_mut().zip(places).for_each(|(out, place)| *out = full[place]);
+    }
+
     /// Third derivative along `u` and `v`: `out[i] = sum_jk E_ijk u_j v_k`.
     fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]);
 

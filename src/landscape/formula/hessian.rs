@@ -20,7 +20,9 @@ const MOST_ENTRIES: usize = 10_000_000;
 #[derive(Debug)]
 pub(super) struct Sparsity {
     /// Rows of each column, ascending.
-    rows: Vec<Vec<u32>>,
+    pub(super) rows: Vec<Vec<u32>>,
+    /// Number of entries in the columns before each.
+    starts: Vec<usize>,
     /// Columns of each group.
     groups: Vec<Vec<u32>>,
 }
@@ -37,7 +39,15 @@ pub(super) fn sparsity(tape: &Tape) -> Option<Sparsity> {
         return None;
     }
     let groups = group(&rows);
-    (groups.len() <= tape.dim / 2).then_some(Sparsity { rows, groups })
+    let mut before = 0;
+    let starts = rows
+        .iter()
+        .map(|rows| {
+            before += rows.len();
+            before - rows.len()
+        })
+        .collect();
+    (groups.len() <= tape.dim / 2).then_some(Sparsity { rows, starts, groups })
 }
 
 /// The rows of each column that can be occupied.
@@ -162,26 +172,10 @@ pub(super) fn hessian(
                 }
             }
         }
-        Some(Sparsity { rows, groups }) => {
+        Some(sparsity) => {
             out.fill(0.0);
-            with_workspace::<Dual<f64, WIDTH>, _>(tape, |work| {
-                for groups in groups.chunks(WIDTH) {
-                    set_inputs(&mut work.values, inputs);
-                    for (lane, group) in groups.iter().enumerate() {
-                        group.iter().for_each(|&j| work.values[j as usize].slopes[lane] = 1.0);
-                    }
-                    tape.forward(&mut work.values);
-                    tape.reverse(&work.values, &mut work.adjoints);
-                    for (lane, group) in groups.iter().enumerate() {
-                        for &j in group {
-                            for &i in &rows[j as usize] {
-                                out[(i as usize, j as usize)] = work.adjoints[i as usize].slopes[lane];
-                            }
-                        }
-                    }
-                }
-            });
-            for (j, rows) in rows.iter().enumerate() {
+            sweeps(tape, sparsity, inputs, |_, place, value| out[place] = value);
+            for (j, rows) in sparsity.rows.iter().enumerate() {
                 for i in rows.iter().map(|&i| i as usize).take_while(|i| *i < j) {
                     let mean = 0.5 * (out[(i, j)] + out[(j, i)]);
                     out[(i, j)] = mean;
@@ -190,6 +184,34 @@ pub(super) fn hessian(
             }
         }
     }
+}
+
+/// The entries that can differ from zero: number (column after column), row and column, value. Those of the two triangles
+/// may differ by rounding.
+pub(super) fn sweeps(
+    tape: &Tape,
+    sparsity: &Sparsity,
+    inputs: &[&[f64]; 2],
+    mut put: impl FnMut(usize, (usize, usize), f64),
+) {
+    with_workspace::<Dual<f64, WIDTH>, _>(tape, |work| {
+        for groups in sparsity.groups.chunks(WIDTH) {
+            set_inputs(&mut work.values, inputs);
+            for (lane, group) in groups.iter().enumerate() {
+                group.iter().for_each(|&j| work.values[j as usize].slopes[lane] = 1.0);
+            }
+            tape.forward(&mut work.values);
+            tape.reverse(&work.values, &mut work.adjoints);
+            for (lane, group) in groups.iter().enumerate() {
+                for j in group.iter().map(|&j| j as usize) {
+                    for (k, &i) in sparsity.rows[j].iter().enumerate() {
+                        let value = work.adjoints[i as usize].slopes[lane];
+                        put(sparsity.starts[j] + k, (i as usize, j), value);
+                    }
+                }
+            }
+        }
+    });
 }
 
 /// All columns, `W` a sweep.

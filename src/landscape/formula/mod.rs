@@ -186,6 +186,11 @@ impl Formula {
         &self.program.tape
     }
 
+    /// Which entries of the Hessian can differ from zero, if few can.
+    fn places(&self) -> Option<&Sparsity> {
+        self.program.sparsity.get_or_init(|| hessian::sparsity(self.tape())).as_ref()
+    }
+
     /// Writes the gradient, differentiated along the directions; returns the energy with all its derivatives.
     fn mixed<S: Nested>(&self, x: &[f64], along: &[Direction<'_>], out: &mut [f64]) -> S {
         let n = self.tape().dim;
@@ -245,8 +250,19 @@ impl Landscape for Formula {
     }
 
     fn hessian(&self, x: &[f64], out: MatMut<'_, f64>) {
-        let sparsity = self.program.sparsity.get_or_init(|| hessian::sparsity(self.tape()));
-        hessian::hessian(self.tape(), sparsity.as_ref(), &[x, &self.parameters], out);
+        hessian::hessian(self.tape(), self.places(), &[x, &self.parameters], out);
+    }
+
+    fn sparsity(&self) -> Option<&[Vec<u32>]> {
+        self.places().map(|sparsity| sparsity.rows.as_slice())
+    }
+
+    fn sparse_hessian(&self, x: &[f64], out: &mut [f64]) {
+        if let Some(sparsity) = self.places() {
+            hessian::sweeps(self.tape(), sparsity, &[x, &self.parameters], |place, _, value| {
+                out[place] = value
+            });
+        }
     }
 
     fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
