@@ -61,7 +61,7 @@ impl Branch {
 }
 
 /// Newton's method at a fixed parameter, as far as rounding allows.
-fn newton(landscape: &dyn Family, mut x: Vec<f64>, state: f64) -> Option<Vec<f64>> {
+pub(super) fn newton(landscape: &dyn Family, mut x: Vec<f64>, state: f64) -> Option<Vec<f64>> {
     let n = x.len();
     let mut hessian = faer::Mat::zeros(n, n);
     let mut last = f64::INFINITY;

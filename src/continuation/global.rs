@@ -25,7 +25,7 @@ const CLOSED: f64 = 1e-12;
 const CLEAR: f64 = 1e-5;
 
 /// The error of an orbit's step while a gap is closed.
-const FINE: f64 = 1e-12;
+pub(super) const FINE: f64 = 1e-12;
 
 /// Halvings in all between two graphs.
 const DEPTH: usize = 48;
@@ -214,7 +214,7 @@ fn passes(section: &Section) -> Vec<(Pass, &Miss)> {
 }
 
 /// The gap with the sign it has if the saddle's mode points as `mode` does.
-fn towards(miss: &Miss, mode: &[f64]) -> f64 {
+pub(super) fn towards(miss: &Miss, mode: &[f64]) -> f64 {
     if dot(&miss.mode, mode) < 0.0 { -miss.gap } else { miss.gap }
 }
 

@@ -21,6 +21,7 @@ mod locate;
 mod march;
 mod normal_form;
 mod path;
+mod plane;
 mod section;
 mod splitting;
 mod switch;
@@ -32,6 +33,9 @@ pub use diagram::{diagram, follow};
 pub use cuts::itinerary;
 pub use itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining, Link, Merger, Node, SplittingTree};
 pub use ledger::Leap;
+pub use plane::{
+    CurveEnd, CurveKind, CurvePoint, Plane, PlaneCurve, PlaneOptions, PlanePoint, PlaneRegion, PointKind, plane,
+};
 pub use section::Graphs;
 pub use splitting::splitting_tree;
 

@@ -199,10 +199,10 @@ fn spread(family: &dyn Family, starts: &[(f64, Vec<f64>)], options: &Options) ->
 
 /// The landscape at one value of the parameter, in scaled coordinates.
 pub(super) struct Slice<'a> {
-    problem: &'a Problem<'a>,
-    family: Box<dyn Family>,
+    pub(super) problem: &'a Problem<'a>,
+    pub(super) family: Box<dyn Family>,
     /// dp/dtheta.
-    slope: f64,
+    pub(super) slope: f64,
 }
 
 impl Slice<'_> {
