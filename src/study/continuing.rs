@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::folder::{FORMAT, SUMMARY};
 use super::pipeline::{Outcome, critical_options, title};
 use super::section::Section;
+use super::second::{self, Second};
 use super::{Study, keys};
 use crate::connection::Order;
-use crate::continuation::{self, Diagram, End, Event, EventKind, Graphs, Itinerary, SplittingTree};
+use crate::continuation::{self, Diagram, End, Event, EventKind, Graphs, Itinerary, Plane, SplittingTree};
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
 use crate::error::{Error, Result, brief, shown};
@@ -21,6 +22,9 @@ use crate::report::{self, Ordinate};
 /// Names of the files.
 pub(super) const FILES: [&str; 5] =
     ["branches.csv", "events.csv", "itinerary.json", "bifurcation-diagram.svg", "splitting-tree.svg"];
+
+/// Names of the files about the plane of two parameters.
+pub(super) const PLANE_FILES: [&str; 3] = ["curves.csv", "plane.json", "phase-diagram.svg"];
 
 /// Lines of the headline about single events.
 const MOST_LINES: usize = 40;
@@ -56,6 +60,8 @@ pub struct ContinueSection {
     pub graphs: bool,
     /// Is the tree computed in which minima split?
     pub tree: bool,
+    /// The second parameter of a plane.
+    pub second: Option<Second>,
     /// Where its keys stand.
     section: Section,
 }
@@ -87,6 +93,7 @@ pub(super) fn read(section: &mut Section) -> Result<ContinueSection> {
         ordinate: ordinate(section)?,
         graphs: section.flag("graphs")?.unwrap_or(true),
         tree: section.flag("tree")?.unwrap_or(true),
+        second: section.table("second")?.map(|mut table| second::read(&mut table)).transpose()?,
         section: section.clone(),
     })
 }
@@ -131,6 +138,9 @@ impl ContinueSection {
                 });
             }
         }
+        if let Some(second) = &self.second {
+            second.check(study, family, &self.parameter)?;
+        }
         let n = family.dim();
         let wrong = match &self.ordinate {
             Ordinate::Coordinate(i) if *i >= n => format!("`ordinate`: there is no coordinate {i}"),
@@ -169,6 +179,7 @@ pub(super) struct Continuation {
     diagram: Diagram,
     itinerary: Option<Itinerary>,
     tree: Option<SplittingTree>,
+    plane: Option<Plane>,
 }
 
 /// Follows all branches of the study's landscape, and asks for the graphs between their events.
@@ -200,7 +211,11 @@ pub(super) fn run(study: &Study, family: &dyn Family, control: &Control<'_>) -> 
     let diagram = follow(&starts)?;
     let region = study.region_for(family.dim())?;
     let (itinerary, tree) = graphs(study, asked, family, &diagram, region, control)?;
-    Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree })
+    let plane = match &asked.second {
+        Some(second) if !control.stopped() => Some(second.plane(study, asked, family, control)?),
+        _ => None,
+    };
+    Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree, plane })
 }
 
 /// The critical points at some parameter values, with these.
@@ -301,13 +316,16 @@ pub(super) fn alone(
 
 impl Continuation {
     pub(super) fn interrupted(&self) -> bool {
-        self.diagram.interrupted || self.itinerary.as_ref().is_some_and(|i| i.interrupted)
+        self.diagram.interrupted
+            || self.itinerary.as_ref().is_some_and(|i| i.interrupted)
+            || self.plane.as_ref().is_some_and(|p| p.interrupted)
     }
 
     /// The lowest level of branches, events and cuts.
     pub(super) fn level(&self) -> Level {
         let [branches, events, cuts] = self.levels();
-        [branches, events, cuts].into_iter().flatten().min().unwrap_or(Level::Checked)
+        let curves = self.plane.iter().flat_map(|p| &p.curves).map(|c| c.level).min();
+        [branches, events, cuts, curves].into_iter().flatten().min().unwrap_or(Level::Checked)
     }
 
     fn levels(&self) -> [Option<Level>; 3] {
@@ -332,7 +350,17 @@ impl Continuation {
             drawn.map(|tree| report::splitting_tree(tree, self.diagram.range, image, title)).transpose()?,
         ];
         let named = FILES.iter().zip(contents);
-        Ok(named.filter_map(|(name, text)| Some(((*name).to_owned(), text?.into_bytes()))).collect())
+        let mut files: Vec<(String, Vec<u8>)> =
+            named.filter_map(|(name, text)| Some(((*name).to_owned(), text?.into_bytes()))).collect();
+        if let Some(plane) = &self.plane {
+            let contents = [
+                export::curves_csv(plane)?,
+                export::plane_json(plane, title)?,
+                report::phase_diagram(plane, title)?,
+            ];
+            files.extend(PLANE_FILES.iter().zip(contents).map(|(name, text)| ((*name).to_owned(), text.into_bytes())));
+        }
+        Ok(files)
     }
 
     /// The `continuation` of the summary.
@@ -356,6 +384,7 @@ impl Continuation {
             "unexplained_cuts": cuts.map(|cuts| cuts.iter().filter(|c| !c.explained).count()),
             "intervals": self.itinerary.as_ref().map(|i| i.intervals.len()),
             "mergers": self.tree.as_ref().map(|t| t.mergers.len()),
+            "plane": self.plane.as_ref().map(second::json),
             "levels": { "branches": of_branches, "events": of_events, "cuts": of_cuts },
             "work": self.diagram.work,
             "interrupted": self.interrupted(),
@@ -397,6 +426,7 @@ impl Continuation {
                 "detail": format!("at {} of {all} cuts the graph below, changed by the event, is the graph above", all - open),
             }));
         }
+        checks.extend(self.plane.as_ref().map(second::check));
         checks
     }
 
@@ -425,7 +455,7 @@ impl Continuation {
         }
         let cuts = self.itinerary.as_ref().map_or(&[][..], |i| &i.cuts);
         let open: Vec<_> = cuts.iter().filter(|c| !c.explained).collect();
-        let first = open.first()?;
+        let Some(first) = open.first() else { return self.plane.as_ref().and_then(second::shortfall) };
         let (parameter, at) = (&self.diagram.parameter, significant(first.parameter, 9));
         Some(format!(
             "{} cuts of the itinerary are not explained; the first, at {parameter} = {at}: {}",
@@ -481,6 +511,9 @@ impl Continuation {
         if lines.len() > MOST_LINES {
             text += &format!("\n{} more in events.csv", lines.len() - MOST_LINES);
         }
+        if let Some(plane) = &self.plane {
+            text += &second::headline(plane);
+        }
         text
     }
 }
@@ -509,6 +542,6 @@ fn words(event: &Event, n: usize) -> String {
     parts.join("; ")
 }
 
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

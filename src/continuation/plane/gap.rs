@@ -98,7 +98,7 @@ impl Walk<'_> {
         };
         near.places.iter().filter_map(moved).for_each(|x| add(&mut places, x));
         let tolerance = critical::Options::default().degenerate_tolerance;
-        let region = self.ground.options.region.as_ref();
+        let region = self.ground.region.as_ref();
         let completeness = || Completeness::Estimated { unseen: 0.0, low: 0.0, high: 0.0 };
         let (mut set, mut numbers) = critical::sharpen(landscape, region, &places, completeness(), tolerance)?;
         let sum: i64 = set.points.iter().map(|p| if p.index % 2 == 0 { 1 } else { -1 }).sum();

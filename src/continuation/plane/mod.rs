@@ -241,6 +241,8 @@ struct Ground<'a> {
     names: [&'a str; 2],
     /// The family in the first and in the second parameter, in the same scales.
     problems: [Problem<'a>; 2],
+    /// Where critical points are looked for, at all parameters.
+    region: Option<Region>,
     options: &'a PlaneOptions,
     control: &'a Control<'a>,
 }
@@ -307,8 +309,10 @@ pub fn plane(
     let problem = Problem::new(family, names[0], &[], &along_first)?;
     let along_second = line(second, Some(problem.scales.state));
     let other = Problem::new(family, names[1], &[], &along_second)?;
-    let ground = Ground { family, names, problems: [problem, other], options, control };
-    let seeds = seeds::seeds(&ground)?;
+    let region = options.region.clone();
+    let mut ground = Ground { family, names, problems: [problem, other], region, options, control };
+    let starts = seeds::starts(&mut ground)?;
+    let seeds = seeds::seeds(&ground, &starts)?;
     let mut lost = seeds.lost;
     let mut curves: Vec<PlaneCurve> = vec![];
     let mut points: Vec<PlanePoint> = vec![];

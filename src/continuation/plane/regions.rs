@@ -155,7 +155,7 @@ fn distance(p: Place, [a, b]: &[Place; 2]) -> f64 {
 fn graph(ground: &Ground<'_>, parameters: Place) -> Result<Graph> {
     let landscape = ground.at(parameters)?;
     let options = ground.options;
-    let set = critical::search(landscape.as_ref(), options.region.as_ref(), &options.search, ground.control)?;
+    let set = critical::search(landscape.as_ref(), ground.region.as_ref(), &options.search, ground.control)?;
     let graph = connection::connect(landscape.as_ref(), &set, &options.graphs.graph, ground.control);
     Ok(Graph {
         skeleton: Skeleton::new(&set, &graph),

@@ -11,7 +11,7 @@ use super::{CurveKind, Ground, gap};
 use crate::connection::Order;
 use crate::critical;
 use crate::error::Result;
-use crate::landscape::Family;
+use crate::landscape::{Family, Region};
 
 /// Inner lines are moved by this share of their distance, off what a symmetry singles out.
 const OFF_CENTRE: f64 = 0.0729;
@@ -52,24 +52,45 @@ fn lines(ground: &Ground<'_>, k: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Follows all branches along all lines.
-pub(super) fn seeds(ground: &Ground<'_>) -> Result<Seeds> {
+/// Critical points where lines cross, by the numbers of both lines.
+pub(super) type Starts = BTreeMap<(usize, usize), Vec<Vec<f64>>>;
+
+/// Searches where lines cross. Unless a region was asked for, the largest of those at the corners of the rectangle holds from
+/// then on: a ball into which the flow goes at all four it enters wherever it depends on the parameters linearly.
+pub(super) fn starts(ground: &mut Ground<'_>) -> Result<Starts> {
     let values = [lines(ground, 0), lines(ground, 1)];
-    let mut found: BTreeMap<(usize, usize), Vec<Vec<f64>>> = BTreeMap::new();
-    let total = values[0].len() * values[1].len();
-    for (i, p) in values[0].iter().enumerate() {
-        for (j, q) in values[1].iter().enumerate() {
-            if ground.control.stopped() {
-                return Ok(Seeds::default());
-            }
-            ground.tell("starting points", i * values[1].len() + j, total);
-            let landscape = ground.at([*p, *q])?;
-            let options = ground.options;
-            let set =
-                critical::search(landscape.as_ref(), options.region.as_ref(), &options.search, ground.control)?;
-            found.insert((i, j), set.points.into_iter().map(|p| p.x).collect());
+    let last = [values[0].len() - 1, values[1].len() - 1];
+    let corner = |i: usize, j: usize| (i == 0 || i == last[0]) && (j == 0 || j == last[1]);
+    let mut places: Vec<(usize, usize)> =
+        (0..=last[0]).flat_map(|i| (0..=last[1]).map(move |j| (i, j))).collect();
+    places.sort_by_key(|(i, j)| !corner(*i, *j));
+    let mut found = Starts::new();
+    let mut largest: Option<Region> = None;
+    let options = ground.options;
+    for (done, &(i, j)) in places.iter().enumerate() {
+        if ground.control.stopped() {
+            break;
         }
+        ground.tell("starting points", done, places.len());
+        if !corner(i, j) && ground.region.is_none() {
+            ground.region.clone_from(&largest);
+        }
+        let landscape = ground.at([values[0][i], values[1][j]])?;
+        let set = critical::search(landscape.as_ref(), ground.region.as_ref(), &options.search, ground.control)?;
+        if largest.as_ref().is_none_or(|known| set.region.radius() > known.radius()) {
+            largest = Some(set.region);
+        }
+        found.insert((i, j), set.points.into_iter().map(|p| p.x).collect());
     }
+    if ground.region.is_none() {
+        ground.region = largest;
+    }
+    Ok(found)
+}
+
+/// Follows all branches along all lines.
+pub(super) fn seeds(ground: &Ground<'_>, found: &Starts) -> Result<Seeds> {
+    let values = [lines(ground, 0), lines(ground, 1)];
     let mut seeds = Seeds::default();
     let total = values[0].len() + values[1].len();
     for axis in [0, 1] {
@@ -83,7 +104,7 @@ pub(super) fn seeds(ground: &Ground<'_>) -> Result<Seeds> {
                 .enumerate()
                 .flat_map(|(k, value)| {
                     let place = if axis == 0 { (k, number) } else { (number, k) };
-                    found[&place].iter().map(move |x| (*value, x.clone()))
+                    found.get(&place).into_iter().flatten().map(move |x| (*value, x.clone()))
                 })
                 .collect();
             line(ground, axis, *fixed, &starts, &mut seeds)?;
@@ -139,7 +160,7 @@ fn line(
     }
     // Connections between saddles show on manifolds of one dimension alone.
     let mut graphs = ground.options.graphs.clone();
-    graphs.region = ground.options.region.clone();
+    graphs.region.clone_from(&ground.region);
     graphs.graph.order = Order::One;
     let itinerary = cuts::itinerary(family, &found, &graphs, ground.control)?;
     for cut in &itinerary.cuts {
