@@ -8,7 +8,7 @@ use super::super::global::{FINE, towards};
 use super::super::{Graphs, path::minus};
 use super::cross::edge;
 use super::{CurveEnd, CurveKind, CurvePoint, Ground, PlaneCurve};
-use crate::connection::{self, MorseGraph, Order};
+use crate::connection::{self, Order};
 use crate::critical::{self, Completeness, CriticalSet, Level};
 use crate::error::Result;
 use crate::linalg::norm;
@@ -39,31 +39,11 @@ pub(super) struct Seed {
     places: Vec<Vec<f64>>,
 }
 
-impl Seed {
-    pub(super) fn new(
-        parameters: [f64; 2],
-        set: &CriticalSet,
-        graph: &MorseGraph,
-        from: usize,
-        to: usize,
-    ) -> Option<Seed> {
-        let passes = graph.misses.iter().filter(|m| m.from == from && m.to == to);
-        let miss = passes.min_by(|a, b| a.gap.abs().total_cmp(&b.gap.abs()).then(a.backward.cmp(&b.backward)))?;
-        Some(Seed {
-            parameters,
-            from: set.points[from].x.clone(),
-            to: set.points[to].x.clone(),
-            backward: miss.backward,
-            mode: miss.mode.clone(),
-            places: set.points.iter().map(|p| p.x.clone()).collect(),
-        })
-    }
-}
-
 /// The state of a walk along the curve.
 #[derive(Clone)]
-struct Node {
-    u: [f64; 2],
+pub(super) struct Node {
+    /// Scaled parameters.
+    pub(super) u: [f64; 2],
     from: Vec<f64>,
     to: Vec<f64>,
     energy: f64,
@@ -71,14 +51,43 @@ struct Node {
     gap: f64,
 }
 
-struct Walk<'a> {
-    ground: &'a Ground<'a>,
-    graphs: Graphs,
-    backward: bool,
-    mode: Vec<f64>,
+impl Node {
+    /// With the two saddles by their ids.
+    pub(super) fn new(u: [f64; 2], set: &CriticalSet, [from, to]: [usize; 2], gap: f64) -> Node {
+        Node {
+            u,
+            from: set.points[from].x.clone(),
+            to: set.points[to].x.clone(),
+            energy: set.points[to].energy,
+            places: set.points.iter().map(|p| p.x.clone()).collect(),
+            gap,
+        }
+    }
+}
+
+/// Whose gap is closed, and how.
+pub(super) struct Walk<'a> {
+    pub(super) ground: &'a Ground<'a>,
+    pub(super) graphs: Graphs,
+    /// Is the lower saddle's manifold followed upwards?
+    pub(super) backward: bool,
+    /// The mode along which a gap is positive.
+    pub(super) mode: Vec<f64>,
 }
 
 impl Walk<'_> {
+    /// A connection that was found, to start from.
+    pub(super) fn seed(&self, node: Node) -> Seed {
+        Seed {
+            parameters: self.ground.parameters(node.u),
+            from: node.from,
+            to: node.to,
+            backward: self.backward,
+            mode: self.mode.clone(),
+            places: node.places,
+        }
+    }
+
     /// The gap at a place next to a node; `None` if one of its saddles is gone, or the orbit does not come by.
     fn gap(&self, near: &Node, u: [f64; 2]) -> Result<Option<Node>> {
         let Ok(landscape) = self.ground.at(self.ground.parameters(u)) else { return Ok(None) };
@@ -118,18 +127,11 @@ impl Walk<'_> {
         let passes = graph.misses.iter().filter(|m| m.from == a && m.to == b && m.backward == self.backward);
         let gaps = passes.map(|m| towards(m, &self.mode));
         let nearest = gaps.min_by(|p, q| (p - near.gap).abs().total_cmp(&(q - near.gap).abs()));
-        Ok(nearest.filter(|gap| gap.is_finite()).map(|gap| Node {
-            u,
-            from: upper.x.clone(),
-            to: lower.x.clone(),
-            energy: lower.energy,
-            places: set.points.iter().map(|p| p.x.clone()).collect(),
-            gap,
-        }))
+        Ok(nearest.filter(|gap| gap.is_finite()).map(|gap| Node::new(u, &set, [a, b], gap)))
     }
 
     /// Closes the gap from `u` along `normal`, no farther than `most`; with the slope that was found.
-    fn close(
+    pub(super) fn close(
         &self,
         near: &Node,
         u: [f64; 2],
@@ -147,6 +149,7 @@ impl Walk<'_> {
             if let Some((before, old)) = last
                 && (s - before).abs() > 1e-9
                 && (gap - old).abs() > 1e-13
+                && (gap - old) * slope / (s - before) > 0.0
             {
                 slope = (gap - old) / (s - before);
             }

@@ -12,6 +12,7 @@ mod cross;
 mod curve;
 mod gap;
 mod meet;
+mod probe;
 mod regions;
 mod seeds;
 

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::section::section;
-use super::super::{Cause, EventKind, Options, cuts, diagram};
+use super::super::{EventKind, Options, diagram};
+use super::probe::Line;
 use super::{CurveKind, Ground, gap};
 use crate::connection::Order;
 use crate::critical;
@@ -162,16 +162,9 @@ fn line(
     let mut graphs = ground.options.graphs.clone();
     graphs.region.clone_from(&ground.region);
     graphs.graph.order = Order::One;
-    let itinerary = cuts::itinerary(family, &found, &graphs, ground.control)?;
-    for cut in &itinerary.cuts {
-        let Cause::Connections(joinings) = &cut.cause else { continue };
-        let fine = gap::fine(&graphs);
-        let here = section(family, &found, cut.parameter, &fine, ground.control)?;
-        for joining in joinings {
-            let ends = [joining.from, joining.to].map(|arc| here.id(arc));
-            let [Some(from), Some(to)] = ends else { continue };
-            seeds.connections.extend(gap::Seed::new(place(cut.parameter), &here.set, &here.graph, from, to));
-        }
-    }
+    let line = Line { ground, family, diagram: &found, graphs: &graphs, axis, fixed };
+    let (connections, lost) = line.connections()?;
+    seeds.connections.extend(connections);
+    seeds.lost.extend(lost);
     Ok(())
 }
