@@ -25,7 +25,7 @@ const CLOSED: f64 = 1e-12;
 const CLEAR: f64 = 1e-5;
 
 /// The error of an orbit's step while a gap is closed.
-pub(super) const FINE: f64 = 1e-12;
+const FINE: f64 = 1e-12;
 
 /// Halvings in all between two graphs.
 const DEPTH: usize = 48;

@@ -45,7 +45,7 @@ fn find(ground: &Ground<'_>, axis: usize, u: [f64; 2], x: &[f64], kernel: &[Vec<
     let problem = Problem::new(family.as_ref(), ground.names[axis], &[], &options).ok()?;
     let mut z = x.to_vec();
     z.push(u[axis]);
-    let size = problem.size(u[axis]).max(problem.at(u[axis])?.hessian(&z).norm_max());
+    let size = ground.size.max(problem.at(u[axis])?.hessian(&z).norm_max());
     let found = locate(&problem, &z, kernel, System::Crossing, size)?;
     let mut at = u;
     at[axis] = found.z[n];

@@ -97,7 +97,7 @@ impl Ground<'_> {
         for j in 0..n {
             slope[(n, j)] = -third[j];
         }
-        let size = h.norm_max().max(self.problems[0].size(y[n])).max(f64::MIN_POSITIVE);
+        let size = h.norm_max().max(self.size);
         let cubic = dot(&v, &third) / norm(&v).powi(3);
         let mut value = g;
         value.push(s);

@@ -4,17 +4,20 @@
 //! secant, the corrector is the secant method on the gap across it.
 
 use super::super::at::newton;
-use super::super::global::{FINE, towards};
-use super::super::{Graphs, path::minus};
+use super::super::global::towards;
+use super::super::path::minus;
 use super::cross::edge;
 use super::{CurveEnd, CurveKind, CurvePoint, Ground, PlaneCurve};
-use crate::connection::{self, Order};
+use crate::connection::passages;
 use crate::critical::{self, Completeness, CriticalSet, Level};
 use crate::error::Result;
 use crate::linalg::norm;
 
 /// Gaps below this, relative to the landscape's scale, are closed.
-const CLOSED: f64 = 1e-10;
+const CLOSED: f64 = 1e-9;
+
+/// The error of an orbit's step while a gap is closed.
+const TOLERANCE: f64 = 1e-11;
 
 /// First, shortest and longest step, in natural scales. Orbits cost more than folds, and the curves bend little.
 const FIRST: f64 = 5e-3;
@@ -23,11 +26,6 @@ const LONGEST: f64 = 0.04;
 
 /// Displacement by which the gap's first slopes are taken.
 const DIFFERENCE: f64 = 1e-4;
-
-/// Options of graphs while gaps are closed.
-pub(super) fn fine(graphs: &Graphs) -> Graphs {
-    Graphs { graph: connection::Options { tolerance: FINE, order: Order::One }, ..graphs.clone() }
-}
 
 /// A connection met on a line.
 pub(super) struct Seed {
@@ -68,7 +66,6 @@ impl Node {
 /// Whose gap is closed, and how.
 pub(super) struct Walk<'a> {
     pub(super) ground: &'a Ground<'a>,
-    pub(super) graphs: Graphs,
     /// Is the lower saddle's manifold followed upwards?
     pub(super) backward: bool,
     /// The mode along which a gap is positive.
@@ -123,9 +120,9 @@ impl Walk<'_> {
         if upper.index != lower.index || upper.energy <= lower.energy {
             return Ok(None);
         }
-        let graph = connection::connect(landscape, &set, &self.graphs.graph, self.ground.control);
-        let passes = graph.misses.iter().filter(|m| m.from == a && m.to == b && m.backward == self.backward);
-        let gaps = passes.map(|m| towards(m, &self.mode));
+        let own = if self.backward { b } else { a };
+        let misses = passages(landscape, &set, own, self.backward, TOLERANCE);
+        let gaps = misses.iter().filter(|m| m.from == a && m.to == b).map(|m| towards(m, &self.mode));
         let nearest = gaps.min_by(|p, q| (p - near.gap).abs().total_cmp(&(q - near.gap).abs()));
         Ok(nearest.filter(|gap| gap.is_finite()).map(|gap| Node::new(u, &set, [a, b], gap)))
     }
@@ -166,7 +163,7 @@ impl Walk<'_> {
                 return Ok(None);
             }
         }
-        Ok(best.filter(|node| node.gap.abs() < 1e3 * CLOSED).map(|node| (node, slope)))
+        Ok(best.filter(|node| node.gap.abs() < 1e2 * CLOSED).map(|node| (node, slope)))
     }
 
     /// Goes on from `first` in a direction until the curve ends.
@@ -234,7 +231,7 @@ impl Walk<'_> {
 
 /// The curve through a connection; `None` if it is not found again beside the line.
 pub(super) fn trace(ground: &Ground<'_>, seed: &Seed) -> Result<Option<PlaneCurve>> {
-    let walk = Walk { ground, graphs: fine(&ground.options.graphs), backward: seed.backward, mode: seed.mode.clone() };
+    let walk = Walk { ground, backward: seed.backward, mode: seed.mode.clone() };
     let start = Node {
         u: ground.scaled(seed.parameters),
         from: seed.from.clone(),

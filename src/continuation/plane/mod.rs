@@ -244,6 +244,8 @@ struct Ground<'a> {
     problems: [Problem<'a>; 2],
     /// Where critical points are looked for, at all parameters.
     region: Option<Region>,
+    /// Size of the scaled Hessian: the largest at any of the starting points.
+    size: f64,
     options: &'a PlaneOptions,
     control: &'a Control<'a>,
 }
@@ -311,7 +313,7 @@ pub fn plane(
     let along_second = line(second, Some(problem.scales.state));
     let other = Problem::new(family, names[1], &[], &along_second)?;
     let region = options.region.clone();
-    let mut ground = Ground { family, names, problems: [problem, other], region, options, control };
+    let mut ground = Ground { family, names, problems: [problem, other], region, size: f64::MIN_POSITIVE, options, control };
     let starts = seeds::starts(&mut ground)?;
     let seeds = seeds::seeds(&ground, &starts)?;
     let mut lost = seeds.lost;

@@ -10,7 +10,7 @@ use super::super::global::{changed, passes, towards};
 use super::super::section::{Section, section};
 use super::super::{Graphs, Scales};
 use super::Ground;
-use super::gap::{Node, Seed, Walk, fine};
+use super::gap::{Node, Seed, Walk};
 use crate::error::Result;
 use crate::landscape::Family;
 
@@ -99,7 +99,6 @@ impl Line<'_> {
             }
             let walk = Walk {
                 ground: self.ground,
-                graphs: fine(self.graphs),
                 backward: miss.backward,
                 mode: miss.mode.clone(),
             };
