@@ -82,7 +82,7 @@ pub fn phase_diagram(plane: &Plane, title: &str) -> Result<String> {
         }
         if plane.points.len() <= MOST_NAMED {
             for point in &plane.points {
-                name(canvas, &frame, placed(point.parameters), &spoken(point.kind), &mut taken)?;
+                name(canvas, &frame, &tints, placed(point.parameters), &spoken(point.kind), &mut taken)?;
             }
         }
         for (number, region) in plane.regions.iter().enumerate() {
@@ -132,17 +132,26 @@ fn spoken(kind: PointKind) -> String {
     kind.name().replacen("dual-cusp", "dual cusp", 1).replace('-', "\u{2013}")
 }
 
-/// Writes the name of a point to its right or left, where it lies free and within the frame.
-fn name(canvas: &mut Canvas<'_>, frame: &Frame, at: P, text: &str, taken: &mut Vec<(P, P)>) -> Result<()> {
+/// Writes the name of a point beside it, where it lies free and within the frame, and crosses no line if that can be helped.
+fn name(
+    canvas: &mut Canvas<'_>,
+    frame: &Frame,
+    tints: &Tints,
+    at: P,
+    text: &str,
+    taken: &mut Vec<(P, P)>,
+) -> Result<()> {
     let (long, high) = (6.6 * text.chars().count() as f64, 13.0);
-    let offers = [(1.0, 0.0), (-1.0, 0.0), (1.0, -14.0), (1.0, 14.0), (-1.0, -14.0), (-1.0, 14.0)];
-    for (side, rise) in offers {
+    let offers =
+        [(1.0, 0.0), (-1.0, 0.0), (1.0, -13.0), (1.0, 13.0), (-1.0, -13.0), (-1.0, 13.0), (0.2, -17.0), (0.2, 17.0)];
+    for (side, rise, crossed) in [false, true].into_iter().flat_map(|c| offers.map(|(s, r)| (s, r, c))) {
         let start = at.0 + side * 10.0;
         let (low, far) = if side > 0.0 { (start, start + long) } else { (start - long, start) };
         let (top, bottom) = (at.1 + rise - 0.5 * high, at.1 + rise + 0.5 * high);
         let inside = low > frame.low.0 && far < frame.high.0 && top > frame.low.1 && bottom < frame.high.1;
         let free = taken.iter().all(|(a, b)| far < a.0 || low > b.0 || bottom < a.1 || top > b.1);
-        if inside && free {
+        let clear = || crossed || !tints.crosses((low, top), (far, bottom), frame);
+        if inside && free && clear() {
             taken.push(((low, top), (far, bottom)));
             let horizontal = if side > 0.0 { HPos::Left } else { HPos::Right };
             return canvas.text((start, at.1 + rise), text, Lettering { horizontal, ..Lettering::centered(12.0) });
@@ -198,8 +207,10 @@ impl Tints {
         let mut region = vec![OPEN; columns * rows];
         let pixel = |p: P| {
             let (x, y) = (p.0 - frame.low.0, p.1 - frame.low.1);
-            let within = x >= 0.0 && y >= 0.0 && (x as usize) < columns && (y as usize) < rows;
-            within.then(|| y as usize * columns + x as usize)
+            // Ends on the edge may lie a rounding error beyond it.
+            let within = x > -0.5 && y > -0.5 && x < columns as f64 + 0.5 && y < rows as f64 + 0.5;
+            let (x, y) = (x.max(0.0) as usize, y.max(0.0) as usize);
+            within.then(|| y.min(rows - 1) * columns + x.min(columns - 1))
         };
         for pair in curves.iter().flat_map(|(_, line)| line.windows(2)) {
             let (a, b) = (pair[0], pair[1]);
@@ -239,6 +250,16 @@ impl Tints {
             }
         }
         Tints { columns, rows, region }
+    }
+
+    /// Does a line run through this box?
+    fn crosses(&self, low: P, high: P, frame: &Frame) -> bool {
+        let columns = (low.0 - frame.low.0).max(0.0) as usize..(high.0 - frame.low.0).max(0.0) as usize;
+        let rows = (low.1 - frame.low.1).max(0.0) as usize..(high.1 - frame.low.1).max(0.0) as usize;
+        let line = |x: usize, y: usize| {
+            x < self.columns && y < self.rows && self.region[y * self.columns + x] == LINE
+        };
+        rows.into_iter().any(|y| columns.clone().any(|x| line(x, y)))
     }
 
     /// The tints; under a line that of a neighbour, so that no gap shows beside it.

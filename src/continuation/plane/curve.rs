@@ -219,7 +219,12 @@ fn march(ground: &Ground<'_>, start: Node) -> (Vec<Node>, CurveEnd) {
         let angle = dot(&a.tangent, &b.tangent).clamp(-1.0, 1.0).acos();
         let factor = if angle > 0.0 { (0.1 / angle).clamp(0.4, 2.0) } else { 2.0 };
         if nodes.len() > 3 && passes(a, &b, &nodes[0]) {
-            let first = nodes[0].clone();
+            let mut first = nodes[0].clone();
+            // Round a curve with an odd number of cusps the kernel comes back with the other sense.
+            if dot(&first.kernel, &b.kernel) < 0.0 {
+                first.kernel.iter_mut().for_each(|v| *v = -*v);
+                first.cubic = -first.cubic;
+            }
             nodes.push(first);
             return (nodes, CurveEnd::Closed);
         }
@@ -419,6 +424,9 @@ fn cusp(ground: &Ground<'_>, a: &Node, b: &Node) -> Option<(Node, f64)> {
         }
     }
     let node = best?;
+    if node.cubic.abs() > 1e-6 * (a.cubic.abs() + b.cubic.abs()) {
+        return None;
+    }
     // How far along the curve the cusp may still lie, and how far the parameters move meanwhile: they stand still there.
     let slope = (b.cubic - a.cubic).abs() / length.abs();
     let along = node.cubic.abs() / slope + 1e-9;

@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-11;
 
 /// First, shortest and longest step, in natural scales. Orbits cost more than folds, and the curves bend little.
 const FIRST: f64 = 5e-3;
-const SHORTEST: f64 = 5e-4;
+const SHORTEST: f64 = 2e-5;
 const LONGEST: f64 = 0.04;
 
 /// Displacement by which the gap's first slopes are taken.
@@ -46,7 +46,7 @@ pub(super) struct Node {
     to: Vec<f64>,
     energy: f64,
     places: Vec<Vec<f64>>,
-    gap: f64,
+    pub(super) gap: f64,
 }
 
 impl Node {
@@ -86,7 +86,7 @@ impl Walk<'_> {
     }
 
     /// The gap at a place next to a node; `None` if one of its saddles is gone, or the orbit does not come by.
-    fn gap(&self, near: &Node, u: [f64; 2]) -> Result<Option<Node>> {
+    pub(super) fn gap(&self, near: &Node, u: [f64; 2]) -> Result<Option<Node>> {
         let Ok(landscape) = self.ground.at(self.ground.parameters(u)) else { return Ok(None) };
         let landscape = landscape.as_ref();
         let state = self.ground.problems[0].scales.state;
@@ -163,7 +163,7 @@ impl Walk<'_> {
                 return Ok(None);
             }
         }
-        Ok(best.filter(|node| node.gap.abs() < 1e2 * CLOSED).map(|node| (node, slope)))
+        Ok(best.filter(|node| node.gap.abs() < 1e1 * CLOSED).map(|node| (node, slope)))
     }
 
     /// Goes on from `first` in a direction until the curve ends.

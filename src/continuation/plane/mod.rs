@@ -247,7 +247,10 @@ struct Ground<'a> {
     /// Size of the scaled Hessian: the largest at any of the starting points.
     size: f64,
     options: &'a PlaneOptions,
+    /// Stops what runs underneath, which tells nothing.
     control: &'a Control<'a>,
+    /// Who is told.
+    teller: &'a Control<'a>,
 }
 
 impl Ground<'_> {
@@ -284,7 +287,7 @@ impl Ground<'_> {
     }
 
     fn tell(&self, stage: &str, done: usize, total: usize) {
-        (self.control.progress)(Progress { stage, done, total, note: "" });
+        (self.teller.progress)(Progress { stage, done, total, note: "" });
     }
 }
 
@@ -313,7 +316,8 @@ pub fn plane(
     let along_second = line(second, Some(problem.scales.state));
     let other = Problem::new(family, names[1], &[], &along_second)?;
     let region = options.region.clone();
-    let mut ground = Ground { family, names, problems: [problem, other], region, size: f64::MIN_POSITIVE, options, control };
+    let quiet = Control { stop: control.stop, progress: &|_| {} };
+    let mut ground = Ground { family, names, problems: [problem, other], region, size: f64::MIN_POSITIVE, options, control: &quiet, teller: control };
     let starts = seeds::starts(&mut ground)?;
     let seeds = seeds::seeds(&ground, &starts)?;
     let mut lost = seeds.lost;

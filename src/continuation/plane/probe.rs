@@ -11,6 +11,7 @@ use super::super::section::{Section, section};
 use super::super::{Graphs, Scales};
 use super::Ground;
 use super::gap::{Node, Seed, Walk};
+use crate::connection::Miss;
 use crate::error::Result;
 use crate::landscape::Family;
 
@@ -19,11 +20,14 @@ const MARGIN: f64 = 0.03;
 const OFF_CENTRE: f64 = 0.0729;
 
 /// Halvings between two graphs that differ, and after a connection was found between them.
-const DEPTH: usize = 9;
+const DEPTH: usize = 14;
 const AFTER: usize = 3;
 
 /// Beside a connection the graphs are compared at this share of the piece.
 const BESIDE: f64 = 0.05;
+
+/// Share of the piece by which the slope of a gap is taken.
+const AHEAD: f64 = 0.03;
 
 /// A line on which one parameter is held.
 pub(super) struct Line<'a> {
@@ -90,34 +94,16 @@ impl Line<'_> {
         let scales = self.scales();
         let (a, b) = (scales.theta(low.parameter), scales.theta(high.parameter));
         let mut found = vec![];
-        let after = passes(high);
-        for (pass, miss) in passes(low) {
-            let Some((_, other)) = after.iter().find(|(p, _)| *p == pass) else { continue };
-            let gaps = [miss.gap, towards(other, &miss.mode)];
-            if (gaps[0] > 0.0) == (gaps[1] > 0.0) || !changed(low, high, &pass) {
-                continue;
+        let (before, after) = (passes(low), passes(high));
+        for (pass, miss) in &before {
+            let other = after.iter().find(|(p, _)| p == pass).map(|(_, other)| towards(other, &miss.mode));
+            if changed(low, high, pass) && other.is_none_or(|other| (miss.gap > 0.0) != (other > 0.0)) {
+                found.extend(self.close(low, miss, [a, b], other)?);
             }
-            let walk = Walk {
-                ground: self.ground,
-                backward: miss.backward,
-                mode: miss.mode.clone(),
-            };
-            let near = Node::new(
-                self.ground.scaled(self.place(low.parameter)),
-                &low.set,
-                [miss.from, miss.to],
-                0.0,
-            );
-            let share = (gaps[0] / (gaps[0] - gaps[1])).clamp(0.1, 0.9);
-            let mut normal = [0.0; 2];
-            normal[self.axis] = 1.0;
-            let start = self.ground.scaled(self.place(scales.parameter_at(a + share * (b - a))));
-            let slope = (gaps[1] - gaps[0]) / (b - a);
-            if let Some((node, _)) = walk.close(&near, start, normal, slope, b - a)?
-                && node.u[self.axis] > a
-                && node.u[self.axis] < b
-            {
-                found.push((node.u[self.axis], walk.seed(node)));
+        }
+        for (pass, miss) in &after {
+            if changed(low, high, pass) && before.iter().all(|(p, _)| p != pass) {
+                found.extend(self.close(high, miss, [b, a], None)?);
             }
         }
         found.sort_by(|p, q| p.0.total_cmp(&q.0));
@@ -140,5 +126,35 @@ impl Line<'_> {
         let middle = self.section(scales.parameter_at(0.5 * (a + b)))?;
         self.seek(low, &middle, depth - 1, seeds, lost)?;
         self.seek(&middle, high, depth - 1, seeds, lost)
+    }
+
+    /// Closes a gap that is known at the first end of a piece, and maybe at the other. An orbit that comes by a saddle at one end
+    /// need not do so at the other.
+    fn close(
+        &self,
+        section: &Section,
+        miss: &Miss,
+        [a, b]: [f64; 2],
+        other: Option<f64>,
+    ) -> Result<Option<(f64, Seed)>> {
+        let walk = Walk { ground: self.ground, backward: miss.backward, mode: miss.mode.clone() };
+        let at = |theta: f64| self.ground.scaled(self.place(self.scales().parameter_at(theta)));
+        let near = Node::new(at(a), &section.set, [miss.from, miss.to], miss.gap);
+        let mut normal = [0.0; 2];
+        normal[self.axis] = 1.0;
+        let (start, slope) = match other {
+            Some(other) => {
+                let share = (miss.gap / (miss.gap - other)).clamp(0.1, 0.9);
+                (a + share * (b - a), (other - miss.gap) / (b - a))
+            }
+            None => {
+                let beside = a + AHEAD * (b - a);
+                let Some(node) = walk.gap(&near, at(beside))? else { return Ok(None) };
+                (beside, (node.gap - miss.gap) / (beside - a))
+            }
+        };
+        let found = walk.close(&near, at(start), normal, slope, (b - a).abs())?;
+        let inside = |u: f64| a.min(b) < u && u < a.max(b);
+        Ok(found.filter(|(node, _)| inside(node.u[self.axis])).map(|(node, _)| (node.u[self.axis], walk.seed(node))))
     }
 }
