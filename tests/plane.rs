@@ -3,11 +3,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
+
 use smale::Control;
 use smale::continuation::{CurveEnd, CurveKind, Plane, PlaneCurve, PlaneOptions, PlanePoint, PointKind, plane};
 use smale::critical::Level;
 use smale::landscape::formula::Formula;
 use smale::landscape::{Family, Region};
+use smale::study::pipeline::{FILES, Outcome, Part, execute};
+use smale::study::{Override, Study};
 
 fn formula(dim: usize, energy: &str, parameters: &[(&str, f64)]) -> Formula {
     let parameters: Vec<(String, f64)> = parameters.iter().map(|(n, v)| (n.to_string(), *v)).collect();
@@ -180,7 +184,7 @@ fn turn(sign: f64) -> f64 {
 #[test]
 fn the_flip_has_a_connection_along_the_axis_of_symmetry() {
     let family = formula(2, "x[0]^4+x[1]^4-x[1]^3+2*x[0]^2*x[1]-x[1]^2+K*x[1]+f*x[0]", &[("K", 0.75), ("f", 0.0)]);
-    let options = PlaneOptions { grid: 16, lines: 4, ..PlaneOptions::new([-0.6, 1.9], [-0.25, 0.3]) };
+    let options = PlaneOptions { grid: 16, lines: 3, ..PlaneOptions::new([-0.6, 1.9], [-0.25, 0.3]) };
     let answer = followed(&family, ["K", "f"], &options);
     let connections = curves(&answer, CurveKind::Connection);
     // The upper saddle to the lower one, from the pitchfork at K = 0 to the fold.
@@ -252,4 +256,96 @@ fn two_parameters_are_needed() {
     let error = |names| plane(&family, names, &options, &Control::quiet()).unwrap_err().to_string();
     assert!(error(["p", "p"]).contains("two parameters"));
     assert!(error(["p", "q"]).contains("q"));
+}
+
+/// A study of `analyses/` with some keys changed.
+fn run(name: &str, sets: &[&str]) -> Outcome {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("analyses/{name}.toml"));
+    let overrides: Vec<Override> = sets.iter().map(|s| Override::parse(s).unwrap()).collect();
+    execute(&Study::read(&path, &overrides).unwrap(), Part::Continue, &Control::quiet()).unwrap()
+}
+
+#[test]
+fn the_plane_from_a_study_to_files() {
+    let second = "continue.second={parameter='f', from=-0.02, to=0.03, lines=2, grid=8, connections=false}";
+    let outcome = run("flip-plane", &["continue.from=0.5", "continue.starts=0", second]);
+    let file = |name: &str| {
+        assert!(FILES.contains(&name));
+        let (_, bytes) = outcome.files.iter().find(|(n, _)| n == name).unwrap();
+        String::from_utf8(bytes.clone()).unwrap()
+    };
+    let table = file("curves.csv");
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(header, ["curve", "kind", "step", "K", "f", "energy", "x0", "x1"]);
+    let mut crossed = vec![];
+    let mut last: Option<[f64; 2]> = None;
+    for row in reader.records().map(Result::unwrap) {
+        assert_eq!((&row[0], &row[1]), ("0", "fold"));
+        let v: Vec<f64> = (3..8).map(|k| row[k].parse().unwrap()).collect();
+        let [k, f, energy, x, y] = v[..] else { panic!() };
+        let e = x.powi(4) + y.powi(4) - y.powi(3) + 2.0 * x * x * y - y * y + k * y + f * x;
+        near(energy, e, 1e-12);
+        // The gradient vanishes, and so does the Hessian's determinant.
+        near(4.0 * x.powi(3) + 4.0 * x * y + f, 0.0, 1e-11);
+        near(4.0 * y.powi(3) - 3.0 * y * y + 2.0 * x * x - 2.0 * y + k, 0.0, 1e-11);
+        near((12.0 * x * x + 4.0 * y) * (12.0 * y * y - 6.0 * y - 2.0), 16.0 * x * x, 1e-10);
+        if let Some([before, g]) = last
+            && g * f <= 0.0
+        {
+            crossed.push(before + (k - before) * g / (g - f));
+        }
+        last = Some([k, f]);
+    }
+    assert_eq!(crossed.len(), 1);
+    near(crossed[0], turn(1.0), 1e-5);
+    let json: serde_json::Value = serde_json::from_str(&file("plane.json")).unwrap();
+    assert_eq!(json["parameters"], serde_json::json!(["K", "f"]));
+    assert_eq!(json["ranges"], serde_json::json!([[0.5, 2.0], [-0.02, 0.03]]));
+    assert_eq!(json["curves"][0]["ends"], serde_json::json!(["bound", "bound"]));
+    assert_eq!(json["regions"].as_array().unwrap().len(), 2);
+    let mut counts: Vec<String> = json["classes"].as_array().unwrap().iter().map(|c| c["counts"].to_string()).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, ["[2,1]", "[3,2]"]);
+    assert_eq!(json["cells"].as_array().unwrap().len(), 8);
+    let svg = file("phase-diagram.svg");
+    for text in ["[3,2]", "[2,1]", "1 fold curve", "Heteroclinic flip in the plane"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    assert_eq!(outcome.summary["continuation"]["plane"]["curves"], serde_json::json!({ "fold": 1 }));
+    let checks = outcome.summary["checks"].as_array().unwrap();
+    assert!(checks.iter().any(|c| c["name"] == "plane_regions" && c["passed"] == true));
+    assert!(outcome.headline.contains("plane of K and f: 1 fold curve, 2 regions, 2 classes of graphs"));
+}
+
+#[test]
+fn a_wrong_second_parameter_is_pointed_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = "[landscape]\nkind = \"formula\"\ndim = 1\nenergy = \"x^4/4 - a*x^2/2 - b*x\"\nparameters = { a = 1.0, b = 0.0 }\n\
+                [continue]\nparameter = \"a\"\nfrom = -1\nto = 1\n";
+    let cases: [(&str, &[&str]); 8] = [
+        ("second = 3", &["bad.toml:10:10", "`second` must be a table"]),
+        ("second = { from = -1, to = 1 }", &["`parameter` is missing in [continue.second]"]),
+        ("second = { parameter = \"b\", frm = -1, to = 1 }", &["bad.toml:10:29", "`frm`", "`from`"]),
+        ("second = { parameter = \"b\", from = 1, to = 1 }", &["bad.toml:10:44", "differ"]),
+        ("second = { parameter = \"b\", from = 0, to = 1, lines = 1 }", &["`lines` must be at least 2"]),
+        ("second = { parameter = \"b\", from = 0, to = 1, grids = 1 }", &["`grids`", "`grid`"]),
+        ("second = { parameter = \"a\", from = 0, to = 1 }", &["bad.toml:10:24", "like the first", "b"]),
+        ("second = { parameter = \"c\", from = 0, to = 1 }", &["bad.toml:10:24", "no `parameter` called \"c\"", "b"]),
+    ];
+    for (line, parts) in cases {
+        let path = folder.path().join("bad.toml");
+        std::fs::write(&path, format!("{head}{line}\n")).unwrap();
+        let said = outcome_text(&path);
+        for part in parts {
+            assert!(said.contains(part), "no {part:?} in\n{said}");
+        }
+    }
+}
+
+/// What the command says of a study.
+fn outcome_text(path: &Path) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_smale")).arg("continue").arg(path).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    String::from_utf8(output.stderr).unwrap()
 }

@@ -210,6 +210,7 @@ pub(super) const SECOND: &[Key] = &[
         "lines each way along which curves are looked for, both edges of the rectangle among them; at least 2",
     ),
     key("grid", Takes::Integer, "24", "cells each way of the grid from which the regions are made; at least 1"),
+    key("connections", Takes::Flag, "true", "look for curves on which an orbit joins two saddles"),
 ];
 
 const REPORT: &[Key] = &[

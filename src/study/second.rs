@@ -34,6 +34,8 @@ pub struct Second {
     pub lines: Option<usize>,
     /// Cells each way of the grid from which the regions are made; at least 1.
     pub grid: Option<usize>,
+    /// Are connections between saddles looked for?
+    pub connections: bool,
     /// Where its keys stand.
     section: Section,
 }
@@ -42,6 +44,7 @@ pub struct Second {
 pub(super) fn read(section: &mut Section) -> Result<Second> {
     let (parameter, from, to) = (section.text("parameter")?, section.number("from")?, section.number("to")?);
     let (lines, grid) = (section.integer("lines")?, section.integer("grid")?);
+    let connections = section.flag("connections")?.unwrap_or(true);
     let (Some(parameter), Some(from), Some(to)) = (parameter, from, to) else {
         // A misspelt key is often why another one is missing, so it is the better message.
         section.misspelt(keys::SECOND)?;
@@ -60,7 +63,7 @@ pub(super) fn read(section: &mut Section) -> Result<Second> {
             return Err(section.error(key, format!("`{key}` must be at least {least}")));
         }
     }
-    Ok(Second { parameter, from, to, lines, grid, section: section.clone() })
+    Ok(Second { parameter, from, to, lines, grid, connections, section: section.clone() })
 }
 
 impl Second {
@@ -112,7 +115,7 @@ impl Second {
             grid: self.grid.unwrap_or(default.grid),
             max_points: asked.max_points.unwrap_or(default.max_points),
             region: study.region_for(family.dim())?,
-            connections: asked.graphs,
+            connections: self.connections,
             graphs,
             search: critical_options(study),
             ..default

@@ -11,6 +11,9 @@ const AHEAD: f64 = 0.05;
 /// Two degenerate points nearer than this, in natural scales, are one, and their curve does not cross itself.
 const APART: f64 = 1e-4;
 
+/// Sine of an angle below which two segments are parallel.
+const PARALLEL: f64 = 1e-7;
+
 type Place = [f64; 2];
 
 /// Where the segments from `a` to `b` and from `c` to `d` cross: the shares of both.
@@ -19,7 +22,8 @@ pub(super) fn crossing([a, b]: [Place; 2], [c, d]: [Place; 2]) -> Option<(f64, f
     let off = [c[0] - a[0], c[1] - a[1]];
     let cross = |u: Place, v: Place| u[0] * v[1] - u[1] * v[0];
     let det = cross(r, s);
-    if det == 0.0 {
+    // What lies along each other up to rounding does not cross.
+    if det.abs() <= PARALLEL * r[0].hypot(r[1]) * s[0].hypot(s[1]) {
         return None;
     }
     let (t, u) = (cross(off, s) / det, cross(off, r) / det);
