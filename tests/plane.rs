@@ -6,7 +6,9 @@
 use std::path::Path;
 
 use smale::Control;
-use smale::continuation::{CurveEnd, CurveKind, Plane, PlaneCurve, PlaneOptions, PlanePoint, PointKind, plane};
+use smale::continuation::{
+    CurveEnd, CurveKind, Plane, PlaneCurve, PlaneOptions, PlanePoint, PointKind, plane,
+};
 use smale::critical::Level;
 use smale::landscape::formula::Formula;
 use smale::landscape::{Family, Region};
@@ -31,7 +33,13 @@ fn followed(family: &dyn Family, names: [&str; 2], options: &PlaneOptions) -> Pl
 
 /// For reading when a test fails.
 fn show(answer: &Plane) {
-    if let Ok(dir) = std::env::var("PLANE_OUT") { std::fs::write(format!("{dir}/{}-{}.svg", answer.parameters[0], answer.parameters[1]), smale::report::phase_diagram(answer, "Heteroclinic flip in the plane").unwrap()).unwrap(); } // DEBUG
+    if let Ok(dir) = std::env::var("PLANE_OUT") {
+        std::fs::write(
+            format!("{dir}/{}-{}.svg", answer.parameters[0], answer.parameters[1]),
+            smale::report::phase_diagram(answer, "Heteroclinic flip in the plane").unwrap(),
+        )
+        .unwrap();
+    } // DEBUG
     for (k, c) in answer.curves.iter().enumerate() {
         let (a, b) = (c.points[0].parameters, c.points[c.points.len() - 1].parameters);
         let (kind, count, ends) = (c.kind, c.points.len(), &c.ends);
@@ -122,13 +130,17 @@ fn dual_folds(y: f64) -> Vec<[f64; 2]> {
         return vec![];
     }
     let x = square.sqrt();
-    [x, -x].map(|x| [4.0 * y.powi(3) - 3.0 * y * y + 2.0 * y + 4.0 * x * x, -4.0 * x.powi(3) - 8.0 * x * y]).to_vec()
+    [x, -x]
+        .map(|x| [4.0 * y.powi(3) - 3.0 * y * y + 2.0 * y + 4.0 * x * x, -4.0 * x.powi(3) - 8.0 * x * y])
+        .to_vec()
 }
 
 #[test]
 fn the_dual_cusp_and_its_folds() {
-    let family = formula(2, "x[0]^4+x[1]^4-x[1]^3+4*x[0]^2*x[1]+x[1]^2-K*x[1]+f*x[0]", &[("K", 0.15), ("f", 0.0)]);
-    let options = PlaneOptions { connections: false, grid: 16, ..PlaneOptions::new([-0.3, 0.45], [-0.3, 0.35]) };
+    let family =
+        formula(2, "x[0]^4+x[1]^4-x[1]^3+4*x[0]^2*x[1]+x[1]^2-K*x[1]+f*x[0]", &[("K", 0.15), ("f", 0.0)]);
+    let options =
+        PlaneOptions { connections: false, grid: 16, ..PlaneOptions::new([-0.3, 0.45], [-0.3, 0.35]) };
     let answer = followed(&family, ["K", "f"], &options);
     assert!(answer.lost.is_empty(), "{:?}", answer.lost);
     assert!(answer.curves.iter().all(|c| c.kind == CurveKind::Fold));
@@ -145,7 +157,10 @@ fn the_dual_cusp_and_its_folds() {
         let found = [x, -x].into_iter().flat_map(|_| dual_folds(y));
         let off = found.map(|q| (q[0] - p.parameters[0]).hypot(q[1] - p.parameters[1]));
         let off = off.fold(f64::INFINITY, f64::min);
-        assert!(off < 1e-8 * (1.0 + 1.0 / (12.0 * (12.0 * y * y - 6.0 * y + 2.0) - 64.0).abs()), "{p:?}: {off:e}");
+        assert!(
+            off < 1e-8 * (1.0 + 1.0 / (12.0 * (12.0 * y * y - 6.0 * y + 2.0) - 64.0).abs()),
+            "{p:?}: {off:e}"
+        );
     }
     // and every solution in the rectangle lies on a curve.
     let mut met = 0;
@@ -158,7 +173,8 @@ fn the_dual_cusp_and_its_folds() {
             }
             met += 1;
             let all = answer.curves.iter().flat_map(|c| c.points.windows(2));
-            let nearest = all.map(|w| distance(q, w[0].parameters, w[1].parameters)).fold(f64::INFINITY, f64::min);
+            let nearest =
+                all.map(|w| distance(q, w[0].parameters, w[1].parameters)).fold(f64::INFINITY, f64::min);
             assert!(nearest < 2e-3, "the fold at {q:?} is missing by {nearest:e}");
         }
     }
@@ -183,12 +199,14 @@ fn turn(sign: f64) -> f64 {
 
 #[test]
 fn the_flip_has_a_connection_along_the_axis_of_symmetry() {
-    let family = formula(2, "x[0]^4+x[1]^4-x[1]^3+2*x[0]^2*x[1]-x[1]^2+K*x[1]+f*x[0]", &[("K", 0.75), ("f", 0.0)]);
+    let family =
+        formula(2, "x[0]^4+x[1]^4-x[1]^3+2*x[0]^2*x[1]-x[1]^2+K*x[1]+f*x[0]", &[("K", 0.75), ("f", 0.0)]);
     let options = PlaneOptions { grid: 16, lines: 3, ..PlaneOptions::new([-0.6, 1.9], [-0.25, 0.3]) };
     let answer = followed(&family, ["K", "f"], &options);
     let connections = curves(&answer, CurveKind::Connection);
     // The upper saddle to the lower one, from the pitchfork at K = 0 to the fold.
-    let axis: Vec<_> = connections.iter().filter(|c| c.points.iter().all(|p| p.parameters[1].abs() < 1e-8)).collect();
+    let axis: Vec<_> =
+        connections.iter().filter(|c| c.points.iter().all(|p| p.parameters[1].abs() < 1e-8)).collect();
     let [axis] = &axis[..] else { panic!("{} connections along the axis", axis.len()) };
     let along = axis.points.iter().map(|p| p.parameters[0]);
     let (low, high) = along.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), k| (a.min(k), b.max(k)));
@@ -196,6 +214,21 @@ fn the_flip_has_a_connection_along_the_axis_of_symmetry() {
     near(high, turn(1.0), 1e-3);
     for end in &axis.ends {
         assert!(matches!(end, CurveEnd::Point(_)), "{:?}", axis.ends);
+    }
+    // What (x, f) -> (-x, -f) makes of the others are the others.
+    let others: Vec<_> =
+        connections.iter().filter(|c| c.points.iter().any(|p| p.parameters[1].abs() > 1e-3)).collect();
+    assert_eq!(others.len(), 2);
+    for (one, other) in [(others[0], others[1]), (others[1], others[0])] {
+        for p in one.points.iter().filter(|p| (-0.25..=0.25).contains(&p.parameters[1])) {
+            let mirrored = [p.parameters[0], -p.parameters[1]];
+            let all = other.points.windows(2).map(|w| distance(mirrored, w[0].parameters, w[1].parameters));
+            assert!(all.fold(f64::INFINITY, f64::min) < 1e-3, "{mirrored:?}");
+        }
+    }
+    assert!(answer.lost.is_empty(), "{:?}", answer.lost);
+    for end in answer.curves.iter().flat_map(|c| &c.ends) {
+        assert!(!matches!(end, CurveEnd::Failed(_)), "{end:?}");
     }
     // The pitchfork at K = 0 is broken by f: a cusp of the folds. Along the kernel x the fourth-order coefficient is
     // E_xxxx - 3 E_xxy^2 / E_yy = 24 - 3 * 16 / (-2), at the origin.
@@ -206,7 +239,8 @@ fn the_flip_has_a_connection_along_the_axis_of_symmetry() {
     let folds = curves(&answer, CurveKind::Fold);
     for k in [turn(1.0), turn(-1.0)] {
         let all = folds.iter().flat_map(|c| c.points.windows(2));
-        let off = all.map(|w| distance([k, 0.0], w[0].parameters, w[1].parameters)).fold(f64::INFINITY, f64::min);
+        let off =
+            all.map(|w| distance([k, 0.0], w[0].parameters, w[1].parameters)).fold(f64::INFINITY, f64::min);
         assert!(off < 1e-3, "{k}: {off}");
     }
     // Beside f = 0.
@@ -220,7 +254,8 @@ fn the_flip_has_a_connection_along_the_axis_of_symmetry() {
 #[test]
 fn a_pitchfork_that_both_parameters_keep() {
     let family = formula(1, "x[0]^4/4 + t^2*x[0]^6/6 - (s + 0.6*t)*x[0]^2/2", &[("s", 0.1), ("t", 0.2)]);
-    let options = PlaneOptions { grid: 12, connections: false, ..PlaneOptions::new([-0.5, 0.7], [-0.8, 1.0]) };
+    let options =
+        PlaneOptions { grid: 12, connections: false, ..PlaneOptions::new([-0.5, 0.7], [-0.8, 1.0]) };
     let answer = followed(&family, ["s", "t"], &options);
     let [fork] = &curves(&answer, CurveKind::Pitchfork)[..] else { panic!("{:?}", answer.curves.len()) };
     // The second derivative at the origin is -s - 0.6 t.
@@ -237,7 +272,10 @@ fn a_pitchfork_that_both_parameters_keep() {
 fn closed_fold_curves_are_recognised() {
     // x^3/3 + (p^2 + q^2 - 1/4) x: points where x^2 = 1/4 - p^2 - q^2 meet on the circle of radius 1/2; confined by x^4.
     let family = formula(1, "x[0]^3/3 + (p^2 + q^2 - 1/4)*x[0] + x[0]^4/8", &[("p", 0.0), ("q", 0.0)]);
-    let options = PlaneOptions { region: Some(Region::ball(vec![0.0], 6.0)), ..PlaneOptions::new([-1.0, 1.0], [-1.0, 1.1]) };
+    let options = PlaneOptions {
+        region: Some(Region::ball(vec![0.0], 6.0)),
+        ..PlaneOptions::new([-1.0, 1.0], [-1.0, 1.1])
+    };
     let answer = followed(&family, ["p", "q"], &options);
     let folds = curves(&answer, CurveKind::Fold);
     let round: Vec<_> = folds.iter().filter(|c| c.ends == [CurveEnd::Closed, CurveEnd::Closed]).collect();
@@ -304,7 +342,8 @@ fn the_plane_from_a_study_to_files() {
     assert_eq!(json["ranges"], serde_json::json!([[0.5, 2.0], [-0.02, 0.03]]));
     assert_eq!(json["curves"][0]["ends"], serde_json::json!(["bound", "bound"]));
     assert_eq!(json["regions"].as_array().unwrap().len(), 2);
-    let mut counts: Vec<String> = json["classes"].as_array().unwrap().iter().map(|c| c["counts"].to_string()).collect();
+    let mut counts: Vec<String> =
+        json["classes"].as_array().unwrap().iter().map(|c| c["counts"].to_string()).collect();
     counts.sort_unstable();
     assert_eq!(counts, ["[2,1]", "[3,2]"]);
     assert_eq!(json["cells"].as_array().unwrap().len(), 8);
@@ -331,7 +370,10 @@ fn a_wrong_second_parameter_is_pointed_at() {
         ("second = { parameter = \"b\", from = 0, to = 1, lines = 1 }", &["`lines` must be at least 2"]),
         ("second = { parameter = \"b\", from = 0, to = 1, grids = 1 }", &["`grids`", "`grid`"]),
         ("second = { parameter = \"a\", from = 0, to = 1 }", &["bad.toml:10:24", "like the first", "b"]),
-        ("second = { parameter = \"c\", from = 0, to = 1 }", &["bad.toml:10:24", "no `parameter` called \"c\"", "b"]),
+        (
+            "second = { parameter = \"c\", from = 0, to = 1 }",
+            &["bad.toml:10:24", "no `parameter` called \"c\"", "b"],
+        ),
     ];
     for (line, parts) in cases {
         let path = folder.path().join("bad.toml");
@@ -345,7 +387,8 @@ fn a_wrong_second_parameter_is_pointed_at() {
 
 /// What the command says of a study.
 fn outcome_text(path: &Path) -> String {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_smale")).arg("continue").arg(path).output().unwrap();
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_smale")).arg("continue").arg(path).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     String::from_utf8(output.stderr).unwrap()
 }

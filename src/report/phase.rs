@@ -55,8 +55,12 @@ pub fn phase_diagram(plane: &Plane, title: &str) -> Result<String> {
     let entries = entries(plane);
     let width = WIDTH - LEFT - RIGHT;
     let top = 48.0 + legend_height(&entries, width) + 8.0;
-    let frame =
-        Frame { low: (LEFT, top), high: (WIDTH - RIGHT, top + HEIGHT), x: axis[0].range(), y: axis[1].range() };
+    let frame = Frame {
+        low: (LEFT, top),
+        high: (WIDTH - RIGHT, top + HEIGHT),
+        x: axis[0].range(),
+        y: axis[1].range(),
+    };
     let placed = |p: [f64; 2]| frame.place((axis[0].place(p[0]), axis[1].place(p[1])));
     let curves: Vec<(CurveKind, Vec<P>)> = plane
         .curves
@@ -91,7 +95,10 @@ pub fn phase_diagram(plane: &Plane, title: &str) -> Result<String> {
             for size in [14.0, 11.0, 9.0] {
                 let room = (0.58 * size * text.chars().count() as f64 + 6.0, size + 5.0);
                 let Some(at) = tints.room(number, wanted, room, &taken, &frame) else { continue };
-                taken.push(((at.0 - 0.5 * room.0, at.1 - 0.5 * room.1), (at.0 + 0.5 * room.0, at.1 + 0.5 * room.1)));
+                taken.push((
+                    (at.0 - 0.5 * room.0, at.1 - 0.5 * room.1),
+                    (at.0 + 0.5 * room.0, at.1 + 0.5 * room.1),
+                ));
                 canvas.text(at, &text, Lettering::centered(size))?;
                 break;
             }
@@ -142,8 +149,16 @@ fn name(
     taken: &mut Vec<(P, P)>,
 ) -> Result<()> {
     let (long, high) = (6.6 * text.chars().count() as f64, 13.0);
-    let offers =
-        [(1.0, 0.0), (-1.0, 0.0), (1.0, -13.0), (1.0, 13.0), (-1.0, -13.0), (-1.0, 13.0), (0.2, -17.0), (0.2, 17.0)];
+    let offers = [
+        (1.0, 0.0),
+        (-1.0, 0.0),
+        (1.0, -13.0),
+        (1.0, 13.0),
+        (-1.0, -13.0),
+        (-1.0, 13.0),
+        (0.2, -17.0),
+        (0.2, 17.0),
+    ];
     for (side, rise, crossed) in [false, true].into_iter().flat_map(|c| offers.map(|(s, r)| (s, r, c))) {
         let start = at.0 + side * 10.0;
         let (low, far) = if side > 0.0 { (start, start + long) } else { (start - long, start) };
@@ -154,7 +169,11 @@ fn name(
         if inside && free && clear() {
             taken.push(((low, top), (far, bottom)));
             let horizontal = if side > 0.0 { HPos::Left } else { HPos::Right };
-            return canvas.text((start, at.1 + rise), text, Lettering { horizontal, ..Lettering::centered(12.0) });
+            return canvas.text(
+                (start, at.1 + rise),
+                text,
+                Lettering { horizontal, ..Lettering::centered(12.0) },
+            );
         }
     }
     Ok(())
@@ -375,7 +394,8 @@ mod tests {
     fn tints_end_at_the_lines() {
         let plane = halves();
         let frame = Frame { low: (10.0, 20.0), high: (110.0, 70.0), x: (0.0, 1.0), y: (0.0, 1.0) };
-        let line: Vec<P> = plane.curves[0].points.iter().map(|p| frame.place((p.parameters[0], p.parameters[1]))).collect();
+        let line: Vec<P> =
+            plane.curves[0].points.iter().map(|p| frame.place((p.parameters[0], p.parameters[1]))).collect();
         let tints = Tints::new(&plane, &[(CurveKind::Fold, line)], &frame);
         assert_eq!((tints.columns, tints.rows), (100, 50));
         for row in tints.region.chunks(100) {
@@ -390,7 +410,9 @@ mod tests {
     #[test]
     fn what_is_there_is_named() {
         let svg = phase_diagram(&halves(), "Two halves").unwrap();
-        for text in ["Two halves", "1 fold curve", "1 dual cusp", "2 regions, 2 classes of graphs", "[2,1]", "[1]"] {
+        for text in
+            ["Two halves", "1 fold curve", "1 dual cusp", "2 regions, 2 classes of graphs", "[2,1]", "[1]"]
+        {
             assert!(svg.contains(text), "{text}");
         }
         assert_eq!(svg, phase_diagram(&halves(), "Two halves").unwrap());

@@ -76,7 +76,8 @@ pub(super) fn trace(ground: &Ground<'_>, seed: &Seed) -> Option<PlaneCurve> {
         None => (vec![first.clone()], CurveEnd::Failed("the symmetry is broken beyond".into())),
     };
     // On the edge of the rectangle one side is outside.
-    let outside = |node: &Option<Node>| node.as_ref().is_some_and(|node| edge(ground, first.u, node.u).is_some());
+    let outside =
+        |node: &Option<Node>| node.as_ref().is_some_and(|node| edge(ground, first.u, node.u).is_some());
     let side = |node: Option<Node>| {
         if outside(&node) { (vec![first.clone()], CurveEnd::Bound) } else { follow(node) }
     };
@@ -145,9 +146,8 @@ fn march(ground: &Ground<'_>, first: Node, second: Node) -> (Vec<Node>, CurveEnd
         let length = d[0].hypot(d[1]);
         let direction = d.map(|d| d / length);
         let ahead = |h: f64| [0, 1].map(|k| b.u[k] + h * direction[k]);
-        let moved = |h: f64| -> Vec<f64> {
-            b.x.iter().zip(&a.x).map(|(b, a)| b + (b - a) * h / length).collect()
-        };
+        let moved =
+            |h: f64| -> Vec<f64> { b.x.iter().zip(&a.x).map(|(b, a)| b + (b - a) * h / length).collect() };
         // Along the parameter that the curve runs across.
         let axis = usize::from(direction[0].abs() > direction[1].abs());
         let mut found = find(ground, axis, ahead(h), &moved(h), &b.kernel);
@@ -205,6 +205,8 @@ pub(super) fn holds(ground: &Ground<'_>, curve: &PlaneCurve, parameters: [f64; 2
         let u = (d[0] * off[0] + d[1] * off[1]) / square.max(f64::MIN_POSITIVE);
         let away = (off[0] - u * d[0]).hypot(off[1] - u * d[1]);
         let near: Vec<f64> = a.x.iter().zip(&b.x).map(|(a, b)| a + u * (b - a)).collect();
-        (-0.1..=1.1).contains(&u) && away < 0.05 * square.sqrt() + 1e-6 && norm(&minus(&near, x)) < 0.05 * state
+        (-0.1..=1.1).contains(&u)
+            && away < 0.05 * square.sqrt() + 1e-6
+            && norm(&minus(&near, x)) < 0.05 * state
     })
 }

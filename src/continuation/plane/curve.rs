@@ -188,7 +188,8 @@ fn start(ground: &Ground<'_>, seed: &Seed) -> Option<Node> {
     guides[0][n + 1 - seed.axis] = 1.0;
     guides[1][..n].copy_from_slice(border);
     guides[2][n + seed.axis] = 1.0;
-    let nodes = guides.iter().filter_map(|guide| ground.node(y.clone(), guide, border).map(|node| (guide, node)));
+    let nodes =
+        guides.iter().filter_map(|guide| ground.node(y.clone(), guide, border).map(|node| (guide, node)));
     let along = |(guide, node): &(&Vec<f64>, Node)| dot(guide, &node.tangent).abs();
     let (_, node) = nodes.max_by(|a, b| along(a).total_cmp(&along(b)))?;
     let (y, _) = ground.on_curve(&y, &node.tangent, border)?;
@@ -266,7 +267,8 @@ fn step(ground: &Ground<'_>, a: &Node, h: f64) -> Option<(Node, bool)> {
     }
     shares.sort_by(|p, q| p.0.total_cmp(&q.0));
     if let Some(&(share, k, edge)) = shares.first() {
-        let mut guess: Vec<f64> = a.y.iter().zip(&y).map(|(a, b)| a + share.clamp(0.0, 1.0) * (b - a)).collect();
+        let mut guess: Vec<f64> =
+            a.y.iter().zip(&y).map(|(a, b)| a + share.clamp(0.0, 1.0) * (b - a)).collect();
         guess[n + k] = edge;
         let mut across = vec![0.0; n + 2];
         across[n + k] = 1.0;

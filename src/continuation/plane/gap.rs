@@ -24,6 +24,9 @@ const FIRST: f64 = 5e-3;
 const SHORTEST: f64 = 2e-5;
 const LONGEST: f64 = 0.04;
 
+/// Most that a saddle moves in a step, by the square root of its length.
+const JUMP: f64 = 0.3;
+
 /// Displacement by which the gap's first slopes are taken.
 const DIFFERENCE: f64 = 1e-4;
 
@@ -106,7 +109,8 @@ impl Walk<'_> {
         let tolerance = critical::Options::default().degenerate_tolerance;
         let region = self.ground.region.as_ref();
         let completeness = || Completeness::Estimated { unseen: 0.0, low: 0.0, high: 0.0 };
-        let (mut set, mut numbers) = critical::sharpen(landscape, region, &places, completeness(), tolerance)?;
+        let (mut set, mut numbers) =
+            critical::sharpen(landscape, region, &places, completeness(), tolerance)?;
         let sum: i64 = set.points.iter().map(|p| if p.index % 2 == 0 { 1 } else { -1 }).sum();
         if set.euler_expected.is_some_and(|expected| expected != sum) {
             // A point has come into being that no place leads to.
@@ -192,7 +196,13 @@ impl Walk<'_> {
             }
             let along = gradient[0] * normal[0] + gradient[1] * normal[1];
             let found = self.close(a, u, normal, along, 0.5 * h)?;
-            let good = found.filter(|(node, _)| edge(ground, a.u, node.u).is_none());
+            // Before a saddle vanishes in a fold it moves like a square root; faster, and it is another one.
+            let state = ground.problems[0].scales.state;
+            let most = (2.0 * h + JUMP * h.sqrt()) * state;
+            let stays = |new: &[f64], old: &[f64]| norm(&minus(new, old)) <= most;
+            let good = found.filter(|(node, _)| {
+                edge(ground, a.u, node.u).is_none() && stays(&node.from, &a.from) && stays(&node.to, &a.to)
+            });
             let Some((node, slope)) = good else {
                 h *= 0.5;
                 continue;
@@ -214,7 +224,8 @@ impl Walk<'_> {
             let back = [home.u[0] - node.u[0], home.u[1] - node.u[1]];
             let closed = nodes.len() > 6 && back[0].hypot(back[1]) < 0.7 * length && {
                 let state = ground.problems[0].scales.state;
-                norm(&minus(&home.to, &node.to)) < 0.1 * state && norm(&minus(&home.from, &node.from)) < 0.1 * state
+                norm(&minus(&home.to, &node.to)) < 0.1 * state
+                    && norm(&minus(&home.from, &node.from)) < 0.1 * state
             };
             nodes.push(node);
             if closed {
@@ -295,7 +306,8 @@ pub(super) fn holds(ground: &Ground<'_>, curve: &PlaneCurve, seed: &Seed) -> boo
         let square = (d[0] * d[0] + d[1] * d[1]).max(f64::MIN_POSITIVE);
         let u = (d[0] * off[0] + d[1] * off[1]) / square;
         let away = (off[0] - u * d[0]).hypot(off[1] - u * d[1]);
-        let between = |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a + u * (b - a)).collect() };
+        let between =
+            |a: &[f64], b: &[f64]| -> Vec<f64> { a.iter().zip(b).map(|(a, b)| a + u * (b - a)).collect() };
         (-0.2..=1.2).contains(&u)
             && away < 0.05 * square.sqrt() + 1e-6
             && norm(&minus(&between(&a.x, &b.x), &seed.to)) < 0.05 * state

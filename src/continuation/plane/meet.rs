@@ -55,21 +55,23 @@ pub(super) fn close_ends(ground: &Ground<'_>, curves: &mut [PlaneCurve], points:
             let d = [last[0] - before[0], last[1] - before[1]];
             let length = d[0].hypot(d[1]);
             let ahead = [0, 1].map(|k| last[k] + AHEAD * d[k] / length);
+            let hits = (0..curves.len()).filter(|c| local[*c]).flat_map(|c| {
+                lines[c].windows(2).enumerate().filter_map(move |(k, pair)| {
+                    crossing([last, ahead], [pair[0], pair[1]]).map(|(t, u)| (t, c, k, u))
+                })
+            });
+            let hit = hits.min_by(|a, b| a.0.total_cmp(&b.0));
             // A cusp ahead is where several folds are.
+            let reach = hit.map_or(AHEAD, |(t, ..)| 1.2 * t * AHEAD + 1e-4);
             let cusp = points.iter().position(|p| {
                 let off = ground.scaled(p.parameters);
                 let off = [off[0] - last[0], off[1] - last[1]];
                 let along = (off[0] * d[0] + off[1] * d[1]) / length;
                 let away = (off[0] * d[1] - off[1] * d[0]).abs() / length;
-                p.coefficients.is_some() && (0.0..=AHEAD).contains(&along) && away < 0.1 * along.max(1e-3)
+                p.coefficients.is_some() && (0.0..=reach).contains(&along) && away < 0.1 * along.max(1e-3)
             });
             let place = cusp.or_else(|| {
-                let hits = (0..curves.len()).filter(|c| local[*c]).flat_map(|c| {
-                    lines[c].windows(2).enumerate().filter_map(move |(k, pair)| {
-                        crossing([last, ahead], [pair[0], pair[1]]).map(|(t, u)| (t, c, k, u))
-                    })
-                });
-                let (_, c, k, u) = hits.min_by(|a, b| a.0.total_cmp(&b.0))?;
+                let (_, c, k, u) = hit?;
                 points.push(ending(ground, curves, (number, side), (c, k, u)));
                 Some(points.len() - 1)
             });
@@ -79,7 +81,11 @@ pub(super) fn close_ends(ground: &Ground<'_>, curves: &mut [PlaneCurve], points:
             let near = if side == 0 { end.points.first() } else { end.points.last() };
             let Some(near) = near.cloned() else { continue };
             let point = CurvePoint { parameters, ..near };
-            if side == 0 { end.points.insert(0, point) } else { end.points.push(point) }
+            if side == 0 {
+                end.points.insert(0, point)
+            } else {
+                end.points.push(point)
+            }
             end.ends[side] = CurveEnd::Point(place);
             if !points[place].curves.contains(&number) {
                 points[place].curves.push(number);
@@ -138,9 +144,12 @@ pub(super) fn crossings(ground: &Ground<'_>, curves: &[PlaneCurve], traces: &[Tr
                     };
                     let length = (p[1][0] - p[0][0]).hypot(p[1][1] - p[0][1]);
                     let (at, x, error, level) = match point {
-                        Some((one, two, error)) => {
-                            (one.plane(), vec![one.point(ground).x, two.point(ground).x], error, Level::Checked)
-                        }
+                        Some((one, two, error)) => (
+                            one.plane(),
+                            vec![one.point(ground).x, two.point(ground).x],
+                            error,
+                            Level::Checked,
+                        ),
                         None => {
                             let at = [0, 1].map(|k| p[0][k] + t * (p[1][k] - p[0][k]));
                             (at, vec![first, second], 0.1 * length, Level::Estimated)
@@ -157,14 +166,18 @@ pub(super) fn crossings(ground: &Ground<'_>, curves: &[PlaneCurve], traces: &[Tr
                         let ends = [line[0], line[line.len() - 1]];
                         ends.iter().any(|e| (e[0] - at[0]).hypot(e[1] - at[1]) < 1e-9)
                     });
-                    let local = curves[a].kind != CurveKind::Connection && curves[b].kind != CurveKind::Connection;
+                    let local =
+                        curves[a].kind != CurveKind::Connection && curves[b].kind != CurveKind::Connection;
                     if known || end && !local {
                         continue;
                     }
                     let mut curves_there = vec![a, b];
                     curves_there.dedup();
                     here.push(PlanePoint {
-                        kind: PointKind::Crossing(curves[a].kind.min(curves[b].kind), curves[a].kind.max(curves[b].kind)),
+                        kind: PointKind::Crossing(
+                            curves[a].kind.min(curves[b].kind),
+                            curves[a].kind.max(curves[b].kind),
+                        ),
                         parameters,
                         x,
                         coefficients: None,

@@ -317,7 +317,16 @@ pub fn plane(
     let other = Problem::new(family, names[1], &[], &along_second)?;
     let region = options.region.clone();
     let quiet = Control { stop: control.stop, progress: &|_| {} };
-    let mut ground = Ground { family, names, problems: [problem, other], region, size: f64::MIN_POSITIVE, options, control: &quiet, teller: control };
+    let mut ground = Ground {
+        family,
+        names,
+        problems: [problem, other],
+        region,
+        size: f64::MIN_POSITIVE,
+        options,
+        control: &quiet,
+        teller: control,
+    };
     let starts = seeds::starts(&mut ground)?;
     let seeds = seeds::seeds(&ground, &starts)?;
     let mut lost = seeds.lost;
@@ -347,7 +356,8 @@ pub fn plane(
             break;
         }
         ground.tell("curves of branch points", done, seeds.meetings.len());
-        let known = curves.iter().any(|c| c.kind == seed.kind && cross::holds(&ground, c, seed.parameters, &seed.x));
+        let known =
+            curves.iter().any(|c| c.kind == seed.kind && cross::holds(&ground, c, seed.parameters, &seed.x));
         if !known {
             // One that the other parameter breaks is not there next to the line; then its folds are.
             curves.extend(cross::trace(&ground, seed));
@@ -358,16 +368,17 @@ pub fn plane(
             break;
         }
         ground.tell("curves of connections", done, seeds.connections.len());
-        let known = curves.iter().any(|c| {
-            c.kind == CurveKind::Connection && gap::holds(&ground, c, seed)
-        });
+        let known = curves.iter().any(|c| c.kind == CurveKind::Connection && gap::holds(&ground, c, seed));
         if known {
             continue;
         }
         match gap::trace(&ground, seed)? {
             Some(curve) => curves.push(curve),
             None => {
-                lost.push(format!("the connection at {} could not be followed", ground.named(seed.parameters)));
+                lost.push(format!(
+                    "the connection at {} could not be followed",
+                    ground.named(seed.parameters)
+                ));
             }
         }
     }

@@ -59,7 +59,8 @@ impl Line<'_> {
                 let share = (j as f64 + if inner { OFF_CENTRE } else { 0.0 }) / (count - 1) as f64;
                 scales.parameter_at(pair[0] + (MARGIN + (1.0 - 2.0 * MARGIN) * share) * (pair[1] - pair[0]))
             };
-            let sections: Result<Vec<Section>> = (0..count).into_par_iter().map(|j| self.section(at(j))).collect();
+            let sections: Result<Vec<Section>> =
+                (0..count).into_par_iter().map(|j| self.section(at(j))).collect();
             for pair in sections?.windows(2) {
                 self.seek(&pair[0], &pair[1], DEPTH, &mut seeds, &mut lost)?;
             }
@@ -155,6 +156,8 @@ impl Line<'_> {
         };
         let found = walk.close(&near, at(start), normal, slope, (b - a).abs())?;
         let inside = |u: f64| a.min(b) < u && u < a.max(b);
-        Ok(found.filter(|(node, _)| inside(node.u[self.axis])).map(|(node, _)| (node.u[self.axis], walk.seed(node))))
+        Ok(found
+            .filter(|(node, _)| inside(node.u[self.axis]))
+            .map(|(node, _)| (node.u[self.axis], walk.seed(node))))
     }
 }

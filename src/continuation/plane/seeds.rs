@@ -76,11 +76,13 @@ pub(super) fn starts(ground: &mut Ground<'_>) -> Result<Starts> {
             ground.region.clone_from(&largest);
         }
         let landscape = ground.at([values[0][i], values[1][j]])?;
-        let set = critical::search(landscape.as_ref(), ground.region.as_ref(), &options.search, ground.control)?;
+        let set =
+            critical::search(landscape.as_ref(), ground.region.as_ref(), &options.search, ground.control)?;
         if largest.as_ref().is_none_or(|known| set.region.radius() > known.radius()) {
             largest = Some(set.region);
         }
-        let largest_of = |p: &critical::CriticalPoint| p.eigenvalues.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let largest_of =
+            |p: &critical::CriticalPoint| p.eigenvalues.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         let size = set.points.iter().map(largest_of).fold(0.0, f64::max);
         ground.size = ground.size.max(size * ground.problems[0].scales.state.powi(2));
         found.insert((i, j), set.points.into_iter().map(|p| p.x).collect());
