@@ -33,13 +33,6 @@ fn followed(family: &dyn Family, names: [&str; 2], options: &PlaneOptions) -> Pl
 
 /// For reading when a test fails.
 fn show(answer: &Plane) {
-    if let Ok(dir) = std::env::var("PLANE_OUT") {
-        std::fs::write(
-            format!("{dir}/{}-{}.svg", answer.parameters[0], answer.parameters[1]),
-            smale::report::phase_diagram(answer, "Heteroclinic flip in the plane").unwrap(),
-        )
-        .unwrap();
-    } // DEBUG
     for (k, c) in answer.curves.iter().enumerate() {
         let (a, b) = (c.points[0].parameters, c.points[c.points.len() - 1].parameters);
         let (kind, count, ends) = (c.kind, c.points.len(), &c.ends);

@@ -24,8 +24,9 @@ const FIRST: f64 = 5e-3;
 const SHORTEST: f64 = 2e-5;
 const LONGEST: f64 = 0.04;
 
-/// Most that a saddle moves in a step, by the square root of its length.
-const JUMP: f64 = 0.3;
+/// Most that a saddle moves in the first step, and that it strays by whatever it moved before, in natural scales.
+const FREE: f64 = 0.02;
+const TOLERATED: f64 = 2e-3;
 
 /// Displacement by which the gap's first slopes are taken.
 const DIFFERENCE: f64 = 1e-4;
@@ -196,21 +197,27 @@ impl Walk<'_> {
             }
             let along = gradient[0] * normal[0] + gradient[1] * normal[1];
             let found = self.close(a, u, normal, along, 0.5 * h)?;
-            // Before a saddle vanishes in a fold it moves like a square root; faster, and it is another one.
+            // A saddle that is not where its way so far leads to is another one.
             let state = ground.problems[0].scales.state;
-            let most = (2.0 * h + JUMP * h.sqrt()) * state;
-            let stays = |new: &[f64], old: &[f64]| norm(&minus(new, old)) <= most;
+            let before = nodes.len().checked_sub(2).map(|k| &nodes[k]);
+            let stays = |new: &Node, of: fn(&Node) -> &[f64]| {
+                let moved = minus(of(new), of(a));
+                let Some(before) = before else { return norm(&moved) < FREE * state };
+                let share = length(a.u, new.u) / length(before.u, a.u).max(f64::MIN_POSITIVE);
+                let led: Vec<f64> = minus(of(a), of(before)).iter().map(|d| share * d).collect();
+                norm(&minus(&moved, &led)) <= 0.5 * norm(&led) + TOLERATED * state
+            };
             let good = found.filter(|(node, _)| {
-                edge(ground, a.u, node.u).is_none() && stays(&node.from, &a.from) && stays(&node.to, &a.to)
+                edge(ground, a.u, node.u).is_none() && stays(node, |n| &n.from) && stays(node, |n| &n.to)
             });
             let Some((node, slope)) = good else {
                 h *= 0.5;
                 continue;
             };
             let d = [node.u[0] - a.u[0], node.u[1] - a.u[1]];
-            let length = d[0].hypot(d[1]);
-            if length > 1e-9 {
-                let next = d.map(|d| d / length);
+            let step = d[0].hypot(d[1]);
+            if step > 1e-9 {
+                let next = d.map(|d| d / step);
                 let turn = next[0] * direction[0] + next[1] * direction[1];
                 if turn < 0.9 {
                     h *= 0.5;
@@ -222,7 +229,7 @@ impl Walk<'_> {
             gradient = if bound { gradient } else { normal.map(|n| slope * n) };
             let home = &nodes[0];
             let back = [home.u[0] - node.u[0], home.u[1] - node.u[1]];
-            let closed = nodes.len() > 6 && back[0].hypot(back[1]) < 0.7 * length && {
+            let closed = nodes.len() > 6 && back[0].hypot(back[1]) < 0.7 * step && {
                 let state = ground.problems[0].scales.state;
                 norm(&minus(&home.to, &node.to)) < 0.1 * state
                     && norm(&minus(&home.from, &node.from)) < 0.1 * state
@@ -238,6 +245,11 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// Distance of two places of the scaled plane.
+fn length(a: [f64; 2], b: [f64; 2]) -> f64 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
 /// The curve through a connection; `None` if it is not found again beside the line.
