@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-11;
 
 /// First, shortest and longest step, in natural scales. Orbits cost more than folds, and the curves bend little.
 const FIRST: f64 = 5e-3;
-const SHORTEST: f64 = 2e-5;
+const SHORTEST: f64 = 2e-4;
 const LONGEST: f64 = 0.04;
 
 /// Most that a saddle moves in the first step, and that it strays by whatever it moved before, in natural scales.

@@ -8,6 +8,9 @@ use crate::linalg::norm;
 /// How far ahead of the end of a connection's curve a fold is looked for, in natural scales.
 const AHEAD: f64 = 0.05;
 
+/// How near to the end it may pass beside it.
+const BESIDE: f64 = 2e-3;
+
 /// Two degenerate points nearer than this, in natural scales, are one, and their curve does not cross itself.
 const APART: f64 = 1e-4;
 
@@ -28,6 +31,15 @@ pub(super) fn crossing([a, b]: [Place; 2], [c, d]: [Place; 2]) -> Option<(f64, f
     }
     let (t, u) = (cross(off, s) / det, cross(off, r) / det);
     ((0.0..=1.0).contains(&t) && (0.0..=1.0).contains(&u)).then_some((t, u))
+}
+
+/// Distance of a place from the segment from `a` to `b`, and the share of its nearest point.
+pub(super) fn foot(p: Place, a: Place, b: Place) -> (f64, f64) {
+    let d = [b[0] - a[0], b[1] - a[1]];
+    let off = [p[0] - a[0], p[1] - a[1]];
+    let square = (d[0] * d[0] + d[1] * d[1]).max(f64::MIN_POSITIVE);
+    let u = ((d[0] * off[0] + d[1] * off[1]) / square).clamp(0.0, 1.0);
+    ((off[0] - u * d[0]).hypot(off[1] - u * d[1]), u)
 }
 
 /// The scaled parameters along a curve.
@@ -55,9 +67,15 @@ pub(super) fn close_ends(ground: &Ground<'_>, curves: &mut [PlaneCurve], points:
             let d = [last[0] - before[0], last[1] - before[1]];
             let length = d[0].hypot(d[1]);
             let ahead = [0, 1].map(|k| last[k] + AHEAD * d[k] / length);
+            // The curve ahead; or beside, where the orbit comes by the place at which two points are about to meet, and slows
+            // down so much that the gap is too steep to be followed farther.
             let hits = (0..curves.len()).filter(|c| local[*c]).flat_map(|c| {
                 lines[c].windows(2).enumerate().filter_map(move |(k, pair)| {
-                    crossing([last, ahead], [pair[0], pair[1]]).map(|(t, u)| (t, c, k, u))
+                    let ahead = crossing([last, ahead], [pair[0], pair[1]]).map(|(t, u)| (t, c, k, u));
+                    ahead.or_else(|| {
+                        let (away, u) = foot(last, pair[0], pair[1]);
+                        (away < BESIDE).then_some((away / AHEAD, c, k, u))
+                    })
                 })
             });
             let hit = hits.min_by(|a, b| a.0.total_cmp(&b.0));

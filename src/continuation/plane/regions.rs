@@ -3,7 +3,7 @@
 use petgraph::unionfind::UnionFind;
 use rayon::prelude::*;
 
-use super::meet::{crossing, polyline};
+use super::meet::{crossing, foot, polyline};
 use super::{Ground, PlaneCurve, PlaneRegion};
 use crate::connection::algebra::{Skeleton, isomorphism};
 use crate::connection::{self};
@@ -75,7 +75,7 @@ pub(super) fn regions(ground: &Ground<'_>, curves: &[PlaneCurve]) -> Result<Part
     let clear = |cell: usize| {
         let p = places[cell];
         let edges = [0, 1].into_iter().flat_map(|k| ground.bounds(k).map(|end| (p[k] - end).abs()));
-        let curves = segments.iter().map(|s| distance(p, s));
+        let curves = segments.iter().map(|[a, b]| foot(p, *a, *b).0);
         edges.chain(curves).fold(f64::INFINITY, f64::min)
     };
     let chosen: Vec<(usize, Option<usize>)> = parts
@@ -141,15 +141,6 @@ fn best(part: &[usize], value: impl Fn(usize) -> f64) -> usize {
         }
     }
     best.0
-}
-
-/// Distance of a place from a segment.
-fn distance(p: Place, [a, b]: &[Place; 2]) -> f64 {
-    let d = [b[0] - a[0], b[1] - a[1]];
-    let off = [p[0] - a[0], p[1] - a[1]];
-    let square = (d[0] * d[0] + d[1] * d[1]).max(f64::MIN_POSITIVE);
-    let u = ((d[0] * off[0] + d[1] * off[1]) / square).clamp(0.0, 1.0);
-    (off[0] - u * d[0]).hypot(off[1] - u * d[1])
 }
 
 fn graph(ground: &Ground<'_>, parameters: Place) -> Result<Graph> {
