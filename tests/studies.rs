@@ -741,7 +741,7 @@ fn a_surface_of_genus_two() {
 
 #[test]
 fn every_shipped_study_is_tested() {
-    let these = [include_str!("studies.rs"), include_str!("continue.rs")];
+    let these = [include_str!("studies.rs"), include_str!("continue.rs"), include_str!("plane.rs")];
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();

@@ -152,6 +152,34 @@ pub fn connect(
     graph
 }
 
+/// The saddles that the two orbits of a point's one-dimensional manifold come by: of point `id`, its unstable manifold or,
+/// `backward`, its stable one. What [`connect`] says of all points, for one.
+pub(crate) fn passages(
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    id: usize,
+    backward: bool,
+    tolerance: f64,
+) -> Vec<Miss> {
+    crate::linalg::sequential();
+    let reduced = landscape.reduce();
+    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
+    let place = settle(inner, reduced.as_ref(), set);
+    let mut graph = MorseGraph {
+        connections: vec![],
+        loose: vec![],
+        misses: vec![],
+        morse_smale: MorseSmale::Unknown(String::new()),
+        components: 0,
+        examined: vec![],
+    };
+    for side in [1.0, -1.0] {
+        let task = Task { id, side, backward };
+        file(&place, task, follow_branch(&place, task, tolerance), &mut graph);
+    }
+    graph.misses
+}
+
 /// The circles and spheres of orbits that connect indices which both have more than one direction to leave in.
 fn circles(place: &Place<'_>) -> Vec<Circle> {
     let of = |id: usize| {

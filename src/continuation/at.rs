@@ -66,7 +66,12 @@ impl Branch {
 }
 
 /// Newton's method at a fixed parameter, as far as rounding allows.
-fn newton(landscape: &dyn Family, layout: Option<&Layout>, mut x: Vec<f64>, state: f64) -> Option<Vec<f64>> {
+pub(super) fn newton(
+    landscape: &dyn Family,
+    layout: Option<&Layout>,
+    mut x: Vec<f64>,
+    state: f64,
+) -> Option<Vec<f64>> {
     let n = x.len();
     let mut last = f64::INFINITY;
     for _ in 0..30 {

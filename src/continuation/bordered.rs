@@ -87,6 +87,21 @@ impl Hessian {
         }
     }
 
+    /// The whole matrix, also of a band.
+    pub(super) fn dense(&self) -> Mat<f64> {
+        let Some(full) = self.full() else {
+            let n = self.dim();
+            let mut all = Mat::zeros(n, n);
+            for j in 0..n {
+                let mut unit = vec![0.0; n];
+                unit[j] = 1.0;
+                all.col_mut(j).copy_from(column(&self.apply(&unit)).col(0));
+            }
+            return all;
+        };
+        full.to_owned()
+    }
+
     /// Largest modulus of an entry.
     pub(super) fn norm_max(&self) -> f64 {
         match &self.entries {

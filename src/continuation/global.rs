@@ -42,7 +42,7 @@ pub(super) struct Change {
 
 /// An orbit that passes a saddle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Pass {
+pub(super) struct Pass {
     from: Arc,
     to: Arc,
     backward: bool,
@@ -192,7 +192,7 @@ impl Line<'_> {
 }
 
 /// Do connections change at the two saddles of a pass?
-fn changed(low: &Section, high: &Section, pass: &Pass) -> bool {
+pub(super) fn changed(low: &Section, high: &Section, pass: &Pass) -> bool {
     let of = |s: &Section| -> Vec<((Arc, Arc), usize)> {
         let end = if pass.backward { pass.to } else { pass.from };
         let all = s.links.iter().chain(&s.joined);
@@ -204,7 +204,7 @@ fn changed(low: &Section, high: &Section, pass: &Pass) -> bool {
 }
 
 /// The gaps of a graph.
-fn passes(section: &Section) -> Vec<(Pass, &Miss)> {
+pub(super) fn passes(section: &Section) -> Vec<(Pass, &Miss)> {
     let mut list: Vec<(Pass, &Miss)> = vec![];
     for miss in &section.graph.misses {
         let (from, to) = (section.arcs[miss.from], section.arcs[miss.to]);
@@ -216,7 +216,7 @@ fn passes(section: &Section) -> Vec<(Pass, &Miss)> {
 }
 
 /// The gap with the sign it has if the saddle's mode points as `mode` does.
-fn towards(miss: &Miss, mode: &[f64]) -> f64 {
+pub(super) fn towards(miss: &Miss, mode: &[f64]) -> f64 {
     if dot(&miss.mode, mode) < 0.0 { -miss.gap } else { miss.gap }
 }
 

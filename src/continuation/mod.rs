@@ -25,6 +25,7 @@ mod locate;
 mod march;
 mod normal_form;
 mod path;
+mod plane;
 mod prove;
 mod section;
 mod splitting;
@@ -38,6 +39,10 @@ pub use cuts::itinerary;
 pub use diagram::{diagram, follow};
 pub use itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining, Link, Merger, Node, SplittingTree};
 pub use ledger::Leap;
+pub use plane::{
+    CurveEnd, CurveKind, CurvePoint, Plane, PlaneCurve, PlaneOptions, PlanePoint, PlaneRegion, PointKind,
+    plane,
+};
 pub use section::Graphs;
 pub use splitting::splitting_tree;
 pub use times::{Times, times};

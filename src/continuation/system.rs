@@ -268,12 +268,12 @@ fn spread(family: &dyn Family, starts: &[(f64, Vec<f64>)], options: &Options) ->
 
 /// The landscape at one value of the parameter, in scaled coordinates.
 pub(super) struct Slice<'a> {
-    problem: &'a Problem<'a>,
-    family: Box<dyn Family>,
+    pub(super) problem: &'a Problem<'a>,
+    pub(super) family: Box<dyn Family>,
     /// The landscape from which derivatives in the parameter are taken, if not from this one.
-    inner: Option<Box<dyn Family>>,
+    pub(super) inner: Option<Box<dyn Family>>,
     /// dp/dtheta.
-    slope: f64,
+    pub(super) slope: f64,
 }
 
 impl Slice<'_> {

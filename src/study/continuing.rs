@@ -7,10 +7,13 @@ use serde_json::{Value, json};
 
 use super::folder::{FORMAT, SUMMARY};
 use super::pipeline::{Outcome, critical_options, title};
+use super::second::{self, Second};
 use super::section::Section;
 use super::{Study, keys};
 use crate::connection::Order;
-use crate::continuation::{self, Diagram, End, Event, EventKind, Graphs, Itinerary, SplittingTree, Times};
+use crate::continuation::{
+    self, Diagram, End, Event, EventKind, Graphs, Itinerary, Plane, SplittingTree, Times,
+};
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
 use crate::error::{Error, Result, brief, shown};
@@ -21,6 +24,9 @@ use crate::report::{self, Ordinate};
 /// Names of the files.
 pub(super) const FILES: [&str; 5] =
     ["branches.csv", "events.csv", "itinerary.json", "bifurcation-diagram.svg", "splitting-tree.svg"];
+
+/// Names of the files about the plane of two parameters.
+pub(super) const PLANE_FILES: [&str; 3] = ["curves.csv", "plane.json", "phase-diagram.svg"];
 
 /// Lines of the headline about single events.
 const MOST_LINES: usize = 40;
@@ -60,6 +66,8 @@ pub struct ContinueSection {
     pub graphs: Option<bool>,
     /// Is the tree computed in which minima split?
     pub tree: bool,
+    /// The second parameter of a plane.
+    pub second: Option<Second>,
     /// Where its keys stand.
     section: Section,
 }
@@ -91,6 +99,7 @@ pub(super) fn read(section: &mut Section) -> Result<ContinueSection> {
         ordinate: ordinate(section)?,
         graphs: section.flag("graphs")?,
         tree: section.flag("tree")?.unwrap_or(true),
+        second: section.table("second")?.map(|mut table| second::read(&mut table)).transpose()?,
         section: section.clone(),
     })
 }
@@ -139,6 +148,9 @@ impl ContinueSection {
                 });
             }
         }
+        if let Some(second) = &self.second {
+            second.check(study, family, &self.parameter)?;
+        }
         let n = family.dim();
         let wrong = match &self.ordinate {
             Ordinate::Coordinate(i) if *i >= n => format!("`ordinate`: there is no coordinate {i}"),
@@ -179,6 +191,7 @@ pub(super) struct Continuation {
     tree: Option<SplittingTree>,
     /// Along the noise: speciation and collapse beside what the tree shows.
     times: Option<Times>,
+    plane: Option<Plane>,
 }
 
 /// Follows all branches of the study's landscape, and asks for the graphs between their events.
@@ -212,7 +225,11 @@ pub(super) fn run(study: &Study, family: &dyn Family, control: &Control<'_>) -> 
     let (itinerary, tree) = graphs(study, asked, family, &diagram, region, control)?;
     let along_noise = asked.parameter == "sigma";
     let times = tree.as_ref().filter(|_| along_noise).and_then(|t| continuation::times(family.data()?, t));
-    Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree, times })
+    let plane = match &asked.second {
+        Some(second) if !control.stopped() => Some(second.plane(study, asked, family, control)?),
+        _ => None,
+    };
+    Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree, times, plane })
 }
 
 /// The critical points at some parameter values, with these.
@@ -314,13 +331,16 @@ pub(super) fn alone(
 
 impl Continuation {
     pub(super) fn interrupted(&self) -> bool {
-        self.diagram.interrupted || self.itinerary.as_ref().is_some_and(|i| i.interrupted)
+        self.diagram.interrupted
+            || self.itinerary.as_ref().is_some_and(|i| i.interrupted)
+            || self.plane.as_ref().is_some_and(|p| p.interrupted)
     }
 
     /// The lowest level of branches, events and cuts.
     pub(super) fn level(&self) -> Level {
         let [branches, events, cuts] = self.levels();
-        [branches, events, cuts].into_iter().flatten().min().unwrap_or(Level::Checked)
+        let curves = self.plane.iter().flat_map(|p| &p.curves).map(|c| c.level).min();
+        [branches, events, cuts, curves].into_iter().flatten().min().unwrap_or(Level::Checked)
     }
 
     fn levels(&self) -> [Option<Level>; 3] {
@@ -345,7 +365,19 @@ impl Continuation {
             drawn.map(|tree| report::splitting_tree(tree, self.diagram.range, image, title)).transpose()?,
         ];
         let named = FILES.iter().zip(contents);
-        Ok(named.filter_map(|(name, text)| Some(((*name).to_owned(), text?.into_bytes()))).collect())
+        let mut files: Vec<(String, Vec<u8>)> =
+            named.filter_map(|(name, text)| Some(((*name).to_owned(), text?.into_bytes()))).collect();
+        if let Some(plane) = &self.plane {
+            let contents = [
+                export::curves_csv(plane)?,
+                export::plane_json(plane, title)?,
+                report::phase_diagram(plane, title)?,
+            ];
+            files.extend(
+                PLANE_FILES.iter().zip(contents).map(|(name, text)| ((*name).to_owned(), text.into_bytes())),
+            );
+        }
+        Ok(files)
     }
 
     /// The `continuation` of the summary.
@@ -370,6 +402,7 @@ impl Continuation {
             "intervals": self.itinerary.as_ref().map(|i| i.intervals.len()),
             "mergers": self.tree.as_ref().map(|t| t.mergers.len()),
             "diffusion": self.times,
+            "plane": self.plane.as_ref().map(second::json),
             "levels": { "branches": of_branches, "events": of_events, "cuts": of_cuts },
             "work": self.diagram.work,
             "interrupted": self.interrupted(),
@@ -411,6 +444,7 @@ impl Continuation {
                 "detail": format!("at {} of {all} cuts the graph below, changed by the event, is the graph above", all - open),
             }));
         }
+        checks.extend(self.plane.as_ref().map(second::check));
         checks
     }
 
@@ -439,7 +473,7 @@ impl Continuation {
         }
         let cuts = self.itinerary.as_ref().map_or(&[][..], |i| &i.cuts);
         let open: Vec<_> = cuts.iter().filter(|c| !c.explained).collect();
-        let first = open.first()?;
+        let Some(first) = open.first() else { return self.plane.as_ref().and_then(second::shortfall) };
         let (parameter, at) = (&self.diagram.parameter, significant(first.parameter, 9));
         Some(format!(
             "{} cuts of the itinerary are not explained; the first, at {parameter} = {at}: {}",
@@ -495,6 +529,9 @@ impl Continuation {
         if lines.len() > MOST_LINES {
             text += &format!("\n{} more in events.csv", lines.len() - MOST_LINES);
         }
+        if let Some(plane) = &self.plane {
+            text += &second::headline(plane);
+        }
         text
     }
 }
@@ -523,6 +560,6 @@ fn words(event: &Event, n: usize) -> String {
     parts.join("; ")
 }
 
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -195,6 +195,32 @@ const CONTINUE: &[Key] = &[
         "compute the connection graphs between the events",
     ),
     key("tree", Takes::Flag, "true", "compute the tree in which minima split as the parameter falls"),
+    key(
+        "second",
+        Takes::Table,
+        "",
+        "{ parameter = \"f\", from = -1.0, to = 1.0 }: a second parameter, for curves and regions in the plane of both",
+    ),
+];
+
+/// Keys of the second parameter of a continuation.
+pub(super) const SECOND: &[Key] = &[
+    key("parameter", Takes::Text, "", "the second parameter; needed"),
+    key("from", Takes::Number, "", "one end of its range; needed"),
+    key("to", Takes::Number, "", "the other end, above or below; needed"),
+    key(
+        "lines",
+        Takes::Integer,
+        "5",
+        "lines each way along which curves are looked for, both edges of the rectangle among them; at least 2",
+    ),
+    key(
+        "grid",
+        Takes::Integer,
+        "24",
+        "cells each way of the grid from which the regions are made; at least 1",
+    ),
+    key("connections", Takes::Flag, "true", "look for curves on which an orbit joins two saddles"),
 ];
 
 const REPORT: &[Key] = &[

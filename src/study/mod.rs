@@ -12,6 +12,7 @@ mod nearest;
 pub mod pipeline;
 mod region;
 pub mod schema;
+mod second;
 mod section;
 mod value;
 
@@ -21,6 +22,7 @@ pub use continuing::ContinueSection;
 pub use folder::Folder;
 pub use keys::of_kind as keys_of_kind;
 pub use lyapunov::LyapunovSection;
+pub use second::Second;
 pub use section::{Item, Section};
 pub use value::Override;
 

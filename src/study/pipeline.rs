@@ -60,6 +60,9 @@ pub const FILES: &[&str] = &[
     continuing::FILES[2],
     continuing::FILES[3],
     continuing::FILES[4],
+    continuing::PLANE_FILES[0],
+    continuing::PLANE_FILES[1],
+    continuing::PLANE_FILES[2],
 ];
 
 /// What came out.

@@ -46,6 +46,12 @@ pub fn schema() -> Value {
     properties["lyapunov"]["properties"]["times"]["maxItems"] = json!(2);
     properties["lyapunov"]["properties"]["starts"]["enum"] = json!(["region", "data"]);
     properties["lyapunov"]["properties"]["method"]["enum"] = json!(["heun", "euler"]);
+    let doc = properties["continue"]["properties"]["second"]["description"].take();
+    let mut second = object(keys::SECOND, &["parameter", "from", "to"]);
+    second["description"] = doc;
+    second["properties"]["lines"]["minimum"] = json!(2);
+    second["properties"]["grid"]["minimum"] = json!(1);
+    properties["continue"]["properties"]["second"] = second;
     properties["continue"]["properties"]["ordinate"]["type"] = json!(["string", "array"]);
     properties["continue"]["properties"]["ordinate"]["items"] = json!({ "type": "number" });
     properties["critical"]["properties"]["method"]["enum"] = json!(keys::METHODS);
