@@ -146,14 +146,12 @@ fn the_dual_cusp_and_its_folds() {
     near(cusp.coefficients.unwrap()[0], 0.0, 1e-8);
     // Every point of a curve solves the eliminated equation,
     for p in answer.curves.iter().flat_map(|c| &c.points) {
-        let (x, y) = (p.x[0], p.x[1]);
-        let found = [x, -x].into_iter().flat_map(|_| dual_folds(y));
-        let off = found.map(|q| (q[0] - p.parameters[0]).hypot(q[1] - p.parameters[1]));
+        let y = p.x[1];
+        let off = dual_folds(y).into_iter().map(|q| (q[0] - p.parameters[0]).hypot(q[1] - p.parameters[1]));
+        // Near its pole the eliminated equation magnifies the rounding of y.
+        let pole = (12.0 * (12.0 * y * y - 6.0 * y + 2.0) - 64.0).abs();
         let off = off.fold(f64::INFINITY, f64::min);
-        assert!(
-            off < 1e-8 * (1.0 + 1.0 / (12.0 * (12.0 * y * y - 6.0 * y + 2.0) - 64.0).abs()),
-            "{p:?}: {off:e}"
-        );
+        assert!(off < 1e-10 * (1.0 + 1.0 / pole), "{p:?}: {off:e}");
     }
     // and every solution in the rectangle lies on a curve.
     let mut met = 0;
