@@ -19,9 +19,6 @@ use crate::linalg::{Band, Factors, Layout, Symmetric, axpy, column, column_mut, 
 /// Up to this dimension everything is computed from full matrices, spectra by a full decomposition.
 pub(super) const DENSE: usize = 64;
 
-/// Up to this dimension a loop of our own beats the blocked algorithms of the library.
-const SMALL: usize = 12;
-
 /// A band is worth it if half of its width is at most the dimension over this.
 const NARROW: usize = 8;
 
@@ -160,7 +157,6 @@ impl Hessian {
 pub(super) struct Bordered(Solver);
 
 enum Solver {
-    Small(Small),
     Whole(PartialPivLu<f64>),
     Blocks(Blocks),
 }
@@ -168,9 +164,6 @@ enum Solver {
 impl Bordered {
     /// With borders in pairs and, on the diagonal of each pair, `corner`. `None` if something is not finite.
     pub(super) fn new(h: &Rc<Hessian>, right: &[&[f64]], below: &[&[f64]], corner: f64) -> Option<Self> {
-        if h.dim() + right.len() <= SMALL {
-            return Small::new(&matrix(h, right, below, corner)?).map(|small| Bordered(Solver::Small(small)));
-        }
         if h.dim() <= DENSE {
             return whole(h, right, below, corner).map(|lu| Bordered(Solver::Whole(lu)));
         }
@@ -180,7 +173,6 @@ impl Bordered {
     /// Solves in place.
     pub(super) fn solve(&self, b: &mut [f64]) -> bool {
         match &self.0 {
-            Solver::Small(small) => small.solve(b),
             Solver::Whole(lu) => lu.solve_in_place(column_mut(b)),
             Solver::Blocks(blocks) => return blocks.solve(b),
         }
@@ -210,66 +202,6 @@ fn matrix(h: &Hessian, right: &[&[f64]], below: &[&[f64]], corner: f64) -> Optio
 /// The whole matrix, factored.
 fn whole(h: &Hessian, right: &[&[f64]], below: &[&[f64]], corner: f64) -> Option<PartialPivLu<f64>> {
     matrix(h, right, below, corner).map(|a| a.partial_piv_lu())
-}
-
-/// Gauss's elimination with partial pivoting, row by row.
-struct Small {
-    n: usize,
-    /// Rows, exchanged: the upper factor, and below the diagonal the multipliers.
-    rows: Vec<f64>,
-    /// The row that each column's pivot was found in.
-    pivots: [u8; SMALL],
-}
-
-impl Small {
-    /// `None` if the matrix is singular.
-    fn new(a: &Mat<f64>) -> Option<Self> {
-        let n = a.nrows();
-        let mut rows = vec![0.0; n * n];
-        for i in 0..n {
-            for j in 0..n {
-                rows[i * n + j] = a[(i, j)];
-            }
-        }
-        let mut pivots = [0; SMALL];
-        for k in 0..n {
-            let mut best = k;
-            for i in k + 1..n {
-                if rows[i * n + k].abs() > rows[best * n + k].abs() {
-                    best = i;
-                }
-            }
-            pivots[k] = best as u8;
-            if rows[best * n + k] == 0.0 {
-                return None;
-            }
-            if best != k {
-                (0..n).for_each(|j| rows.swap(k * n + j, best * n + j));
-            }
-            let (done, rest) = rows.split_at_mut((k + 1) * n);
-            let pivot = &done[k * n..];
-            for row in rest.chunks_exact_mut(n) {
-                row[k] /= pivot[k];
-                let multiplier = row[k];
-                axpy(-multiplier, &pivot[k + 1..], &mut row[k + 1..]);
-            }
-        }
-        Some(Small { n, rows, pivots })
-    }
-
-    fn solve(&self, b: &mut [f64]) {
-        let n = self.n;
-        for k in 0..n {
-            b.swap(k, usize::from(self.pivots[k]));
-        }
-        for i in 1..n {
-            b[i] -= dot(&self.rows[i * n..i * n + i], &b[..i]);
-        }
-        for i in (0..n).rev() {
-            let row = &self.rows[i * n..(i + 1) * n];
-            b[i] = (b[i] - dot(&row[i + 1..], &b[i + 1..])) / row[i];
-        }
-    }
 }
 
 /// Mixed block elimination.
@@ -426,7 +358,7 @@ mod tests {
     #[test]
     fn small_systems_are_solved() {
         let mut uniform = noise(3);
-        for n in 1..SMALL {
+        for n in 1..12 {
             // A zero corner: rows have to be exchanged.
             let full = Mat::from_fn(n, n, |i, j| if i == j && i == 0 { 0.0 } else { uniform() });
             let full = Mat::from_fn(n, n, |i, j| full[(i, j)] + full[(j, i)]);
