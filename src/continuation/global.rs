@@ -50,6 +50,15 @@ pub(super) struct Pass {
     number: usize,
 }
 
+/// Where orbits join saddles.
+struct Root {
+    parameter: f64,
+    error: f64,
+    joinings: Vec<Joining>,
+    /// The smallest slope among their gaps.
+    slope: f64,
+}
+
 /// What is needed to compute a graph anywhere.
 struct Line<'a> {
     family: &'a dyn Family,
@@ -86,7 +95,7 @@ impl Line<'_> {
         let (a, b) = (low.parameter, high.parameter);
         let width = self.diagram.range[1] - self.diagram.range[0];
         let found = self.roots(low, high)?;
-        if let Some((parameter, error, joinings, slope)) = found {
+        if let Some(Root { parameter, error, joinings, slope }) = found {
             // Far enough off to see which way orbits go, and within the bracket.
             let off = (CLEAR / slope.abs()).clamp(4.0 * error, f64::INFINITY);
             let beside = |end: f64| {
@@ -115,9 +124,9 @@ impl Line<'_> {
         self.search(&middle, high, depth - 1, changes)
     }
 
-    /// The connection that an orbit passes through between two graphs, with all others at the same parameter: parameter, error,
-    /// orbits, slope of the gap. `None` if no gap changes its sign, or several do, and not together.
-    fn roots(&self, low: &Section, high: &Section) -> Result<Option<(f64, f64, Vec<Joining>, f64)>> {
+    /// The connection that an orbit passes through between two graphs, with all others at the same parameter. `None` if no gap
+    /// changes its sign, or several do, and not together.
+    fn roots(&self, low: &Section, high: &Section) -> Result<Option<Root>> {
         let (before, after) = (passes(low), passes(high));
         let mut roots: Vec<(f64, f64, Joining)> = vec![];
         for (pass, miss) in &before {
@@ -137,7 +146,8 @@ impl Line<'_> {
         roots.retain(|(p, _, _)| same(*p));
         let slope = roots.iter().map(|r| r.2.slope.abs()).fold(f64::INFINITY, f64::min);
         let error = roots.iter().map(|r| r.1).fold(error, f64::max);
-        Ok(Some((first, error, roots.into_iter().map(|r| r.2).collect(), slope)))
+        let joinings = roots.into_iter().map(|r| r.2).collect();
+        Ok(Some(Root { parameter: first, error, joinings, slope }))
     }
 
     /// Closes a gap between two parameters at which it has opposite signs.
