@@ -489,7 +489,14 @@ fn itineraries_and_trees_become_json() {
     let tree = SplittingTree {
         parameter: "p".into(),
         leaves: vec![node(0, 0, 1.2)],
-        mergers: vec![Merger { parameter: fold, energy: 0.1, event: 1, lost: arc(0), into: Some(arc(2)) }],
+        mergers: vec![Merger {
+            parameter: fold,
+            energy: 0.1,
+            event: 1,
+            lost: arc(0),
+            into: Some(arc(2)),
+            renamed: false,
+        }],
         parameters: vec![-1.0, 0.0],
         counts: vec![1, 2],
     };

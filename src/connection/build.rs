@@ -46,6 +46,10 @@ pub enum Order {
 /// A miss of a stable manifold by less than this many step errors is a hit, as far as can be told.
 const CERTAIN: f64 = 1.0;
 
+/// Beyond so many dimensions an integration step's error is not below this.
+pub(crate) const FINE_DIMENSIONS: usize = 32;
+pub(crate) const COARSE: f64 = 1e-7;
+
 /// Branches, and circles or spheres of orbits, followed at a time before progress is told.
 const BATCH: usize = 256;
 const CIRCLES: usize = 16;
@@ -87,7 +91,7 @@ pub fn connect(
         }
     }
     // In large dimensions an orbit is wanted for where it ends: a coarser one does, and costs a fraction.
-    let tolerance = if n > 32 { options.tolerance.max(1e-7) } else { options.tolerance };
+    let tolerance = if n > FINE_DIMENSIONS { options.tolerance.max(COARSE) } else { options.tolerance };
     let mut graph = MorseGraph {
         connections: vec![],
         loose: vec![],

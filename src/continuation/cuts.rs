@@ -67,10 +67,15 @@ pub fn itinerary(
         }
         let sections: Result<Vec<Section>> =
             at.par_iter().map(|p| section(family, diagram, *p, options, control)).collect();
-        sampled.push(sections?);
+        let sections = sections?;
+        if control.stopped() {
+            break;
+        }
+        sampled.push(sections);
         (control.progress)(Progress { stage: "graphs between events", done: i + 1, total, note: "" });
     }
-    let interrupted = sampled.len() < total || control.stopped();
+    let whole = sampled.len() == total;
+    let reached = ends[sampled.len()];
     // Where two of them differ, something happens in between.
     let mut runs: Vec<Vec<Section>> = vec![];
     let mut between: Vec<Moment> = vec![];
@@ -90,15 +95,21 @@ pub fn itinerary(
             for change in global::between(family, diagram, last, &next, options, control)? {
                 let Change { parameter, error, joinings, above } = change;
                 let cause = if joinings.is_empty() { Cause::Unknown } else { Cause::Connections(joinings) };
-                between.push(Moment { parameter, error, cause, level: Level::Checked });
+                let level = if matches!(cause, Cause::Unknown) { Level::Estimated } else { Level::Checked };
+                between.push(Moment { parameter, error, cause, level });
                 runs.push(std::mem::replace(&mut run, vec![above]));
             }
             run.push(next);
         }
         runs.push(run);
     }
-    let mut result =
-        Itinerary { parameter: diagram.parameter.clone(), intervals: vec![], cuts: vec![], interrupted };
+    let mut result = Itinerary {
+        parameter: diagram.parameter.clone(),
+        intervals: vec![],
+        cuts: vec![],
+        interrupted: false,
+    };
+    result.interrupted = !whole || control.stopped();
     for (moment, pair) in between.into_iter().zip(runs.windows(2)) {
         let (below, above) = (middle(&pair[0]), middle(&pair[1]));
         result.cuts.push(cut(diagram, moment, below, above));
@@ -106,7 +117,7 @@ pub fn itinerary(
     for (i, run) in runs.iter().enumerate() {
         let here = middle(run);
         let from = if i == 0 { diagram.range[0] } else { result.cuts[i - 1].parameter };
-        let to = result.cuts.get(i).map_or(diagram.range[1], |c| c.parameter);
+        let to = result.cuts.get(i).map_or(reached, |c| c.parameter);
         let landscape = family.with_parameter(&diagram.parameter, here.parameter)?;
         result.intervals.push(Interval {
             from,
@@ -140,7 +151,7 @@ fn moments(diagram: &Diagram) -> Vec<Moment> {
             && let Cause::Local(events) = &mut last.cause
         {
             events.push(number);
-            last.error = last.error.max(event.error);
+            last.error = last.error.max(event.error).max(event.parameter - last.parameter);
             last.level = last.level.min(level);
             continue;
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::Diagram;
 use super::itinerary::{Arc, Joining};
 use super::section::{Graphs, Section, section};
-use crate::connection::{Loose, Miss, Orbit};
+use crate::connection::{self, Loose, Miss, Orbit};
 use crate::control::Control;
 use crate::error::Result;
 use crate::landscape::Family;
@@ -26,6 +26,9 @@ const CLEAR: f64 = 1e-5;
 
 /// The error of an orbit's step while a gap is closed.
 const FINE: f64 = 1e-12;
+
+/// Changes between two graphs; where there are more it flickers.
+const MOST: usize = 32;
 
 /// Halvings in all between two graphs.
 const DEPTH: usize = 48;
@@ -87,6 +90,11 @@ impl Line<'_> {
         section(self.family, self.diagram, parameter, self.options, self.control)
     }
 
+    /// The gap at which a graph is told beside a connection: well above the one below which it counts as one.
+    fn clear(&self) -> f64 {
+        CLEAR.max(1e3 * step_error(self.options.graph.tolerance, self.family.dim()))
+    }
+
     /// Adds the changes between two graphs that differ; the last one's graph above equals `high`.
     fn search(&self, low: &Section, high: &Section, depth: usize, changes: &mut Vec<Change>) -> Result<()> {
         if low.is_same(high) || self.control.stopped() {
@@ -97,7 +105,7 @@ impl Line<'_> {
         let found = self.roots(low, high)?;
         if let Some(Root { parameter, error, joinings, slope }) = found {
             // Far enough off to see which way orbits go, and within the bracket.
-            let off = (CLEAR / slope.abs()).clamp(4.0 * error, f64::INFINITY);
+            let off = (self.clear() / slope.abs()).max(4.0 * error);
             let beside = |end: f64| {
                 let room = (end - parameter).abs();
                 parameter + off.min(0.5 * room).copysign(end - parameter)
@@ -112,7 +120,7 @@ impl Line<'_> {
                 return Ok(());
             }
         }
-        if b - a <= NARROW * width || depth == 0 {
+        if b - a <= NARROW * width || depth == 0 || changes.len() >= MOST {
             let above = self.section(b)?;
             changes.push(Change { parameter: 0.5 * (a + b), error: 0.5 * (b - a), joinings: vec![], above });
             return Ok(());
@@ -193,12 +201,20 @@ impl Line<'_> {
         let slope = (fb - fa) / (b - a);
         let whole = (high.1 - low.1) / (high.0 - low.0);
         let slope = if slope.is_finite() && slope != 0.0 { slope } else { whole };
+        // What jumps has no root: another connection threw the orbit to the other side.
+        let limit = 1e2 * step_error(FINE, self.family.dim()).max(CLOSED);
+        let best = best.filter(|(_, gap, _)| gap.abs() <= limit.max(1e-9));
         Ok(best.map(|(p, gap, orbit)| {
             // The orbit's own error, and what the gap still is, in the parameter.
             let error = ((gap.abs() + 1e2 * FINE) / slope.abs()).max(4.0 * f64::EPSILON * p.abs());
             (p, error, Joining::new(pass.from, pass.to, orbit, gap.abs(), slope))
         }))
     }
+}
+
+/// The error of a step that graphs are computed with: in many dimensions orbits are coarser.
+fn step_error(tolerance: f64, dim: usize) -> f64 {
+    if dim > connection::FINE_DIMENSIONS { tolerance.max(connection::COARSE) } else { tolerance }
 }
 
 /// Do connections change at the two saddles of a pass?
@@ -243,13 +259,21 @@ fn orbit(section: &Section, pass: &Pass) -> Orbit {
 }
 
 /// Why connections between saddles do not explain how two graphs differ; empty if they do: only connections of the saddles named, or
-/// to and from points that they are joined to, have changed, and each end has as many as before.
+/// to and from points that they are joined to, have changed.
 pub(super) fn explains(joinings: &[Joining], below: &Section, above: &Section) -> String {
     let keys: BTreeSet<(Arc, Arc)> = below.links.keys().chain(above.links.keys()).copied().collect();
-    let saddles: BTreeSet<Arc> = joinings.iter().flat_map(|j| [j.from, j.to]).collect();
+    let points = |s: &Section| -> BTreeSet<(Arc, usize)> {
+        s.arcs.iter().zip(&s.set.points).map(|(a, p)| (*a, p.index)).collect()
+    };
+    if points(below) != points(above) {
+        return "points appear or vanish there, too".into();
+    }
+    // The upper saddle's unstable manifold slides over the lower one, whose stable manifold slides over the upper: what leads down from
+    // the one and into the other changes.
+    let (upper, lower): (BTreeSet<Arc>, BTreeSet<Arc>) = joinings.iter().map(|j| (j.from, j.to)).unzip();
     for key in keys {
         let (n, m) = (below.links.get(&key), above.links.get(&key));
-        if n == m || saddles.contains(&key.0) || saddles.contains(&key.1) {
+        if n == m || upper.contains(&key.0) || lower.contains(&key.1) {
             continue;
         }
         let name = |s: &Section, arc| s.id(arc).map_or("?".to_string(), |id| id.to_string());

@@ -138,6 +138,8 @@ pub struct Merger {
     pub lost: Arc,
     /// The minimum that has its basin afterwards; `None` if that could not be told.
     pub into: Option<Arc>,
+    /// Does it only go on under another name? So it is where as many minima begin at the event as end there.
+    pub renamed: bool,
 }
 
 /// How minima split as the parameter falls (with noise: from generation to memory).

@@ -19,6 +19,9 @@ use crate::linalg::norm;
 /// way to the next event.
 const ABOVE: f64 = 1e-4;
 
+/// Farthest from a branch that a minimum on it may be, relative to the state's scale.
+const NEAR: f64 = 0.1;
+
 /// Parameters at which minima are counted.
 const COUNTED: usize = 200;
 
@@ -49,11 +52,16 @@ pub fn splitting_tree(
     let landscape = family.with_parameter(&diagram.parameter, diagram.range[0])?;
     let memories = cuts::memories(landscape.as_ref(), &bottom);
     let leaves = bottom.nodes(&memories).into_iter().filter(|n| n.index == 0).collect();
-    let parameters: Vec<f64> = (0..COUNTED)
-        .map(|i| scales.parameter_at(low + (high - low) * i as f64 / (COUNTED - 1) as f64))
-        .collect();
-    let counts =
-        parameters.iter().map(|p| pieces.iter().filter(|m| m.from <= *p && *p < m.to).count()).collect();
+    let [first, last] = diagram.range;
+    let at = |i: usize| match i {
+        0 => first,
+        i if i == COUNTED - 1 => last,
+        i => scales.parameter_at(low + (high - low) * i as f64 / (COUNTED - 1) as f64),
+    };
+    let parameters: Vec<f64> = (0..COUNTED).map(at).collect();
+    // At the upper end of the range minima do not end.
+    let alive = |m: &Piece, p: f64| m.from <= p && (p < m.to || (p == last && m.to == last));
+    let counts = parameters.iter().map(|p| pieces.iter().filter(|m| alive(m, *p)).count()).collect();
     Ok(SplittingTree { parameter: diagram.parameter.clone(), leaves, mergers, parameters, counts })
 }
 
@@ -115,7 +123,9 @@ fn at_event(
     if below.is_empty() || control.stopped() {
         return Ok(vec![]);
     }
+    let renamed = !above.is_empty() && below.len() <= above.len();
     let merger = |lost: Arc, into: Option<Arc>| Merger {
+        renamed,
         parameter: p,
         energy: event.energy,
         event: number,
@@ -131,17 +141,32 @@ fn at_event(
     let step = (ABOVE * (high - low)).min(0.5 * (next.unwrap_or(high) - theta));
     let beyond = scales.parameter_at((theta + step.max(1e-9 * (high - low))).min(high));
     let landscape = family.with_parameter(&diagram.parameter, beyond)?;
-    let into = rest(landscape.as_ref(), region, &event.x)?.and_then(|x| nearest(diagram, pieces, beyond, &x));
+    let into = rest(landscape.as_ref(), region, &event.x)?
+        .and_then(|x| nearest(family, diagram, pieces, beyond, &x));
     Ok(below.into_iter().map(|lost| merger(lost, into)).collect())
 }
 
 /// The arc of the minimum at x.
-fn nearest(diagram: &Diagram, pieces: &[Piece], parameter: f64, x: &[f64]) -> Option<Arc> {
+fn nearest(
+    family: &dyn Family,
+    diagram: &Diagram,
+    pieces: &[Piece],
+    parameter: f64,
+    x: &[f64],
+) -> Option<Arc> {
+    let period = family.period();
     let here = pieces.iter().filter(|m| m.from <= parameter && parameter <= m.to);
     let near = here.filter_map(|m| {
         let place = state(&diagram.branches[m.arc.branch], m.points, parameter)?;
-        let off: Vec<f64> = place.iter().zip(x).map(|(a, b)| a - b).collect();
-        Some((norm(&off), m.arc))
+        // A branch may have gone round where a coordinate is periodic.
+        let turned = |(i, d): (usize, f64)| match period.get(i).copied().flatten() {
+            Some(turn) => d - turn * (d / turn).round(),
+            None => d,
+        };
+        let off: Vec<f64> = place.iter().zip(x).map(|(a, b)| a - b).enumerate().map(turned).collect();
+        // Straight lines between a branch's points are near it; what is farther off is no known minimum.
+        let scale = diagram.branches[m.arc.branch].scales.state;
+        (norm(&off) <= NEAR * scale).then_some((norm(&off), m.arc))
     });
     near.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map(|(_, arc)| arc)
 }

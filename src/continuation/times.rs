@@ -35,7 +35,7 @@ pub struct Times {
 /// The times of data (columns) beside those of their tree along sigma. `None` for fewer than two data, or without a merger.
 pub fn times(data: MatRef<'_, f64>, tree: &SplittingTree) -> Option<Times> {
     let (dim, count) = (data.nrows(), data.ncols());
-    let last = tree.mergers.last()?.parameter;
+    let last = tree.mergers.iter().rev().find(|m| !m.renamed)?.parameter;
     if count < 2 || !(last > 0.0) {
         return None;
     }
@@ -91,7 +91,14 @@ mod tests {
     fn two_data() {
         let data = Mat::from_fn(3, 2, |i, k| [0.6, 0.0, -0.8][i] * if k == 0 { 1.0 } else { -1.0 });
         let arc = crate::continuation::Arc { branch: 0, piece: 0 };
-        let merger = |into| super::super::Merger { parameter: 1.0, energy: 0.0, event: 0, lost: arc, into };
+        let merger = |into| super::super::Merger {
+            parameter: 1.0,
+            energy: 0.0,
+            event: 0,
+            lost: arc,
+            into,
+            renamed: false,
+        };
         let tree = SplittingTree {
             parameter: "sigma".into(),
             leaves: vec![],

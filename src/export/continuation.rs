@@ -275,7 +275,7 @@ fn splitting(tree: &SplittingTree) -> Result<String> {
     let mergers = tree.mergers.iter().map(|m| {
         let mut object = Map::new();
         object.insert(tree.parameter.clone(), json!(m.parameter));
-        let rest = json!({ "energy": m.energy, "event": m.event, "lost": m.lost, "into": m.into });
+        let rest = json!({ "energy": m.energy, "event": m.event, "lost": m.lost, "into": m.into, "renamed": m.renamed });
         object.extend(rest.as_object().cloned().unwrap_or_default());
         Value::Object(object)
     });

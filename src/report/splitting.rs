@@ -288,6 +288,7 @@ mod tests {
         let leaf =
             |k: usize| Node { arc: arc(k), x: vec![k as f64; 4], energy: 0.0, index: 0, memories: vec![k] };
         let merger = |&(parameter, lost, into): &(f64, usize, Option<usize>)| Merger {
+            renamed: false,
             parameter,
             energy: 0.0,
             event: 0,

@@ -400,7 +400,7 @@ impl Continuation {
             "cuts": cuts.map(Vec::len),
             "unexplained_cuts": cuts.map(|cuts| cuts.iter().filter(|c| !c.explained).count()),
             "intervals": self.itinerary.as_ref().map(|i| i.intervals.len()),
-            "mergers": self.tree.as_ref().map(|t| t.mergers.len()),
+            "mergers": self.tree.as_ref().map(|t| t.mergers.iter().filter(|m| !m.renamed).count()),
             "diffusion": self.times,
             "plane": self.plane.as_ref().map(second::json),
             "levels": { "branches": of_branches, "events": of_events, "cuts": of_cuts },
