@@ -92,7 +92,9 @@ pub(super) fn section(
     let (set, numbers) =
         critical::sharpen(landscape, options.region.as_ref(), &places, completeness, tolerance)?;
     let arcs: Vec<Arc> = numbers.into_iter().map(|n| known[n]).collect();
-    let graph = connection::connect(landscape, &set, &options.graph, control);
+    // Of one graph among many nobody wants to hear.
+    let silent = Control { stop: control.stop, progress: &|_| {} };
+    let graph = connection::connect(landscape, &set, &options.graph, &silent);
     let (mut links, mut joined) = (Links::new(), Links::new());
     for c in &graph.connections {
         *links.entry((arcs[c.from], arcs[c.to])).or_insert(0) += 1;
