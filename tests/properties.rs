@@ -7,7 +7,7 @@ mod common;
 
 use common::differences::richardson;
 use common::draw::instance;
-use common::graphs::{assert_orbits, assert_same, shape, solve};
+use common::graphs::{assert_orbits, assert_same, solve, whole_shape};
 use faer::{Mat, MatRef};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
@@ -480,11 +480,11 @@ fn ones(data: MatRef<'_, f64>) -> Vec<f64> {
 #[test]
 fn rotations_and_translations_keep_the_graph() {
     for (data, sigma) in instances() {
-        let plain = shape(&mixture(data.clone(), ones(data.as_ref()), sigma));
+        let plain = whole_shape(&mixture(data.clone(), ones(data.as_ref()), sigma));
         assert!(plain.points.len() > 3);
         let turned = rotation(data.nrows()) * &data;
         let turned = Mat::from_fn(data.nrows(), data.ncols(), |i, k| turned[(i, k)] + 3.0 - i as f64);
-        let other = shape(&mixture(turned, ones(data.as_ref()), sigma));
+        let other = whole_shape(&mixture(turned, ones(data.as_ref()), sigma));
         assert_same(&plain, &other, 0.0, 1e-10, "turned and moved");
     }
 }
@@ -496,8 +496,8 @@ fn rotations_keep_the_graph_of_a_hopfield_memory() {
             let weights = ones(data.as_ref());
             ModernHopfield::new(data, weights, 3.0, 0.0).unwrap()
         };
-        let plain = shape(&build(data.clone()));
-        let other = shape(&build(rotation(data.nrows()) * &data));
+        let plain = whole_shape(&build(data.clone()));
+        let other = whole_shape(&build(rotation(data.nrows()) * &data));
         assert_same(&plain, &other, 0.0, 1e-10, "turned");
     }
 }
@@ -506,10 +506,10 @@ fn rotations_keep_the_graph_of_a_hopfield_memory() {
 fn the_order_of_the_data_does_not_matter() {
     for (data, sigma) in instances() {
         let count = data.ncols();
-        let plain = shape(&mixture(data.clone(), ones(data.as_ref()), sigma));
+        let plain = whole_shape(&mixture(data.clone(), ones(data.as_ref()), sigma));
         let mixed = Mat::from_fn(data.nrows(), count, |i, k| data[(i, (5 * k + 3) % count)]);
         assert!(count % 5 != 0);
-        let other = shape(&mixture(mixed, ones(data.as_ref()), sigma));
+        let other = whole_shape(&mixture(mixed, ones(data.as_ref()), sigma));
         assert_same(&plain, &other, 0.0, 1e-10, "in another order");
     }
 }
@@ -520,9 +520,9 @@ fn a_duplicate_is_a_double_weight() {
         let count = data.ncols();
         let mut weights = ones(data.as_ref());
         weights[1] = 2.0;
-        let weighted = shape(&mixture(data.clone(), weights, sigma));
+        let weighted = whole_shape(&mixture(data.clone(), weights, sigma));
         let doubled = Mat::from_fn(data.nrows(), count + 1, |i, k| data[(i, if k == count { 1 } else { k })]);
-        let duplicated = shape(&mixture(doubled.clone(), ones(doubled.as_ref()), sigma));
+        let duplicated = whole_shape(&mixture(doubled.clone(), ones(doubled.as_ref()), sigma));
         assert_same(&weighted, &duplicated, 0.0, 1e-10, "doubled");
     }
 }
@@ -531,10 +531,10 @@ fn a_duplicate_is_a_double_weight() {
 #[test]
 fn any_unit_of_length_will_do() {
     for (data, sigma) in instances() {
-        let plain = shape(&mixture(data.clone(), ones(data.as_ref()), sigma));
+        let plain = whole_shape(&mixture(data.clone(), ones(data.as_ref()), sigma));
         for unit in [1e-8, 1e8] {
             let scaled = Mat::from_fn(data.nrows(), data.ncols(), |i, k| unit * data[(i, k)]);
-            let other = shape(&mixture(scaled, ones(data.as_ref()), unit * sigma));
+            let other = whole_shape(&mixture(scaled, ones(data.as_ref()), unit * sigma));
             assert_same(&plain, &other, 0.0, 1e-10, &format!("in units of {unit:e}"));
         }
     }

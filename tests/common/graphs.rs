@@ -7,10 +7,14 @@ use smale::landscape::Landscape;
 
 use super::draw::distance;
 
-/// Points and graph, with all connections.
+/// Points and graph by default options.
 pub fn solve(landscape: &dyn Landscape) -> (CriticalSet, MorseGraph) {
+    solve_with(landscape, Order::One)
+}
+
+fn solve_with(landscape: &dyn Landscape, order: Order) -> (CriticalSet, MorseGraph) {
     let set = search(landscape, None, &Options::default(), &Control::quiet()).expect("a region is known");
-    let options = connection::Options { order: Order::All, ..Default::default() };
+    let options = connection::Options { order, ..Default::default() };
     let graph = connect(landscape, &set, &options, &Control::quiet());
     (set, graph)
 }
@@ -22,7 +26,16 @@ pub struct Shape {
 }
 
 pub fn shape(landscape: &dyn Landscape) -> Shape {
-    let (set, graph) = solve(landscape);
+    shape_with(landscape, Order::One)
+}
+
+/// That with all connections.
+pub fn whole_shape(landscape: &dyn Landscape) -> Shape {
+    shape_with(landscape, Order::All)
+}
+
+fn shape_with(landscape: &dyn Landscape, order: Order) -> Shape {
+    let (set, graph) = solve_with(landscape, order);
     assert!(set.degenerate.is_empty(), "{} degenerate", set.degenerate.len());
     Shape {
         points: set.points.iter().map(|p| (p.index, p.energy)).collect(),
