@@ -396,17 +396,16 @@ impl Orbit {
     pub(super) fn thin(&mut self) {
         while self.points.len() > 2 * KEPT.0 {
             let last = self.points.len() - 1;
-            let mut i = 0;
-            self.points.retain(|_| {
-                i += 1;
-                (i - 1) % 2 == 0 || i - 1 == last
-            });
-            let mut i = 0;
-            self.energies.retain(|_| {
-                i += 1;
-                (i - 1) % 2 == 0 || i - 1 == last
-            });
+            self.keep(&(0..=last).map(|i| i % 2 == 0 || i == last).collect::<Vec<bool>>());
         }
+    }
+
+    /// Drops the points that are not to be kept.
+    fn keep(&mut self, kept: &[bool]) {
+        let mut at = kept.iter();
+        self.points.retain(|_| at.next() == Some(&true));
+        let mut at = kept.iter();
+        self.energies.retain(|_| at.next() == Some(&true));
     }
 
     /// Keeps, between its ends, the points along which the energy falls from the one to the other: an orbit that was cut beside a
@@ -422,10 +421,7 @@ impl Orbit {
                 falls
             })
             .collect();
-        let mut at = kept.iter();
-        self.points.retain(|_| at.next() == Some(&true));
-        let mut at = kept.iter();
-        self.energies.retain(|_| at.next() == Some(&true));
+        self.keep(&kept);
     }
 
     /// Drops the points outside the region.

@@ -27,14 +27,10 @@ pub fn sharpen(
 ) -> Result<(CriticalSet, Vec<usize>)> {
     crate::linalg::sequential();
     let region = settle_region(landscape, region)?;
-    let chart = match Chart::new(landscape, &region) {
-        // What stands in for a landscape there has no way back from its points to theirs.
-        Chart::Equilibria(..) => Chart::Whole(landscape),
-        chart => chart,
-    };
+    let chart = chart(landscape, &region);
     let problem = Problem::new(&chart, &region);
     let sharpened = |(number, place): (usize, &Vec<f64>)| {
-        let x = if let Chart::Reduced(reduced) = &chart { reduced.project(place) } else { place.clone() };
+        let x = project(&chart, place);
         let found = refine(&problem, &Followed { x, gradient_norm: f64::NAN }, degenerate_tolerance)?;
         Some((chart.point(&found)?, number))
     };
@@ -68,11 +64,21 @@ pub(crate) fn rest(
     from: &[f64],
 ) -> Result<Option<Vec<f64>>> {
     let region = settle_region(landscape, region)?;
-    let chart = match Chart::new(landscape, &region) {
+    let chart = chart(landscape, &region);
+    let problem = Problem::new(&chart, &region);
+    Ok(descend(&problem, &project(&chart, from)).map(|z| chart.lift(&z)))
+}
+
+/// The coordinates in which places are sharpened.
+fn chart<'a>(landscape: &'a dyn Landscape, region: &Region) -> Chart<'a> {
+    match Chart::new(landscape, region) {
+        // What stands in for a landscape there has no way back from its points to theirs.
         Chart::Equilibria(..) => Chart::Whole(landscape),
         chart => chart,
-    };
-    let problem = Problem::new(&chart, &region);
-    let start = if let Chart::Reduced(reduced) = &chart { reduced.project(from) } else { from.to_vec() };
-    Ok(descend(&problem, &start).map(|z| chart.lift(&z)))
+    }
+}
+
+/// A place in these coordinates.
+fn project(chart: &Chart<'_>, place: &[f64]) -> Vec<f64> {
+    if let Chart::Reduced(reduced) = chart { reduced.project(place) } else { place.to_vec() }
 }

@@ -48,13 +48,8 @@ pub fn drawing(
         x: (0.0, 1.0),
         y: scale.range(),
     };
-    let gallery = match image {
-        Some(shape) if !order.is_empty() => Some(Gallery::new(set, &order, shape, frame.width())?),
-        _ => None,
-    };
     let below = (frame.low.0, frame.high.1);
-    let pictures = gallery.as_ref().map_or(Ok(vec![]), |g| g.pictures(set, below))?;
-    let height = frame.high.1 + gallery.as_ref().map_or(20.0, Gallery::height);
+    let (gallery, pictures, height) = Gallery::under(&frame, set, &order, image)?;
 
     let sizes = Sizes::new(set.points.len() + set.degenerate.len(), graph.connections.len());
     let places = places(set, graph, &order, &scale, &frame, &sizes);

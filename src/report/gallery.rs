@@ -4,6 +4,7 @@ use plotters::style::RGBColor;
 use plotters::style::text_anchor::VPos;
 
 use super::canvas::{Canvas, Lettering, Pen, Picture};
+use super::frame::Frame;
 use super::geometry::P;
 use super::thumbnail;
 use crate::critical::CriticalSet;
@@ -39,13 +40,24 @@ pub(super) struct Gallery {
 }
 
 impl Gallery {
-    /// Room for the minima in `order` on a sheet `width` pixels wide; images have `shape` rows and columns.
-    pub(super) fn new(
+    /// The images of the minima in `order` under a frame, if there are any to draw, and the height of the whole sheet.
+    pub(super) fn under(
+        frame: &Frame,
         set: &CriticalSet,
         order: &[usize],
-        shape: (usize, usize),
-        width: f64,
-    ) -> Result<Gallery> {
+        image: Option<(usize, usize)>,
+    ) -> Result<(Option<Gallery>, Vec<Picture>, f64)> {
+        let below = (frame.low.0, frame.high.1);
+        let Some(shape) = image.filter(|_| !order.is_empty()) else {
+            return Ok((None, vec![], below.1 + 20.0));
+        };
+        let gallery = Gallery::new(set, order, shape, frame.width())?;
+        let (pictures, height) = (gallery.pictures(set, below)?, below.1 + gallery.height());
+        Ok((Some(gallery), pictures, height))
+    }
+
+    /// Room for the minima in `order` on a sheet `width` pixels wide; images have `shape` rows and columns.
+    fn new(set: &CriticalSet, order: &[usize], shape: (usize, usize), width: f64) -> Result<Gallery> {
         let n = set.region.dim();
         if shape.0 == 0 || shape.0.checked_mul(shape.1) != Some(n) {
             return Err(Error::input(format!(
@@ -92,7 +104,7 @@ impl Gallery {
     }
 
     /// Height below the drawing.
-    pub(super) fn height(&self) -> f64 {
+    fn height(&self) -> f64 {
         if self.ids.is_empty() { 0.0 } else { GAP + self.rows as f64 * self.row() + 24.0 }
     }
 
@@ -112,7 +124,7 @@ impl Gallery {
     }
 
     /// The images themselves.
-    pub(super) fn pictures(&self, set: &CriticalSet, corner: P) -> Result<Vec<Picture>> {
+    fn pictures(&self, set: &CriticalSet, corner: P) -> Result<Vec<Picture>> {
         let (rows, columns) = self.shape;
         let pixels = |f: usize| rows.div_ceil(f) * columns.div_ceil(f) * self.ids.len();
         let factor = (1..rows.max(columns)).find(|&f| pixels(f) <= MOST_PIXELS).unwrap_or(rows.max(columns));

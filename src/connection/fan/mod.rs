@@ -79,18 +79,24 @@ pub(super) fn connections(
     for event in events {
         match event {
             Event::Crossing(crossing) => found.push(connection(place, circle, &rays, crossing)),
-            Event::Touching { id: other, gap, ray } => {
-                let orbit = orbit(place, other, backward, ray);
-                let (from, to) = if backward { (other, id) } else { (id, other) };
-                loose.push(Loose::NotTransverse { from, to, orbit, gap });
-            }
-            Event::Unresolved { ray, reason } => {
-                let orbit = ray.finish(place);
-                loose.push(Loose::Lost { point: id, orbit, backward, reason });
-            }
+            Event::Touching { id: other, gap, ray } => loose.push(touching(place, circle, other, gap, ray)),
+            Event::Unresolved { ray, reason } => loose.push(unresolved(place, circle, ray, reason)),
         }
     }
     (found, loose)
+}
+
+/// An orbit onto a point that the manifold should not meet.
+fn touching(place: &Place<'_>, circle: Circle, other: usize, gap: f64, trace: Trace) -> Loose {
+    let Circle { id, backward } = circle;
+    let (from, to) = if backward { (other, id) } else { (id, other) };
+    Loose::NotTransverse { from, to, orbit: orbit(place, other, backward, trace), gap }
+}
+
+/// An orbit beside which it is not known what there is.
+fn unresolved(place: &Place<'_>, circle: Circle, trace: Trace, reason: String) -> Loose {
+    let Circle { id, backward } = circle;
+    Loose::Lost { point: id, orbit: trace.finish(place), backward, reason }
 }
 
 /// What was found on a sphere, as connections and as orbits that are none.
@@ -119,14 +125,9 @@ fn sort(
                 });
             }
             Find::Touching { id: other, gap, trace } => {
-                let orbit = orbit(place, other, backward, trace);
-                let (from, to) = if backward { (other, id) } else { (id, other) };
-                loose.push(Loose::NotTransverse { from, to, orbit, gap });
+                loose.push(touching(place, circle, other, gap, trace))
             }
-            Find::Unresolved { trace, reason } => {
-                let orbit = trace.finish(place);
-                loose.push(Loose::Lost { point: id, orbit, backward, reason });
-            }
+            Find::Unresolved { trace, reason } => loose.push(unresolved(place, circle, trace, reason)),
         }
     }
     (found, loose)
