@@ -92,14 +92,7 @@ pub fn connect(
     }
     // In large dimensions an orbit is wanted for where it ends: a coarser one does, and costs a fraction.
     let tolerance = if n > FINE_DIMENSIONS { options.tolerance.max(COARSE) } else { options.tolerance };
-    let mut graph = MorseGraph {
-        connections: vec![],
-        loose: vec![],
-        misses: vec![],
-        morse_smale: MorseSmale::Unknown(String::new()),
-        components: 0,
-        examined: vec![],
-    };
+    let mut graph = empty();
     let mut finished = true;
     for (i, batch) in tasks.chunks(BATCH).enumerate() {
         if control.stopped() {
@@ -156,32 +149,37 @@ pub fn connect(
     graph
 }
 
-/// The saddles that the two orbits of a point's one-dimensional manifold come by: of point `id`, its unstable manifold or,
-/// `backward`, its stable one. What [`connect`] says of all points, for one.
-pub(crate) fn passages(
-    landscape: &dyn Landscape,
-    set: &CriticalSet,
-    id: usize,
-    backward: bool,
-    tolerance: f64,
-) -> Vec<Miss> {
-    crate::linalg::sequential();
-    let reduced = landscape.reduce();
-    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
-    let place = settle(inner, reduced.as_ref(), set);
-    let mut graph = MorseGraph {
+/// A graph of which nothing is known.
+fn empty() -> MorseGraph {
+    MorseGraph {
         connections: vec![],
         loose: vec![],
         misses: vec![],
         morse_smale: MorseSmale::Unknown(String::new()),
         components: 0,
         examined: vec![],
-    };
+    }
+}
+
+/// The two orbits of a point's one-dimensional manifold: of point `id`, its unstable manifold or, `backward`, its stable one. Of
+/// what [`connect`] says of all points that for one, without a verdict.
+pub(crate) fn follow_manifold(
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    id: usize,
+    backward: bool,
+    tolerance: f64,
+) -> MorseGraph {
+    crate::linalg::sequential();
+    let reduced = landscape.reduce();
+    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
+    let place = settle(inner, reduced.as_ref(), set);
+    let mut graph = empty();
     for side in [1.0, -1.0] {
         let task = Task { id, side, backward };
         file(&place, task, follow_branch(&place, task, tolerance), &mut graph);
     }
-    graph.misses
+    graph
 }
 
 /// The circles and spheres of orbits that connect indices which both have more than one direction to leave in.

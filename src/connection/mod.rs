@@ -13,7 +13,7 @@ mod place;
 mod proof;
 mod transversality;
 
-pub(crate) use build::{COARSE, FINE_DIMENSIONS, passages};
+pub(crate) use build::{COARSE, FINE_DIMENSIONS, follow_manifold};
 pub use build::{Options, Order, connect};
 pub(crate) use fate::{Descent, Fate};
 pub use proof::{ProofOptions, TubeProof, prove};

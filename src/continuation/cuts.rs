@@ -6,12 +6,11 @@ use super::Diagram;
 use super::explain;
 use super::global::{self, Change};
 use super::itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining};
-use super::section::{Graphs, Section, section};
-use crate::connection::{Descent, Fate};
+use super::section::{Graphs, Section, nodes, section};
 use crate::control::{Control, Progress};
 use crate::critical::Level;
 use crate::error::Result;
-use crate::landscape::{Family, Landscape};
+use crate::landscape::Family;
 
 /// Events closer than this share of the range happen at once, as far as can be told.
 const AT_ONCE: f64 = 1e-9;
@@ -124,7 +123,7 @@ pub fn itinerary(
             to,
             at: here.parameter,
             samples: run.iter().map(|s| s.parameter).collect(),
-            nodes: here.nodes(&memories(landscape.as_ref(), here)),
+            nodes: nodes(landscape.as_ref(), &here.set, &here.arcs),
             links: here.listed(&here.links),
             joined: here.listed(&here.joined),
             morse_smale: here.graph.morse_smale.clone(),
@@ -185,26 +184,6 @@ fn cut(diagram: &Diagram, moment: Moment, below: &Section, above: &Section) -> C
     };
     Cut { parameter, error, cause, words: below.words(above), explained: open.is_empty(), open, level }
 }
-
-/// For each point the numbers of the data that descend to it.
-pub(super) fn memories(landscape: &dyn Landscape, section: &Section) -> Vec<Vec<usize>> {
-    let mut memories = vec![vec![]; section.set.points.len()];
-    let Some(data) = landscape.data() else { return memories };
-    let reduced = landscape.reduce();
-    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
-    let descent = Descent::new(inner, reduced.as_ref(), &section.set, TOLERANCE);
-    let columns: Vec<Vec<f64>> = data.col_iter().map(|c| c.iter().copied().collect()).collect();
-    let fates: Vec<Fate> = columns.par_iter().map(|x| descent.fate(x)).collect();
-    for (datum, fate) in fates.into_iter().enumerate() {
-        if let Fate::Minimum(id) = fate {
-            memories[id].push(datum);
-        }
-    }
-    memories
-}
-
-/// Error of a step of the orbits that tell where a datum descends to.
-const TOLERANCE: f64 = 1e-6;
 
 impl Joining {
     /// One whose nodes are not yet known.

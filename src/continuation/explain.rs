@@ -152,10 +152,10 @@ pub(super) fn local(diagram: &Diagram, events: &[usize], below: &Section, above:
     let keys: BTreeSet<(Arc, Arc)> = links.keys().chain(high.links.keys()).copied().collect();
     let differ = keys.iter().filter(|key| links.get(key) != high.links.get(key));
     // Where an orbit from saddle to saddle lasts over an interval, it stands for the connection that its upper end lacks.
-    let joined: BTreeSet<Arc> =
-        below.joined.keys().chain(above.joined.keys()).flat_map(|(a, b)| [name(a), name(b)]).collect();
+    let joined = below.joined.keys().chain(above.joined.keys()).map(|(a, b)| (name(a), name(b)));
+    let (upper, lower): (BTreeSet<Arc>, BTreeSet<Arc>) = joined.unzip();
     let open = differ
-        .filter(|(a, b)| !joined.contains(a) && !joined.contains(b))
+        .filter(|(a, b)| !upper.contains(a) && !lower.contains(b))
         .filter(|(a, b)| loose.is_empty() || !(past(a) && past(b)))
         .count();
     if open > 0 {

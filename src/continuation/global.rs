@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use super::Diagram;
 use super::itinerary::{Arc, Joining};
-use super::section::{Graphs, Section, section};
-use crate::connection::{self, Loose, Miss, Orbit};
+use super::section::{Graphs, Section, points, section};
+use crate::connection::{self, Loose, Miss, MorseGraph, Orbit, follow_manifold};
 use crate::control::Control;
 use crate::error::Result;
 use crate::landscape::Family;
@@ -135,7 +135,7 @@ impl Line<'_> {
     /// The connection that an orbit passes through between two graphs, with all others at the same parameter. `None` if no gap
     /// changes its sign, or several do, and not together.
     fn roots(&self, low: &Section, high: &Section) -> Result<Option<Root>> {
-        let (before, after) = (passes(low), passes(high));
+        let (before, after) = (passes(&low.graph, &low.arcs), passes(&high.graph, &high.arcs));
         let mut roots: Vec<(f64, f64, Joining)> = vec![];
         for (pass, miss) in &before {
             let Some((_, other)) = after.iter().find(|(p, _)| p == pass) else { continue };
@@ -168,10 +168,6 @@ impl Line<'_> {
     ) -> Result<Option<(f64, f64, Joining)>> {
         let ((mut a, mut fa), (mut b, mut fb)) = (low, high);
         let (mut ga, mut gb) = (fa, fb);
-        let fine = Graphs {
-            graph: crate::connection::Options { tolerance: FINE, order: crate::connection::Order::One },
-            ..self.options.clone()
-        };
         let mut best: Option<(f64, f64, Orbit)> = None;
         for turn in 0..100 {
             // False position, halving now and then, and where the ends differ by much.
@@ -182,11 +178,16 @@ impl Line<'_> {
             if !resolved || best.as_ref().is_some_and(|(_, gap, _)| gap.abs() <= CLOSED) {
                 break;
             }
-            let here = section(self.family, self.diagram, p, &fine, self.control)?;
-            let Some((_, miss)) = passes(&here).into_iter().find(|(q, _)| *q == pass) else {
+            let landscape = self.family.with_parameter(&self.diagram.parameter, p)?;
+            let region = self.options.region.as_ref();
+            let (set, arcs) = points(self.family, self.diagram, landscape.as_ref(), p, region)?;
+            let own = if pass.backward { pass.to } else { pass.from };
+            let Some(own) = arcs.iter().position(|arc| *arc == own) else { return Ok(None) };
+            let graph = follow_manifold(landscape.as_ref(), &set, own, pass.backward, FINE);
+            let Some((_, miss)) = passes(&graph, &arcs).into_iter().find(|(q, _)| *q == pass) else {
                 return Ok(None);
             };
-            let (gap, orbit) = (towards(miss, mode), orbit(&here, &pass));
+            let (gap, orbit) = (towards(miss, mode), orbit(&graph, &arcs, &pass));
             if best.as_ref().is_none_or(|(_, g, _)| gap.abs() < g.abs()) {
                 best = Some((p, gap, orbit));
             }
@@ -230,10 +231,10 @@ pub(super) fn changed(low: &Section, high: &Section, pass: &Pass) -> bool {
 }
 
 /// The gaps of a graph.
-pub(super) fn passes(section: &Section) -> Vec<(Pass, &Miss)> {
+pub(super) fn passes<'a>(graph: &'a MorseGraph, arcs: &[Arc]) -> Vec<(Pass, &'a Miss)> {
     let mut list: Vec<(Pass, &Miss)> = vec![];
-    for miss in &section.graph.misses {
-        let (from, to) = (section.arcs[miss.from], section.arcs[miss.to]);
+    for miss in &graph.misses {
+        let (from, to) = (arcs[miss.from], arcs[miss.to]);
         let same = |p: &Pass| p.from == from && p.to == to && p.backward == miss.backward;
         let number = list.iter().filter(|(p, _)| same(p)).count();
         list.push((Pass { from, to, backward: miss.backward, number }, miss));
@@ -247,9 +248,9 @@ pub(super) fn towards(miss: &Miss, mode: &[f64]) -> f64 {
 }
 
 /// The orbit of a pass, as far as it is known.
-fn orbit(section: &Section, pass: &Pass) -> Orbit {
-    let is = |id: usize, arc: Arc| section.arcs[id] == arc;
-    let joined = section.graph.loose.iter().find_map(|l| match l {
+fn orbit(graph: &MorseGraph, arcs: &[Arc], pass: &Pass) -> Orbit {
+    let is = |id: usize, arc: Arc| arcs[id] == arc;
+    let joined = graph.loose.iter().find_map(|l| match l {
         Loose::NotTransverse { from, to, orbit, .. } if is(*from, pass.from) && is(*to, pass.to) => {
             Some(orbit)
         }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::itinerary::{Arc, Link, Node};
 use super::{Branch, BranchPoint, Diagram, End, Scales};
-use crate::connection::{self, Loose, MorseGraph, Order, algebra};
+use crate::connection::{self, Descent, Fate, Loose, MorseGraph, Order, algebra};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet};
 use crate::error::Result;
@@ -27,6 +29,9 @@ impl Default for Graphs {
         Graphs { region: None, graph, samples: 5 }
     }
 }
+
+/// Error of a step of the orbits that tell where a datum descends to.
+const TOLERANCE: f64 = 1e-6;
 
 /// Edges between arcs, with how many there are of each.
 pub(super) type Links = BTreeMap<(Arc, Arc), usize>;
@@ -69,16 +74,14 @@ impl Branch {
     }
 }
 
-/// The graph of a family at a parameter, of the points of a diagram.
-pub(super) fn section(
+/// The points of a diagram at a parameter, and the arc of each.
+pub(super) fn points(
     family: &dyn Family,
     diagram: &Diagram,
+    landscape: &dyn Landscape,
     parameter: f64,
-    options: &Graphs,
-    control: &Control<'_>,
-) -> Result<Section> {
-    let landscape = family.with_parameter(&diagram.parameter, parameter)?;
-    let landscape: &dyn Landscape = landscape.as_ref();
+    region: Option<&Region>,
+) -> Result<(CriticalSet, Vec<Arc>)> {
     let (mut places, mut known) = (vec![], vec![]);
     for (branch, curve) in diagram.branches.iter().enumerate() {
         for (place, x) in curve.at(family, &diagram.parameter, parameter)? {
@@ -89,9 +92,21 @@ pub(super) fn section(
     // Whether there are more was asked where the branches came from; the alternating sum is asked again below.
     let completeness = Completeness::Estimated { unseen: 0.0, low: 0.0, high: 0.0 };
     let tolerance = critical::Options::default().degenerate_tolerance;
-    let (set, numbers) =
-        critical::sharpen(landscape, options.region.as_ref(), &places, completeness, tolerance)?;
-    let arcs: Vec<Arc> = numbers.into_iter().map(|n| known[n]).collect();
+    let (set, numbers) = critical::sharpen(landscape, region, &places, completeness, tolerance)?;
+    Ok((set, numbers.into_iter().map(|n| known[n]).collect()))
+}
+
+/// The graph of a family at a parameter, of the points of a diagram.
+pub(super) fn section(
+    family: &dyn Family,
+    diagram: &Diagram,
+    parameter: f64,
+    options: &Graphs,
+    control: &Control<'_>,
+) -> Result<Section> {
+    let landscape = family.with_parameter(&diagram.parameter, parameter)?;
+    let landscape: &dyn Landscape = landscape.as_ref();
+    let (set, arcs) = points(family, diagram, landscape, parameter, options.region.as_ref())?;
     // Of one graph among many nobody wants to hear.
     let silent = Control { stop: control.stop, progress: &|_| {} };
     let graph = connection::connect(landscape, &set, &options.graph, &silent);
@@ -124,18 +139,6 @@ impl Section {
         self.arcs.iter().position(|a| *a == arc)
     }
 
-    /// Its points, with the data that descend to each minimum.
-    pub(super) fn nodes(&self, memories: &[Vec<usize>]) -> Vec<Node> {
-        let node = |(id, p): (usize, &critical::CriticalPoint)| Node {
-            arc: self.arcs[id],
-            x: p.x.clone(),
-            energy: p.energy,
-            index: p.index,
-            memories: memories.get(id).cloned().unwrap_or_default(),
-        };
-        self.set.points.iter().enumerate().map(node).collect()
-    }
-
     /// Links by ids.
     pub(super) fn listed(&self, links: &Links) -> Vec<Link> {
         let by_id = |((from, to), count): (&(Arc, Arc), &usize)| {
@@ -151,4 +154,34 @@ impl Section {
         let partner: Vec<Option<usize>> = self.arcs.iter().map(|arc| other.id(*arc)).collect();
         algebra::difference((&self.set, &self.graph), (&other.set, &other.graph), &partner).sentences
     }
+}
+
+/// Points with the data that descend to each minimum.
+pub(super) fn nodes(landscape: &dyn Landscape, set: &CriticalSet, arcs: &[Arc]) -> Vec<Node> {
+    let memories = memories(landscape, set);
+    let node = |((p, arc), memories): ((&critical::CriticalPoint, &Arc), Vec<usize>)| Node {
+        arc: *arc,
+        x: p.x.clone(),
+        energy: p.energy,
+        index: p.index,
+        memories,
+    };
+    set.points.iter().zip(arcs).zip(memories).map(node).collect()
+}
+
+/// For each point the numbers of the data that descend to it.
+fn memories(landscape: &dyn Landscape, set: &CriticalSet) -> Vec<Vec<usize>> {
+    let mut memories = vec![vec![]; set.points.len()];
+    let Some(data) = landscape.data() else { return memories };
+    let reduced = landscape.reduce();
+    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
+    let descent = Descent::new(inner, reduced.as_ref(), set, TOLERANCE);
+    let columns: Vec<Vec<f64>> = data.col_iter().map(|c| c.iter().copied().collect()).collect();
+    let fates: Vec<Fate> = columns.par_iter().map(|x| descent.fate(x)).collect();
+    for (datum, fate) in fates.into_iter().enumerate() {
+        if let Fate::Minimum(id) = fate {
+            memories[id].push(datum);
+        }
+    }
+    memories
 }

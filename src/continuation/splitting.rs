@@ -6,9 +6,8 @@
 use rayon::prelude::*;
 
 use super::itinerary::{Arc, Merger, SplittingTree};
-use super::section::section;
-use super::{Branch, Diagram, Graphs, cuts, explain};
-use crate::connection::{Options, Order};
+use super::section::{nodes, points};
+use super::{Branch, Diagram, Graphs, explain};
 use crate::control::Control;
 use crate::critical::rest;
 use crate::error::Result;
@@ -46,12 +45,10 @@ pub fn splitting_tree(
     let mut mergers: Vec<Merger> = mergers?.into_iter().flatten().collect();
     mergers.sort_by(|a, b| a.parameter.total_cmp(&b.parameter).then(a.lost.cmp(&b.lost)));
     mergers.dedup_by(|a, b| a.lost == b.lost && a.into == b.into);
-    // The graph is not wanted here, only where data descend to.
-    let none = Graphs { graph: Options { order: Order::One, ..options.graph.clone() }, ..options.clone() };
-    let bottom = section(family, diagram, diagram.range[0], &none, control)?;
-    let landscape = family.with_parameter(&diagram.parameter, diagram.range[0])?;
-    let memories = cuts::memories(landscape.as_ref(), &bottom);
-    let leaves = bottom.nodes(&memories).into_iter().filter(|n| n.index == 0).collect();
+    let bottom = family.with_parameter(&diagram.parameter, diagram.range[0])?;
+    let region = options.region.as_ref();
+    let (set, arcs) = points(family, diagram, bottom.as_ref(), diagram.range[0], region)?;
+    let leaves = nodes(bottom.as_ref(), &set, &arcs).into_iter().filter(|n| n.index == 0).collect();
     let [first, last] = diagram.range;
     let at = |i: usize| match i {
         0 => first,

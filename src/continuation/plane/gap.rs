@@ -8,7 +8,7 @@ use super::super::global::towards;
 use super::super::path::minus;
 use super::cross::edge;
 use super::{CurveEnd, CurveKind, CurvePoint, Ground, PlaneCurve};
-use crate::connection::passages;
+use crate::connection::follow_manifold;
 use crate::critical::{self, Completeness, CriticalSet, Level};
 use crate::error::Result;
 use crate::linalg::norm;
@@ -126,7 +126,7 @@ impl Walk<'_> {
             return Ok(None);
         }
         let own = if self.backward { b } else { a };
-        let misses = passages(landscape, &set, own, self.backward, TOLERANCE);
+        let misses = follow_manifold(landscape, &set, own, self.backward, TOLERANCE).misses;
         let gaps = misses.iter().filter(|m| m.from == a && m.to == b).map(|m| towards(m, &self.mode));
         let nearest = gaps.min_by(|p, q| (p - near.gap).abs().total_cmp(&(q - near.gap).abs()));
         Ok(nearest.filter(|gap| gap.is_finite()).map(|gap| Node::new(u, &set, [a, b], gap)))

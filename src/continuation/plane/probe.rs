@@ -95,7 +95,7 @@ impl Line<'_> {
         let scales = self.scales();
         let (a, b) = (scales.theta(low.parameter), scales.theta(high.parameter));
         let mut found = vec![];
-        let (before, after) = (passes(low), passes(high));
+        let (before, after) = (passes(&low.graph, &low.arcs), passes(&high.graph, &high.arcs));
         for (pass, miss) in &before {
             let other = after.iter().find(|(p, _)| p == pass).map(|(_, other)| towards(other, &miss.mode));
             if changed(low, high, pass) && other.is_none_or(|other| (miss.gap > 0.0) != (other > 0.0)) {
