@@ -499,6 +499,7 @@ fn itineraries_and_trees_become_json() {
         }],
         parameters: vec![-1.0, 0.0],
         counts: vec![1, 2],
+        interrupted: false,
     };
     assert_eq!(smale::export::itinerary_json(&diagram, None, None, "t").unwrap(), None);
     let written =

@@ -223,16 +223,16 @@ fn follow_fans(
 /// Puts a branch where it belongs.
 fn file(place: &Place<'_>, task: Task, branch: Branch, graph: &mut MorseGraph) {
     let Task { id: point, backward, .. } = task;
+    if let Branch::Arrived { misses, .. } | Branch::Exit { misses, .. } = &branch {
+        graph.misses.extend(misses.iter().map(|(other, gap)| miss(place, point, *other, *gap, backward)));
+    }
     match branch {
-        Branch::Arrived { id, orbit, misses } => {
-            graph
-                .misses
-                .extend(misses.into_iter().map(|(other, gap)| miss(place, point, other, gap, backward)));
+        Branch::Arrived { id, orbit, .. } => {
             let (from, to) = if backward { (id, point) } else { (point, id) };
             let sign = sign(place, task);
             graph.connections.push(Connection::new(from, to, sign, orbit));
         }
-        Branch::Exit { orbit } => graph.loose.push(Loose::Exit { point, orbit, backward }),
+        Branch::Exit { orbit, .. } => graph.loose.push(Loose::Exit { point, orbit, backward }),
         Branch::NotTransverse { id, orbit, gap, signed } => {
             graph.misses.push(miss(place, point, id, signed, backward));
             let (from, to) = if backward { (id, point) } else { (point, id) };

@@ -10,8 +10,8 @@ use crate::linalg::norm;
 pub(super) enum Branch {
     /// In the trap of this point (id), past saddles (id, gap with its sign).
     Arrived { id: usize, orbit: Orbit, misses: Vec<(usize, f64)> },
-    /// Through the region's boundary.
-    Exit { orbit: Orbit },
+    /// Through the region's boundary, past saddles as above.
+    Exit { orbit: Orbit, misses: Vec<(usize, f64)> },
     /// It ran onto the stable manifold of this point (id), which it misses by less than the integration can tell.
     NotTransverse { id: usize, orbit: Orbit, gap: f64, signed: f64 },
     /// Into this degenerate family.
@@ -83,7 +83,7 @@ pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Br
     match verdict {
         Some(Verdict::Exit) => {
             orbit.drop_outside(place, task.backward);
-            Branch::Exit { orbit }
+            Branch::Exit { orbit, misses }
         }
         Some(Verdict::Trap(id)) => {
             orbit.close(place, &place.nodes[id], task.backward);

@@ -2,18 +2,18 @@
 
 use rayon::prelude::*;
 
-use super::Diagram;
 use super::explain;
 use super::global::{self, Change};
 use super::itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining};
 use super::section::{Graphs, Section, nodes, section};
+use super::{Diagram, End, Scales};
 use crate::control::{Control, Progress};
 use crate::critical::Level;
 use crate::error::Result;
 use crate::landscape::Family;
 
-/// Events closer than this share of the range happen at once, as far as can be told.
-const AT_ONCE: f64 = 1e-9;
+/// How far from the region's boundary a branch that leaves may end, in natural scales.
+const END_ERROR: f64 = 1e-8;
 
 /// How near to the ends of an interval graphs are computed, as a share of it.
 const MARGIN: f64 = 0.02;
@@ -139,14 +139,14 @@ fn middle(run: &[Section]) -> &Section {
 
 /// The events of the diagram, those that happen at once together.
 fn moments(diagram: &Diagram) -> Vec<Moment> {
-    let width = diagram.range[1] - diagram.range[0];
+    let scales = diagram.scales();
     let mut moments: Vec<Moment> = vec![];
     let inside = |p: f64| p > diagram.range[0] && p < diagram.range[1];
     for (number, event) in diagram.events.iter().enumerate().filter(|(_, e)| inside(e.parameter)) {
         // Where it is may be proven; that the graphs change as they do is not.
         let level = event.level.min(Level::Checked);
         if let Some(last) = moments.last_mut()
-            && event.parameter - last.parameter <= (AT_ONCE * width).max(last.error + event.error)
+            && scales.is_same((last.parameter, last.error), (event.parameter, event.error))
             && let Cause::Local(events) = &mut last.cause
         {
             events.push(number);
@@ -161,6 +161,38 @@ fn moments(diagram: &Diagram) -> Vec<Moment> {
             level,
         });
     }
+    let mut exits: Vec<(f64, Arc)> = vec![];
+    for (number, branch) in diagram.branches.iter().enumerate() {
+        let last = branch.points.len().saturating_sub(1);
+        for (end, place) in branch.ends.iter().zip([0, last]) {
+            if *end == End::Region && inside(branch.points[place].parameter) {
+                exits.push((
+                    branch.points[place].parameter,
+                    Arc { branch: number, piece: branch.piece(place) },
+                ));
+            }
+        }
+    }
+    exits.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut boundary: Vec<Moment> = vec![];
+    for (parameter, arc) in exits {
+        let error = scales.error_at(parameter, END_ERROR);
+        match boundary.last_mut() {
+            Some(Moment { parameter: p, cause: Cause::Boundary(arcs), .. })
+                if scales.is_same((*p, error), (parameter, error)) =>
+            {
+                arcs.push(arc);
+            }
+            _ => boundary.push(Moment {
+                parameter,
+                error,
+                cause: Cause::Boundary(vec![arc]),
+                level: Level::Checked,
+            }),
+        }
+    }
+    moments.extend(boundary);
+    moments.sort_by(|a, b| a.parameter.total_cmp(&b.parameter));
     moments
 }
 
@@ -169,6 +201,7 @@ fn cut(diagram: &Diagram, moment: Moment, below: &Section, above: &Section) -> C
     let open = match &cause {
         Cause::Local(events) => explain::local(diagram, events, below, above),
         Cause::Connections(joinings) => global::explains(joinings, below, above),
+        Cause::Boundary(arcs) => explain::boundary(arcs, below, above),
         Cause::Unknown => {
             "the graphs on either side differ, and no orbit between two saddles was found there".into()
         }
@@ -183,6 +216,21 @@ fn cut(diagram: &Diagram, moment: Moment, below: &Section, above: &Section) -> C
         other => other,
     };
     Cut { parameter, error, cause, words: below.words(above), explained: open.is_empty(), open, level }
+}
+
+/// Events closer than this share of the range happen at once, as far as can be told.
+const AT_ONCE: f64 = 1e-9;
+
+impl Scales {
+    /// Are two parameters, each with its error, the same as far as can be told?
+    pub(super) fn is_same(&self, (p, dp): (f64, f64), (q, dq): (f64, f64)) -> bool {
+        (self.theta(p) - self.theta(q)).abs() <= AT_ONCE || (p - q).abs() <= dp + dq
+    }
+
+    /// An error of the scaled coordinate as one of the parameter.
+    fn error_at(&self, p: f64, error: f64) -> f64 {
+        error * self.parameter * if self.logarithmic { p } else { 1.0 }
+    }
 }
 
 impl Joining {

@@ -90,6 +90,23 @@ pub(super) fn groups(diagram: &Diagram, events: &[usize]) -> Vec<BTreeSet<Arc>> 
     groups
 }
 
+/// Why the graph below, without the points that cross the region's boundary, is not the graph above without them.
+pub(super) fn boundary(arcs: &[Arc], below: &Section, above: &Section) -> String {
+    let (mut low, mut high) = (Reduced::new(below), Reduced::new(above));
+    for arc in arcs {
+        low.drop(*arc);
+        high.drop(*arc);
+    }
+    if low.index != high.index {
+        return "other points than those that cross the boundary are not the same below and above".into();
+    }
+    let keys: BTreeSet<&(Arc, Arc)> = low.links.keys().chain(high.links.keys()).collect();
+    match keys.into_iter().filter(|key| low.links.get(key) != high.links.get(key)).count() {
+        0 => String::new(),
+        open => format!("{open} connections between other points change, too"),
+    }
+}
+
 /// Why the graph below a local cut, changed by its events, is not the graph above; empty if it is.
 pub(super) fn local(diagram: &Diagram, events: &[usize], below: &Section, above: &Section) -> String {
     if let Some(event) = events.iter().find(|e| diagram.events[**e].kind == EventKind::Unexplained) {

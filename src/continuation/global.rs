@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::landscape::Family;
 use crate::linalg::dot;
 
-/// Narrowest bracket, relative to the whole range, in which graphs are told apart.
+/// Narrowest bracket, in natural scales, in which graphs are told apart.
 const NARROW: f64 = 1e-11;
 
 /// Gaps below this, relative to the landscape's scale, are closed.
@@ -101,7 +101,7 @@ impl Line<'_> {
             return Ok(());
         }
         let (a, b) = (low.parameter, high.parameter);
-        let width = self.diagram.range[1] - self.diagram.range[0];
+        let scales = self.diagram.scales();
         let found = self.roots(low, high)?;
         if let Some(Root { parameter, error, joinings, slope }) = found {
             // Far enough off to see which way orbits go, and within the bracket.
@@ -120,12 +120,11 @@ impl Line<'_> {
                 return Ok(());
             }
         }
-        if b - a <= NARROW * width || depth == 0 || changes.len() >= MOST {
+        if scales.theta(b) - scales.theta(a) <= NARROW || depth == 0 || changes.len() >= MOST {
             let above = self.section(b)?;
             changes.push(Change { parameter: 0.5 * (a + b), error: 0.5 * (b - a), joinings: vec![], above });
             return Ok(());
         }
-        let scales = self.diagram.scales();
         let middle = scales.parameter_at(0.5 * (scales.theta(a) + scales.theta(b)));
         let middle = self.section(middle)?;
         self.search(low, &middle, depth - 1, changes)?;

@@ -72,6 +72,8 @@ pub enum Cause {
     Local(Vec<usize>),
     /// Orbits join saddles of the same index.
     Connections(Vec<Joining>),
+    /// Critical points leave the region, or enter it.
+    Boundary(Vec<Arc>),
     /// The graphs differ, and it was not found why.
     Unknown,
 }
@@ -155,4 +157,6 @@ pub struct SplittingTree {
     pub parameters: Vec<f64>,
     /// and that number.
     pub counts: Vec<usize>,
+    /// Was it stopped from outside, so that mergers may be missing?
+    pub interrupted: bool,
 }

@@ -11,6 +11,9 @@ use crate::linalg::{dot, norm};
 /// Shortest step, in natural scales.
 const SHORTEST: f64 = 1e-9;
 
+/// How near to the region's boundary a branch is followed.
+const BOUNDARY: f64 = 1e-8;
+
 /// Where an eigenvalue is below this, relative to the Hessian's size, steps may fail for being too short: next to an event
 /// with several flat directions only a longer one leads across.
 const FLAT: f64 = 1e-6;
@@ -73,7 +76,7 @@ pub(super) fn march(
             trace.nodes.push(b);
             continue;
         }
-        let known = trace.nodes.len();
+        let (known, events) = (trace.nodes.len(), trace.events.len());
         let next = step(problem, &a, h);
         let Step::To(b, bound) = next else {
             trace.refused += 1;
@@ -132,6 +135,17 @@ pub(super) fn march(
             }
         }
         let length = norm(&minus(&b.z, &a.z));
+        let far = norm(&b.z[..problem.dim()]) > problem.reach;
+        if far || options.region.as_ref().is_some_and(|r| !r.contains(&problem.scales.x(&b.z))) {
+            if length > BOUNDARY {
+                trace.refused += 1;
+                trace.nodes.truncate(known);
+                trace.events.truncate(events);
+                h = 0.5 * length.min(h);
+                continue;
+            }
+            return trace.finish(End::Region);
+        }
         travelled += length;
         h = next_length(options, &a, &b, length);
         trace.steps += 1;
@@ -158,12 +172,6 @@ pub(super) fn march(
         }
         if bound {
             return trace.finish(End::Bound);
-        }
-        let Some(b) = trace.nodes.last() else { return trace };
-        let far = norm(&b.z[..problem.dim()]) > problem.reach;
-        if far || options.region.as_ref().is_some_and(|r| !r.contains(&problem.scales.x(&b.z))) {
-            trace.nodes.pop();
-            return trace.finish(End::Region);
         }
     }
 }

@@ -59,7 +59,8 @@ pub fn splitting_tree(
     // At the upper end of the range minima do not end.
     let alive = |m: &Piece, p: f64| m.from <= p && (p < m.to || (p == last && m.to == last));
     let counts = parameters.iter().map(|p| pieces.iter().filter(|m| alive(m, *p)).count()).collect();
-    Ok(SplittingTree { parameter: diagram.parameter.clone(), leaves, mergers, parameters, counts })
+    let parameter = diagram.parameter.clone();
+    Ok(SplittingTree { parameter, leaves, mergers, parameters, counts, interrupted: control.stopped() })
 }
 
 /// A run of a branch along which it is a minimum and the parameter goes one way.
@@ -108,14 +109,14 @@ fn at_event(
     let event = &diagram.events[number];
     let (p, scales) = (event.parameter, diagram.scales());
     let [low, high] = diagram.range.map(|p| scales.theta(p));
-    let tiny = 1e-9 * (diagram.range[1] - diagram.range[0]) + event.error;
+    let here = |q: f64| scales.is_same((p, event.error), (q, 0.0));
     let touching: Vec<&Piece> = explain::groups(diagram, &[number])
         .iter()
         .flatten()
         .filter_map(|arc| pieces.iter().find(|m| m.arc == *arc))
         .collect();
-    let mut below: Vec<Arc> = touching.iter().filter(|m| (m.to - p).abs() <= tiny).map(|m| m.arc).collect();
-    let above: Vec<Arc> = touching.iter().filter(|m| (m.from - p).abs() <= tiny).map(|m| m.arc).collect();
+    let mut below: Vec<Arc> = touching.iter().filter(|m| here(m.to)).map(|m| m.arc).collect();
+    let above: Vec<Arc> = touching.iter().filter(|m| here(m.from)).map(|m| m.arc).collect();
     below.dedup();
     if below.is_empty() || control.stopped() {
         return Ok(vec![]);
@@ -133,10 +134,9 @@ fn at_event(
         return Ok(below.into_iter().map(|lost| merger(lost, Some(into))).collect());
     }
     let theta = scales.theta(p);
-    let next =
-        diagram.events.iter().map(|e| scales.theta(e.parameter)).find(|t| *t > theta + 1e-12 * (high - low));
+    let next = diagram.events.iter().map(|e| scales.theta(e.parameter)).find(|t| *t > theta + 1e-12);
     let step = (ABOVE * (high - low)).min(0.5 * (next.unwrap_or(high) - theta));
-    let beyond = scales.parameter_at((theta + step.max(1e-9 * (high - low))).min(high));
+    let beyond = scales.parameter_at((theta + step.max(1e-9)).min(high));
     let landscape = family.with_parameter(&diagram.parameter, beyond)?;
     let into = rest(landscape.as_ref(), region, &event.x)?
         .and_then(|x| nearest(family, diagram, pieces, beyond, &x));

@@ -105,6 +105,7 @@ mod tests {
             mergers: vec![merger(None)],
             parameters: vec![0.5, 1.5],
             counts: vec![2, 1],
+            interrupted: false,
         };
         let times = times(data.as_ref(), &tree).expect("two data");
         assert!((times.speciation_sigma - 1.0).abs() < 1e-14);

@@ -2,8 +2,8 @@
 
 use std::io::{Cursor, Read};
 
-use npyz::zip::ZipArchive;
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+use zip::ZipArchive;
 
 use super::RawTable;
 use super::number::{Form, Number};
@@ -80,15 +80,14 @@ pub(super) fn parse_archive(file: &str, bytes: &[u8], key: Option<&str>) -> Resu
     let broken = |why: String| Error::input(format!("{file} is no readable npz archive: {why}"));
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| broken(e.to_string()))?;
     let mut names: Vec<String> =
-        archive.file_names().filter_map(npyz::npz::array_name_from_file_name).map(str::to_owned).collect();
+        archive.file_names().filter_map(|file| Some(file.ok()?.strip_suffix(".npy")?.to_owned())).collect();
     names.sort();
     if names.is_empty() {
         return Err(broken("it holds no array".into()));
     }
     let name = choose(file, &names, key)?;
-    let mut entry = archive
-        .by_name(&npyz::npz::file_name_from_array_name(name))
-        .map_err(|e| broken(format!("array `{name}`: {e}")))?;
+    let mut entry =
+        archive.by_name(&format!("{name}.npy")).map_err(|e| broken(format!("array `{name}`: {e}")))?;
     // The size that the archive states is not to be trusted with an allocation; the vector grows as data come.
     let stated = entry.size();
     let mut array = Vec::new();

@@ -35,6 +35,7 @@ pub fn event_name(kind: &EventKind) -> String {
 pub fn cut_name(diagram: &Diagram, cut: &Cut) -> String {
     match &cut.cause {
         Cause::Connections(_) => "connection".into(),
+        Cause::Boundary(_) => "boundary".into(),
         Cause::Unknown => "unknown".into(),
         Cause::Local(events) => {
             let mut names: Vec<String> =
@@ -284,6 +285,7 @@ fn splitting(tree: &SplittingTree) -> Result<String> {
         ("mergers", lines(mergers)?),
         ("parameters", text(&tree.parameters)?),
         ("counts", text(&tree.counts)?),
+        ("interrupted", text(&tree.interrupted)?),
     ];
     let body: Vec<String> = keys.into_iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
     Ok(format!("{{\n{}\n}}", body.join(",\n")))

@@ -52,7 +52,7 @@ pub enum Noise {
 #[derive(Clone, Debug)]
 pub struct Mixture {
     data: Mat<f64>,
-    /// As given, not normalised; `None` where nothing but logarithms is known.
+    /// As given, not normalised; `None` where nothing but logarithms is known, or exact.
     weights: Option<Vec<f64>>,
     /// The data as the user counts them; `None` where the columns are all that is known of them.
     rows: Option<Rows>,
@@ -86,7 +86,6 @@ impl Mixture {
 
     /// From columns and the rows that are merged in them, whose weights are checked: zero or more, and not all zero.
     fn of_rows(data: Mat<f64>, rows: Rows, noise: Noise, confinement: f64) -> Result<Self> {
-        let weights = rows.weights(data.ncols());
         if !(confinement >= 0.0 && confinement.is_finite()) {
             return Err(Error::input(format!(
                 "mixture: `confinement` is {}, it must be zero or more",
@@ -118,10 +117,20 @@ impl Mixture {
         if !(a >= 0.0 && a.is_finite()) {
             return Err(Error::input(format!("mixture: `a` is {}, it must be zero or more", shown(a))));
         }
-        let total: f64 = weights.iter().sum();
-        let log_weights = weights.iter().map(|w| (w / total).ln()).collect();
+        let weights = rows.weights(data.ncols());
+        let log_weights = match &weights {
+            Some(weights) => {
+                let total: f64 = weights.iter().sum();
+                weights.iter().map(|w| (w / total).ln()).collect()
+            }
+            None => {
+                let logs = rows.log_weights(data.ncols());
+                let total = rows::log_total(&logs);
+                logs.iter().map(|l| l - total).collect()
+            }
+        };
         let mixture = Mixture::assemble(data, log_weights, noise, (a, sigma), confinement);
-        Ok(Mixture { weights: Some(weights), rows: Some(rows), ..mixture })
+        Ok(Mixture { weights, rows: Some(rows), ..mixture })
     }
 
     /// From checked values.
@@ -177,11 +186,11 @@ impl Mixture {
     /// Derivative of the gradient in a parameter of one row: `-m' / sigma^2`.
     fn gradient_by_row(&self, parameter: RowParameter, x: &[f64], out: &mut [f64]) {
         let rows = self.rows();
-        let (softmax, weights) = (self.kernel.weights(x), rows.weights(self.data.ncols()));
+        let softmax = self.kernel.weights(x);
         let s2 = self.sigma * self.sigma;
         let apart = |k: usize, i: usize| x[i] - self.scaled[(i, k)];
         let logit = |k: usize| -(0..x.len()).map(|i| apart(k, i).powi(2)).sum::<f64>() / (2.0 * s2);
-        let shift = Shift { data: self.data.as_ref(), weights: &weights, softmax: &softmax, scale: self.a };
+        let shift = Shift { data: self.data.as_ref(), softmax: &softmax, scale: self.a };
         shift.write(&rows, parameter, logit, |k, i| self.a * apart(k, i) / s2, out);
         out.iter_mut().for_each(|m| *m = -*m / s2);
     }
@@ -293,7 +302,9 @@ impl Landscape for Mixture {
     }
 
     fn has_symmetry(&self, map: &SignedPermutation) -> bool {
-        self.weights.as_deref().is_some_and(|weights| symmetry::permutes(self.data.as_ref(), weights, map))
+        let weights = self.weights.as_deref();
+        self.rows.is_some()
+            && symmetry::permutes(self.data.as_ref(), weights.unwrap_or(&self.log_weights), map)
     }
 
     fn reduce(&self) -> Option<Reduced> {
@@ -443,6 +454,12 @@ impl Family for Mixture {
         Ok(Box::new(Mixture::of_rows(self.data.clone(), self.rows(), noise, confinement)?))
     }
 
+    fn breaks(&self, parameter: usize) -> Vec<f64> {
+        let rows = self.rows();
+        let place = parameter.checked_sub(self.names().len());
+        place.map_or(vec![], |place| rows.breaks(rows.parameter(place, self.dim())))
+    }
+
     fn row_parameters(&self) -> &'static [&'static str] {
         rows::PATTERNS
     }
@@ -460,15 +477,19 @@ impl Family for Mixture {
         border: &[f64],
     ) -> std::result::Result<Box<dyn System + '_>, String> {
         let names = self.parameters();
-        let (rows, n) = (self.rows.as_ref().ok_or("only logarithms of the weights are known")?, self.dim());
+        let unknown = "only logarithms of the weights are known";
+        let (rows, n) = (self.rows.as_ref().ok_or(unknown)?, self.dim());
         let varied = match (names.get(parameter).map(|(name, _)| name.as_str()), self.noise) {
-            (None, _) => Varied::Row(rows.parameter(parameter - names.len(), n)),
+            (None, _) => match rows.parameter(parameter - names.len(), n) {
+                RowParameter::Count => return Err(rows::NOT_PROVEN.into()),
+                single => Varied::Row(single),
+            },
             (Some("confinement"), _) => Varied::Confinement,
             (Some("a"), _) => Varied::Factor,
             (Some("t"), Noise::Scheduled { schedule, .. }) => Varied::Time(schedule),
             _ => Varied::Width,
         };
-        let (data, weights) = rows.apart_of(self.data.as_ref());
+        let (data, weights) = rows.apart_of(self.data.as_ref()).ok_or(unknown)?;
         let energy = Wells {
             data,
             weights,

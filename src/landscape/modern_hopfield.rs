@@ -23,7 +23,9 @@ use crate::study::Section;
 #[derive(Clone, Debug)]
 pub struct ModernHopfield {
     patterns: Mat<f64>,
-    weights: Vec<f64>,
+    /// As given; `None` where nothing but logarithms is exact.
+    weights: Option<Vec<f64>>,
+    log_weights: Vec<f64>,
     /// The patterns as the user counts them.
     rows: Rows,
     beta: f64,
@@ -53,7 +55,6 @@ impl ModernHopfield {
 
     /// From columns and the rows that are merged in them, whose weights are checked: zero or more, and not all zero.
     fn of_rows(patterns: Mat<f64>, rows: Rows, beta: f64, confinement: f64) -> Result<Self> {
-        let weights = rows.weights(patterns.ncols());
         if !(beta > 0.0 && beta.is_finite()) {
             return Err(Error::input(format!(
                 "modern-hopfield: `beta` is {}, it must be positive",
@@ -76,6 +77,7 @@ impl ModernHopfield {
         // With kappa = 1 + confinement the wells are y/kappa. About their mean m, with z = x - m and y = kappa (m + y'):
         // kappa |x|^2/2 - kappa m.x = kappa (|z|^2 - |m|^2)/2, so that the linear terms cancel and the logits are
         // beta kappa (y'.m + y'.z).
+        let (weights, log_weights) = (rows.weights(patterns.ncols()), rows.log_weights(patterns.ncols()));
         let kappa = 1.0 + confinement;
         let center: Vec<f64> = hull::mean(patterns.as_ref()).iter().map(|m| m / kappa).collect();
         let wells =
@@ -83,12 +85,12 @@ impl ModernHopfield {
         let slope = beta * kappa;
         let bias: Vec<f64> = (0..patterns.ncols())
             .map(|k| {
-                weights[k].ln() + slope * wells.col(k).iter().zip(&center).map(|(y, m)| y * m).sum::<f64>()
+                log_weights[k] + slope * wells.col(k).iter().zip(&center).map(|(y, m)| y * m).sum::<f64>()
             })
             .collect();
         let offset = -0.5 * kappa * center.iter().map(|c| c * c).sum::<f64>();
         let kernel = LogSumExp::new(wells, bias, center, offset, kappa, 1.0 / beta, slope);
-        Ok(ModernHopfield { patterns, weights, rows, beta, confinement, kernel })
+        Ok(ModernHopfield { patterns, weights, log_weights, rows, beta, confinement, kernel })
     }
 
     /// Derivative of the gradient in a parameter of one row: that of `-sum_k p_k y_k`.
@@ -96,17 +98,22 @@ impl ModernHopfield {
         let softmax = self.kernel.weights(x);
         let logit =
             |k: usize| self.beta * self.patterns.col(k).iter().zip(x).map(|(y, x)| y * x).sum::<f64>();
-        let shift =
-            Shift { data: self.patterns.as_ref(), weights: &self.weights, softmax: &softmax, scale: 1.0 };
+        let shift = Shift { data: self.patterns.as_ref(), softmax: &softmax, scale: 1.0 };
         shift.write(&self.rows, parameter, logit, |_, i| self.beta * x[i], out);
         out.iter_mut().for_each(|m| *m = -*m);
     }
 
-    /// The patterns whose weight is not zero, with their weights.
-    fn present(&self) -> (Mat<f64>, Vec<f64>) {
-        let kept: Vec<usize> = (0..self.weights.len()).filter(|k| self.weights[*k] > 0.0).collect();
+    /// The patterns whose weight is not zero, with the logarithms of their weights.
+    fn present(&self) -> (Mat<f64>, Vec<Interval>) {
+        let there = |k: &usize| self.log_weights[*k] > f64::NEG_INFINITY;
+        let kept: Vec<usize> = (0..self.log_weights.len()).filter(there).collect();
         let patterns = Mat::from_fn(self.dim(), kept.len(), |i, k| self.patterns[(i, kept[k])]);
-        (patterns, kept.iter().map(|k| self.weights[*k]).collect())
+        let log = |k: usize| match &self.weights {
+            Some(weights) if weights[k] == 1.0 => Interval::ZERO,
+            Some(weights) => Interval::point(weights[k]).ln(),
+            None => Interval::point(self.log_weights[k]),
+        };
+        (patterns, kept.into_iter().map(log).collect())
     }
 }
 
@@ -156,13 +163,12 @@ impl Landscape for ModernHopfield {
             Interval::ONE + Interval::point(self.confinement)
         };
         let precision = if kappa == Interval::ONE { beta } else { beta * kappa };
-        let log = |w: &f64| if *w == 1.0 { Interval::ZERO } else { Interval::point(*w).ln() };
         // What has no weight is not there.
-        let (patterns, weights) = self.present();
+        let (patterns, logs) = self.present();
         Ok(Box::new(EnclosedMixture::new(Parts {
             data: patterns.as_ref(),
             factor: if kappa == Interval::ONE { Interval::ONE } else { Interval::ONE / kappa },
-            logs: weights.iter().map(log).collect(),
+            logs,
             tilt: precision,
             precision,
             scale: Interval::ONE / beta,
@@ -171,7 +177,8 @@ impl Landscape for ModernHopfield {
     }
 
     fn has_symmetry(&self, map: &SignedPermutation) -> bool {
-        symmetry::permutes(self.patterns.as_ref(), &self.weights, map)
+        let weights = self.weights.as_ref().unwrap_or(&self.log_weights);
+        symmetry::permutes(self.patterns.as_ref(), weights, map)
     }
 
     fn reduce(&self) -> Option<Reduced> {
@@ -187,8 +194,8 @@ impl Landscape for ModernHopfield {
             })
             .collect();
         let patterns = hull::coordinates(basis.as_ref(), &zero, self.patterns.as_ref());
-        let rows = Rows::apart(self.weights.clone());
-        let inner = ModernHopfield::of_rows(patterns, rows, self.beta, self.confinement).ok()?;
+        let inner =
+            ModernHopfield::of_rows(patterns, self.rows.only_present(), self.beta, self.confinement).ok()?;
         let offset = -0.5 * kernel.curvature * origin.iter().map(|o| o * o).sum::<f64>();
         Some(Reduced { inner: Box::new(inner), origin, basis, offset, normal: kernel.curvature })
     }
@@ -219,6 +226,11 @@ impl Family for ModernHopfield {
         Ok(Box::new(changed))
     }
 
+    fn breaks(&self, parameter: usize) -> Vec<f64> {
+        let place = parameter.checked_sub(2);
+        place.map_or(vec![], |place| self.rows.breaks(self.rows.parameter(place, self.dim())))
+    }
+
     fn row_parameters(&self) -> &'static [&'static str] {
         rows::PATTERNS
     }
@@ -238,9 +250,13 @@ impl Family for ModernHopfield {
         let varied = match parameter {
             0 => Varied::Width,
             1 => Varied::Confinement,
-            more => Varied::Row(self.rows.parameter(more - 2, self.dim())),
+            more => match self.rows.parameter(more - 2, self.dim()) {
+                RowParameter::Count => return Err(rows::NOT_PROVEN.into()),
+                single => Varied::Row(single),
+            },
         };
-        let (data, weights) = self.rows.apart_of(self.patterns.as_ref());
+        let apart = self.rows.apart_of(self.patterns.as_ref());
+        let (data, weights) = apart.ok_or("only logarithms of the weights are known")?;
         let shape = Shape::Products { beta: self.beta };
         let energy = Wells { data, weights, shape, confinement: self.confinement, varied };
         Ok(Box::new(energy.fold_equations(near, border)?))

@@ -301,6 +301,7 @@ mod tests {
             mergers: mergers.iter().map(merger).collect(),
             parameters: vec![],
             counts: vec![],
+            interrupted: false,
         }
     }
 

@@ -41,6 +41,12 @@ const MOST_WHOLE: usize = 3;
 /// Parameter values between the ends at which critical points are searched, unless the study says.
 pub(super) const STARTS: usize = 12;
 
+/// The parameter that is the number of data.
+const COUNT: &str = "data";
+
+/// Along the number of data critical points are searched at whole numbers, unless the study says at all of them up to so many.
+const MOST_COUNTS: usize = 256;
+
 /// What is to be continued, in what, and how; `None` leaves the choice to the continuation.
 #[derive(Clone)]
 pub struct ContinueSection {
@@ -56,8 +62,9 @@ pub struct ContinueSection {
     pub max_step: Option<f64>,
     /// Most points of a branch, at least 1.
     pub max_points: Option<usize>,
-    /// Number of parameter values between the ends at which critical points are searched.
-    pub starts: usize,
+    /// Number of parameter values between the ends at which critical points are searched. By default 12; along the number of data
+    /// all whole numbers up to 256.
+    pub starts: Option<usize>,
     /// Points above this index are not searched for and not followed from.
     pub max_index: Option<usize>,
     /// What is drawn upwards.
@@ -94,7 +101,7 @@ pub(super) fn read(section: &mut Section) -> Result<ContinueSection> {
         tolerance: section.number("tolerance")?,
         max_step: section.number("max_step")?,
         max_points: section.integer("max_points")?,
-        starts: section.integer("starts")?.unwrap_or(STARTS),
+        starts: section.integer("starts")?,
         max_index: section.integer("max_index")?,
         ordinate: ordinate(section)?,
         graphs: section.flag("graphs")?,
@@ -167,18 +174,36 @@ impl ContinueSection {
     }
 
     /// Parameter values at which critical points are searched: both ends, and values between that are spread over the
-    /// range (or its logarithm) without its symmetry, so that no event in the middle is met exactly.
+    /// range (or its logarithm) without its symmetry, so that no event in the middle is met exactly. Numbers of data are whole.
     fn values(&self) -> Vec<f64> {
         let (low, high) = (self.from.min(self.to), self.from.max(self.to));
+        let ends = [self.from, self.to];
         let logarithmic = low > 0.0 && high > 10.0 * low;
-        let between = (0..self.starts).map(|k| {
-            let share = (k as f64 + 0.618) / self.starts as f64;
-            match logarithmic {
-                true => low * (share * (high / low).ln()).exp(),
-                false => low + share * (high - low),
+        let spread = |count: usize| -> Vec<f64> {
+            let at = |k: usize| {
+                let share = (k as f64 + 0.618) / count as f64;
+                match logarithmic {
+                    true => low * (share * (high / low).ln()).exp(),
+                    false => low + share * (high - low),
+                }
+            };
+            (0..count).map(at).collect()
+        };
+        let between = match self.parameter == COUNT {
+            false => spread(self.starts.unwrap_or(STARTS)),
+            true => {
+                let all = (low.floor() as usize + 1..high.ceil() as usize).map(|k| k as f64);
+                let most = self.starts.unwrap_or(MOST_COUNTS);
+                let mut counts: Vec<f64> = match all.len() <= most {
+                    true => all.collect(),
+                    false => spread(most).into_iter().map(f64::round).collect(),
+                };
+                counts.dedup();
+                counts.retain(|k| low < *k && *k < high);
+                counts
             }
-        });
-        [self.from, self.to].into_iter().chain(between).collect()
+        };
+        ends.into_iter().chain(between).collect()
     }
 }
 
@@ -333,6 +358,7 @@ impl Continuation {
     pub(super) fn interrupted(&self) -> bool {
         self.diagram.interrupted
             || self.itinerary.as_ref().is_some_and(|i| i.interrupted)
+            || self.tree.as_ref().is_some_and(|t| t.interrupted)
             || self.plane.as_ref().is_some_and(|p| p.interrupted)
     }
 

@@ -174,7 +174,7 @@ const CONTINUE: &[Key] = &[
         "starts",
         Takes::Integer,
         "12",
-        "number of parameter values between the ends at which critical points are searched, beside both ends",
+        "number of parameter values between the ends at which critical points are searched, beside both ends; along `data` all whole numbers up to 256",
     ),
     key(
         "max_index",
