@@ -30,7 +30,7 @@ fn fixed(sigma: f64) -> Noise {
 
 /// All branches through the critical points at both ends and in the middle.
 fn along(family: &dyn Family, name: &str, from: f64, to: f64) -> Diagram {
-    let options = Options { deflate: 1, ..Options::new(from, to) };
+    let options = Options { starts: Some(1), ..Options::new(from, to) };
     let search = critical::Options::default();
     let answer = smale::continuation::diagram(family, name, &options, &search, &Control::quiet()).unwrap();
     assert_eq!(answer.ledger(), []);

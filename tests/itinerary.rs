@@ -11,9 +11,9 @@ use smale::continuation::{
     Cause, Diagram, EventKind, Graphs, Itinerary, Options, SplittingTree, diagram, itinerary, splitting_tree,
 };
 use smale::critical::{self, search};
-use smale::landscape::Family;
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
+use smale::landscape::{DATA, Family};
 
 mod common;
 
@@ -209,4 +209,43 @@ fn four_centroids_in_time() {
     assert_eq!(diagram.events.len(), 4);
     assert_eq!(counts(&itinerary.intervals[0].nodes), [4, 4, 1]);
     assert_eq!(counts(&itinerary.intervals.last().expect("one").nodes), [1]);
+}
+
+/// Data that come one after the other: at each whole number the graph is that of so many data.
+fn assert_one_by_one(name: &str, family: &dyn Family, from: usize, to: usize) -> (Diagram, Itinerary) {
+    let (diagram, itinerary) = run(family, DATA, from as f64, to as f64);
+    assert_explained(name, &itinerary);
+    for k in from..=to {
+        assert_as_afresh(name, family, &itinerary, k as f64);
+    }
+    (diagram, itinerary)
+}
+
+#[test]
+fn data_one_by_one_in_the_plane() {
+    for (number, count, sigma) in [(0, 12, 0.3), (1, 10, 0.1), (2, 14, 0.6)] {
+        let data = common::draw::cloud(2, count, number);
+        let family = Mixture::new(data, vec![1.0; count], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap();
+        assert_one_by_one(&format!("{count} points, number {number}, sigma {sigma}"), &family, 1, count);
+    }
+}
+
+/// Two data, at -d and d, with narrow wells: the second one makes its minimum while its weight w is tiny. Critical points x on the
+/// line between them solve `log w = log((d + x)/(d - x)) - 2 d x / s^2`, which on the side of the second datum is lowest
+/// where `d^2 - x^2 = s^2`: there the fold is.
+#[test]
+fn a_datum_comes_with_a_tiny_weight() {
+    let (d, s) = (1.0f64, 0.07f64);
+    let data = Mat::from_fn(1, 2, |_, k| [-d, d][k]);
+    let family = Mixture::new(data, vec![1.0; 2], Noise::Fixed { a: 1.0, sigma: s }, 0.0).unwrap();
+    let (diagram, itinerary) = assert_one_by_one("two wells", &family, 1, 2);
+    let x = (d * d - s * s).sqrt();
+    let log_weight = ((d + x) / (d - x)).ln() - 2.0 * d * x / (s * s);
+    assert!(log_weight < -390.0);
+    // w = exp(1 - 1/u) at 1 + u.
+    let known = 1.0 + 1.0 / (1.0 - log_weight);
+    let [event] = diagram.events.as_slice() else { panic!("{} events", diagram.events.len()) };
+    assert_eq!(event.kind, EventKind::Fold);
+    assert!((event.parameter - known).abs() < 1e-9, "{} and not {known}", event.parameter);
+    assert_eq!(counts(&itinerary.intervals[1].nodes), [2, 1]);
 }

@@ -9,6 +9,7 @@ use super::path::{Node, correct, holds, minus, node};
 use super::prove::prove;
 use super::switch::{Arm, arms, known};
 use super::system::Problem;
+use super::values::starting_values;
 use super::{Branch, BranchPoint, Diagram, End, Event, EventKind, Options, Work};
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
@@ -70,25 +71,11 @@ pub fn follow(
     let mut atlas = Atlas { problem, curves: vec![], sites: vec![], pending: vec![], work: Work::default() };
     let jobs = starts.iter().map(|(p, x)| Job::Start(atlas.problem.scales.z(*p, x))).collect();
     atlas.run(jobs, control);
-    let [low, high] = atlas.problem.range;
-    for k in 0..options.deflate {
-        if control.stopped() {
-            break;
-        }
-        let share = (k as f64 + 0.5) / options.deflate as f64;
-        let (from, to) = (atlas.problem.scales.theta(low), atlas.problem.scales.theta(high));
-        let p = atlas.problem.scales.parameter_at(from + share * (to - from));
-        let search = critical::Options { seed: options.seed, ..critical::Options::default() };
-        let more = complete_set(family, parameter, p, options, &search, control)?;
-        let jobs = more.into_iter().map(|x| Job::Start(atlas.problem.scales.z(p, &x))).collect();
-        atlas.run(jobs, control);
-    }
     atlas.settle();
     Ok(atlas.finish(parameter, control.stopped()))
 }
 
-/// Takes the critical points at both ends of the range and at [`Options::deflate`] values between (12 if that is zero), by
-/// [`critical::search`], and follows all branches through them.
+/// Takes the critical points at the [`starting_values`] by [`critical::search`], and follows all branches through them.
 ///
 /// # Errors
 /// As [`follow`] and [`critical::search`].
@@ -100,26 +87,15 @@ pub fn diagram(
     control: &Control<'_>,
 ) -> Result<Diagram> {
     let mut starts = vec![];
-    for p in [options.from, options.to] {
-        let points = complete_set(family, parameter, p, options, search, control)?;
-        starts.extend(points.into_iter().map(|x| (p, x)));
+    for p in starting_values(parameter, options.from, options.to, options.starts) {
+        if control.stopped() {
+            break;
+        }
+        let landscape = family.with_parameter(parameter, p)?;
+        let set = critical::search(landscape.as_ref(), options.region.as_ref(), search, control)?;
+        starts.extend(set.points.into_iter().map(|point| (p, point.x)));
     }
-    let deflate = if options.deflate == 0 { 12 } else { options.deflate };
-    follow(family, parameter, &starts, &Options { deflate, ..options.clone() }, control)
-}
-
-/// The nondegenerate critical points at one parameter.
-fn complete_set(
-    family: &dyn Family,
-    parameter: &str,
-    value: f64,
-    options: &Options,
-    search: &critical::Options,
-    control: &Control<'_>,
-) -> Result<Vec<Vec<f64>>> {
-    let landscape = family.with_parameter(parameter, value)?;
-    let set = critical::search(landscape.as_ref(), options.region.as_ref(), search, control)?;
-    Ok(set.points.into_iter().map(|p| p.x).collect())
+    follow(family, parameter, &starts, options, control)
 }
 
 impl Atlas<'_> {

@@ -32,6 +32,7 @@ mod splitting;
 mod switch;
 mod system;
 mod times;
+mod values;
 
 use serde::Serialize;
 
@@ -46,6 +47,7 @@ pub use plane::{
 pub use section::Graphs;
 pub use splitting::splitting_tree;
 pub use times::{Times, times};
+pub use values::starting_values;
 
 use crate::critical::Level;
 use crate::landscape::Region;
@@ -70,8 +72,9 @@ pub struct Options {
     pub scale: Option<f64>,
     /// Branches end where they leave this region; by default far away.
     pub region: Option<Region>,
-    /// Number of parameter values, spread over the range, at which critical points on no known branch are looked for.
-    pub deflate: usize,
+    /// Number of parameter values between the ends of the range at which [`diagram`] looks for critical points; by default
+    /// as in [`starting_values`].
+    pub starts: Option<usize>,
     /// Seed of random starts.
     pub seed: u64,
 }
@@ -88,7 +91,7 @@ impl Options {
             max_branches: 2000,
             scale: None,
             region: None,
-            deflate: 0,
+            starts: None,
             seed: 0,
         }
     }

@@ -33,6 +33,7 @@ use faer::{Mat, MatMut, MatRef};
 pub use diffusion::{Diffusion, Marginal};
 pub use enclose::{Enclose, Everywhere, Hull};
 pub use region::{Region, Shape};
+pub use rows::DATA;
 
 use crate::error::{Error, Result};
 use crate::rigor::System;

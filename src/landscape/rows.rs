@@ -14,10 +14,10 @@ use super::Family;
 use crate::error::{Error, Result, shown};
 
 /// How the parameters of single rows are written, and that of their number.
-pub(super) const PATTERNS: &[&str] = &["weight[k]", "data[k,i]", COUNT];
+pub(super) const PATTERNS: &[&str] = &["weight[k]", "data[k,i]", DATA];
 
-/// The number of rows.
-pub(super) const COUNT: &str = "data";
+/// The parameter that is the number of rows.
+pub const DATA: &str = "data";
 
 /// A parameter of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +184,7 @@ impl Rows {
             RowParameter::Count => {
                 let most = self.column.len();
                 if !(value >= 1.0 && value <= most as f64) {
-                    return refused(COUNT.into(), format!("between 1 and {most}, the number of rows"));
+                    return refused(DATA.into(), format!("between 1 and {most}, the number of rows"));
                 }
                 rows.count = value;
                 rows.part(&self.all(data))
@@ -239,7 +239,7 @@ impl RowParameter {
             text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
         };
         let inner = |head: &str| name.strip_prefix(head)?.strip_suffix(']');
-        if name == COUNT {
+        if name == DATA {
             return Some(RowParameter::Count);
         }
         if let Some(k) = inner("weight[") {

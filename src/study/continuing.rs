@@ -38,15 +38,6 @@ const MOST_DIMENSIONS: usize = 100;
 /// Up to this dimension all connections of the graphs are looked for unless the study says.
 const MOST_WHOLE: usize = 3;
 
-/// Parameter values between the ends at which critical points are searched, unless the study says.
-pub(super) const STARTS: usize = 12;
-
-/// The parameter that is the number of data.
-const COUNT: &str = "data";
-
-/// Along the number of data critical points are searched at whole numbers, unless the study says at all of them up to so many.
-const MOST_COUNTS: usize = 256;
-
 /// What is to be continued, in what, and how; `None` leaves the choice to the continuation.
 #[derive(Clone)]
 pub struct ContinueSection {
@@ -62,8 +53,8 @@ pub struct ContinueSection {
     pub max_step: Option<f64>,
     /// Most points of a branch, at least 1.
     pub max_points: Option<usize>,
-    /// Number of parameter values between the ends at which critical points are searched. By default 12; along the number of data
-    /// all whole numbers up to 256.
+    /// Number of parameter values between the ends at which critical points are searched. See
+    /// [`continuation::starting_values`].
     pub starts: Option<usize>,
     /// Points above this index are not searched for and not followed from.
     pub max_index: Option<usize>,
@@ -172,39 +163,6 @@ impl ContinueSection {
         };
         Err(self.section.error("ordinate", wrong).with_help(help))
     }
-
-    /// Parameter values at which critical points are searched: both ends, and values between that are spread over the
-    /// range (or its logarithm) without its symmetry, so that no event in the middle is met exactly. Numbers of data are whole.
-    fn values(&self) -> Vec<f64> {
-        let (low, high) = (self.from.min(self.to), self.from.max(self.to));
-        let ends = [self.from, self.to];
-        let logarithmic = low > 0.0 && high > 10.0 * low;
-        let spread = |count: usize| -> Vec<f64> {
-            let at = |k: usize| {
-                let share = (k as f64 + 0.618) / count as f64;
-                match logarithmic {
-                    true => low * (share * (high / low).ln()).exp(),
-                    false => low + share * (high - low),
-                }
-            };
-            (0..count).map(at).collect()
-        };
-        let between = match self.parameter == COUNT {
-            false => spread(self.starts.unwrap_or(STARTS)),
-            true => {
-                let all = (low.floor() as usize + 1..high.ceil() as usize).map(|k| k as f64);
-                let most = self.starts.unwrap_or(MOST_COUNTS);
-                let mut counts: Vec<f64> = match all.len() <= most {
-                    true => all.collect(),
-                    false => spread(most).into_iter().map(f64::round).collect(),
-                };
-                counts.dedup();
-                counts.retain(|k| low < *k && *k < high);
-                counts
-            }
-        };
-        ends.into_iter().chain(between).collect()
-    }
 }
 
 /// All that came out.
@@ -267,7 +225,7 @@ fn starts(
 ) -> Result<Vec<(f64, Vec<f64>)>> {
     let mut search = critical_options(study);
     search.max_index = asked.max_index.or(search.max_index);
-    let values = asked.values();
+    let values = continuation::starting_values(&asked.parameter, asked.from, asked.to, asked.starts);
     let mut starts = vec![];
     for (done, value) in values.iter().enumerate() {
         if control.stopped() {
