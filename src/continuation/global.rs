@@ -82,7 +82,7 @@ pub(super) fn between(
     let line = Line { family, diagram, options, control };
     let mut changes = vec![];
     line.search(low, high, DEPTH, &mut changes)?;
-    Ok(changes)
+    Ok(line.settled(changes))
 }
 
 impl Line<'_> {
@@ -93,6 +93,25 @@ impl Line<'_> {
     /// The gap at which a graph is told beside a connection: well above the one below which it counts as one.
     fn clear(&self) -> f64 {
         CLEAR.max(1e3 * step_error(self.options.graph.tolerance, self.family.dim()))
+    }
+
+    /// Takes out changes without a cause that belong to a connection next to them: graphs so near to it that they have its
+    /// orbit from saddle to saddle differ from those farther off.
+    fn settled(&self, changes: Vec<Change>) -> Vec<Change> {
+        let mut settled: Vec<Change> = vec![];
+        for change in changes {
+            let near = |of: &Change, other: &Change| {
+                let slope = of.joinings.iter().map(|j| j.slope.abs()).fold(f64::INFINITY, f64::min);
+                let apart = (of.parameter - other.parameter).abs();
+                !of.joinings.is_empty() && other.joinings.is_empty() && apart <= self.clear() / slope
+            };
+            match settled.last_mut() {
+                Some(last) if near(last, &change) => last.above = change.above,
+                Some(last) if near(&change, last) => *last = change,
+                _ => settled.push(change),
+            }
+        }
+        settled
     }
 
     /// Adds the changes between two graphs that differ; the last one's graph above equals `high`.
