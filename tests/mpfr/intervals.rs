@@ -1,11 +1,19 @@
 //! Elementary functions against MPFR, at random points: 20,000 a function, or as many as `SMALE_POINTS` says.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
+#![allow(dead_code, reason = "what is shared with the other tests of intervals is not all needed")]
+
+#[path = "../intervals/numbers.rs"]
+mod numbers;
+#[path = "../intervals/values.rs"]
+mod values;
+
 use rug::Float;
 use rug::ops::Pow;
 use smale::rigor::Interval;
 
-use super::numbers::{Draw, steps};
-use super::values::{BINARY, UNARY};
+use numbers::{Draw, steps};
+use values::{BINARY, UNARY};
 
 /// Bits. Rounding to them is monotone and keeps doubles, so what is rounded lies in an interval of doubles if the exact
 /// value does.

@@ -3,8 +3,7 @@
 //!
 //! Each kind's energy is written once more, from its published formula (the docs of the kind, `docs/study.md`,
 //! `docs/formula.md`), in MPFR numbers that carry their first two derivatives (`jet.rs`); nothing is shared with what is
-//! tested. A kind is tested at 3,000 points, or as many as `SMALE_POINTS` says. Needs the feature `mpfr`.
-#![cfg(feature = "mpfr")]
+//! tested. A kind is tested at 3,000 points, or as many as `SMALE_POINTS` says.
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 mod boxes;
