@@ -9,7 +9,7 @@ use super::path::{Node, correct, holds, minus, node};
 use super::prove::prove;
 use super::switch::{Arm, arms, known};
 use super::system::Problem;
-use super::{Branch, BranchPoint, Diagram, End, Event, EventKind, Options, Work};
+use super::{Branch, BranchPoint, Diagram, End, Event, EventKind, Options, Work, smooth};
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
 use crate::error::Result;
@@ -370,8 +370,9 @@ impl Atlas<'_> {
             });
             let failed = ends.iter().any(|e| matches!(e, End::Failed(_)));
             let level = if failed { Level::Estimated } else { Level::Checked };
-            branches.push(Branch { points, ends, level, scales });
+            branches.push(Branch { points, ends, level, proven: vec![], scales });
         }
+        smooth::prove(&problem, &mut branches, &events);
         Diagram { branches, events, parameter: parameter.into(), range: problem.range, interrupted, work }
     }
 }
