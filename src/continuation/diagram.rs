@@ -84,7 +84,7 @@ pub fn follow(
         atlas.run(jobs, control);
     }
     atlas.settle();
-    Ok(atlas.finish(parameter, control.stopped()))
+    Ok(atlas.finish(parameter, control))
 }
 
 /// Takes the critical points at both ends of the range and at [`Options::deflate`] values between (12 if that is zero), by
@@ -280,7 +280,7 @@ impl Atlas<'_> {
     }
 
     /// The answer.
-    fn finish(self, parameter: &str, interrupted: bool) -> Diagram {
+    fn finish(self, parameter: &str, control: &Control<'_>) -> Diagram {
         let Atlas { problem, curves, sites, work, .. } = self;
         let n = problem.dim();
         let scales = problem.scales;
@@ -372,7 +372,8 @@ impl Atlas<'_> {
             let level = if failed { Level::Estimated } else { Level::Checked };
             branches.push(Branch { points, ends, level, proven: vec![], scales });
         }
-        smooth::prove(&problem, &mut branches, &events);
+        smooth::prove(&problem, &mut branches, &events, control);
+        let interrupted = control.stopped();
         Diagram { branches, events, parameter: parameter.into(), range: problem.range, interrupted, work }
     }
 }

@@ -171,6 +171,8 @@ pub struct Proven {
     pub last: usize,
     /// No point is farther from the curve in any coordinate than this, in natural scales.
     pub error: f64,
+    /// Number of its pieces, from a point to the next, all along which the Morse index is proven to be what the points say.
+    pub indexed: usize,
     /// Number of tubes that hold the curve.
     pub tubes: usize,
 }

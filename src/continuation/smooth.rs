@@ -8,24 +8,29 @@ use rayon::prelude::*;
 
 use super::system::Problem;
 use super::{Branch, BranchPoint, Event, EventKind, Proven};
+use crate::control::{Control, Progress};
 use crate::critical::Level;
 use crate::landscape::Equations;
 use crate::linalg::norm;
-use crate::rigor::{CurvePoint, System, Tube, curve};
+use crate::rigor::{BallMatrix, CurvePoint, Expansion, System, Tube, curve, inertia};
 
-/// Up to this dimension it is tried: tubes over boxes get short with more coordinates.
-const MOST_STATES: usize = 8;
+/// Up to this dimension it is tried: tubes get short where boxes have many coordinates.
+const MOST_STATES: usize = 16;
+
+/// So many pieces of a branch may fail for another reason than an event before the rest is not tried.
+const MOST_FAILURES: usize = 8;
 
 /// The point of the curve is the branch's if it is not farther away than this, in natural scales.
 const SAME: f64 = 1e-7;
 
 /// Proves what can be proven of each branch.
-pub(super) fn prove(problem: &Problem<'_>, branches: &mut [Branch], events: &[Event]) {
+pub(super) fn prove(problem: &Problem<'_>, branches: &mut [Branch], events: &[Event], control: &Control<'_>) {
     if !problem.options.prove || problem.dim() > MOST_STATES {
         return;
     }
+    (control.progress)(Progress { stage: "proofs of branches", done: 0, total: branches.len(), note: "" });
     branches.par_iter_mut().for_each(|branch| {
-        branch.proven = stretches(problem, &branch.points, events);
+        branch.proven = stretches(problem, &branch.points, events, control);
         let last = branch.points.len().saturating_sub(1);
         let whole = branch.proven.iter().any(|p| (p.first, p.last) == (0, last));
         if whole && branch.level == Level::Checked {
@@ -35,7 +40,12 @@ pub(super) fn prove(problem: &Problem<'_>, branches: &mut [Branch], events: &[Ev
 }
 
 /// The stretches of a branch that are proven.
-fn stretches(problem: &Problem<'_>, points: &[BranchPoint], events: &[Event]) -> Vec<Proven> {
+fn stretches(
+    problem: &Problem<'_>,
+    points: &[BranchPoint],
+    events: &[Event],
+    control: &Control<'_>,
+) -> Vec<Proven> {
     let mut proven: Vec<Proven> = vec![];
     let Some(mut walk) = points.first().and_then(|first| Walk::new(problem, &first.x)) else {
         return proven;
@@ -43,28 +53,38 @@ fn stretches(problem: &Problem<'_>, points: &[BranchPoint], events: &[Event]) ->
     // The point before, if it is one of a curve, and the tube that led there.
     let mut last: Option<CurvePoint> = None;
     let mut tube: Option<Tube> = None;
+    let mut failures = 0;
     for (place, point) in points.iter().enumerate() {
+        if control.stopped() || failures >= MOST_FAILURES {
+            break;
+        }
         // Where branches cross no point can be isolated.
         let regular = point.event.is_none_or(|e| matches!(events[e].kind, EventKind::Fold | EventKind::Cusp));
         let here = regular.then(|| walk.point(point)).flatten();
-        let led =
-            last.as_ref().zip(here.as_ref()).and_then(|(a, b)| walk.between(a, b, tube.as_ref(), point));
-        if let (Some(led), Some(here)) = (&led, &here) {
-            let error = walk.distance(here, point);
-            match proven.last_mut().filter(|_| tube.is_some()) {
-                Some(stretch) => {
+        failures += usize::from(regular && here.is_none());
+        let mut led = vec![];
+        if let (Some(a), Some(b)) = (&last, &here) {
+            led = walk.between(a, b, tube.as_ref(), point).unwrap_or_default();
+            failures += usize::from(led.is_empty());
+            if !led.is_empty() {
+                let before = &points[place - 1];
+                let error = walk.distance(a, before).max(walk.distance(b, point));
+                let told = [before.index, point.index];
+                let known = walk.index(&led);
+                let indexed = known.is_some() && told.iter().all(|i| i.is_none() || *i == known);
+                // It goes on if a tube led to where it begins.
+                if tube.is_none() {
+                    proven.push(Proven { first: place - 1, last: place, error: 0.0, indexed: 0, tubes: 0 });
+                }
+                if let Some(stretch) = proven.last_mut() {
                     stretch.last = place;
                     stretch.error = stretch.error.max(error);
+                    stretch.indexed += usize::from(indexed);
                     stretch.tubes += led.len();
-                }
-                None => {
-                    let before = last.as_ref().map_or(0.0, |a| walk.distance(a, &points[place - 1]));
-                    let (first, error) = (place - 1, error.max(before));
-                    proven.push(Proven { first, last: place, error, tubes: led.len() });
                 }
             }
         }
-        tube = led.and_then(|mut led| led.pop());
+        tube = led.pop();
         last = here;
     }
     proven
@@ -97,7 +117,7 @@ impl<'a> Walk<'a> {
         here.distance(&unknowns(point), &self.span(point))
     }
 
-    /// Asks for equations that are tight about a point, if the present ones are for another. False if there are none other.
+    /// Asks for equations that are tight about a point; false if the present ones are.
     fn renew(&mut self, point: &BranchPoint) -> bool {
         let away: Vec<f64> = self.near.iter().zip(&point.x).map(|(a, b)| a - b).collect();
         if norm(&away) == 0.0 {
@@ -132,6 +152,26 @@ impl<'a> Walk<'a> {
         let span = self.span(point);
         let led = |walk: &Self| curve(walk.equations.as_ref(), from, to, before, &span);
         led(self).or_else(|| if self.renew(point) { led(self) } else { None })
+    }
+
+    /// The index of the Hessian all over some tubes: the equations' Jacobian but for its last column, the parameter's.
+    fn index(&self, tubes: &[Tube]) -> Option<usize> {
+        let n = self.problem.dim();
+        let mut expansion = Expansion::new(n + 1);
+        let mut known = None;
+        for tube in tubes {
+            let range = tube.range();
+            let middle: Vec<f64> = range.iter().map(|x| x.mid()).collect();
+            self.equations.expand(&range, &middle, &mut expansion);
+            let rows = expansion.jacobian.chunks(n + 1).take(n);
+            let hessian: Vec<_> = rows.flat_map(|row| &row[..n]).copied().collect();
+            let index = inertia(&BallMatrix::from_intervals(n, n, &hessian))?;
+            if known.is_some_and(|known| known != index) {
+                return None;
+            }
+            known = Some(index);
+        }
+        known
     }
 }
 

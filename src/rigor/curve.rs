@@ -107,6 +107,11 @@ impl Tube {
         self.along.contains(value).then(|| self.hull(Interval::point(value)))
     }
 
+    /// A box that holds the tube (length n).
+    pub fn range(&self) -> Vec<Interval> {
+        self.hull(self.along)
+    }
+
     /// A box with all that has some values of the axis' coordinate.
     fn hull(&self, along: Interval) -> Vec<Interval> {
         let s = along.shift(-self.center[self.axis]);
@@ -249,8 +254,7 @@ impl Builder<'_> {
     /// The equations in w over the tube, for all s at once. False where nothing can be said of them.
     fn expand(&mut self, tube: &Tube) -> bool {
         let (n, axis) = (self.system.dim(), tube.axis);
-        let hull = tube.hull(tube.along);
-        self.system.expand(&hull, &tube.center, &mut self.expansion);
+        self.system.expand(&tube.range(), &tube.center, &mut self.expansion);
         let s = tube.along.shift(-tube.center[axis]);
         self.local.at.fill(0.0);
         let Expansion { value, jacobian, .. } = &mut self.local.expansion;

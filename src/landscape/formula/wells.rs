@@ -16,8 +16,10 @@ use crate::landscape::diffusion::Schedule;
 use crate::landscape::rows::RowParameter;
 use crate::rigor::Interval;
 
-/// The most that `n^2 K` may be.
+/// The most that `n^2 K` may be for a fold ..
 const MOST: usize = 20_000;
+/// .. and for a branch, of which many pieces are looked at.
+const MOST_BRANCH: usize = 2_000;
 
 /// How a datum pulls.
 pub(in crate::landscape) enum Shape {
@@ -57,7 +59,8 @@ impl Wells {
     /// The equations near a point; an error says why there are none.
     pub(in crate::landscape) fn equations(&self, near: &[f64], of: Equations<'_>) -> Result<Along, String> {
         let (n, count) = self.data.shape();
-        if n * n * count > MOST {
+        let most = if matches!(of, Equations::Branch) { MOST_BRANCH } else { MOST };
+        if n * n * count > most {
             return Err("there are too many data for a proof along a parameter".into());
         }
         Along::new(n, of, &[], |mut circuit| {
