@@ -33,7 +33,7 @@ const WIDENINGS: usize = 4;
 /// The norm of `I - A J_w` above which it is not even tried: the tube would be too wide or the next one too short.
 const SLACK: f64 = 0.8;
 /// A piece is halved at most so often ..
-const DEEPEST: usize = 12;
+const DEEPEST: usize = 24;
 /// .. and so many tubes are tried for it, at most.
 const MOST: usize = 256;
 
@@ -372,3 +372,6 @@ impl System for Cut<'_> {
         row[self.axis] = Interval::ONE;
     }
 }
+
+#[cfg(test)]
+mod tests;
