@@ -37,8 +37,7 @@ const DEEPEST: usize = 24;
 /// .. and so many tubes are tried for it, at most.
 const MOST: usize = 256;
 
-/// A zero on a curve: the box holds exactly one with its value of the coordinate `axis`, and there the curve is nowhere upright to that
-/// coordinate.
+/// A zero on a curve: a box with exactly one zero that has a certain value of a certain coordinate, which changes along the curve there.
 #[derive(Clone, Debug)]
 pub struct CurvePoint {
     enclosure: Vec<Interval>,
