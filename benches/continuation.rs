@@ -69,7 +69,7 @@ impl Problem {
                 family: formula(1, "x^4/4 - x^2/2 + p*x", &[("p", 0.0)]),
                 parameter: "p",
                 starts: vec![(-1.0, vec![1.324_717_957_244_746])],
-                options: Options::new(-1.0, 1.0),
+                options: Options { prove: false, ..Options::new(-1.0, 1.0) },
                 folds: [-1.0, 1.0].map(|sign| sign * 2.0 / 27.0_f64.sqrt()).to_vec(),
             },
             "eight-points" => {
@@ -79,7 +79,7 @@ impl Problem {
                     family: Box::new(Mixture::new(data, vec![1.0; 8], noise, 0.0).expect("a valid mixture")),
                     parameter: "sigma",
                     starts: EIGHT.map(|point| (0.08, point.to_vec())).to_vec(),
-                    options: Options::new(0.08, 1.0),
+                    options: Options { prove: false, ..Options::new(0.08, 1.0) },
                     // AUTO-07p.
                     folds: vec![
                         0.10250882683,
@@ -105,7 +105,7 @@ impl Problem {
                     family: formula(n, &energy, &[("lambda", 0.5), ("h", h)]),
                     parameter: "lambda",
                     starts: vec![(0.5, vec![0.0; n])],
-                    options: Options::new(0.5, 4.0),
+                    options: Options { prove: false, ..Options::new(0.5, 4.0) },
                     // Of the discrete problem with 200 by AUTO-07p; with n = 1000 from the recurrence by shooting.
                     folds: vec![if n == 200 { 3.51378547 } else { 3.5138288947 }],
                 }

@@ -11,7 +11,7 @@ use smale::data::Points;
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise, Schedule};
 use smale::landscape::modern_hopfield::ModernHopfield;
-use smale::landscape::{Family, Landscape};
+use smale::landscape::{Equations, Family, Landscape};
 use smale::rigor::fold;
 
 fn formula(dim: usize, energy: &str, parameters: &[(&str, f64)]) -> Formula {
@@ -144,7 +144,7 @@ fn what_is_no_fold_is_not_proven_to_be_one() {
         for off in [0.0, 1e-14, -1e-9, 1e-6] {
             let mut border = vec![0.0; n];
             border[0] = 1.0;
-            let equations = family.fold_equations(0, &vec![0.0; n], &border).unwrap();
+            let equations = family.equations(0, &vec![0.0; n], Equations::Fold { border: &border }).unwrap();
             let mut guess = vec![off; 2 * n + 1];
             guess[n + 1] = 1.0;
             assert!(fold(equations.as_ref(), &guess, &vec![1.0; 2 * n + 1]).is_none(), "{energy} from {off}");
@@ -152,7 +152,7 @@ fn what_is_no_fold_is_not_proven_to_be_one() {
     }
     // The same way of asking proves a fold that is one.
     let family = formula(2, "x[0]^3/3 - p*x[0] + x[1]^2", &[("p", 0.0)]);
-    let equations = family.fold_equations(0, &[0.0; 2], &[1.0, 0.0]).unwrap();
+    let equations = family.equations(0, &[0.0; 2], Equations::Fold { border: &[1.0, 0.0] }).unwrap();
     assert!(fold(equations.as_ref(), &[1e-9, 0.0, 1e-9, 1.0, 0.0], &[1.0; 5]).is_some());
     // Along the whole way: the level of a pitchfork and a cusp that continuation finds.
     for (energy, from, to) in [("x[0]^4/4 - p*x[0]^2/2", -1.0, 1.2), ("x[0]^4/4 - p*x[0]", -1.0, 1.2)] {

@@ -10,7 +10,7 @@ use super::prove::prove;
 use super::switch::{Arm, arms, known};
 use super::system::Problem;
 use super::values::starting_values;
-use super::{Branch, BranchPoint, Diagram, End, Event, EventKind, Options, Work};
+use super::{Branch, BranchPoint, Diagram, End, Event, EventKind, Options, Work, smooth};
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
 use crate::error::Result;
@@ -72,7 +72,7 @@ pub fn follow(
     let jobs = starts.iter().map(|(p, x)| Job::Start(atlas.problem.scales.z(*p, x))).collect();
     atlas.run(jobs, control);
     atlas.settle();
-    Ok(atlas.finish(parameter, control.stopped()))
+    Ok(atlas.finish(parameter, control))
 }
 
 /// Takes the critical points at the [`starting_values`] by [`critical::search`], and follows all branches through them.
@@ -256,7 +256,7 @@ impl Atlas<'_> {
     }
 
     /// The answer.
-    fn finish(self, parameter: &str, interrupted: bool) -> Diagram {
+    fn finish(self, parameter: &str, control: &Control<'_>) -> Diagram {
         let Atlas { problem, curves, sites, work, .. } = self;
         let n = problem.dim();
         let scales = problem.scales;
@@ -346,8 +346,10 @@ impl Atlas<'_> {
             });
             let failed = ends.iter().any(|e| matches!(e, End::Failed(_)));
             let level = if failed { Level::Estimated } else { Level::Checked };
-            branches.push(Branch { points, ends, level, scales });
+            branches.push(Branch { points, ends, level, proven: vec![], scales });
         }
+        smooth::prove(&problem, &mut branches, &events, control);
+        let interrupted = control.stopped();
         Diagram { branches, events, parameter: parameter.into(), range: problem.range, interrupted, work }
     }
 }

@@ -28,6 +28,7 @@ mod path;
 mod plane;
 mod prove;
 mod section;
+mod smooth;
 mod splitting;
 mod switch;
 mod system;
@@ -77,6 +78,8 @@ pub struct Options {
     pub starts: Option<usize>,
     /// Seed of random starts.
     pub seed: u64,
+    /// Are branches proven to be smooth curves, where there are few dimensions and enclosures that take the parameter in?
+    pub prove: bool,
 }
 
 impl Options {
@@ -93,6 +96,7 @@ impl Options {
             region: None,
             starts: None,
             seed: 0,
+            prove: true,
         }
     }
 }
@@ -152,10 +156,28 @@ pub struct Branch {
     pub points: Vec<BranchPoint>,
     /// How it ends before its first and behind its last point.
     pub ends: [End; 2],
-    /// How far it can be relied on.
+    /// How far it can be relied on: `proven` where one smooth curve of critical points is proven to lead from its first point to its
+    /// last.
     pub level: Level,
+    /// The stretches of which that is proven.
+    pub proven: Vec<Proven>,
     /// In what its lengths are measured.
     pub scales: Scales,
+}
+
+/// Points of a branch through which, in this order, one smooth curve of critical points is proven to lead, folds included.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Proven {
+    /// Number of the first point.
+    pub first: usize,
+    /// Number of the last one.
+    pub last: usize,
+    /// No point is farther from the curve in any coordinate than this, in natural scales.
+    pub error: f64,
+    /// Number of its pieces, from a point to the next, all along which the Morse index is proven to be what the points say.
+    pub indexed: usize,
+    /// Number of tubes that hold the curve.
+    pub tubes: usize,
 }
 
 /// What happens at an event.

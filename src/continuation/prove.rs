@@ -1,11 +1,12 @@
 //! Folds, proven.
 //!
 //! In: a located fold. Out: a box in (x, p) that holds exactly one fold of the family, by [`crate::rigor::fold`], where the kind
-//! can be enclosed together with its parameter ([`crate::landscape::Family::fold_equations`]).
+//! can be enclosed together with its parameter ([`crate::landscape::Family::equations`]).
 
 use super::locate::Located;
 use super::system::Problem;
 use super::{Enclosed, EventKind};
+use crate::landscape::Equations;
 use crate::linalg::dot;
 use crate::rigor::fold;
 
@@ -23,7 +24,7 @@ pub(super) fn prove(problem: &Problem<'_>, located: &Located, kind: &EventKind) 
     // Any factor of an equation changes what is rounded only: the kernel vector has its own length times about 1.
     let square = dot(border, border);
     let kernel: Vec<f64> = border.iter().map(|v| v / square).collect();
-    let equations = problem.family.fold_equations(problem.place, &x, border).ok()?;
+    let equations = problem.family.equations(problem.place, &x, Equations::Fold { border }).ok()?;
     let unit = scales.parameter * if scales.logarithmic { p } else { 1.0 };
     let guess = [&x[..], &[p], &kernel].concat();
     let span = [vec![scales.state; n], vec![unit], vec![1.0; n]].concat();

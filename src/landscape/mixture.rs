@@ -21,7 +21,8 @@ use super::rows::{self, RowParameter, Rows, Shift};
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
 use super::symmetry;
 use super::{
-    Diffusion, Enclose, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region, Takes,
+    Diffusion, Enclose, Equations, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region,
+    Takes,
 };
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
@@ -470,11 +471,11 @@ impl Family for Mixture {
         known.or_else(|| self.rows().place(name, self.dim(), plain.len()))
     }
 
-    fn fold_equations(
+    fn equations(
         &self,
         parameter: usize,
         near: &[f64],
-        border: &[f64],
+        of: Equations<'_>,
     ) -> std::result::Result<Box<dyn System + '_>, String> {
         let names = self.parameters();
         let unknown = "only logarithms of the weights are known";
@@ -497,7 +498,7 @@ impl Family for Mixture {
             confinement: self.confinement,
             varied,
         };
-        Ok(Box::new(energy.fold_equations(near, border)?))
+        Ok(Box::new(energy.equations(near, of)?))
     }
 
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {

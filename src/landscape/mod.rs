@@ -233,6 +233,18 @@ pub struct Equilibria {
     pub map: Mat<f64>,
 }
 
+/// Of what [`Family::equations`] are; unknowns are n state variables x, the parameter p, and what else is named, in this order.
+#[derive(Clone, Copy, Debug)]
+pub enum Equations<'a> {
+    /// A branch: `grad E(x, p) = 0`, n equations in n + 1 unknowns.
+    Branch,
+    /// A fold: `grad E(x, p) = 0`, `Hess E(x, p) v = 0` and `border.v - 1 = 0`, 2n + 1 equations in as many unknowns, v among them.
+    Fold {
+        /// A vector (length n).
+        border: &'a [f64],
+    },
+}
+
 /// A landscape with named parameters.
 pub trait Family: Landscape {
     /// Names and values of the parameters that can be changed or continued in, those of single data
@@ -264,19 +276,15 @@ pub trait Family: Landscape {
         vec![]
     }
 
-    /// The equations of a fold along parameter number `parameter` in verified arithmetic, with n state variables x, the
-    /// parameter p and a vector v as their 2n + 1 unknowns in this order:
-    ///
-    /// `grad E(x, p) = 0` (n), `Hess E(x, p) v = 0` (n), `border.v - 1 = 0`.
-    ///
-    /// `near` is a point (length n) about which they are wanted tight. An error says why there are none.
-    fn fold_equations(
+    /// Equations in which parameter number `parameter` is an unknown, in verified arithmetic. `near` is a point (length n)
+    /// about which they are wanted tight. An error says why there are none.
+    fn equations(
         &self,
         parameter: usize,
         near: &[f64],
-        border: &[f64],
+        of: Equations<'_>,
     ) -> std::result::Result<Box<dyn System + '_>, String> {
-        let _ = (parameter, near, border);
+        let _ = (parameter, near, of);
         Err("this kind has no enclosures that take its parameters in".into())
     }
 }

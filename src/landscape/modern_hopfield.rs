@@ -13,7 +13,7 @@ use super::hull;
 use super::rows::{self, RowParameter, Rows, Shift};
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
 use super::symmetry;
-use super::{Enclose, Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
+use super::{Enclose, Equations, Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
 use crate::error::{Error, Result, shown};
 use crate::rigor::prune::SignedPermutation;
 use crate::rigor::{Interval, System};
@@ -241,11 +241,11 @@ impl Family for ModernHopfield {
         known.or_else(|| self.rows.place(name, self.dim(), plain.len()))
     }
 
-    fn fold_equations(
+    fn equations(
         &self,
         parameter: usize,
         near: &[f64],
-        border: &[f64],
+        of: Equations<'_>,
     ) -> std::result::Result<Box<dyn System + '_>, String> {
         let varied = match parameter {
             0 => Varied::Width,
@@ -259,7 +259,7 @@ impl Family for ModernHopfield {
         let (data, weights) = apart.ok_or("only logarithms of the weights are known")?;
         let shape = Shape::Products { beta: self.beta };
         let energy = Wells { data, weights, shape, confinement: self.confinement, varied };
-        Ok(Box::new(energy.fold_equations(near, border)?))
+        Ok(Box::new(energy.equations(near, of)?))
     }
 
     fn gradient_by(&self, parameter: usize, x: &[f64], out: &mut [f64]) {

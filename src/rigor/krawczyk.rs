@@ -78,7 +78,11 @@ impl Preconditioned {
     fn expand(&mut self, system: &dyn System, x: &[Interval]) -> bool {
         self.evaluations += 1;
         system.expand(x, &self.at, &mut self.expansion);
-        // A product with a vanishing factor would hide an unbounded one.
+        self.is_bounded()
+    }
+
+    /// Is the expansion of use? A product with a vanishing factor would hide an unbounded one.
+    pub(super) fn is_bounded(&self) -> bool {
         let Expansion { value, jacobian, .. } = &self.expansion;
         value.iter().all(|v| v.is_bounded()) && jacobian.iter().all(|j| j.is_bounded())
     }
@@ -165,7 +169,7 @@ impl Preconditioned {
 
     /// Entry (i, j) of `I - A J(X)`.
     #[inline(always)]
-    fn defect(&self, i: usize, j: usize) -> Interval {
+    pub(super) fn defect(&self, i: usize, j: usize) -> Interval {
         let entry = self.matrix[i * self.n + j];
         if i == j { Interval::ONE - entry } else { -entry }
     }
@@ -184,7 +188,7 @@ impl Preconditioned {
     }
 
     /// Writes K(x), for the box `x` (or a part of it) that was expanded.
-    fn krawczyk(&self, x: &[Interval], out: &mut [Interval]) {
+    pub(super) fn krawczyk(&self, x: &[Interval], out: &mut [Interval]) {
         for i in 0..self.n {
             let mut sum = Interval::point(self.at[i]) - self.value[i];
             for j in 0..self.n {
@@ -238,6 +242,17 @@ impl Prover {
         }
         self.grow(system, span, regular);
         Some(Zero { enclosure: self.enclosure.clone(), unique: self.unique.clone() })
+    }
+
+    /// A small box with exactly one zero, near `guess`.
+    pub(super) fn enclose(
+        &mut self,
+        system: &dyn System,
+        guess: &[f64],
+        span: &[f64],
+    ) -> Option<Vec<Interval>> {
+        self.z.copy_from_slice(guess);
+        (self.newton(system, span, None) && self.inflate(system, span)).then(|| self.enclosure.clone())
     }
 
     /// Newton's method in floating-point arithmetic: `self.z` becomes an approximate zero, `self.radius` a guess of its

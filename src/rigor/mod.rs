@@ -5,6 +5,7 @@
 //! each function rests on is told in `docs/rigor.md`.
 
 mod cone;
+mod curve;
 mod definite;
 mod fold;
 mod functions;
@@ -23,6 +24,7 @@ mod system;
 mod tube;
 
 pub use cone::{BlockBounds, BlockMargins, cone_block};
+pub use curve::{CurvePoint, Tube, curve};
 pub use definite::{eigenvalues_exceed, lower_over_ball, smallest_eigenvalue_lower_bound};
 pub use fold::{Fold, fold};
 pub use inertia::inertia;

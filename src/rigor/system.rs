@@ -1,11 +1,17 @@
-//! Systems of n equations in n unknowns, in verified arithmetic: what the proofs of this folder are about.
+//! Systems of equations in verified arithmetic: what the proofs of this folder are about.
 
 use super::Interval;
 
-/// A continuously differentiable function `f: R^n -> R^n`, enclosed over boxes.
+/// A continuously differentiable function `f: R^n -> R^n`, enclosed over boxes; or one to fewer dimensions, whose zeros make
+/// curves. Then what is written out fills the first places of the room for n equations.
 pub trait System: Sync {
-    /// n.
+    /// n, the number of unknowns.
     fn dim(&self) -> usize;
+
+    /// The number of equations.
+    fn equations(&self) -> usize {
+        self.dim()
+    }
 
     /// Writes an enclosure of `f` over the box `x` (length n), as cheaply as it is tight.
     fn range(&self, x: &[Interval], out: &mut [Interval]);

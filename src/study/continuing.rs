@@ -12,7 +12,7 @@ use super::section::Section;
 use super::{Study, keys};
 use crate::connection::Order;
 use crate::continuation::{
-    self, Diagram, End, Event, EventKind, Graphs, Itinerary, Plane, SplittingTree, Times,
+    self, Branch, Diagram, End, Event, EventKind, Graphs, Itinerary, Plane, SplittingTree, Times,
 };
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
@@ -64,6 +64,8 @@ pub struct ContinueSection {
     pub graphs: Option<bool>,
     /// Is the tree computed in which minima split?
     pub tree: bool,
+    /// Are branches proven to be smooth curves, where that is to be had?
+    pub prove: bool,
     /// The second parameter of a plane.
     pub second: Option<Second>,
     /// Where its keys stand.
@@ -97,6 +99,7 @@ pub(super) fn read(section: &mut Section) -> Result<ContinueSection> {
         ordinate: ordinate(section)?,
         graphs: section.flag("graphs")?,
         tree: section.flag("tree")?.unwrap_or(true),
+        prove: section.flag("prove")?.unwrap_or(true),
         second: section.table("second")?.map(|mut table| second::read(&mut table)).transpose()?,
         section: section.clone(),
     })
@@ -194,6 +197,7 @@ pub(super) fn run(study: &Study, family: &dyn Family, control: &Control<'_>) -> 
         max_points: asked.max_points.unwrap_or(default.max_points),
         region,
         seed: study.seed,
+        prove: asked.prove,
         ..default
     };
     let follow = |starts: &[(f64, Vec<f64>)]| {
@@ -378,6 +382,8 @@ impl Continuation {
             "to": self.to,
             "branches": self.diagram.branches.len(),
             "points": self.diagram.branches.iter().map(|b| b.points.len()).sum::<usize>(),
+            "proven_branches": self.diagram.branches.iter().filter(|b| b.level == Level::Proven).count(),
+            "proven": self.proven(),
             "given_up": self.given_up().count(),
             "events": events,
             "unexplained": self.unexplained(),
@@ -390,6 +396,22 @@ impl Continuation {
             "levels": { "branches": of_branches, "events": of_events, "cuts": of_cuts },
             "work": self.diagram.work,
             "interrupted": self.interrupted(),
+        })
+    }
+
+    /// Pieces of branches, from a point to the next: how many there are, how many are proven, and along how many of these the index
+    /// is; and the stretches of each branch.
+    fn proven(&self) -> Value {
+        let branches = &self.diagram.branches;
+        let all = || branches.iter().flat_map(|b| &b.proven);
+        let stretches = |b: &Branch| b.proven.iter().map(|p| [p.first, p.last]).collect::<Vec<_>>();
+        let listed = branches.len() <= MOST_BRANCHES;
+        json!({
+            "pieces": branches.iter().map(|b| b.points.len().saturating_sub(1)).sum::<usize>(),
+            "smooth": all().map(|p| p.last - p.first).sum::<usize>(),
+            "indexed": all().map(|p| p.indexed).sum::<usize>(),
+            "error": all().map(|p| p.error).fold(0.0, f64::max),
+            "stretches": listed.then(|| branches.iter().map(stretches).collect::<Vec<_>>()),
         })
     }
 

@@ -196,6 +196,12 @@ const CONTINUE: &[Key] = &[
     ),
     key("tree", Takes::Flag, "true", "compute the tree in which minima split as the parameter falls"),
     key(
+        "prove",
+        Takes::Flag,
+        "true",
+        "prove branches to be smooth curves, where that is to be had: formulas, mixtures and modern memories in up to 16 dimensions",
+    ),
+    key(
         "second",
         Takes::Table,
         "",

@@ -39,6 +39,7 @@ fn find(ground: &Ground<'_>, axis: usize, u: [f64; 2], x: &[f64], kernel: &[Vec<
     let options = Options {
         scale: Some(ground.problems[axis].scales.state),
         region: ground.options.region.clone(),
+        prove: false,
         ..Options::new(range[0], range[1])
     };
     let n = x.len();

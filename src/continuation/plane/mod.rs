@@ -309,6 +309,7 @@ pub fn plane(
     let line = |range: [f64; 2], scale: Option<f64>| Options {
         scale,
         region: options.region.clone(),
+        prove: false,
         ..Options::new(range[0], range[1])
     };
     let along_first = line(first, options.scale);

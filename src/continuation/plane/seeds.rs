@@ -132,6 +132,7 @@ fn line(
     let options = Options {
         scale: Some(problem.scales.state),
         region: ground.options.region.clone(),
+        prove: false,
         ..Options::new(problem.range[0], problem.range[1])
     };
     let found = diagram::follow(family, ground.names[axis], starts, &options, ground.control)?;

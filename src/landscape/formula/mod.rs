@@ -16,8 +16,8 @@
 mod circuit;
 mod derive;
 mod enclose;
+mod equations;
 mod everywhere;
-mod fold;
 mod forms;
 mod hessian;
 mod lex;
@@ -38,7 +38,7 @@ use rayon::prelude::*;
 use self::hessian::{Sparsity, set_inputs};
 use self::scalar::{Dual, Nested};
 use self::tape::{Builder, Tape, with_workspace};
-use super::{Enclose, Family, Landscape, Linearization, Region, Shape};
+use super::{Enclose, Equations, Family, Landscape, Linearization, Region, Shape};
 use crate::error::{Error, Result, shown};
 use crate::rigor::System;
 use crate::rigor::prune::SignedPermutation;
@@ -331,15 +331,15 @@ impl Family for Formula {
         Ok(Box::new(other))
     }
 
-    fn fold_equations(
+    fn equations(
         &self,
         parameter: usize,
         _: &[f64],
-        border: &[f64],
+        of: Equations<'_>,
     ) -> std::result::Result<Box<dyn System + '_>, String> {
         let program = &self.program;
-        let equations = fold::FoldEquations::new(border, &self.parameters, |mut circuit| {
-            let n = border.len();
+        let n = program.tape.dim;
+        let equations = equations::Along::new(n, of, &self.parameters, |mut circuit| {
             circuit.vary(parameter, n);
             unroll::unroll(&program.tree, n, circuit, program.confinement)
                 .map_err(|e| format!("the formula cannot be evaluated exactly: {}", e.message))

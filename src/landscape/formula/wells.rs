@@ -1,6 +1,6 @@
 //! Mixtures and modern Hopfield memories as circuits, with any of their parameters as a variable.
 //!
-//! In: data as columns with weights, and which parameter p varies. Out: the equations of a fold. The energies are those of
+//! In: data as columns with weights, and which parameter p varies. Out: the equations of a branch or a fold. The energies are those of
 //! [`Mixture`](crate::landscape::mixture::Mixture) and
 //! [`ModernHopfield`](crate::landscape::modern_hopfield::ModernHopfield) up to a constant, with the exponents counted from
 //! that of one datum, so that nothing overflows near it.
@@ -8,15 +8,18 @@
 use faer::Mat;
 
 use super::circuit::{Circuit, Value};
-use super::fold::FoldEquations;
+use super::equations::Along;
 use super::scalar::Function;
 use super::tape::Assemble;
+use crate::landscape::Equations;
 use crate::landscape::diffusion::Schedule;
 use crate::landscape::rows::RowParameter;
 use crate::rigor::Interval;
 
-/// The most that `n^2 K` may be.
+/// The most that `n^2 K` may be for a fold ..
 const MOST: usize = 20_000;
+/// .. and for a branch, of which many pieces are looked at.
+const MOST_BRANCH: usize = 2_000;
 
 /// How a datum pulls.
 pub(in crate::landscape) enum Shape {
@@ -53,17 +56,14 @@ pub(in crate::landscape) struct Wells {
 }
 
 impl Wells {
-    /// The equations of a fold near a point; an error says why there are none.
-    pub(in crate::landscape) fn fold_equations(
-        &self,
-        near: &[f64],
-        border: &[f64],
-    ) -> Result<FoldEquations, String> {
+    /// The equations near a point; an error says why there are none.
+    pub(in crate::landscape) fn equations(&self, near: &[f64], of: Equations<'_>) -> Result<Along, String> {
         let (n, count) = self.data.shape();
-        if n * n * count > MOST {
-            return Err("there are too many data for a fold to be proven".into());
+        let most = if matches!(of, Equations::Branch) { MOST_BRANCH } else { MOST };
+        if n * n * count > most {
+            return Err("there are too many data for a proof along a parameter".into());
         }
-        FoldEquations::new(border, &[], |mut circuit| {
+        Along::new(n, of, &[], |mut circuit| {
             let root = self.energy(&mut circuit, Value::Slot(n as u32), self.base(near));
             Ok((circuit, root))
         })
