@@ -261,17 +261,40 @@ pub(super) fn of_section(name: &str) -> &'static [Key] {
     TABLES.iter().find(|t| t.name == name).and_then(|t| t.keys).unwrap_or(&[])
 }
 
-/// All keys of a kind: `kind` itself, its own, and `rows` if it reads data.
+/// Keys of data that are drawn at random.
+pub(super) const RANDOM: &[Key] = &[
+    key(
+        "random",
+        Takes::Text,
+        "",
+        "how they are drawn: sphere (uniformly on it), normal (standard normal coordinates) or signs (coordinates -1 and +1); needed",
+    ),
+    key("dim", Takes::Integer, "", "coordinates of a point; needed"),
+    key("count", Takes::Integer, "", "number of points; needed"),
+    key("seed", Takes::Integer, "0", "another seed gives other points"),
+    key("scale", Takes::Number, "1", "factor on all coordinates, such as the sphere's radius"),
+];
+
+/// Keys that choose among rows of `data`.
+const ROWS: [Key; 3] = [
+    key("rows", Takes::Any, "all", "rows of the data to use: 300 (the first 300) or \"100..400\""),
+    key("shuffle", Takes::Integer, "", "seed of a random order of these rows; without it they keep theirs"),
+    key("first", Takes::Integer, "all", "how many of these rows to use, the first ones after the shuffle"),
+];
+
+/// All keys of a kind: `kind` itself, its own, and those that choose among rows if it reads `data`.
 pub fn of_kind(kind: &Kind) -> Vec<Key> {
     let mut keys = vec![key("kind", Takes::Text, "", "which landscape; needed")];
-    keys.extend(kind.keys.iter().filter(|k| k.name != "kind"));
-    if kind.keys.iter().any(|k| k.takes == Takes::Data) && kind.keys.iter().all(|k| k.name != "rows") {
-        keys.push(key(
-            "rows",
-            Takes::Any,
-            "all",
-            "rows of the data to use: 300 (the first 300) or \"100..400\"",
-        ));
+    let reads = kind.keys.iter().any(|k| k.takes == Takes::Data && k.name == "data");
+    for own in kind.keys.iter().filter(|k| k.name != "kind") {
+        keys.push(*own);
+        // Beside `rows`, where the kind lists it.
+        if reads && own.name == "rows" {
+            keys.extend(&ROWS[1..]);
+        }
+    }
+    if reads && kind.keys.iter().all(|k| k.name != "rows") {
+        keys.extend(&ROWS);
     }
     keys
 }

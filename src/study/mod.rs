@@ -10,6 +10,7 @@ mod lyapunov;
 mod manifolds;
 mod nearest;
 pub mod pipeline;
+mod points;
 mod region;
 pub mod schema;
 mod second;

@@ -124,6 +124,10 @@ fn of_key(key: &Key) -> Value {
         Takes::Flag => json!({ "type": "boolean" }),
         Takes::Numbers => numbers,
         Takes::Table => json!({ "type": "object" }),
+        Takes::Data if key.name == "data" => {
+            let drawn = object(keys::RANDOM, &["random", "dim", "count"]);
+            json!({ "anyOf": [{ "type": ["string", "array"], "items": numbers }, drawn] })
+        }
         Takes::Data => json!({ "type": ["string", "array"], "items": numbers }),
         Takes::Any => json!({}),
     };
