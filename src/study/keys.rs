@@ -26,6 +26,8 @@ pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[
     ("lyapunov", "orbits"),
     ("lyapunov", "steps"),
     ("continue", "max_points"),
+    ("sweep", "seeds"),
+    ("sweep", "batch"),
 ];
 
 /// Numbers that must be positive, by section and key.
@@ -49,6 +51,7 @@ pub(super) const TOP: &[Key] = &[
     key("graph", Takes::Table, "", "how they are connected"),
     key("lyapunov", Takes::Table, "", "whether an energy falls along orbits and where they end"),
     key("continue", Takes::Table, "", "continuation in a parameter"),
+    key("sweep", Takes::Table, "", "the same for many values of parameters"),
     key("measure", Takes::Table, "", "the invariant measure at falling temperature"),
     key("certify", Takes::Table, "", "the certificate of structural stability"),
     key("report", Takes::Table, "", "how results are shown"),
@@ -223,6 +226,33 @@ pub(super) const SECOND: &[Key] = &[
     key("connections", Takes::Flag, "true", "look for curves on which an orbit joins two saddles"),
 ];
 
+const SWEEP: &[Key] = &[
+    key(
+        "grid",
+        Takes::Table,
+        "",
+        "keys of the landscape with their values: arrays, or { from = 0.1, to = 1.0, count = 10, log = true }",
+    ),
+    key("seeds", Takes::Integer, "", "repeats of each point of the grid"),
+    key(
+        "seed_key",
+        Takes::Text,
+        "shuffle, or data.seed for data drawn at random",
+        "the key that gets the number of the repeat, from 0",
+    ),
+    key("batch", Takes::Integer, "as many as make a thousand tasks", "grid points a task; at least 1"),
+    key("graph", Takes::Flag, "false", "connect the critical points, too"),
+    key("coordinates", Takes::Flag, "true", "keep the coordinates of critical points"),
+];
+
+/// Keys of a range of values.
+pub(super) const RANGE: &[Key] = &[
+    key("from", Takes::Number, "", "first value; needed"),
+    key("to", Takes::Number, "", "last value; needed"),
+    key("count", Takes::Integer, "", "number of values, both ends among them; at least 2; needed"),
+    key("log", Takes::Flag, "false", "in equal ratios, not in equal steps"),
+];
+
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
@@ -243,6 +273,7 @@ pub(super) const TABLES: &[Table] = &[
         doc: "All branches of critical points along a parameter, their events, and the graphs between.",
         keys: Some(CONTINUE),
     },
+    Table { name: "sweep", doc: "The same for many values of parameters.", keys: Some(SWEEP) },
     Table {
         name: "measure",
         doc: "The invariant measure at falling temperature; skipped by this version.",

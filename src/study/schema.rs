@@ -54,6 +54,12 @@ pub fn schema() -> Value {
     properties["continue"]["properties"]["second"] = second;
     properties["continue"]["properties"]["ordinate"]["type"] = json!(["string", "array"]);
     properties["continue"]["properties"]["ordinate"]["items"] = json!({ "type": "number" });
+    let doc = properties["sweep"]["properties"]["grid"]["description"].take();
+    // Tables are ranges, or tables of the study with swept keys of their own.
+    properties["sweep"]["properties"]["grid"] = described(
+        json!({ "type": "object", "additionalProperties": { "type": ["array", "object"] } }),
+        doc.as_str().unwrap_or(""),
+    );
     properties["critical"]["properties"]["method"]["enum"] = json!(keys::METHODS);
     properties["graph"]["properties"]["order"]["enum"] = json!([1, "all"]);
     properties["graph"]["properties"]["manifolds"]["enum"] = json!(["none", "curves", "surfaces"]);

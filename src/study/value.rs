@@ -205,11 +205,11 @@ impl Override {
         }
     }
 
-    /// Does its value name files by a path that is relative to the current directory?
-    pub(crate) fn names_files_from_here(&self) -> bool {
+    /// The files that its value names.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let mut found = vec![];
         super::section::files_of(&self.value, &self.value_at, &mut found);
-        found.iter().any(|path| path.is_relative())
+        found
     }
 
     /// The first key of its path, and whether that is all of it.
