@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{keys, lyapunov};
+use crate::data::random::Distribution;
 use crate::landscape::{KINDS, Key, Kind, Takes};
 
 /// JSON schema (draft 2020-12) of a study file.
@@ -131,7 +132,11 @@ fn of_key(key: &Key) -> Value {
         Takes::Numbers => numbers,
         Takes::Table => json!({ "type": "object" }),
         Takes::Data if key.name == "data" => {
-            let drawn = object(keys::RANDOM, &["random", "dim", "count"]);
+            let mut drawn = object(keys::RANDOM, &["random", "dim", "count"]);
+            drawn["properties"]["random"]["enum"] = json!(Distribution::NAMES.map(|(name, _)| name));
+            drawn["properties"]["dim"]["minimum"] = json!(1);
+            drawn["properties"]["count"]["minimum"] = json!(1);
+            drawn["properties"]["scale"]["exclusiveMinimum"] = json!(0);
             json!({ "anyOf": [{ "type": ["string", "array"], "items": numbers }, drawn] })
         }
         Takes::Data => json!({ "type": ["string", "array"], "items": numbers }),

@@ -371,7 +371,9 @@ pub(super) fn files_of(value: &Value, at: &At, found: &mut Vec<PathBuf>) {
         Value::Text(text) => {
             let names = [Some(text.as_str()), text.rsplit_once('#').map(|(file, _)| file)];
             let paths = names.into_iter().flatten().map(|name| at.source.folder.join(name));
-            found.extend(paths.filter(|path| path.is_file()));
+            // A star stands for all files of such names, a path through them.
+            let files = paths.flat_map(|path| crate::landscape::neural::matching(&path).unwrap_or_default());
+            found.extend(files.filter(|path| path.is_file()));
         }
         Value::Array(items) => items.iter().for_each(|(value, at)| files_of(value, at, found)),
         Value::Table(entries) => entries.iter().for_each(|e| files_of(&e.value, &e.value_at, found)),

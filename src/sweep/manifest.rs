@@ -134,7 +134,7 @@ impl Plan {
 /// and is replaced if none of its tasks is done. `set` is what the command line laid over the study, as typed.
 ///
 /// # Errors
-/// As [`Sweep::new`]; if the folder holds tasks of another plan; if `set` names files relative to the current directory, which
+/// As [`Sweep::new`]; if a landscape cannot be built with one of the values of a key; if the folder holds tasks of another plan; if `set` names files relative to the current directory, which
 /// may be another one when tasks run.
 pub fn plan(path: &Path, set: &[String], out: Option<&Path>) -> Result<Plan> {
     let overrides = set.iter().map(|set| Override::parse(set)).collect::<Result<Vec<_>>>()?;
@@ -149,6 +149,7 @@ pub fn plan(path: &Path, set: &[String], out: Option<&Path>) -> Result<Plan> {
     let default = study.default_folder().with_extension("sweep");
     let at = out.unwrap_or(&default);
     let sweep = Sweep::new(study, set)?;
+    sweep.check()?;
     if let Ok((earlier, _)) = Manifest::read(at)
         && earlier.study_sha256 != sweep.sha256()
         && let done @ 1.. = done(at, &earlier)?

@@ -64,8 +64,7 @@ impl Sweep {
     /// part of what the sweep is.
     ///
     /// # Errors
-    /// If the study has no `[sweep]`, if there are too many grid points, if a landscape cannot be built with one of the values
-    /// of a key (and the first ones of the others), or if a file cannot be read.
+    /// If the study has no `[sweep]`, if there are too many grid points, or if a file cannot be read.
     pub fn new(mut study: Study, laid_over: &[String]) -> Result<Sweep> {
         let Some(section) = study.sweep.take() else {
             return Err(Error::input("the study has no [sweep]").with_help(
@@ -83,12 +82,10 @@ impl Sweep {
         };
         let batch = section.batch.map_or_else(|| points.div_ceil(TASKS), |batch| batch as u64);
         study.load_data()?;
-        let sweep = Sweep { study, section, points, batch, sha256 };
-        sweep.check()?;
-        Ok(sweep)
+        Ok(Sweep { study, section, points, batch, sha256 })
     }
 
-    /// Is there a landscape for every value of every key, and a column for each?
+    /// Is there a landscape for every value of every key, with the first ones of the others, and a column for each key?
     fn check(&self) -> Result<()> {
         let (grid, _) = measure::columns(self);
         for axis in &self.section.axes {
