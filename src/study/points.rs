@@ -12,7 +12,7 @@ use super::section::Section;
 use super::value::{Entry, Value};
 use crate::data::random::{Distribution, Draw, draw, permutation};
 use crate::data::{self, Points, RawTable};
-use crate::error::{Error, Result, brief};
+use crate::error::{Error, Result, brief, shown};
 
 /// The key whose rows can be shuffled and cut; other tables of numbers take `rows` alone.
 const DATA: &str = "data";
@@ -46,7 +46,7 @@ impl Section {
             return Err(self.error("weights", message));
         }
         if let Some((row, weight)) = all.iter().enumerate().find(|(_, w)| **w <= 0.0) {
-            let message = format!("weight {} is {weight}, it must be positive", row + 1);
+            let message = format!("weight {} is {}, it must be positive", row + 1, shown(*weight));
             return Err(self.error("weights", message));
         }
         Ok(Some(points.taken.iter().map(|row| all[*row]).collect()))
