@@ -2,7 +2,8 @@
 //!
 //! The way through: a [`study`] names a [`landscape`]; [`critical`] finds its critical points; [`flow`] carries
 //! orbits down; [`manifold`] has what they sweep out; [`connection`] joins the points into the Morse graph; [`rigor`] proves; [`measure`] samples; [`lyapunov`] looks at what
-//! energies do along orbits; [`export`] and [`report`] write it out.
+//! energies do along orbits; [`export`] and [`report`] write it out; [`sweep`] does it at
+//! many values of parameters.
 
 pub mod cli;
 pub mod connection;
@@ -21,6 +22,7 @@ pub mod measure;
 pub mod report;
 pub mod rigor;
 pub mod study;
+pub mod sweep;
 
 pub use control::Control;
 pub use error::{Error, Result};

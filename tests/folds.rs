@@ -270,6 +270,8 @@ fn with_equal_rows() -> Vec<Box<dyn Family>> {
         values: Mat::from_fn(2, 3, |i, k| [[0.3, -1.0], [1.1, 0.4], [-0.9, 0.7]][k][i]),
         multiplicity: vec![2, 1, 1],
         column_of_row: vec![0, 1, 0, 2],
+        taken: vec![0, 1, 2, 3],
+        of: 4,
     };
     let mixture = |noise, confinement| -> Box<dyn Family> {
         Box::new(Mixture::from_points(points(), noise, confinement).unwrap())

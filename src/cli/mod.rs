@@ -6,6 +6,7 @@ mod progress;
 mod render;
 mod run;
 mod schema;
+mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ Examples:
   smale run study.toml
   smale graph --landscape mixture --data points.csv --set sigma=0.35
   smale critical study.toml --set sigma=0.2 --set critical.rounds=5 --out narrow.results
+  smale sweep study.toml
   smale landscapes mixture
 
 Exit codes:
@@ -61,8 +63,8 @@ struct Common {
 #[derive(Subcommand)]
 enum Command {
     /// Do everything that a study asks for and write it into a result folder
-    #[command(after_help = run::EXAMPLES, override_usage = run::usage("run"))]
-    Run(run::Arguments),
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("run") + run::TASK_USAGE)]
+    Run(run::RunArguments),
     /// Find the critical points of a landscape with their Morse indices
     #[command(after_help = run::EXAMPLES, override_usage = run::usage("critical"))]
     Critical(run::Arguments),
@@ -76,6 +78,16 @@ enum Command {
     /// Follow all critical points along a parameter, through the events at which they meet, and the graphs between
     #[command(after_help = run::EXAMPLES, override_usage = run::usage("continue"))]
     Continue(run::Arguments),
+    /// Plan a study at many values of parameters, as tasks for many machines
+    #[command(after_help = sweep::EXAMPLES)]
+    Plan(sweep::PlanArguments),
+    /// Merge the tasks of a plan that are done into tables
+    #[command(after_help = sweep::EXAMPLES)]
+    Merge(sweep::MergeArguments),
+    /// Plan a study at many values of parameters, run all tasks on this machine, and merge them; goes on where it was
+    /// interrupted
+    #[command(after_help = sweep::EXAMPLES)]
+    Sweep(sweep::PlanArguments),
     /// List the kinds of landscape, or the keys of one of them
     Landscapes(landscapes::Arguments),
     /// Print the JSON schema of the study file
@@ -94,11 +106,17 @@ pub fn main() -> ExitCode {
     // Wrong arguments end the process here, with exit code 2.
     let Arguments { command, common } = Arguments::parse();
     let ended = match command {
-        Command::Run(arguments) => run::run(&arguments, &common, Part::All),
+        Command::Run(arguments) => match arguments.task {
+            Some(task) => sweep::task(&arguments.arguments, task, &common),
+            None => run::run(&arguments.arguments, &common, Part::All),
+        },
         Command::Critical(arguments) => run::run(&arguments, &common, Part::Critical),
         Command::Graph(arguments) => run::run(&arguments, &common, Part::Graph),
         Command::Lyapunov(arguments) => run::run(&arguments, &common, Part::Lyapunov),
         Command::Continue(arguments) => run::run(&arguments, &common, Part::Continue),
+        Command::Plan(arguments) => sweep::plan(&arguments, &common),
+        Command::Merge(arguments) => sweep::merge(&arguments, &common),
+        Command::Sweep(arguments) => sweep::sweep(&arguments, &common),
         Command::Landscapes(arguments) => landscapes::run(&arguments, &common),
         Command::Schema => schema::run(&common),
     };

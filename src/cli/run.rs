@@ -35,11 +35,23 @@ pub(super) fn usage(command: &str) -> String {
     )
 }
 
+/// The line of usage that `smale run` has besides.
+pub(super) const TASK_USAGE: &str = "\n       smale run [OPTIONS] --task <NUMBER> <PLAN>";
+
+#[derive(Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) arguments: Arguments,
+    /// Run this task of a plan (a folder of `smale plan`) instead of a study, unless it is done
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["landscape", "data", "sets", "out", "seed"])]
+    pub(super) task: Option<u64>,
+}
+
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Study file (TOML)
     #[arg(required_unless_present = "landscape", conflicts_with_all = ["landscape", "data"])]
-    study: Option<PathBuf>,
+    pub(super) study: Option<PathBuf>,
     /// Kind of landscape, instead of a study
     #[arg(long, value_name = "KIND")]
     landscape: Option<String>,
@@ -51,7 +63,7 @@ pub(super) struct Arguments {
     sets: Vec<String>,
 }
 
-static STOP: AtomicBool = AtomicBool::new(false);
+pub(super) static STOP: AtomicBool = AtomicBool::new(false);
 
 pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<End> {
     let mut study = study(arguments)?;
@@ -111,7 +123,7 @@ fn name_flag(error: Error, flag: &str) -> Error {
     }
 }
 
-fn threads(threads: Option<u16>) -> Result<()> {
+pub(super) fn threads(threads: Option<u16>) -> Result<()> {
     let Some(threads) = threads else { return Ok(()) };
     rayon::ThreadPoolBuilder::new()
         .num_threads(usize::from(threads))
@@ -120,7 +132,7 @@ fn threads(threads: Option<u16>) -> Result<()> {
 }
 
 /// The first Ctrl-C asks the work to end with what it has, the second ends the process.
-fn watch_for_interrupts() -> Result<()> {
+pub(super) fn watch_for_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
@@ -142,7 +154,7 @@ fn write(folder: &Folder, outcome: &Outcome, json: bool) -> Result<()> {
     output::print(&format!("{}\nresults: {}\n", outcome.headline.trim_end(), folder.path().display()))
 }
 
-fn pretty(value: &serde_json::Value) -> Result<String> {
+pub(super) fn pretty(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string_pretty(value)
         .map(|text| text + "\n")
         .map_err(|e| Error::Numerics(format!("the summary can't be written as JSON: {e}")))

@@ -62,7 +62,8 @@ impl Points {
             column_of_row.push(column);
         }
         let values = Mat::from_fn(columns, first.len(), |i, j| first[j][i]);
-        Ok(Points { values, multiplicity, column_of_row })
+        let (taken, of) = ((0..column_of_row.len()).collect(), column_of_row.len());
+        Ok(Points { values, multiplicity, column_of_row, taken, of })
     }
 }
 

@@ -7,6 +7,7 @@ mod csv;
 mod merge;
 mod npy;
 mod number;
+pub mod random;
 mod safetensors;
 mod source;
 mod tensors;
@@ -27,6 +28,10 @@ pub struct Points {
     pub multiplicity: Vec<usize>,
     /// For each row of the file (after any selection of rows) the column of its point.
     pub column_of_row: Vec<usize>,
+    /// For each row which one it was of those that could be taken (of the file, after any range of rows).
+    pub taken: Vec<usize>,
+    /// How many those were.
+    pub of: usize,
 }
 
 /// A table of finite numbers as it stands in a file: at least one row and one column.

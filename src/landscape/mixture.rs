@@ -569,10 +569,7 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     })?;
     let noise = noise(section)?;
     let confinement = section.number("confinement")?.unwrap_or(0.0);
-    let given = section.numbers("weights")?;
-    if let Some(rows) = &given {
-        points.merge_weights(rows).map_err(|m| section.error("weights", m))?;
-    }
+    let given = section.weights(&points)?;
     // Errors of the constructor are about one of the keys; point at it.
     Mixture::from_weighted(points, given, noise, confinement)
         .map(|m| Box::new(m) as Box<dyn Family>)

@@ -319,10 +319,7 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     })?;
     let beta = section.need_number("beta")?;
     let confinement = section.number("confinement")?.unwrap_or(0.0);
-    let given = section.numbers("weights")?;
-    if let Some(rows) = &given {
-        points.merge_weights(rows).map_err(|m| section.error("weights", m))?;
-    }
+    let given = section.weights(&points)?;
     if points.values.nrows() == 0 || points.values.ncols() == 0 {
         return Err(Error::input("modern-hopfield: there are no patterns"));
     }

@@ -73,6 +73,15 @@ impl Folder {
         self.stage(name, bytes)?.put()
     }
 
+    /// Begins a file, which is in its place only after [`Staged::put`].
+    pub fn create(&self, name: &str) -> Result<Staged> {
+        let target = self.path.join(name);
+        if target.is_dir() {
+            return Err(Error::file(&target, "a result has this name, but a folder is there"));
+        }
+        Ok(Staged { file: self.temporary()?, target })
+    }
+
     /// Puts the files of a run in the place of those of an earlier one. The last file is `summary.json`, whose `files`
     /// lists them all: who sees it sees them, and no other results. Files that an earlier summary lists and this run does not
     /// write go; any others stay.
@@ -121,15 +130,10 @@ impl Folder {
 
     /// Writes a file under a temporary name.
     fn stage(&self, name: &str, bytes: &[u8]) -> Result<Staged> {
-        let target = self.path.join(name);
-        if target.is_dir() {
-            return Err(Error::file(&target, "a result has this name, but a folder is there"));
-        }
-        let mut file = self.temporary()?;
-        file.write_all(bytes)
-            .and_then(|()| file.as_file().sync_data())
-            .map_err(|e| unwritable(&target, &e))?;
-        Ok(Staged { file, target })
+        let mut staged = self.create(name)?;
+        let written = staged.file.write_all(bytes).and_then(|()| staged.file.as_file().sync_data());
+        written.map_err(|e| unwritable(&staged.target, &e))?;
+        Ok(staged)
     }
 
     /// Takes the folder away again if we made it and it is empty.
@@ -167,14 +171,30 @@ pub(super) fn is_named(known: &str, name: &str) -> bool {
 /// Says that a list of files is by this program; changes if the meaning of the list does.
 pub(super) const FORMAT: u32 = 1;
 
-/// A file that is written whole but not yet in its place; it goes if it is never put there.
-struct Staged {
+/// A file that is not yet in its place; it goes if it is never put there.
+#[derive(Debug)]
+pub struct Staged {
     file: NamedTempFile,
     target: PathBuf,
 }
 
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
 impl Staged {
-    fn put(self) -> Result<()> {
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// If it cannot be written to the disk, or not be named so.
+    pub fn put(self) -> Result<()> {
+        self.file.as_file().sync_data().map_err(|e| unwritable(&self.target, &e))?;
         self.file.persist(&self.target).map_err(|e| unwritable(&self.target, &e.error))?;
         Ok(())
     }

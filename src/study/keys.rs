@@ -26,6 +26,8 @@ pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[
     ("lyapunov", "orbits"),
     ("lyapunov", "steps"),
     ("continue", "max_points"),
+    ("sweep", "seeds"),
+    ("sweep", "batch"),
 ];
 
 /// Numbers that must be positive, by section and key.
@@ -49,6 +51,7 @@ pub(super) const TOP: &[Key] = &[
     key("graph", Takes::Table, "", "how they are connected"),
     key("lyapunov", Takes::Table, "", "whether an energy falls along orbits and where they end"),
     key("continue", Takes::Table, "", "continuation in a parameter"),
+    key("sweep", Takes::Table, "", "the same for many values of parameters"),
     key("measure", Takes::Table, "", "the invariant measure at falling temperature"),
     key("certify", Takes::Table, "", "the certificate of structural stability"),
     key("report", Takes::Table, "", "how results are shown"),
@@ -229,6 +232,33 @@ pub(super) const SECOND: &[Key] = &[
     key("connections", Takes::Flag, "true", "look for curves on which an orbit joins two saddles"),
 ];
 
+const SWEEP: &[Key] = &[
+    key(
+        "grid",
+        Takes::Table,
+        "",
+        "keys of the landscape with their values: arrays, or { from = 0.1, to = 1.0, count = 10, log = true }",
+    ),
+    key("seeds", Takes::Integer, "", "repeats of each point of the grid"),
+    key(
+        "seed_key",
+        Takes::Text,
+        "shuffle, or data.seed for data drawn at random",
+        "the key that gets the number of the repeat, from 0",
+    ),
+    key("batch", Takes::Integer, "as many as make a thousand tasks", "grid points a task; at least 1"),
+    key("graph", Takes::Flag, "false", "connect the critical points, too"),
+    key("coordinates", Takes::Flag, "true", "keep the coordinates of critical points"),
+];
+
+/// Keys of a range of values.
+pub(super) const RANGE: &[Key] = &[
+    key("from", Takes::Number, "", "first value; needed"),
+    key("to", Takes::Number, "", "last value; needed"),
+    key("count", Takes::Integer, "", "number of values, both ends among them; at least 2; needed"),
+    key("log", Takes::Flag, "false", "in equal ratios, not in equal steps"),
+];
+
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
@@ -249,6 +279,7 @@ pub(super) const TABLES: &[Table] = &[
         doc: "All branches of critical points along a parameter, their events, and the graphs between.",
         keys: Some(CONTINUE),
     },
+    Table { name: "sweep", doc: "The same for many values of parameters.", keys: Some(SWEEP) },
     Table {
         name: "measure",
         doc: "The invariant measure at falling temperature; skipped by this version.",
@@ -267,17 +298,40 @@ pub(super) fn of_section(name: &str) -> &'static [Key] {
     TABLES.iter().find(|t| t.name == name).and_then(|t| t.keys).unwrap_or(&[])
 }
 
-/// All keys of a kind: `kind` itself, its own, and `rows` if it reads data.
+/// Keys of data that are drawn at random.
+pub(super) const RANDOM: &[Key] = &[
+    key(
+        "random",
+        Takes::Text,
+        "",
+        "how they are drawn: sphere (uniformly on it), normal (standard normal coordinates) or signs (coordinates -1 and +1); needed",
+    ),
+    key("dim", Takes::Integer, "", "coordinates of a point; needed"),
+    key("count", Takes::Integer, "", "number of points; needed"),
+    key("seed", Takes::Integer, "0", "another seed gives other points"),
+    key("scale", Takes::Number, "1", "factor on all coordinates, such as the sphere's radius"),
+];
+
+/// Keys that choose among rows of `data`.
+const ROWS: [Key; 3] = [
+    key("rows", Takes::Any, "all", "rows of the data to use: 300 (the first 300) or \"100..400\""),
+    key("shuffle", Takes::Integer, "", "seed of a random order of these rows; without it they keep theirs"),
+    key("first", Takes::Integer, "all", "how many of these rows to use, the first ones after the shuffle"),
+];
+
+/// All keys of a kind: `kind` itself, its own, and those that choose among rows if it reads `data`.
 pub fn of_kind(kind: &Kind) -> Vec<Key> {
     let mut keys = vec![key("kind", Takes::Text, "", "which landscape; needed")];
-    keys.extend(kind.keys.iter().filter(|k| k.name != "kind"));
-    if kind.keys.iter().any(|k| k.takes == Takes::Data) && kind.keys.iter().all(|k| k.name != "rows") {
-        keys.push(key(
-            "rows",
-            Takes::Any,
-            "all",
-            "rows of the data to use: 300 (the first 300) or \"100..400\"",
-        ));
+    let reads = kind.keys.iter().any(|k| k.takes == Takes::Data && k.name == "data");
+    for own in kind.keys.iter().filter(|k| k.name != "kind") {
+        keys.push(*own);
+        // Beside `rows`, where the kind lists it.
+        if reads && own.name == "rows" {
+            keys.extend(&ROWS[1..]);
+        }
+    }
+    if reads && kind.keys.iter().all(|k| k.name != "rows") {
+        keys.extend(&ROWS);
     }
     keys
 }

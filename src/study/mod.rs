@@ -10,27 +10,31 @@ mod lyapunov;
 mod manifolds;
 mod nearest;
 pub mod pipeline;
+mod points;
 mod region;
 pub mod schema;
 mod second;
 mod section;
+mod sweep;
 mod value;
 
 use std::path::{Path, PathBuf};
 
 pub use continuing::ContinueSection;
-pub use folder::Folder;
+pub use folder::{Folder, Staged};
 pub use keys::of_kind as keys_of_kind;
 pub use lyapunov::LyapunovSection;
 pub use second::Second;
 pub use section::{Item, Section};
+pub use sweep::{Axis, Setting, SweepSection};
 pub use value::Override;
 
 use crate::connection::Order;
+use crate::data::Points;
 use crate::error::{Error, Result, brief, shown};
 use crate::landscape::{Family, KINDS, Kind, Region};
 use nearest::nearest;
-use value::Entry;
+use value::{Entry, Value};
 
 /// How critical points are to be found; `None` leaves the choice to the search.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -104,12 +108,17 @@ pub struct Study {
     pub lyapunov: Option<LyapunovSection>,
     /// `[continue]`; `None` if the study has none.
     pub continuation: Option<ContinueSection>,
+    /// `[sweep]`; `None` if the study has none.
+    pub sweep: Option<SweepSection>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
     pub not_done: Vec<String>,
     landscape: Section,
     region: Option<region::Choice>,
+    /// All of it but `[sweep]`, for studies that differ in a few keys.
+    entries: Vec<Entry>,
+    kinds: &'static [&'static Kind],
 }
 
 impl Study {
@@ -158,6 +167,7 @@ impl Study {
             let over = over.clone();
             if stays { over } else { over.within("landscape") }.apply(&mut entries)?;
         }
+        let kept = entries.iter().filter(|e| e.key != "sweep").cloned().collect();
         let mut top = Section::new("", entries);
         let title = top.text("title")?;
         let seed = top.integer("seed")?.unwrap_or(0) as u64;
@@ -169,6 +179,7 @@ impl Study {
                 .with_help("write [landscape] and below it kind = \"mixture\" and data = \"points.csv\", say")
         })?;
         let kind = find_kind(landscape, kinds)?;
+        let sweep = sections.sweep.map(|section| sweep::read(section, kind, landscape)).transpose()?;
         Ok(Study {
             path: None,
             title,
@@ -178,11 +189,36 @@ impl Study {
             graph: sections.graph,
             lyapunov: sections.lyapunov,
             continuation: sections.continuation,
+            sweep,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),
             region: sections.region,
+            entries: kept,
+            kinds,
         })
+    }
+
+    /// The same study with `overrides` laid over it, which go where [`Study::read`] puts them, and without `[sweep]`.
+    pub fn with(&self, overrides: &[Override]) -> Result<Study> {
+        let study = Study::from_entries(self.entries.clone(), overrides, self.kinds)?;
+        Ok(Study { path: self.path.clone(), ..study })
+    }
+
+    /// Reads the landscape's data, so that it and those made from it by [`Study::with`] need not read the file again.
+    pub fn load_data(&mut self) -> Result<()> {
+        self.landscape.load_data()?;
+        let own = self.entries.iter_mut().find(|e| e.key == "landscape");
+        if let Some(Value::Table(entries)) = own.map(|e| &mut e.value) {
+            *entries = self.landscape.entries.clone();
+            entries.iter_mut().for_each(|e| e.read = false);
+        }
+        Ok(())
+    }
+
+    /// The rows of data that the landscape is built from; `None` if it has none.
+    pub fn data(&self) -> Result<Option<Points>> {
+        self.landscape.clone().points("data")
     }
 
     /// Builds the landscape, which reads its data.
@@ -198,6 +234,16 @@ impl Study {
     /// The files that the study reads: its own, and those that its landscape names.
     pub fn inputs(&self) -> Vec<PathBuf> {
         self.path.iter().cloned().chain(self.landscape.files()).collect()
+    }
+
+    /// All files that the study and its `[sweep]` name, in the order in which they do, each once; not the study itself.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Section::new("", self.entries.clone()).files();
+        let axes = self.sweep.iter().flat_map(|s| &s.axes);
+        files.extend(axes.flat_map(|axis| (0..axis.values.len()).flat_map(|k| axis.over(k).files())));
+        let mut seen = std::collections::BTreeSet::new();
+        files.retain(|file| seen.insert(file.clone()));
+        files
     }
 
     /// Where results go unless somebody says otherwise: `<name of the study>.results` in the current directory.
@@ -216,6 +262,8 @@ struct Sections {
     graph: GraphSection,
     lyapunov: Option<LyapunovSection>,
     continuation: Option<ContinueSection>,
+    /// Read when the kind is known.
+    sweep: Option<Section>,
     report: ReportSection,
     region: Option<region::Choice>,
     not_done: Vec<String>,
@@ -236,6 +284,10 @@ impl Sections {
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
                 "graph" => all.graph = graph(&mut section)?,
                 "continue" => all.continuation = Some(continuing::read(&mut section)?),
+                "sweep" => {
+                    all.sweep = Some(section);
+                    continue;
+                }
                 _ => all.report = report(&mut section)?,
             }
             check_bounds(&mut section, table.name)?;

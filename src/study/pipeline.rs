@@ -215,9 +215,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let shortfall = if interrupted {
         None
     } else {
-        unproven(study, &set)
-            .or_else(|| shortfall(&set, graph.as_ref()))
-            .or_else(|| continuation.as_ref().and_then(|c| c.shortfall()))
+        shortfall(study, &set, graph.as_ref()).or_else(|| continuation.as_ref().and_then(|c| c.shortfall()))
     };
     summary["shortfall"] = shortfall.as_deref().into();
     summary["smale"] = FORMAT.into();
@@ -283,7 +281,7 @@ fn check_descent(
     })
 }
 
-pub(super) fn critical_options(study: &Study) -> critical::Options {
+pub(crate) fn critical_options(study: &Study) -> critical::Options {
     let default = critical::Options::default();
     let asked = &study.critical;
     critical::Options {
@@ -308,7 +306,7 @@ fn signed_permutation(row: &[i64]) -> Option<SignedPermutation> {
     SignedPermutation::new(places, row.iter().map(|v| *v < 0).collect())
 }
 
-fn graph_options(study: &Study) -> connection::Options {
+pub(crate) fn graph_options(study: &Study) -> connection::Options {
     let default = connection::Options::default();
     connection::Options {
         tolerance: study.graph.tolerance.unwrap_or(default.tolerance),
@@ -328,7 +326,7 @@ fn measure_basins(
     (orbits > 0 && !control.stopped()).then(|| basins::basins(landscape, set, &options, control))
 }
 
-pub(super) fn title(study: &Study) -> String {
+pub(crate) fn title(study: &Study) -> String {
     let stem = || study.path.as_deref()?.file_stem().map(|s| s.to_string_lossy().into_owned());
     (study.report.title.clone())
         .or_else(|| study.title.clone())
@@ -536,6 +534,11 @@ fn region(set: &CriticalSet) -> Value {
 /// Places in the summary where a proof of completeness could not decide.
 const MOST_UNDECIDED: usize = 100;
 
+/// What was asked for and not reached, of the critical points and the graph.
+pub(crate) fn shortfall(study: &Study, set: &CriticalSet, graph: Option<&MorseGraph>) -> Option<String> {
+    unproven(study, set).or_else(|| unreached(set, graph))
+}
+
 /// A proof of completeness was asked for and there is none: why.
 fn unproven(study: &Study, set: &CriticalSet) -> Option<String> {
     let asked = study.critical.method == "complete" && set.completeness != Completeness::Proven;
@@ -545,7 +548,7 @@ fn unproven(study: &Study, set: &CriticalSet) -> Option<String> {
 
 /// What the computation was asked for and did not reach, if anything. An estimate that is wide is no shortfall: it is
 /// the answer.
-fn shortfall(set: &CriticalSet, graph: Option<&MorseGraph>) -> Option<String> {
+fn unreached(set: &CriticalSet, graph: Option<&MorseGraph>) -> Option<String> {
     if set.completeness != Completeness::Proven && set.points.is_empty() && set.degenerate.is_empty() {
         let Work { searches, ended, .. } = &set.work;
         return Some(format!(

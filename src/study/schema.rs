@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{keys, lyapunov};
+use crate::data::random::Distribution;
 use crate::landscape::{KINDS, Key, Kind, Takes};
 
 /// JSON schema (draft 2020-12) of a study file.
@@ -54,6 +55,12 @@ pub fn schema() -> Value {
     properties["continue"]["properties"]["second"] = second;
     properties["continue"]["properties"]["ordinate"]["type"] = json!(["string", "array"]);
     properties["continue"]["properties"]["ordinate"]["items"] = json!({ "type": "number" });
+    let doc = properties["sweep"]["properties"]["grid"]["description"].take();
+    // Tables are ranges, or tables of the study with swept keys of their own.
+    properties["sweep"]["properties"]["grid"] = described(
+        json!({ "type": "object", "additionalProperties": { "type": ["array", "object"] } }),
+        doc.as_str().unwrap_or(""),
+    );
     properties["critical"]["properties"]["method"]["enum"] = json!(keys::METHODS);
     properties["graph"]["properties"]["order"]["enum"] = json!([1, "all"]);
     properties["graph"]["properties"]["manifolds"]["enum"] = json!(["none", "curves", "surfaces"]);
@@ -124,6 +131,14 @@ fn of_key(key: &Key) -> Value {
         Takes::Flag => json!({ "type": "boolean" }),
         Takes::Numbers => numbers,
         Takes::Table => json!({ "type": "object" }),
+        Takes::Data if key.name == "data" => {
+            let mut drawn = object(keys::RANDOM, &["random", "dim", "count"]);
+            drawn["properties"]["random"]["enum"] = json!(Distribution::NAMES.map(|(name, _)| name));
+            drawn["properties"]["dim"]["minimum"] = json!(1);
+            drawn["properties"]["count"]["minimum"] = json!(1);
+            drawn["properties"]["scale"]["exclusiveMinimum"] = json!(0);
+            json!({ "anyOf": [{ "type": ["string", "array"], "items": numbers }, drawn] })
+        }
         Takes::Data => json!({ "type": ["string", "array"], "items": numbers }),
         Takes::Any => json!({}),
     };

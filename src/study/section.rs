@@ -1,11 +1,10 @@
 //! A table of a study, read key by key; what nobody reads is reported as unknown.
 
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::nearest::nearest;
 use super::value::{self, At, Entry, Override, Value};
-use crate::data::{self, Points, RawTable};
+use crate::data::RawTable;
 use crate::error::{Error, Result, brief};
 use crate::landscape::Key;
 
@@ -16,7 +15,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 #[derive(Clone, Debug)]
 pub struct Section {
     name: String,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     /// Where the table itself stands; `None` if it is nowhere in a file.
     header: Option<At>,
 }
@@ -214,6 +213,11 @@ impl Section {
         self.get(key).is_some_and(|e| matches!(e.value, Value::Text(_)))
     }
 
+    /// Is the value of `key` a table?
+    pub fn is_table(&self, key: &str) -> bool {
+        self.get(key).is_some_and(|e| matches!(e.value, Value::Table(_)))
+    }
+
     /// Is the value of `key` true or false?
     pub fn is_flag(&self, key: &str) -> bool {
         self.get(key).is_some_and(|e| matches!(e.value, Value::Flag(_)))
@@ -234,32 +238,6 @@ impl Section {
         let mut found = vec![];
         self.entries.iter().for_each(|e| files_of(&e.value, &e.value_at, &mut found));
         found
-    }
-
-    /// The points named by a key of kind [`Data`](crate::landscape::Takes::Data), with the section's key `rows`
-    /// applied. The value is a path, or an array of points that are arrays of numbers.
-    pub fn points(&mut self, key: &str) -> Result<Option<Points>> {
-        let table = if self.is_array(key) {
-            self.inline_table(key)?
-        } else {
-            let Some(path) = self.path(key)? else { return Ok(None) };
-            data::read(&path).map_err(|error| match error {
-                Error::Input { message, help, place: None } => {
-                    let located = self.error(key, message);
-                    help.map_or(located.clone(), |h| located.with_help(h))
-                }
-                Error::File { .. } => self.error(key, error.to_string()).with_help(
-                    "paths are relative to the study file, those of flags to the current directory",
-                ),
-                other => other,
-            })?
-        };
-        let rows = self.rows(table.rows())?;
-        let columns = table.columns;
-        let mut values = table.values;
-        values.truncate(rows.end * columns);
-        values.drain(..rows.start * columns);
-        Points::from_rows(values, columns).map_err(|e| self.error(key, e.to_string())).map(Some)
     }
 
     /// An input error that points at the value of `key`.
@@ -334,80 +312,17 @@ impl Section {
         }
     }
 
-    /// The rows that the key `rows` selects of so many.
-    fn rows(&mut self, there: usize) -> Result<Range<usize>> {
-        const HELP: &str =
-            "write rows = 300 for the first 300, or rows = \"100..400\" for 300 after the first 100";
-        self.mark("rows");
-        let Some(entry) = self.get("rows") else { return Ok(0..there) };
-        let range = match &entry.value {
-            Value::Number(_) => {
-                0..self.whole("rows", &entry.value, &entry.value_at).map_err(|e| e.with_help(HELP))?
-            }
-            Value::Text(text) => {
-                let bound = |s: &str, default| {
-                    if s.trim().is_empty() { Some(default) } else { s.trim().parse().ok() }
-                };
-                let parsed = text.split_once("..").and_then(|(a, b)| Some(bound(a, 0)?..bound(b, there)?));
-                parsed.ok_or_else(|| self.error("rows", "`rows` is no range of rows").with_help(HELP))?
-            }
-            other => {
-                return Err(self.error("rows", format!("`rows` can't be {}", other.what())).with_help(HELP));
-            }
-        };
-        if range.is_empty() {
-            return Err(self.error("rows", "`rows` selects no row").with_help(HELP));
-        }
-        if range.end > there {
-            return Err(self
-                .error("rows", format!("`rows` asks for row {}, but the data have {there}", range.end))
-                .with_help(format!("at most {there}")));
-        }
-        Ok(range)
-    }
-
-    /// An array of points, each an array of numbers.
-    fn inline_table(&mut self, key: &str) -> Result<RawTable> {
-        self.mark(key);
-        let entry = self.get(key).map(|e| &e.value);
-        let Some(Value::Array(points)) = entry else { return Err(self.missing(key, "[[0.0, 1.0]]")) };
-        let (mut values, mut columns) = (Vec::new(), 0);
-        for (i, (point, at)) in points.iter().enumerate() {
-            let Value::Array(numbers) = point else {
-                return Err(Error::input(format!("`{key}` must be a path or an array of points"))
-                    .at(at.place())
-                    .with_help(format!("write {key} = \"points.csv\" or {key} = [[0.0, 1.0], [1.0, 0.0]]")));
-            };
-            if i == 0 {
-                columns = numbers.len();
-            }
-            if numbers.len() != columns || columns == 0 {
-                let message = format!("point {} of `{key}` has {} coordinates", i + 1, numbers.len());
-                let help =
-                    format!("every point needs as many as the first, which has {columns}, and at least one");
-                return Err(Error::input(message).at(at.place()).with_help(help));
-            }
-            for (number, at) in numbers {
-                values.push(self.finite(key, number, at, "a path or an array of points")?);
-            }
-        }
-        if values.is_empty() {
-            return Err(self.error(key, format!("`{key}` holds no point")));
-        }
-        Ok(RawTable { columns, values })
-    }
-
-    fn get(&self, key: &str) -> Option<&Entry> {
+    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|e| e.key == key)
     }
 
-    fn mark(&mut self, key: &str) {
+    pub(super) fn mark(&mut self, key: &str) {
         if let Some(entry) = self.entries.iter_mut().find(|e| e.key == key) {
             entry.read = true;
         }
     }
 
-    fn finite(&self, key: &str, value: &Value, at: &At, wanted: &str) -> Result<f64> {
+    pub(super) fn finite(&self, key: &str, value: &Value, at: &At, wanted: &str) -> Result<f64> {
         let error = |message: String| Error::input(message).at(at.place());
         match value {
             Value::Number(v) if v.is_finite() => Ok(*v),
@@ -423,7 +338,7 @@ impl Section {
         }
     }
 
-    fn whole(&self, key: &str, value: &Value, at: &At) -> Result<usize> {
+    pub(super) fn whole(&self, key: &str, value: &Value, at: &At) -> Result<usize> {
         match value {
             Value::Number(v) if v.fract() == 0.0 && (0.0..=EXACT).contains(v) => Ok(*v as usize),
             other => {
@@ -450,13 +365,15 @@ impl Section {
     }
 }
 
-/// Where in the raw TOML string the decoded text begins, if it stands there as it is.
-fn files_of(value: &Value, at: &At, found: &mut Vec<PathBuf>) {
+/// The files that texts in a value name.
+pub(super) fn files_of(value: &Value, at: &At, found: &mut Vec<PathBuf>) {
     match value {
         Value::Text(text) => {
             let names = [Some(text.as_str()), text.rsplit_once('#').map(|(file, _)| file)];
             let paths = names.into_iter().flatten().map(|name| at.source.folder.join(name));
-            found.extend(paths.filter(|path| path.is_file()));
+            // A star stands for all files of such names, a path through them.
+            let files = paths.flat_map(|path| crate::landscape::neural::matching(&path).unwrap_or_default());
+            found.extend(files.filter(|path| path.is_file()));
         }
         Value::Array(items) => items.iter().for_each(|(value, at)| files_of(value, at, found)),
         Value::Table(entries) => entries.iter().for_each(|e| files_of(&e.value, &e.value_at, found)),
@@ -464,6 +381,7 @@ fn files_of(value: &Value, at: &At, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Where in the raw TOML string the decoded text begins, if it stands there as it is.
 fn offset_of_text(raw: &str, text: &str) -> Option<usize> {
     if raw == text {
         return Some(0); // unquoted, from the command line

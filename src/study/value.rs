@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::data::RawTable;
 use crate::error::{Error, Place, Result, brief};
 
 /// A text that values come from.
@@ -70,6 +71,8 @@ pub(super) struct Entry {
     pub(super) value_at: At,
     /// Has somebody asked for it?
     pub(super) read: bool,
+    /// The numbers of the file that the value names, where they have been read already.
+    pub(super) loaded: Option<Arc<RawTable>>,
 }
 
 /// The tables of a TOML text, in its order.
@@ -102,6 +105,7 @@ fn entries(source: &Arc<Source>, shift: usize, table: &DeTable<'_>) -> Vec<Entry
             value: convert(source, shift, value),
             value_at: at(value.span()),
             read: false,
+            loaded: None,
         })
         .collect();
     entries.sort_by_key(|e| e.key_at.start);
@@ -192,6 +196,22 @@ impl Override {
         }
     }
 
+    /// A value that stands in a study for a key elsewhere in it: `path` with the place of the key.
+    pub(super) fn placed(path: &[String], key_at: &At, value: Value, value_at: &At) -> Override {
+        Override {
+            path: path.iter().map(|key| (key.clone(), key_at.clone())).collect(),
+            value,
+            value_at: value_at.clone(),
+        }
+    }
+
+    /// The files that its value names.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut found = vec![];
+        super::section::files_of(&self.value, &self.value_at, &mut found);
+        found
+    }
+
     /// The first key of its path, and whether that is all of it.
     pub(super) fn first(&self) -> (&str, bool) {
         (&self.path[0].0, self.path.len() == 1)
@@ -228,6 +248,7 @@ impl Override {
             value: self.value,
             value_at: self.value_at,
             read: false,
+            loaded: None,
         };
         Ok(())
     }
@@ -241,6 +262,7 @@ fn position_or_insert(entries: &mut Vec<Entry>, key: &str, at: &At, value: fn() 
             value: value(),
             value_at: at.clone(),
             read: false,
+            loaded: None,
         });
         entries.len() - 1
     })

@@ -69,7 +69,7 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     let lagrangian = lagrangian(section)?;
     let scale = section.number("scale")?.unwrap_or(1.0);
     let confinement = section.number("confinement")?.unwrap_or(0.0);
-    let given = section.numbers("weights")?;
+    let given = section.weights(&points)?;
     let weights = match &given {
         None => points.multiplicity.iter().map(|m| *m as f64).collect(),
         Some(rows) => points.merge_weights(rows).map_err(|m| section.error("weights", m))?,

@@ -263,7 +263,7 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     })?;
     let beta = section.need_number("beta")?;
     let e0 = section.number("e0")?.unwrap_or(0.0);
-    let given = section.numbers("weights")?;
+    let given = section.weights(&points)?;
     let weights = match &given {
         None => points.multiplicity.iter().map(|m| *m as f64).collect(),
         Some(rows) => points.merge_weights(rows).map_err(|m| section.error("weights", m))?,

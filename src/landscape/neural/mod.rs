@@ -17,6 +17,7 @@ mod frozen;
 mod network;
 mod norm;
 mod path;
+pub(crate) use path::matching;
 pub mod score;
 mod state;
 #[cfg(test)]

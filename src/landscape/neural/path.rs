@@ -199,7 +199,7 @@ fn pointing(section: &Section, key: &str, error: Error) -> Error {
 
 /// The files that a path means: itself, or where its last part has a `*`, all files of such names, numbers in them by
 /// their value.
-fn matching(path: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn matching(path: &Path) -> Result<Vec<PathBuf>> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let Some((head, tail)) = name.split_once('*').filter(|_| !path.exists()) else {
         return Ok(vec![path.to_owned()]);
