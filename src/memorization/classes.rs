@@ -188,7 +188,16 @@ pub fn classify(
         };
         let (dimension, gap) = dimension(eigenvalues, kernel, options.gap);
         let kept = minimum.then_some(kept);
-        Place { class: kept, kept, nearest: neighbour, share, data: data_there, dimension, gap, structure: None }
+        Place {
+            class: kept,
+            kept,
+            nearest: neighbour,
+            share,
+            data: data_there,
+            dimension,
+            gap,
+            structure: None,
+        }
     };
     let points = set.points.iter().zip(reached);
     let points = points.map(|(p, data)| place(&p.x, &p.eigenvalues, p.index == 0, data)).collect();
@@ -239,9 +248,8 @@ pub fn dimension(eigenvalues: &[f64], kernel: Option<Kernel>, least: f64) -> (us
     }
     let ends = eigenvalues.iter().copied().skip(1).chain(kernel.map(|k| k.curvature));
     let gaps = eigenvalues.iter().zip(ends).map(|(low, high)| (high - low) / top);
-    let (below, gap) = gaps
-        .enumerate()
-        .fold((0, 0.0), |best, (i, gap)| if gap > best.1 { (i + 1, gap) } else { best });
+    let (below, gap) =
+        gaps.enumerate().fold((0, 0.0), |best, (i, gap)| if gap > best.1 { (i + 1, gap) } else { best });
     if gap >= least { (below, gap) } else { (0, gap) }
 }
 

@@ -161,7 +161,8 @@ fn basins(
         }
     }
     let basin = |rays: &[Ray]| {
-        let mut edges: Vec<f64> = rays.iter().map(|ray| ray.outer.map_or(ray.reach, |o| 0.5 * (ray.inner + o))).collect();
+        let mut edges: Vec<f64> =
+            rays.iter().map(|ray| ray.outer.map_or(ray.reach, |o| 0.5 * (ray.inner + o))).collect();
         edges.sort_by(f64::total_cmp);
         let bounded = rays.iter().filter(|ray| ray.outer.is_some()).count();
         Some(Basin { least: edges[0], median: edges[edges.len() / 2], bounded, directions: rays.len() })

@@ -39,7 +39,10 @@ pub fn nearest_other(points: MatRef<'_, f64>) -> Vec<Option<Neighbour>> {
 /// With `apart`, column j is no neighbour of column j.
 fn search(points: MatRef<'_, f64>, among: MatRef<'_, f64>, apart: bool) -> Vec<Option<Neighbour>> {
     let small = points.nrows() <= TREE.0 && among.ncols() >= TREE.1;
-    small.then(|| by_tree(points, among, apart)).flatten().unwrap_or_else(|| by_products(points, among, apart))
+    small
+        .then(|| by_tree(points, among, apart))
+        .flatten()
+        .unwrap_or_else(|| by_products(points, among, apart))
 }
 
 fn column(points: MatRef<'_, f64>, j: usize) -> Vec<f64> {
@@ -58,11 +61,7 @@ fn best(x: &[f64], among: MatRef<'_, f64>, candidates: impl Iterator<Item = usiz
 }
 
 /// `None` where the tree refuses a point, as one that is not finite.
-fn by_tree(
-    points: MatRef<'_, f64>,
-    among: MatRef<'_, f64>,
-    apart: bool,
-) -> Option<Vec<Option<Neighbour>>> {
+fn by_tree(points: MatRef<'_, f64>, among: MatRef<'_, f64>, apart: bool) -> Option<Vec<Option<Neighbour>>> {
     let mut tree = KdTree::with_capacity(among.nrows(), 16);
     for k in 0..among.ncols() {
         tree.add(column(among, k), k).ok()?;

@@ -135,12 +135,16 @@ impl Default for Draw {
 /// If the landscape is no diffusion model, if nothing says where to begin, or a score is not finite.
 pub fn draw(landscape: &dyn Landscape, options: &Draw) -> Result<Mat<f64>> {
     let Some((model, to)) = landscape.reverse() else {
-        return Err(Error::input("only a diffusion model can be drawn from: a mixture without confinement, a score")
-            .with_help("give samples of other landscapes as a file"));
+        return Err(Error::input(
+            "only a diffusion model can be drawn from: a mixture without confinement, a score",
+        )
+        .with_help("give samples of other landscapes as a file"));
     };
     let from = options.from.or_else(|| default_times(model.as_ref()).map(|times| times.0));
     let Some(from) = from else {
-        return Err(Error::input("the data of the model are not known, so it must be said at which time to begin"));
+        return Err(Error::input(
+            "the data of the model are not known, so it must be said at which time to begin",
+        ));
     };
     let Draw { process, steps, seed, .. } = *options;
     // So much noise that there is nothing to begin with.

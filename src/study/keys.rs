@@ -26,6 +26,7 @@ pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[
     ("lyapunov", "orbits"),
     ("lyapunov", "steps"),
     ("continue", "max_points"),
+    ("memorization", "steps"),
 ];
 
 /// Numbers that must be positive, by section and key.
@@ -34,6 +35,14 @@ pub(super) const POSITIVE: &[(&str, &str)] = &[
     ("graph", "tolerance"),
     ("continue", "tolerance"),
     ("continue", "max_step"),
+    ("memorization", "near"),
+    ("memorization", "barrier"),
+    ("memorization", "temperature"),
+    ("memorization", "gap"),
+    ("memorization", "extent"),
+    ("memorization", "memorized_within"),
+    ("memorization", "spurious_within"),
+    ("memorization", "from"),
 ];
 
 /// Keys that a section needs, where it is there.
@@ -49,6 +58,7 @@ pub(super) const TOP: &[Key] = &[
     key("graph", Takes::Table, "", "how they are connected"),
     key("lyapunov", Takes::Table, "", "whether an energy falls along orbits and where they end"),
     key("continue", Takes::Table, "", "continuation in a parameter"),
+    key("memorization", Takes::Table, "", "which minima are memories, and which samples"),
     key("measure", Takes::Table, "", "the invariant measure at falling temperature"),
     key("certify", Takes::Table, "", "the certificate of structural stability"),
     key("report", Takes::Table, "", "how results are shown"),
@@ -223,6 +233,60 @@ pub(super) const SECOND: &[Key] = &[
     key("connections", Takes::Flag, "true", "look for curves on which an orbit joins two saddles"),
 ];
 
+const MEMORIZATION: &[Key] = &[
+    key(
+        "near",
+        Takes::Number,
+        "0.5",
+        "a memory is no farther from its datum than this share of the distance to the nearest other datum",
+    ),
+    key(
+        "barrier",
+        Takes::Number,
+        "1",
+        "saddles no higher above the lowest minimum, in units of the temperature, join minima to one structure",
+    ),
+    key("temperature", Takes::Number, "the landscape's", "the temperature"),
+    key(
+        "gap",
+        Takes::Number,
+        "0.5",
+        "gap in the spectrum, as a share of the curvature of a single well, below which lie the directions of a manifold",
+    ),
+    key(
+        "extent",
+        Takes::Number,
+        "4",
+        "widths of a single well that a structure of several minima is at least across",
+    ),
+    key("directions", Takes::Integer, "0", "random directions a minimum along which its basin is measured"),
+    key("training_data", Takes::Text, "its data", "file of the data, for a landscape that doesn't know them"),
+    key("held_out", Takes::Text, "", "file of data that the landscape was not made from"),
+    key("samples", Takes::Text, "", "file of samples to be told apart"),
+    key(
+        "draw",
+        Takes::Integer,
+        "0",
+        "samples to be drawn from the landscape, a mixture or a score, if there is no file",
+    ),
+    key("process", Takes::Text, "sde", "by which they are drawn: sde or ode"),
+    key("steps", Takes::Integer, "256", "its steps"),
+    key("from", Takes::Number, "", "time of the schedule at which it begins; needed for a score"),
+    key("denoise", Takes::Flag, "true", "take the noise off that is left in the samples drawn"),
+    key(
+        "memorized_within",
+        Takes::Number,
+        "half the median distance of a datum to the nearest other",
+        "a sample this near to a datum is memorized",
+    ),
+    key(
+        "spurious_within",
+        Takes::Number,
+        "half the median distance of a datum to the nearest other",
+        "any other sample this near to another sample is spurious, the rest are generalized",
+    ),
+];
+
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
@@ -242,6 +306,11 @@ pub(super) const TABLES: &[Table] = &[
         name: "continue",
         doc: "All branches of critical points along a parameter, their events, and the graphs between.",
         keys: Some(CONTINUE),
+    },
+    Table {
+        name: "memorization",
+        doc: "Which minima are memories, which are made of many data; the same of samples.",
+        keys: Some(MEMORIZATION),
     },
     Table {
         name: "measure",

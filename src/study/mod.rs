@@ -8,6 +8,7 @@ mod folder;
 mod keys;
 mod lyapunov;
 mod manifolds;
+mod memorization;
 mod nearest;
 pub mod pipeline;
 mod region;
@@ -22,6 +23,7 @@ pub use continuing::ContinueSection;
 pub use folder::Folder;
 pub use keys::of_kind as keys_of_kind;
 pub use lyapunov::LyapunovSection;
+pub use memorization::MemorizationSection;
 pub use second::Second;
 pub use section::{Item, Section};
 pub use value::Override;
@@ -104,6 +106,8 @@ pub struct Study {
     pub lyapunov: Option<LyapunovSection>,
     /// `[continue]`; `None` if the study has none.
     pub continuation: Option<ContinueSection>,
+    /// `[memorization]`; `None` if the study has none.
+    pub memorization: Option<MemorizationSection>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
@@ -178,6 +182,7 @@ impl Study {
             graph: sections.graph,
             lyapunov: sections.lyapunov,
             continuation: sections.continuation,
+            memorization: sections.memorization,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),
@@ -216,6 +221,7 @@ struct Sections {
     graph: GraphSection,
     lyapunov: Option<LyapunovSection>,
     continuation: Option<ContinueSection>,
+    memorization: Option<MemorizationSection>,
     report: ReportSection,
     region: Option<region::Choice>,
     not_done: Vec<String>,
@@ -235,6 +241,7 @@ impl Sections {
                 "critical" => all.critical = critical(&mut section)?,
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
                 "graph" => all.graph = graph(&mut section)?,
+                "memorization" => all.memorization = Some(memorization::read(&mut section)?),
                 "continue" => all.continuation = Some(continuing::read(&mut section)?),
                 _ => all.report = report(&mut section)?,
             }

@@ -67,8 +67,9 @@ pub fn capacity(memory: Memory, neurons: usize, options: &Options) -> Result<Est
             (good, bad) = (bad, 2 * bad);
         }
         let bounded = bad > options.most;
-        // Closer than this the mean over sets does not ask for it.
-        while !bounded && bad - good > 1 + good / 512 {
+        // Closer than the mean over sets asks for: what is left averages out.
+        let fine = if spins { 512 } else { 64 };
+        while !bounded && bad - good > 1 + good / fine {
             let middle = good + (bad - good) / 2;
             if holds(middle)? { good = middle } else { bad = middle }
         }
@@ -103,7 +104,12 @@ pub fn critical_width(dimension: usize, count: usize, noise: f64, options: &Opti
 ///
 /// # Errors
 /// As [`capacity`].
-pub fn critical_corruption(memory: Memory, neurons: usize, count: usize, options: &Options) -> Result<Estimate> {
+pub fn critical_corruption(
+    memory: Memory,
+    neurons: usize,
+    count: usize,
+    options: &Options,
+) -> Result<Estimate> {
     check(neurons, options)?;
     let most = if matches!(memory, Memory::Spins(_)) { 0.5 } else { 1e2 };
     let one = |number: usize| -> Result<(f64, bool)> {
@@ -112,6 +118,31 @@ pub fn critical_corruption(memory: Memory, neurons: usize, count: usize, options
         halve(0.0, most, false, &mut holds)
     };
     estimate(one, options, None)
+}
+
+/// What estimates at several numbers of neurons, as shares of their theory, tend to as those grow: a weighted fit of `a + b/N`, of
+/// which a is given with its interval of 95%; its theory is 1. `None` of fewer than two numbers, without theory, or without
+/// scatter.
+pub fn extrapolate(measured: &[(usize, Estimate)]) -> Option<Estimate> {
+    let mut sums = [0.0; 5];
+    let mut values = vec![];
+    for (neurons, estimate) in measured {
+        let theory = estimate.theory?;
+        let error = (estimate.high - estimate.low) / (2.0 * 1.96 * theory);
+        let (x, y, w) = (1.0 / *neurons as f64, estimate.mean / theory, 1.0 / (error * error));
+        values.push(y);
+        let terms = [w, w * x, w * x * x, w * y, w * x * y];
+        sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+    }
+    let [w, wx, wxx, wy, wxy] = sums;
+    let determinant = w * wxx - wx * wx;
+    if !(determinant.is_finite() && determinant > 1e-12 * w * wxx) {
+        return None;
+    }
+    let mean = (wxx * wy - wx * wxy) / determinant;
+    let half = 1.96 * (wxx / determinant).sqrt();
+    let bounded = measured.iter().any(|(_, e)| e.bounded);
+    Some(Estimate { mean, low: mean - half, high: mean + half, values, theory: Some(1.0), bounded })
 }
 
 fn check(neurons: usize, options: &Options) -> Result<()> {

@@ -11,7 +11,7 @@ mod trial;
 pub use formulas::{
     collapse_width, expected, gaussian_load, krotov_hopfield, lucibello_mezard, wrong_neurons,
 };
-pub use measure::{Estimate, Options, capacity, critical_corruption, critical_width};
+pub use measure::{Estimate, Options, capacity, critical_corruption, critical_width, extrapolate};
 
 use crate::landscape::dense_memory::Separation;
 

@@ -9,10 +9,10 @@ use rand_distr::{Distribution, StandardNormal};
 use super::Memory;
 use super::formulas::wrong_neurons;
 use crate::error::Result;
+use crate::landscape::Landscape;
 use crate::landscape::dense_memory::Separation;
 use crate::landscape::mixture::{Mixture, Noise};
 use crate::landscape::modern_hopfield::ModernHopfield;
-use crate::landscape::Landscape;
 use crate::linalg::norm;
 
 /// Patterns that grow in number, the first ones staying as they are, and how the tested ones among them are corrupted.
