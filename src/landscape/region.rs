@@ -160,7 +160,10 @@ impl Region {
                 .filter(|i| direction[*i] != 0.0)
                 .map(|i| match self.period_of(i) {
                     Some(period) => 0.5 * period / direction[i].abs(),
-                    None => (if direction[i] > 0.0 { upper[i] - x[i] } else { x[i] - lower[i] }) / direction[i].abs(),
+                    None => {
+                        (if direction[i] > 0.0 { upper[i] - x[i] } else { x[i] - lower[i] })
+                            / direction[i].abs()
+                    }
                 })
                 .fold(f64::INFINITY, f64::min),
         }
