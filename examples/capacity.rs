@@ -9,13 +9,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use smale::landscape::Landscape;
 use smale::landscape::dense_memory::{DenseMemory, Lagrangian, Separation};
+use smale::memorization::capacity::krotov_hopfield;
 use smale::report::{Curve, curves};
-
-/// The capacity of Krotov & Hopfield for errors of not more than a bit.
-fn capacity(n: usize, p: u32) -> f64 {
-    let double_factorial: f64 = (1..p - 1).map(|i| f64::from(2 * i + 1)).product();
-    (n as f64).powi(p as i32 - 1) / (2.0 * double_factorial * (n as f64).ln())
-}
 
 /// The fraction of patterns of which no single flipped bit has a lower energy, among the first `tested`.
 fn stable(n: usize, count: usize, p: u32, tested: usize, seed: u64) -> smale::Result<f64> {
@@ -53,7 +48,7 @@ fn main() -> smale::Result<()> {
     for (p, n) in [(2, 256), (3, 64), (4, 24)] {
         let mut points = vec![];
         for load in [0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0] {
-            let count = (load * capacity(n, p)).round().max(1.0) as usize;
+            let count = (load * krotov_hopfield(p, n as f64, 0.0)).round().max(1.0) as usize;
             points.push((load, stable(n, count, p, 40, u64::from(p))?));
         }
         println!("p = {p}, N = {n}: {points:.2?}");

@@ -455,6 +455,7 @@ fn the_schema_names_every_key() {
         "graph",
         "lyapunov",
         "continue",
+        "memorization",
         "measure",
         "certify",
         "report",
@@ -497,7 +498,7 @@ fn the_schema_and_the_checks_agree() {
         output.status.success()
     };
     let mut bounds = 0;
-    for section in ["critical", "graph", "lyapunov"] {
+    for section in ["critical", "graph", "lyapunov", "memorization"] {
         for (key, value) in sections[section]["properties"].as_object().unwrap() {
             if let Some(least) = value["minimum"].as_i64() {
                 assert!(accepted(section, key, &least.to_string()), "{key} = {least}");
@@ -511,11 +512,12 @@ fn the_schema_and_the_checks_agree() {
             }
         }
     }
-    // Of `basins` it is a minimum of zero.
-    assert_eq!(bounds, 9);
+    // Of `basins`, `directions` and `draw` it is a minimum of zero.
+    assert_eq!(bounds, 20);
     for (section, key, values) in [
         ("critical", "method", &["\"auto\"", "\"search\"", "\"complete\"", "\"guess\""][..]),
         ("graph", "order", &["1", "\"all\"", "2", "\"some\""]),
+        ("memorization", "process", &["\"sde\"", "\"ode\"", "\"pde\""]),
         ("graph", "manifolds", &["\"none\"", "\"curves\"", "\"surfaces\"", "\"solids\""]),
     ] {
         let allowed = sections[section]["properties"][key]["enum"].as_array().unwrap();

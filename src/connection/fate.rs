@@ -3,6 +3,9 @@
 //! In: a landscape with its critical points, a start. Out: the minimum whose trap the orbit enters, or why there is none.
 //! Traps are those of the graph, widened to the ball that is proven to belong to the minimum where there is such a proof.
 
+use faer::MatRef;
+use rayon::prelude::*;
+
 use super::place::{Place, settle};
 use crate::critical::CriticalSet;
 use crate::flow::{self, Flow, integrate_scaled};
@@ -11,7 +14,7 @@ use crate::linalg::norm;
 
 /// The end of an orbit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub enum Fate {
     /// In the basin of this minimum (id).
     Minimum(usize),
     /// Through the region's boundary.
@@ -30,6 +33,20 @@ const LONGEST: f64 = 0.1;
 
 /// Twenty steps that cover less than this, relative to the scale, make no way.
 const STILL: f64 = 1e-9;
+
+/// Error of a step of the orbits of [`fates`], relative to the landscape's scale.
+const TOLERANCE: f64 = 1e-6;
+
+/// Where the orbits of the landscape's flow end that start at the columns of `starts` (n x b), one answer a column. A start
+/// so close to the boundary of two basins that an error of 1e-6 of the scale carries it across may be told the wrong one.
+pub fn fates(landscape: &dyn Landscape, set: &CriticalSet, starts: MatRef<'_, f64>) -> Vec<Fate> {
+    crate::linalg::sequential();
+    let reduced = landscape.reduce();
+    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
+    let descent = Descent::new(inner, reduced.as_ref(), set, TOLERANCE);
+    let starts: Vec<Vec<f64>> = starts.col_iter().map(|c| c.iter().copied().collect()).collect();
+    starts.par_iter().map(|x| descent.fate(x)).collect()
+}
 
 /// What is needed to follow orbits from anywhere to their ends.
 pub(crate) struct Descent<'a> {

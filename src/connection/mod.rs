@@ -15,7 +15,8 @@ mod transversality;
 
 pub(crate) use build::{COARSE, FINE_DIMENSIONS, follow_manifold};
 pub use build::{Options, Order, connect};
-pub(crate) use fate::{Descent, Fate};
+pub(crate) use fate::Descent;
+pub use fate::{Fate, fates};
 pub use proof::{ProofOptions, TubeProof, prove};
 
 use crate::critical::{CriticalSet, Level};

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
 use super::itinerary::{Arc, Link, Node};
 use super::{Branch, BranchPoint, Diagram, End, Scales};
-use crate::connection::{self, Descent, Fate, Loose, MorseGraph, Order, algebra};
+use crate::connection::{self, Fate, Loose, MorseGraph, Order, algebra};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalSet};
 use crate::error::Result;
@@ -29,9 +27,6 @@ impl Default for Graphs {
         Graphs { region: None, graph, samples: 5 }
     }
 }
-
-/// Error of a step of the orbits that tell where a datum descends to.
-const TOLERANCE: f64 = 1e-6;
 
 /// Edges between arcs, with how many there are of each.
 pub(super) type Links = BTreeMap<(Arc, Arc), usize>;
@@ -173,12 +168,7 @@ pub(super) fn nodes(landscape: &dyn Landscape, set: &CriticalSet, arcs: &[Arc]) 
 fn memories(landscape: &dyn Landscape, set: &CriticalSet) -> Vec<Vec<usize>> {
     let mut memories = vec![vec![]; set.points.len()];
     let Some(data) = landscape.data() else { return memories };
-    let reduced = landscape.reduce();
-    let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
-    let descent = Descent::new(inner, reduced.as_ref(), set, TOLERANCE);
-    let columns: Vec<Vec<f64>> = data.col_iter().map(|c| c.iter().copied().collect()).collect();
-    let fates: Vec<Fate> = columns.par_iter().map(|x| descent.fate(x)).collect();
-    for (datum, fate) in fates.into_iter().enumerate() {
+    for (datum, fate) in connection::fates(landscape, set, data).into_iter().enumerate() {
         if let Fate::Minimum(id) = fate {
             memories[id].push(datum);
         }

@@ -21,8 +21,8 @@ use super::rows::{self, RowParameter, Rows, Shift};
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
 use super::symmetry;
 use super::{
-    Diffusion, Enclose, Equations, Family, Key, Kind, Landscape, Linearization, Marginal, Reduced, Region,
-    Takes,
+    Diffusion, Enclose, Equations, Family, Kernel, Key, Kind, Landscape, Linearization, Marginal, Reduced,
+    Region, Takes,
 };
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
@@ -300,6 +300,23 @@ impl Landscape for Mixture {
         // Confined, it is no distribution of noisy data.
         let scheduled = matches!(self.noise, Noise::Scheduled { .. });
         (scheduled && self.confinement == 0.0).then_some(self)
+    }
+
+    fn reverse(&self) -> Option<(Box<dyn Diffusion + '_>, f64)> {
+        match self.noise {
+            _ if self.confinement > 0.0 => None,
+            Noise::Scheduled { t, .. } => Some((Box::new(self.clone()), t)),
+            // Noise of scale t on the contracted data.
+            Noise::Fixed { sigma, .. } => {
+                let noise = Noise::Fixed { a: 1.0, sigma };
+                let model = Mixture::of_rows(self.scaled.clone(), self.rows(), noise, 0.0).ok()?;
+                Some((Box::new(model), sigma))
+            }
+        }
+    }
+
+    fn kernel(&self) -> Option<Kernel> {
+        Some(Kernel { temperature: 1.0, curvature: self.kernel.curvature })
     }
 
     fn has_symmetry(&self, map: &SignedPermutation) -> bool {

@@ -141,6 +141,17 @@ pub trait Landscape: Send + Sync {
         None
     }
 
+    /// A diffusion model whose distribution at the time given with it is the one that the landscape stands for; `None`
+    /// if there is none. That of [`Landscape::diffusion`] where there is one, and also of a fixed noise.
+    fn reverse(&self) -> Option<(Box<dyn Diffusion + '_>, f64)> {
+        None
+    }
+
+    /// The temperature and the curvature of single wells, where `exp(-E/temperature)` is a sum of equally wide ones.
+    fn kernel(&self) -> Option<Kernel> {
+        None
+    }
+
     /// Another landscape whose critical points are the equilibria of the flow; for memories whose own gradient vanishes
     /// elsewhere, too (where an activation saturates or is cut off), or which have it in fewer dimensions.
     fn equilibria(&self, region: &Region) -> Option<Equilibria> {
@@ -196,6 +207,22 @@ pub trait Dynamics: Send + Sync {
         let mut jacobian = Mat::zeros(x.len(), x.len());
         self.jacobian(x, jacobian.as_mut());
         faer::linalg::matmul::matmul(out, faer::Accum::Replace, &jacobian, vectors, 1.0, faer::Par::Seq);
+    }
+}
+
+/// The wells of a landscape whose Gibbs density is a sum of Gaussians of one width: its own scales of energy and length.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kernel {
+    /// The T for which `exp(-E/T)` is that sum.
+    pub temperature: f64,
+    /// The curvature of E in a well that stands alone.
+    pub curvature: f64,
+}
+
+impl Kernel {
+    /// The standard deviation of one Gaussian.
+    pub fn width(&self) -> f64 {
+        (self.temperature / self.curvature).sqrt()
     }
 }
 

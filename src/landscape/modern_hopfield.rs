@@ -13,7 +13,9 @@ use super::hull;
 use super::rows::{self, RowParameter, Rows, Shift};
 use super::softmax::{EnclosedMixture, LogSumExp, Parts};
 use super::symmetry;
-use super::{Enclose, Equations, Family, Key, Kind, Landscape, Linearization, Reduced, Region, Takes};
+use super::{
+    Enclose, Equations, Family, Kernel, Key, Kind, Landscape, Linearization, Reduced, Region, Takes,
+};
 use crate::error::{Error, Result, shown};
 use crate::rigor::prune::SignedPermutation;
 use crate::rigor::{Interval, System};
@@ -174,6 +176,10 @@ impl Landscape for ModernHopfield {
             scale: Interval::ONE / beta,
             constant: Interval::ZERO,
         })))
+    }
+
+    fn kernel(&self) -> Option<Kernel> {
+        Some(Kernel { temperature: 1.0 / self.beta, curvature: self.kernel.curvature })
     }
 
     fn has_symmetry(&self, map: &SignedPermutation) -> bool {

@@ -143,6 +143,32 @@ impl Region {
         self.contains_scaled(x, 1.0)
     }
 
+    /// How far a straight line from `x` along a unit vector stays inside: to the boundary, half a period where there is none
+    /// first; 0 from outside.
+    pub fn reach(&self, x: &[f64], direction: &[f64]) -> f64 {
+        if !self.contains(x) {
+            return 0.0;
+        }
+        match &self.shape {
+            Shape::Ball { center, radius } => {
+                let away: Vec<f64> = x.iter().zip(center).map(|(x, c)| x - c).collect();
+                let along: f64 = away.iter().zip(direction).map(|(a, d)| a * d).sum();
+                let left = radius * radius - away.iter().map(|a| a * a).sum::<f64>();
+                (along * along + left.max(0.0)).sqrt() - along
+            }
+            Shape::Box { lower, upper } => (0..x.len())
+                .filter(|i| direction[*i] != 0.0)
+                .map(|i| match self.period_of(i) {
+                    Some(period) => 0.5 * period / direction[i].abs(),
+                    None => {
+                        (if direction[i] > 0.0 { upper[i] - x[i] } else { x[i] - lower[i] })
+                            / direction[i].abs()
+                    }
+                })
+                .fold(f64::INFINITY, f64::min),
+        }
+    }
+
     /// A point drawn uniformly.
     pub fn sample(&self, rng: &mut impl rand::Rng) -> Vec<f64> {
         match &self.shape {

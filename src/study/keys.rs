@@ -28,6 +28,7 @@ pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[
     ("continue", "max_points"),
     ("sweep", "seeds"),
     ("sweep", "batch"),
+    ("memorization", "steps"),
 ];
 
 /// Numbers that must be positive, by section and key.
@@ -36,6 +37,14 @@ pub(super) const POSITIVE: &[(&str, &str)] = &[
     ("graph", "tolerance"),
     ("continue", "tolerance"),
     ("continue", "max_step"),
+    ("memorization", "near"),
+    ("memorization", "barrier"),
+    ("memorization", "temperature"),
+    ("memorization", "gap"),
+    ("memorization", "extent"),
+    ("memorization", "memorized_within"),
+    ("memorization", "spurious_within"),
+    ("memorization", "from"),
 ];
 
 /// Keys that a section needs, where it is there.
@@ -52,6 +61,7 @@ pub(super) const TOP: &[Key] = &[
     key("lyapunov", Takes::Table, "", "whether an energy falls along orbits and where they end"),
     key("continue", Takes::Table, "", "continuation in a parameter"),
     key("sweep", Takes::Table, "", "the same for many values of parameters"),
+    key("memorization", Takes::Table, "", "which minima are memories, and which samples"),
     key("measure", Takes::Table, "", "the invariant measure at falling temperature"),
     key("certify", Takes::Table, "", "the certificate of structural stability"),
     key("report", Takes::Table, "", "how results are shown"),
@@ -259,6 +269,60 @@ pub(super) const RANGE: &[Key] = &[
     key("log", Takes::Flag, "false", "in equal ratios, not in equal steps"),
 ];
 
+const MEMORIZATION: &[Key] = &[
+    key(
+        "near",
+        Takes::Number,
+        "0.5",
+        "a memory is no farther from its datum than this share of the distance to the nearest other datum",
+    ),
+    key(
+        "barrier",
+        Takes::Number,
+        "1",
+        "saddles no higher above the lowest minimum, in units of the temperature, join minima to one structure",
+    ),
+    key("temperature", Takes::Number, "the landscape's", "the temperature"),
+    key(
+        "gap",
+        Takes::Number,
+        "0.5",
+        "gap in the spectrum, as a share of the curvature of a single well, below which lie the directions of a manifold",
+    ),
+    key(
+        "extent",
+        Takes::Number,
+        "4",
+        "widths of a single well that a structure of several minima is at least across",
+    ),
+    key("directions", Takes::Integer, "0", "random directions a minimum along which its basin is measured"),
+    key("training_data", Takes::Text, "its data", "file of the data, for a landscape that doesn't know them"),
+    key("held_out", Takes::Text, "", "file of data that the landscape was not made from"),
+    key("samples", Takes::Text, "", "file of samples to be told apart"),
+    key(
+        "draw",
+        Takes::Integer,
+        "0",
+        "samples to be drawn from the landscape, a mixture or a score, if there is no file",
+    ),
+    key("process", Takes::Text, "sde", "by which they are drawn: sde or ode"),
+    key("steps", Takes::Integer, "256", "its steps"),
+    key("from", Takes::Number, "", "time of the schedule at which it begins; needed for a score"),
+    key("denoise", Takes::Flag, "true", "take the noise off that is left in the samples drawn"),
+    key(
+        "memorized_within",
+        Takes::Number,
+        "half the median distance of a datum to the nearest other",
+        "a sample this near to a datum is memorized",
+    ),
+    key(
+        "spurious_within",
+        Takes::Number,
+        "half the median distance of a datum to the nearest other",
+        "any other sample this near to another sample is spurious, the rest are generalized",
+    ),
+];
+
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
@@ -280,6 +344,11 @@ pub(super) const TABLES: &[Table] = &[
         keys: Some(CONTINUE),
     },
     Table { name: "sweep", doc: "The same for many values of parameters.", keys: Some(SWEEP) },
+    Table {
+        name: "memorization",
+        doc: "Which minima are memories, which are made of many data; the same of samples.",
+        keys: Some(MEMORIZATION),
+    },
     Table {
         name: "measure",
         doc: "The invariant measure at falling temperature; skipped by this version.",

@@ -94,7 +94,7 @@ fn subject(mut table: Section) -> Result<Subject> {
 }
 
 /// The points of a file, one a column.
-fn training_data(path: &Path, dim: usize) -> Result<Mat<f64>> {
+pub(super) fn training_data(path: &Path, dim: usize) -> Result<Mat<f64>> {
     let table = data::read(path)?;
     if table.columns != dim {
         let have = table.columns;
@@ -106,7 +106,7 @@ fn training_data(path: &Path, dim: usize) -> Result<Mat<f64>> {
     Ok(data::Points::from_rows(table.values, dim)?.values)
 }
 
-fn choice<T: Copy>(section: &mut Section, key: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
+pub(super) fn choice<T: Copy>(section: &mut Section, key: &str, choices: &[(&str, T)]) -> Result<Option<T>> {
     let Some(text) = section.text(key)? else { return Ok(None) };
     match choices.iter().find(|(name, _)| *name == text) {
         Some((_, value)) => Ok(Some(*value)),

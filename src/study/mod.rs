@@ -8,6 +8,7 @@ mod folder;
 mod keys;
 mod lyapunov;
 mod manifolds;
+mod memorization;
 mod nearest;
 pub mod pipeline;
 mod points;
@@ -24,6 +25,7 @@ pub use continuing::ContinueSection;
 pub use folder::{Folder, Staged};
 pub use keys::of_kind as keys_of_kind;
 pub use lyapunov::LyapunovSection;
+pub use memorization::MemorizationSection;
 pub use second::Second;
 pub use section::{Item, Section};
 pub use sweep::{Axis, Setting, SweepSection};
@@ -110,6 +112,8 @@ pub struct Study {
     pub continuation: Option<ContinueSection>,
     /// `[sweep]`; `None` if the study has none.
     pub sweep: Option<SweepSection>,
+    /// `[memorization]`; `None` if the study has none.
+    pub memorization: Option<MemorizationSection>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
@@ -190,6 +194,7 @@ impl Study {
             lyapunov: sections.lyapunov,
             continuation: sections.continuation,
             sweep,
+            memorization: sections.memorization,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),
@@ -264,6 +269,7 @@ struct Sections {
     continuation: Option<ContinueSection>,
     /// Read when the kind is known.
     sweep: Option<Section>,
+    memorization: Option<MemorizationSection>,
     report: ReportSection,
     region: Option<region::Choice>,
     not_done: Vec<String>,
@@ -283,6 +289,7 @@ impl Sections {
                 "critical" => all.critical = critical(&mut section)?,
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
                 "graph" => all.graph = graph(&mut section)?,
+                "memorization" => all.memorization = Some(memorization::read(&mut section)?),
                 "continue" => all.continuation = Some(continuing::read(&mut section)?),
                 "sweep" => {
                     all.sweep = Some(section);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY, is_named};
-use super::{Manifolds, Study, continuing, lyapunov, manifolds};
+use super::{Manifolds, Study, continuing, lyapunov, manifolds, memorization};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
@@ -54,6 +54,8 @@ pub const FILES: &[&str] = &[
     "persistence.svg",
     "tree.svg",
     LYAPUNOV,
+    memorization::FILES[0],
+    memorization::FILES[1],
     "manifold-*.vtp",
     continuing::FILES[0],
     continuing::FILES[1],
@@ -130,6 +132,10 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let measured = graph.as_ref().and_then(|_| measure_basins(study, landscape, &set, control));
     let drained = started.elapsed().as_secs_f64();
 
+    let classes = match control.stopped() {
+        true => None,
+        false => memorization::run(study, landscape, &set, graph.as_ref())?,
+    };
     let title = title(study);
     let mut files = tables(&set)?;
     let field = landscape.dynamics().filter(|_| !landscape.has_energy());
@@ -162,6 +168,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     }
     if let Some(measured) = &measured {
         files.push((BASINS.to_string(), export::basins_csv(measured)?.into_bytes()));
+    }
+    if let Some(classes) = &classes {
+        files.extend(classes.files(&set)?);
     }
     if let Some(table) = &table {
         files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
@@ -204,6 +213,10 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         summary["lyapunov"] = table.json();
         summary["levels"]["lyapunov"] = "estimated".into();
     }
+    if let Some(classes) = &classes {
+        summary["memorization"] = classes.json();
+        summary["levels"]["memorization"] = export::level_name(Level::Checked).into();
+    }
     if let Some(list) = manifolds {
         summary["manifolds"] = list;
     }
@@ -235,6 +248,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         interrupted,
         shortfall,
         headline: headline(&title, &set, graph.as_ref(), landscape.has_energy())
+            + &classes.map_or(String::new(), |c| format!("\n{}", c.text()))
             + &table.map_or(String::new(), |t| format!("\n{}", t.text()))
             + &continuation.map_or(String::new(), |c| format!("\n{}", c.headline(&title))),
     })

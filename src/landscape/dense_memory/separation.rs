@@ -34,7 +34,7 @@ impl Separation {
 
     /// Derivative of order `order` (0 to 3) of `factor F(z)`. The factor is inside the exponential, so that a small one
     /// keeps a large exponential within range.
-    pub(in crate::landscape) fn derivative(self, order: u32, factor: f64, z: f64) -> f64 {
+    pub(crate) fn derivative(self, order: u32, factor: f64, z: f64) -> f64 {
         match self {
             Separation::Rectified { .. } if !(z > 0.0) => 0.0,
             Separation::Rectified { p } if falling(p, order) == 0.0 => 0.0,

@@ -292,6 +292,11 @@ impl Landscape for Score {
         Some(self)
     }
 
+    fn reverse(&self) -> Option<(Box<dyn Diffusion + '_>, f64)> {
+        let timed = self.parameters().iter().any(|(name, _)| name == "t");
+        timed.then(|| (Box::new(self.clone()) as Box<dyn Diffusion>, self.path.t()))
+    }
+
     fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
         energies.fill(f64::NAN);
         self.field(points, gradients.rb_mut());
