@@ -5,11 +5,11 @@
 //! `t_C = log(1 + s^2/(n^(2/d) - 1))/2` for n normal data with variance s^2 a coordinate; and those at which the first and half of the
 //! minima have split. A noise sigma on uncontracted data is time `log(1 + sigma^2)/2`.
 
-use faer::{Mat, MatRef};
+use faer::MatRef;
 use serde::Serialize;
 
 use super::SplittingTree;
-use crate::linalg::symmetric_eigen;
+use crate::memorization::{Noises, noises};
 
 /// Times of a diffusion model on finitely many data, in the Ornstein-Uhlenbeck process.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -34,32 +34,18 @@ pub struct Times {
 
 /// The times of data (columns) beside those of their tree along sigma. `None` for fewer than two data, or without a merger.
 pub fn times(data: MatRef<'_, f64>, tree: &SplittingTree) -> Option<Times> {
-    let (dim, count) = (data.nrows(), data.ncols());
+    let count = data.ncols();
     let last = tree.mergers.iter().rev().find(|m| !m.renamed)?.parameter;
-    if count < 2 || !(last > 0.0) {
-        return None;
-    }
-    let mean: Vec<f64> = (0..dim).map(|i| data.row(i).iter().sum::<f64>() / count as f64).collect();
-    // Of the covariance and of the matrix of inner products the smaller one: they share the largest eigenvalue.
-    let centred = Mat::from_fn(dim, count, |i, k| data[(i, k)] - mean[i]);
-    let small = if dim <= count { &centred * centred.transpose() } else { centred.transpose() * &centred };
-    let size = small.nrows();
-    let (mut values, mut vectors) = (vec![0.0; size], Mat::zeros(size, size));
-    if !symmetric_eigen(small.as_ref(), &mut values, vectors.as_mut()) {
-        return None;
-    }
-    let top_variance = values.last()? / count as f64;
-    let mean_variance = values.iter().sum::<f64>() / (count * dim) as f64;
-    let collapse_sigma = collapse(mean_variance, count as f64, dim as f64);
+    let Noises { top_variance, speciation, collapse } = noises(data).filter(|_| last > 0.0)?;
     let half = tree.parameters.iter().zip(&tree.counts).filter(|(_, n)| 2 * **n >= count).map(|(p, _)| *p);
     Some(Times {
         top_variance,
         speciation: 0.5 * top_variance.ln(),
-        speciation_sigma: top_variance.sqrt(),
+        speciation_sigma: speciation,
         last_merger_sigma: last,
         last_merger: time(last),
-        collapse: time(collapse_sigma),
-        collapse_sigma,
+        collapse: time(collapse),
+        collapse_sigma: collapse,
         half_split_sigma: half.reduce(f64::max),
     })
 }
@@ -69,20 +55,18 @@ fn time(sigma: f64) -> f64 {
     0.5 * (sigma * sigma).ln_1p()
 }
 
-/// The noise below which n normal data in d dimensions collapse.
-fn collapse(variance: f64, count: f64, dim: f64) -> f64 {
-    (variance / (count.powf(2.0 / dim) - 1.0)).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
+    use faer::Mat;
+
     use super::*;
+    use crate::memorization::capacity::collapse_width;
 
     /// Numbers of the paper: n = 20000 normal data with s = 1 collapse at 1.29879 in d = 256 and at 1.97755 in d = 1024.
     #[test]
     fn the_collapse_of_normal_data() {
         for (d, known) in [(256.0_f64, 1.29879), (1024.0, 1.97755)] {
-            assert!((time(collapse(1.0, 20_000.0, d)) - known).abs() < 5e-6);
+            assert!((time(collapse_width(20_000.0, d, 1.0)) - known).abs() < 5e-6);
         }
     }
 

@@ -10,9 +10,11 @@ pub mod capacity;
 mod classes;
 mod geometry;
 mod nearest;
+mod noises;
 mod samples;
 
 pub use classes::{Class, Memorization, Options, Place, Structure, classify, dimension, states};
 pub use geometry::{Basin, Geometry, GeometryOptions, HeldOut, geometry, held_out};
 pub use nearest::{Neighbour, nearest, nearest_other};
+pub use noises::{Noises, noises};
 pub use samples::{Draw, SampleClass, Samples, Thresholds, classify_samples, default_thresholds, draw};

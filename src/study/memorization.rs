@@ -90,7 +90,7 @@ fn rows_of(path: &Path, key: &str, dim: usize) -> Result<Mat<f64>> {
 }
 
 /// All that came out.
-pub(super) struct Memories {
+pub(crate) struct Memories {
     classes: Memorization,
     geometry: Vec<Geometry>,
     held_out: Option<HeldOut>,
@@ -100,7 +100,7 @@ pub(super) struct Memories {
 }
 
 /// What the study asks for; `None` if it has no such section.
-pub(super) fn run(
+pub(crate) fn run(
     study: &Study,
     landscape: &dyn Landscape,
     set: &CriticalSet,
@@ -173,6 +173,16 @@ impl MemorizationSection {
 }
 
 impl Memories {
+    /// The classes of critical points.
+    pub(crate) fn classes(&self) -> &Memorization {
+        &self.classes
+    }
+
+    /// The samples, if there are any.
+    pub(crate) fn samples(&self) -> Option<&Samples> {
+        self.samples.as_ref()
+    }
+
     pub(super) fn files(&self, set: &CriticalSet) -> Result<Vec<(String, Vec<u8>)>> {
         let classes = export::classes_csv(set, &self.classes, &self.geometry)?;
         let mut files = vec![(FILES[0].to_string(), classes.into_bytes())];

@@ -8,7 +8,7 @@ mod folder;
 mod keys;
 mod lyapunov;
 mod manifolds;
-mod memorization;
+pub(crate) mod memorization;
 mod nearest;
 pub mod pipeline;
 mod points;

@@ -15,7 +15,9 @@ use crate::data::Points;
 use crate::error::{Error, Result};
 use crate::export::level_name;
 use crate::landscape::{Family, Landscape};
+use crate::memorization::{Class, Memorization, Noises, Place, noises};
 use crate::study::Study;
+use crate::study::memorization::{self, Memories};
 use crate::study::pipeline;
 
 /// All that is known of a grid point.
@@ -30,6 +32,10 @@ pub struct Measured {
     pub set: CriticalSet,
     /// How they are connected, if the sweep asks for it.
     pub graph: Option<MorseGraph>,
+    /// Which of them are memories, if the study asks for it.
+    pub(crate) memories: Option<Memories>,
+    /// Where its data speciate and collapse.
+    noises: Option<Noises>,
 }
 
 /// A column of the table of grid points.
@@ -84,6 +90,17 @@ pub const GRID: &[GridColumn] = &[
     grid("connections", Type::Whole, |m| m.graph.as_ref().map(|g| g.connections.len()).into()),
     grid("morse_smale", Type::Text, |m| m.graph.as_ref().map(|g| morse_smale(g)).into()),
     grid("level", Type::Text, |m| level_name(m.set.level()).into()),
+    grid("memorized", Type::Whole, |m| m.class(Class::Memorized)),
+    grid("merged", Type::Whole, |m| m.class(Class::Merged)),
+    grid("empty", Type::Whole, |m| m.class(Class::Empty)),
+    grid("generalized", Type::Whole, |m| m.class(Class::Generalized)),
+    grid("data_memorized", Type::Real, |m| m.classes().map(Memorization::fraction_memorized).into()),
+    grid("data_alone", Type::Real, |m| m.classes().map(Memorization::fraction_alone).into()),
+    grid("samples_memorized", Type::Real, |m| m.samples(0)),
+    grid("samples_spurious", Type::Real, |m| m.samples(1)),
+    grid("samples_generalized", Type::Real, |m| m.samples(2)),
+    grid("speciation_sigma", Type::Real, |m| m.noises.map(|n| n.speciation).into()),
+    grid("collapse_sigma", Type::Real, |m| m.noises.map(|n| n.collapse).into()),
 ];
 
 /// Columns of the table of critical points, behind the grid point's number.
@@ -97,6 +114,10 @@ pub const POINTS: &[PointColumn] = &[
     point("level", Type::Text, |_, _, p| level_name(p.level).into()),
     point("nearest_datum", Type::Whole, |m, _, p| m.nearest(&p.x).map(|(row, _)| row).into()),
     point("nearest_distance", Type::Real, |m, _, p| m.nearest(&p.x).map(|(_, distance)| distance).into()),
+    point("class", Type::Text, |m, id, _| m.place(id).and_then(|p| p.class).map(Class::name).into()),
+    point("data", Type::Whole, |m, id, _| m.place(id).filter(|p| p.kept.is_some()).map(|p| p.data.len()).into()),
+    point("manifold_dimension", Type::Whole, |m, id, _| m.place(id).map(|p| p.dimension).into()),
+    point("spectral_gap", Type::Real, |m, id, _| m.place(id).map(|p| p.gap).into()),
     point(COORDINATES, Type::Reals, |_, _, p| p.x.clone().into()),
 ];
 
@@ -108,6 +129,25 @@ impl Measured {
     fn count(&self, index: usize) -> Cell {
         let searched = index <= self.set.highest_index || index > self.family.dim();
         searched.then(|| self.set.counts().get(index).copied().unwrap_or(0)).into()
+    }
+
+    fn classes(&self) -> Option<&Memorization> {
+        self.memories.as_ref().map(Memories::classes)
+    }
+
+    fn place(&self, id: usize) -> Option<&Place> {
+        self.classes()?.points.get(id)
+    }
+
+    /// Number of minima of a class, flat families among them.
+    fn class(&self, class: Class) -> Cell {
+        self.classes().map(|c| c.counts()[class as usize]).into()
+    }
+
+    /// Share of the samples of a class.
+    fn samples(&self, class: usize) -> Cell {
+        let samples = self.memories.as_ref().and_then(Memories::samples);
+        samples.map(|s| s.counts()[class] as f64 / s.classes.len().max(1) as f64).into()
     }
 
     /// The row of the data that is nearest to `x`, and its distance. Rows are counted from 0 as the data have them after
@@ -198,7 +238,12 @@ fn compute(sweep: &Sweep, point: &Point, stop: &AtomicBool) -> Result<Measured> 
         connection::prove(landscape, &set, graph, &connection::ProofOptions::default(), &control);
     }
     let data = study.data()?;
-    Ok(Measured { data, study, family, set, graph })
+    let memories = match set.interrupted {
+        true => None,
+        false => memorization::run(&study, family.as_ref(), &set, graph.as_ref())?,
+    };
+    let noises = family.data().and_then(noises);
+    Ok(Measured { data, study, family, set, graph, memories, noises })
 }
 
 fn completeness(set: &CriticalSet) -> &'static str {
