@@ -115,7 +115,9 @@ pub const POINTS: &[PointColumn] = &[
     point("nearest_datum", Type::Whole, |m, _, p| m.nearest(&p.x).map(|(row, _)| row).into()),
     point("nearest_distance", Type::Real, |m, _, p| m.nearest(&p.x).map(|(_, distance)| distance).into()),
     point("class", Type::Text, |m, id, _| m.place(id).and_then(|p| p.class).map(Class::name).into()),
-    point("data", Type::Whole, |m, id, _| m.place(id).filter(|p| p.kept.is_some()).map(|p| p.data.len()).into()),
+    point("data", Type::Whole, |m, id, _| {
+        m.place(id).filter(|p| p.kept.is_some()).map(|p| p.data.len()).into()
+    }),
     point("manifold_dimension", Type::Whole, |m, id, _| m.place(id).map(|p| p.dimension).into()),
     point("spectral_gap", Type::Real, |m, id, _| m.place(id).map(|p| p.gap).into()),
     point(COORDINATES, Type::Reals, |_, _, p| p.x.clone().into()),

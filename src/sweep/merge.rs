@@ -1,11 +1,12 @@
 //! The files of tasks to tables.
 //!
 //! In: a plan's folder. Out: `grid.parquet`, `grid.csv` and `points.parquet` in it, with the rows of all tasks that are done,
-//! in the order of the grid points. The study itself is not needed: the plan has the columns.
+//! in the order of the grid points, and what `figures.rs` makes of them. The study itself is not needed: the plan has the columns.
 
 use std::io::Write;
 use std::path::Path;
 
+use super::figures::{self, Figures};
 use super::manifest::Manifest;
 use super::parquet::Table;
 use super::part::{self, Absent};
@@ -17,7 +18,8 @@ const GRID: &str = "grid.parquet";
 const GRID_CSV: &str = "grid.csv";
 const POINTS: &str = "points.parquet";
 /// All files that a sweep writes, beside those of tasks.
-pub(super) const FILES: &[&str] = &[GRID, GRID_CSV, POINTS, super::MANIFEST];
+pub(super) const FILES: &[&str] =
+    &[GRID, GRID_CSV, POINTS, super::MANIFEST, figures::FILES[0], figures::FILES[1], figures::FILES[2]];
 
 /// What was merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ pub fn merge(path: &Path) -> Result<Merged> {
     let unwritable = |e: std::io::Error| Error::file(&at.join(GRID_CSV), e);
     text.write_all(&csv(columns.grid, &[], true)?).map_err(unwritable)?;
     let (mut missing, mut damaged, mut shortfalls) = (vec![], vec![], 0);
+    let mut figures = Figures::new(&manifest);
     for task in 0..manifest.tasks {
         match part::read(&at, task, &manifest.study_sha256, &columns)? {
             Err(Absent::Missing) => missing.push(task),
@@ -68,6 +71,7 @@ pub fn merge(path: &Path) -> Result<Merged> {
                 let fell = |row: &&super::Row| shortfall.is_some_and(|k| row[k] != Cell::Empty);
                 shortfalls += part.grid.iter().filter(fell).count() as u64;
                 text.write_all(&csv(columns.grid, &part.grid, false)?).map_err(unwritable)?;
+                part.grid.iter().for_each(|row| figures.add(row));
                 grid.extend(part.grid)?;
                 points.extend(part.points)?;
             }
@@ -75,7 +79,13 @@ pub fn merge(path: &Path) -> Result<Merged> {
     }
     let (grid, grid_points) = grid.finish()?;
     let (points, critical_points) = points.finish()?;
-    for file in [points, text, grid] {
+    let mut shown = vec![];
+    for (name, bytes) in figures.files()? {
+        let mut file = folder.create(name)?;
+        file.write_all(&bytes).map_err(|e| Error::file(&at.join(name), e))?;
+        shown.push(file);
+    }
+    for file in [points, text, grid].into_iter().chain(shown) {
         file.put()?;
     }
     Ok(Merged { tasks: manifest.tasks, missing, damaged, grid_points, critical_points, shortfalls })

@@ -11,6 +11,7 @@
 //! plan ─► run one task, or all of them ─► merge
 //! ```
 
+mod figures;
 mod manifest;
 pub mod measure;
 mod merge;

@@ -1,0 +1,309 @@
+//! What a sweep shows: numbers of minima and of samples by class over one of its keys, with error bars over the repeats, and where
+//! they cross.
+//!
+//! In: the plan and the rows of the table of grid points. Out: `memorization.svg`, and the same numbers as `memorization.csv`;
+//! `crossings.csv`. Intervals are means with 1.96 standard errors over the repeats to either side.
+
+use std::collections::BTreeMap;
+
+use super::manifest::Manifest;
+use super::table::{Cell, Column, Row, Type, csv};
+use crate::error::Result;
+use crate::report::{Estimate, Panel, PanelRow, Series, panels};
+
+/// Quantities of the first row of plots, and of the second; those that are not empty are shown.
+const COUNTS: [&str; 4] = ["memorized", "merged", "empty", "generalized"];
+const INDICES: [&str; 3] = ["minima", "index_1", "index_2"];
+const SHARES: [&str; 4] = ["data_memorized", "samples_memorized", "samples_spurious", "samples_generalized"];
+
+/// Most plots beside one another; further combinations of the other keys are in the table only.
+const MOST: usize = 5;
+
+/// Keys that are the number of data, preferred as abscissa.
+const DATA: [&str; 2] = ["first", "data.count"];
+
+/// Files of figures with their contents.
+pub(super) const FILES: [&str; 3] = ["memorization.svg", "memorization.csv", "crossings.csv"];
+
+/// The rows as they are wanted here: one by one, only their numbers are kept.
+pub(super) struct Figures {
+    title: String,
+    /// Place in a row of the abscissa, and its name; `None` if no key has two numbers.
+    abscissa: Option<(usize, String)>,
+    /// Places of the other keys, and their names.
+    others: Vec<(usize, String)>,
+    /// Place of the number of the repeat.
+    seed: Option<usize>,
+    /// Places of the quantities.
+    quantities: Vec<(usize, &'static str)>,
+    /// Values by the other keys (their number in the table's order and what they are), the quantity, the abscissa.
+    groups: Vec<(String, Values)>,
+}
+
+/// By quantity and bits of the abscissa: the values of the repeats, with their numbers.
+type Values = BTreeMap<(&'static str, u64), Vec<(i64, f64)>>;
+
+impl Figures {
+    pub(super) fn new(manifest: &Manifest) -> Figures {
+        let place = |name: &str| manifest.grid_columns.iter().position(|c| c.name == name);
+        let numbers = |key: &&super::manifest::GridKey| {
+            key.values.len() > 1 && key.values.iter().all(serde_json::Value::is_number)
+        };
+        let candidates = || manifest.grid.iter().filter(numbers);
+        let chosen = candidates()
+            .find(|key| DATA.contains(&key.key.as_str()))
+            .or_else(|| candidates().rev().max_by_key(|key| key.values.len()))
+            .map(|key| key.key.clone());
+        let abscissa = chosen.as_ref().and_then(|name| Some((place(name)?, name.clone())));
+        let others = manifest.grid.iter().filter(|key| Some(&key.key) != chosen.as_ref());
+        let quantities = COUNTS.iter().chain(&INDICES).chain(&SHARES);
+        Figures {
+            title: manifest.title.clone(),
+            abscissa,
+            others: others.filter_map(|key| Some((place(&key.key)?, key.key.clone()))).collect(),
+            seed: place("seed"),
+            quantities: quantities.filter_map(|name| Some((place(name)?, *name))).collect(),
+            groups: vec![],
+        }
+    }
+
+    /// Takes a row in.
+    pub(super) fn add(&mut self, row: &Row) {
+        let Some((at, _)) = self.abscissa else { return };
+        let Some(x) = number(&row[at]) else { return };
+        let name = |(place, key): &(usize, String)| format!("{key} = {}", row[*place].text());
+        let group = self.others.iter().map(name).collect::<Vec<_>>().join(", ");
+        let place = match self.groups.iter().position(|(known, _)| *known == group) {
+            Some(place) => place,
+            None => {
+                self.groups.push((group, Values::new()));
+                self.groups.len() - 1
+            }
+        };
+        let seed = match self.seed.map(|place| &row[place]) {
+            Some(Cell::Whole(seed)) => *seed,
+            _ => 0,
+        };
+        for (place_of, name) in &self.quantities {
+            if let Some(value) = number(&row[*place_of]) {
+                self.groups[place].1.entry((name, x.to_bits())).or_default().push((seed, value));
+            }
+        }
+    }
+
+    /// The files; none if there is nothing to show.
+    pub(super) fn files(&self) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        let Some((_, abscissa)) = &self.abscissa else { return Ok(vec![]) };
+        let known = |name: &str| {
+            self.groups.iter().any(|(_, values)| values.keys().any(|(quantity, _)| *quantity == name))
+        };
+        let classes = COUNTS.iter().any(|name| known(name));
+        let counts: &[&'static str] = if classes { &COUNTS } else { &INDICES };
+        let crossings: Vec<Crossing> =
+            self.groups.iter().flat_map(|(group, v)| crossings(group, v)).collect();
+        let mut rows = vec![];
+        for (ordinate, wanted) in [("critical points", counts), ("share", &SHARES[..])] {
+            let panels: Vec<Panel> = self
+                .groups
+                .iter()
+                .take(MOST)
+                .map(|(group, values)| {
+                    let marks = crossings.iter().filter(|c| c.group == *group && wanted.contains(&c.of));
+                    Panel {
+                        name: group.clone(),
+                        series: wanted.iter().filter_map(|name| series(name, values)).collect(),
+                        marks: marks.map(|c| (c.estimate.mean, significant(c.estimate.mean))).collect(),
+                    }
+                })
+                .collect();
+            if panels.iter().any(|panel| !panel.series.is_empty()) {
+                rows.push(PanelRow { ordinate: ordinate.into(), panels });
+            }
+        }
+        if rows.is_empty() {
+            return Ok(vec![]);
+        }
+        let picture = panels(&self.title, abscissa, &rows)?.into_bytes();
+        Ok(vec![
+            (FILES[0], picture),
+            (FILES[1], self.table(abscissa)?),
+            (FILES[2], crossing_table(abscissa, &crossings)?),
+        ])
+    }
+
+    /// What is drawn, all of it.
+    fn table(&self, abscissa: &str) -> Result<Vec<u8>> {
+        let columns = [
+            Column::new("group", Type::Text),
+            Column::new(abscissa, Type::Real),
+            Column::new("quantity", Type::Text),
+            Column::new("mean", Type::Real),
+            Column::new("low", Type::Real),
+            Column::new("high", Type::Real),
+            Column::new("repeats", Type::Whole),
+        ];
+        let mut rows: Vec<Row> = vec![];
+        for (group, values) in &self.groups {
+            for (_, quantity) in &self.quantities {
+                let mut here: Vec<(f64, Estimate, usize)> = of(quantity, values)
+                    .map(|(x, v)| (x, estimate(x, &v.iter().map(|v| v.1).collect::<Vec<_>>()), v.len()))
+                    .collect();
+                here.sort_by(|a, b| a.0.total_cmp(&b.0));
+                rows.extend(here.into_iter().map(|(x, e, repeats)| {
+                    vec![
+                        group.as_str().into(),
+                        x.into(),
+                        (*quantity).into(),
+                        e.mean.into(),
+                        e.low.into(),
+                        e.high.into(),
+                        repeats.into(),
+                    ]
+                }));
+            }
+        }
+        csv(&columns, &rows, true)
+    }
+}
+
+fn number(cell: &Cell) -> Option<f64> {
+    match cell {
+        Cell::Whole(v) => Some(*v as f64),
+        Cell::Real(v) => Some(*v),
+        _ => None,
+    }
+}
+
+/// Abscissae and values of a quantity.
+fn of<'a>(name: &'a str, values: &'a Values) -> impl Iterator<Item = (f64, &'a Vec<(i64, f64)>)> {
+    values
+        .iter()
+        .filter(move |((quantity, _), _)| *quantity == name)
+        .map(|((_, x), v)| (f64::from_bits(*x), v))
+}
+
+fn series(name: &'static str, values: &Values) -> Option<Series> {
+    let mut points: Vec<Estimate> =
+        of(name, values).map(|(x, v)| estimate(x, &v.iter().map(|v| v.1).collect::<Vec<_>>())).collect();
+    points.sort_by(|a, b| a.at.total_cmp(&b.at));
+    (!points.is_empty()).then(|| Series { name: name.replace('_', " "), points })
+}
+
+/// The mean with 1.96 standard errors to either side; of one value itself.
+fn estimate(at: f64, values: &[f64]) -> Estimate {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let square: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
+    let error = if values.len() > 1 { 1.96 * (square / (n - 1.0) / n).sqrt() } else { 0.0 };
+    Estimate { at, mean, low: mean - error, high: mean + error }
+}
+
+/// Where one quantity falls below another.
+struct Crossing {
+    group: String,
+    /// The falling one.
+    of: &'static str,
+    /// What it falls below, in words.
+    below: &'static str,
+    /// Where, over the repeats.
+    estimate: Estimate,
+    /// Repeats in which it does.
+    repeats: usize,
+}
+
+/// Where memorized minima become fewer than all others, and where fewer than half of the data, or of the samples, are memorized: of
+/// each repeat the first place, along a straight line between two values of the abscissa.
+fn crossings(group: &str, values: &Values) -> Vec<Crossing> {
+    let mut seeds: Vec<i64> = values.values().flatten().map(|v| v.0).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    let curve = |name: &str, seed: i64| -> BTreeMap<u64, f64> {
+        let at = |v: &Vec<(i64, f64)>| v.iter().find(|v| v.0 == seed).map(|v| v.1);
+        of(name, values).filter_map(|(x, v)| Some((x.to_bits(), at(v)?))).collect()
+    };
+    let difference = |name: &'static str, seed: i64| -> Vec<(f64, f64)> {
+        let own = curve(name, seed);
+        let rest: Vec<BTreeMap<u64, f64>> = match name {
+            "memorized" => COUNTS[1..].iter().map(|other| curve(other, seed)).collect(),
+            _ => vec![],
+        };
+        let other = |x: &u64| match name {
+            "memorized" => rest.iter().filter_map(|r| r.get(x)).sum(),
+            _ => 0.5,
+        };
+        let mut line: Vec<(f64, f64)> = own.iter().map(|(x, v)| (f64::from_bits(*x), v - other(x))).collect();
+        line.sort_by(|a, b| a.0.total_cmp(&b.0));
+        line
+    };
+    let all = [
+        ("memorized", "all other minima"),
+        ("data_memorized", "one half"),
+        ("samples_memorized", "one half"),
+    ];
+    let mut found = vec![];
+    for (name, below) in all {
+        let places: Vec<f64> = seeds.iter().filter_map(|seed| falls(&difference(name, *seed))).collect();
+        if !places.is_empty() {
+            let mut estimate = estimate(0.0, &places);
+            estimate.at = estimate.mean;
+            found.push(Crossing { group: group.into(), of: name, below, estimate, repeats: places.len() });
+        }
+    }
+    found
+}
+
+/// Where a line first goes from above zero to below it.
+fn falls(line: &[(f64, f64)]) -> Option<f64> {
+    let pair = line.windows(2).find(|pair| pair[0].1 > 0.0 && pair[1].1 <= 0.0)?;
+    let ((a, fa), (b, fb)) = (pair[0], pair[1]);
+    Some(a + (b - a) * fa / (fa - fb))
+}
+
+fn crossing_table(abscissa: &str, crossings: &[Crossing]) -> Result<Vec<u8>> {
+    let columns = [
+        Column::new("group", Type::Text),
+        Column::new("quantity", Type::Text),
+        Column::new("falls_below", Type::Text),
+        Column::new(abscissa, Type::Real),
+        Column::new("low", Type::Real),
+        Column::new("high", Type::Real),
+        Column::new("repeats", Type::Whole),
+    ];
+    let row = |c: &Crossing| -> Row {
+        let e = c.estimate;
+        vec![
+            c.group.as_str().into(),
+            c.of.into(),
+            c.below.into(),
+            e.mean.into(),
+            e.low.into(),
+            e.high.into(),
+            c.repeats.into(),
+        ]
+    };
+    csv(&columns, &crossings.iter().map(row).collect::<Vec<_>>(), true)
+}
+
+fn significant(value: f64) -> String {
+    crate::export::significant(value, 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_falls_where_it_first_meets_zero() {
+        assert_eq!(falls(&[(1.0, 2.0), (2.0, 1.0), (4.0, -1.0), (5.0, 3.0), (6.0, -3.0)]), Some(3.0));
+        assert_eq!(falls(&[(1.0, -2.0), (2.0, -1.0)]), None);
+    }
+
+    #[test]
+    fn means_have_their_standard_error() {
+        let e = estimate(1.0, &[1.0, 2.0, 3.0, 4.0]);
+        // Variance 5/3, over 4.
+        assert_eq!(e.mean, 2.5);
+        assert!((e.high - e.mean - 1.96 * (5.0f64 / 12.0).sqrt()).abs() < 1e-15);
+        assert_eq!(estimate(1.0, &[7.0]).high, 7.0);
+    }
+}
