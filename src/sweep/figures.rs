@@ -2,14 +2,14 @@
 //! they cross.
 //!
 //! In: the plan and the rows of the table of grid points. Out: `memorization.svg`, and the same numbers as `memorization.csv`;
-//! `crossings.csv`. Intervals are means with 1.96 standard errors over the repeats to either side.
+//! `crossings.csv`; with a second key of numbers `regimes.svg`, the plane of both. Intervals are means with 1.96 standard errors over the repeats to either side.
 
 use std::collections::BTreeMap;
 
 use super::manifest::Manifest;
 use super::table::{Cell, Column, Row, Type, csv};
 use crate::error::Result;
-use crate::report::{Estimate, Panel, PanelRow, Series, panels};
+use crate::report::{self, Estimate, Overlay, Panel, PanelRow, Regimes, Series, panels, regimes};
 
 /// Quantities of the first row of plots, and of the second; those that are not empty are shown.
 const COUNTS: [&str; 4] = ["memorized", "merged", "empty", "generalized"];
@@ -23,7 +23,10 @@ const MOST: usize = 5;
 const DATA: [&str; 2] = ["first", "data.count"];
 
 /// Files of figures with their contents.
-pub(super) const FILES: [&str; 3] = ["memorization.svg", "memorization.csv", "crossings.csv"];
+pub(super) const FILES: [&str; 4] = ["memorization.svg", "memorization.csv", "crossings.csv", "regimes.svg"];
+
+/// The noises that theory says, drawn where the noise is swept.
+const NOISES: [(&str, &str); 2] = [("collapse_sigma", "collapse"), ("speciation_sigma", "speciation")];
 
 /// The rows as they are wanted here: one by one, only their numbers are kept.
 pub(super) struct Figures {
@@ -34,11 +37,20 @@ pub(super) struct Figures {
     others: Vec<(usize, String)>,
     /// Place of the number of the repeat.
     seed: Option<usize>,
+    /// The one other key, if it is one of numbers.
+    second: Option<(usize, String)>,
+    /// Sums over the repeats by bits of both keys: of the classes, of the noises of theory with their number.
+    plane: BTreeMap<(u64, u64), Sums>,
+    /// Places of the classes and of the noises.
+    of_plane: ([Option<usize>; 4], [Option<usize>; 2]),
     /// Places of the quantities.
     quantities: Vec<(usize, &'static str)>,
     /// Values by the other keys (their number in the table's order and what they are), the quantity, the abscissa.
     groups: Vec<(String, Values)>,
 }
+
+/// Numbers of minima of each class, and the noises of theory with how often they are known.
+type Sums = ([f64; 4], [(f64, usize); 2]);
 
 /// By quantity and bits of the abscissa: the values of the repeats, with their numbers.
 type Values = BTreeMap<(&'static str, u64), Vec<(i64, f64)>>;
@@ -57,11 +69,19 @@ impl Figures {
         let abscissa = chosen.as_ref().and_then(|name| Some((place(name)?, name.clone())));
         let others = manifest.grid.iter().filter(|key| Some(&key.key) != chosen.as_ref());
         let quantities = COUNTS.iter().chain(&INDICES).chain(&SHARES);
+        let more: Vec<_> = manifest.grid.iter().filter(|key| Some(&key.key) != chosen.as_ref()).collect();
+        let second = match more.as_slice() {
+            [one] if numbers(one) => place(&one.key).map(|at| (at, one.key.clone())),
+            _ => None,
+        };
         Figures {
             title: manifest.title.clone(),
             abscissa,
             others: others.filter_map(|key| Some((place(&key.key)?, key.key.clone()))).collect(),
             seed: place("seed"),
+            second,
+            plane: BTreeMap::new(),
+            of_plane: (COUNTS.map(place), NOISES.map(|(name, _)| place(name))),
             quantities: quantities.filter_map(|name| Some((place(name)?, *name))).collect(),
             groups: vec![],
         }
@@ -71,6 +91,18 @@ impl Figures {
     pub(super) fn add(&mut self, row: &Row) {
         let Some((at, _)) = self.abscissa else { return };
         let Some(x) = number(&row[at]) else { return };
+        if let Some(y) = self.second.as_ref().and_then(|(at, _)| number(&row[*at])) {
+            let cell = self.plane.entry((x.to_bits(), y.to_bits())).or_default();
+            let of = |place: &Option<usize>| place.and_then(|place| number(&row[place]));
+            for (sum, place) in cell.0.iter_mut().zip(&self.of_plane.0) {
+                *sum += of(place).unwrap_or(0.0);
+            }
+            for (sum, place) in cell.1.iter_mut().zip(&self.of_plane.1) {
+                if let Some(noise) = of(place) {
+                    *sum = (sum.0 + noise, sum.1 + 1);
+                }
+            }
+        }
         let name = |(place, key): &(usize, String)| format!("{key} = {}", row[*place].text());
         let group = self.others.iter().map(name).collect::<Vec<_>>().join(", ");
         let place = match self.groups.iter().position(|(known, _)| *known == group) {
@@ -124,11 +156,50 @@ impl Figures {
             return Ok(vec![]);
         }
         let picture = panels(&self.title, abscissa, &rows)?.into_bytes();
-        Ok(vec![
+        let mut files = vec![
             (FILES[0], picture),
             (FILES[1], self.table(abscissa)?),
             (FILES[2], crossing_table(abscissa, &crossings)?),
-        ])
+        ];
+        if let Some((_, second)) = self.second.as_ref().filter(|_| classes) {
+            files.push((FILES[3], regimes(&self.title, &self.regimes(abscissa, second))?.into_bytes()));
+        }
+        Ok(files)
+    }
+
+    /// The plane of both keys, with the noises of theory where the second one is the noise.
+    fn regimes(&self, abscissa: &str, second: &str) -> Regimes {
+        let sorted = |of: fn(&(u64, u64)) -> u64| -> Vec<f64> {
+            let mut values: Vec<f64> = self.plane.keys().map(|key| f64::from_bits(of(key))).collect();
+            values.sort_by(f64::total_cmp);
+            values.dedup();
+            values
+        };
+        let values = [sorted(|key| key.0), sorted(|key| key.1)];
+        let place =
+            |axis: usize, bits: u64| values[axis].iter().position(|v| v.to_bits() == bits).unwrap_or(0);
+        let cell = |(key, sums): (&(u64, u64), &Sums)| report::Cell {
+            column: place(0, key.0),
+            row: place(1, key.1),
+            shares: sums.0.to_vec(),
+        };
+        let overlay = |(k, (_, name)): (usize, &(&str, &str))| {
+            let at = |x: &f64| {
+                let here =
+                    self.plane.iter().filter(|(key, _)| key.0 == x.to_bits()).map(|(_, sums)| sums.1[k]);
+                let (sum, count) = here.fold((0.0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+                (count > 0).then(|| (*x, sum / count as f64))
+            };
+            Overlay { name: (*name).to_owned(), points: values[0].iter().filter_map(at).collect() }
+        };
+        let noises = NOISES.iter().enumerate().filter(|_| second == "sigma");
+        Regimes {
+            names: [abscissa.to_owned(), second.to_owned()],
+            classes: COUNTS.map(str::to_owned).to_vec(),
+            cells: self.plane.iter().map(cell).collect(),
+            overlays: noises.map(overlay).collect(),
+            values: values.clone(),
+        }
     }
 
     /// What is drawn, all of it.

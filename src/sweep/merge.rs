@@ -18,8 +18,10 @@ const GRID: &str = "grid.parquet";
 const GRID_CSV: &str = "grid.csv";
 const POINTS: &str = "points.parquet";
 /// All files that a sweep writes, beside those of tasks.
-pub(super) const FILES: &[&str] =
-    &[GRID, GRID_CSV, POINTS, super::MANIFEST, figures::FILES[0], figures::FILES[1], figures::FILES[2]];
+pub(super) const FILES: &[&str] = {
+    let [shown, table, crossings, plane] = figures::FILES;
+    &[GRID, GRID_CSV, POINTS, super::MANIFEST, shown, table, crossings, plane]
+};
 
 /// What was merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
