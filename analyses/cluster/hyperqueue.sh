@@ -11,14 +11,15 @@ here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-if ! python3 -m venv "$scratch/venv" || ! "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check hyperqueue; then
+if ! python3 -m venv "$scratch/venv" ||
+    ! "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --timeout 10 hyperqueue; then
     echo "not run under HyperQueue: it cannot be installed"
     exit 0
 fi
 
 "$smale" sweep --quiet "$here/data-size.toml" --out "$scratch/alone"
 "$smale" plan --quiet "$here/data-size.toml" --out "$scratch/queue"
-"$scratch/venv/bin/python" "$here/submit.py" "$smale" "$scratch/queue" 2
+timeout 120 "$scratch/venv/bin/python" "$here/submit.py" "$smale" "$scratch/queue" 2
 "$smale" merge "$scratch/queue"
 for file in grid.parquet grid.csv points.parquet; do
     cmp "$scratch/alone/$file" "$scratch/queue/$file"

@@ -29,6 +29,9 @@ pub(super) struct Trial {
     tests: usize,
 }
 
+/// The logarithm of the weight of a pattern at a state of an energy.
+type LogWeight<'a> = &'a dyn Fn(&[f64], &[f64], f64) -> f64;
+
 impl Trial {
     /// Of the kind that suits a memory; all random numbers come from `seed` and the trial's `number`.
     pub(super) fn new(memory: Memory, neurons: usize, tests: usize, seed: u64, number: u64) -> Self {
@@ -131,7 +134,7 @@ impl Trial {
         count: usize,
         mut states: Mat<f64>,
         updates: usize,
-        log: &dyn Fn(&[f64], &[f64], f64) -> f64,
+        log: LogWeight<'_>,
     ) -> bool {
         let (n, tests) = (self.neurons, states.ncols());
         let curvature = landscape.kernel().map_or(1.0, |k| k.curvature);
