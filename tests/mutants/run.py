@@ -36,6 +36,8 @@ Besides,
 - definiteness: the rounding of the shifted diagonal (one unit of the n + 1 of the error of the factorisation), and what
   `eigenvalues_exceed` takes from its shift, which was enlarged by as much before;
 - inertia: the factor for the sum of the entries beside the diagonal, which are of the size of roundings, or of radii;
+- tubes: `f(c)`, which is the mean value form's change from an end, where f is zero; whether the rate's norm is below one, since its error
+  is no interval else; the value of the coordinate that is set, which Newton's method keeps;
 - branch and prune: what chooses splits and guesses; which box of uniqueness a growing one tries first.
 """
 

@@ -110,6 +110,19 @@ fn a_path_does_not_turn_back() {
         assert!(chain(&circle(), &points[..2]).is_some() && chain(&circle(), &points[1..]).is_some());
         assert!(chain(&circle(), &points).is_none(), "{a} {b} {c}");
     }
+    // Where the axis changes, on either side of each diagonal and both ways round.
+    for diagonal in [45.0, 135.0, 225.0, 315.0] {
+        for way in [1.0, -1.0] {
+            let points = on_circle(&[-13.0, 5.0, 1.0, 8.0].map(|d| diagonal + way * d));
+            let there = chain(&circle(), &points[..2]).unwrap();
+            let (back, on) = ([points[1].clone(), points[2].clone()], [points[1].clone(), points[3].clone()]);
+            let [back, on] = [&back, &on].map(|ends| chain(&circle(), ends).unwrap());
+            let last = there.last().unwrap();
+            assert!(last.axis() != back[0].axis() && last.axis() != on[0].axis());
+            assert!(!last.goes_on(&circle(), &back[0], &points[1]), "{diagonal} {way}");
+            assert!(last.goes_on(&circle(), &on[0], &points[1]), "{diagonal} {way}");
+        }
+    }
     // The tube before must end where the next begins.
     let points = on_circle(&[10.0, 20.0, 30.0, 40.0]);
     let first = chain(&circle(), &points[..2]).unwrap();
@@ -272,6 +285,57 @@ fn graphs_of_cubic_polynomials() {
                     );
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_tube_holds_what_lies_in_it() {
+    let ends = on_circle(&[10.0, 16.0]);
+    let tubes = chain(&circle(), &ends).unwrap();
+    let [tube] = &tubes[..] else { panic!("{}", tubes.len()) };
+    assert!(ends.iter().chain(&on_circle(&[13.0])).all(|end| tube.holds(&end.enclosure)));
+    // On its line, but beyond its ends; at its middle, but too far to the sides.
+    let end = tube.along().hi();
+    for (value, inside) in [(end + 1e-3, false), (end.next_up(), false), (tube.along().mid(), true)] {
+        let on_the_line: Vec<Interval> = tube.hull(number(value)).iter().map(|x| number(x.mid())).collect();
+        assert_eq!(tube.holds(&on_the_line), inside);
+        for side in [-1.01, 1.01] {
+            let mut off = on_the_line.clone();
+            off[0] = off[0].shift(side * tube.across[0].mag());
+            assert!(!tube.holds(&off));
+        }
+    }
+}
+
+#[test]
+fn a_curve_that_leaves_its_chord_between_the_middle_and_the_ends() {
+    // y = x^5 - h^2 x^3 meets the chord from -h to h in its middle, too, and is parallel to it there.
+    let h: f64 = 0.5;
+    let value = move |x: Interval| x.powi(5) - x.powi(3).scale(h * h);
+    let system = Of::<2, _>(move |u: &[Interval]| {
+        let slope = u[0].powi(4).scale(5.0) - u[0].sqr().scale(3.0 * h * h);
+        vec![(value(u[0]) - u[1], [slope, -Interval::ONE])]
+    });
+    for tube in chain(&system, &[point(&system, &[-h, 0.0], 0), point(&system, &[h, 0.0], 0)]).unwrap() {
+        assert_eq!(tube.axis(), 0);
+        for x in values(&tube) {
+            assert!(value(number(x)).meet(tube.at(x).unwrap()[1]).is_some(), "{x}");
+        }
+    }
+    // One coordinate goes straight, the other does not.
+    let system = Of::<3, _>(|u: &[Interval]| {
+        let (zero, one) = (Interval::ZERO, Interval::ONE);
+        vec![(u[0] - u[2], [one, zero, -one]), (u[1] - u[2].sqr().scale(0.1), [zero, one, u[2].scale(-0.2)])]
+    });
+    let ends = [-0.25, 0.25].map(|p: f64| point(&system, &[p, 0.1 * p * p, p], 2));
+    for tube in chain(&system, &ends).unwrap() {
+        for v in values(&tube).filter(|_| tube.axis() != 1) {
+            let cut = tube.at(v).unwrap();
+            assert!(
+                cut[2 - tube.axis()].contains(v) && number(v).sqr().scale(0.1).meet(cut[1]).is_some(),
+                "{v} {cut:?}"
+            );
         }
     }
 }
