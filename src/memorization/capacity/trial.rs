@@ -108,7 +108,7 @@ impl Trial {
                 let log = |y: &[f64], x: &[f64], e: f64| {
                     lambda * (crate::linalg::dot(y, x) - 0.5 * crate::linalg::dot(x, x) + e)
                 };
-                Ok(self.outweigh(&landscape, count, states, updates, &log))
+                Ok(self.outweigh(&landscape, count, states, updates, log))
             }
             Memory::Gaussian { sigma } => {
                 let data = self.patterns(count).to_owned();
@@ -118,7 +118,7 @@ impl Trial {
                     let square: f64 = y.iter().zip(x).map(|(y, x)| (y - x) * (y - x)).sum();
                     e - square / (2.0 * sigma * sigma) - (count as f64).ln()
                 };
-                Ok(self.outweigh(&landscape, count, states, updates, &log))
+                Ok(self.outweigh(&landscape, count, states, updates, log))
             }
         }
     }
@@ -131,7 +131,7 @@ impl Trial {
         count: usize,
         mut states: Mat<f64>,
         updates: usize,
-        log: &dyn Fn(&[f64], &[f64], f64) -> f64,
+        log: impl Fn(&[f64], &[f64], f64) -> f64,
     ) -> bool {
         let (n, tests) = (self.neurons, states.ncols());
         let curvature = landscape.kernel().map_or(1.0, |k| k.curvature);
