@@ -435,17 +435,14 @@ fn a_study_writes_classes_and_samples() {
     let number = |key: &str| samples[key].as_u64().unwrap();
     assert_eq!(number("memorized") + number("spurious") + number("generalized"), 40);
     // What cannot be is refused.
-    let wrong = |more: &[&str]| {
-        let all: Vec<&str> = more.iter().copied().collect();
-        execute(&study(&all), Part::Critical, &Control::quiet()).unwrap_err().to_string()
-    };
+    let wrong =
+        |more: &[&str]| execute(&study(more), Part::Critical, &Control::quiet()).unwrap_err().to_string();
     let formula = ["kind=formula", "dim=1", "energy=(x^2-1)^2", "memorization.near=0.5"];
     assert!(wrong(&formula).contains("does not know its data"));
     let single = ["kind=mixture", "data=[[0.0, 1.0]]", "sigma=1.0", "memorization.draw=3"];
     assert!(wrong(&single).contains("too few"));
 }
 
-/// Columns of a matrix as they are reported do not depend on the number of threads.
 #[test]
 fn answers_do_not_depend_on_threads() {
     let run = |threads: usize| {

@@ -48,6 +48,10 @@ pub fn fates(landscape: &dyn Landscape, set: &CriticalSet, starts: MatRef<'_, f6
     starts.par_iter().map(|x| descent.fate(x)).collect()
 }
 
+/// An orbit at the energy of a degenerate family has come to it where its speed is below this share of the largest it had:
+/// along a continuum rounding would carry it on for ever.
+const RESTING: f64 = 1e-10;
+
 /// What is needed to follow orbits from anywhere to their ends.
 pub(crate) struct Descent<'a> {
     place: Place<'a>,
@@ -105,6 +109,11 @@ impl<'a> Descent<'a> {
             flow::Options { tolerance: self.tolerance * scale, longest: LONGEST * scale, steps: STEPS };
         let flow = Flow::forward(place.landscape());
         let (mut step, mut mark, mut last) = (0, z.clone(), z.clone());
+        let mut fastest: f64 = 0.0;
+        let rests = |z: &[f64], speed: f64, fastest: f64| {
+            let noise = 10.0 * place.landscape().gradient_error(z);
+            place.has_families() && speed <= noise.max(RESTING * fastest) && place.family_at(z).is_some()
+        };
         let mut fate = None;
         integrate_scaled(
             &flow,
@@ -120,7 +129,9 @@ impl<'a> Descent<'a> {
                 last.copy_from_slice(state.x);
                 step += 1;
                 let mut moves = state.speed > 0.0;
+                fastest = fastest.max(state.speed);
                 if step % 20 == 0 {
+                    moves &= !rests(state.x, state.speed, fastest);
                     let way: Vec<f64> = mark.iter().zip(state.x).map(|(a, b)| b - a).collect();
                     moves &= norm(&way) > STILL * scale;
                     mark.copy_from_slice(state.x);

@@ -147,6 +147,11 @@ impl Place<'_> {
         }
     }
 
+    /// Are there degenerate families?
+    pub(super) fn has_families(&self) -> bool {
+        !self.set.degenerate.is_empty()
+    }
+
     /// The degenerate family whose energy the point has and which is nearest; without energies one that is close by.
     pub(super) fn family_at(&self, z: &[f64]) -> Option<usize> {
         let x = self.lift(z);

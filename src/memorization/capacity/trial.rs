@@ -29,9 +29,6 @@ pub(super) struct Trial {
     tests: usize,
 }
 
-/// The logarithm of the weight of a pattern at a state of an energy.
-type LogWeight<'a> = &'a dyn Fn(&[f64], &[f64], f64) -> f64;
-
 impl Trial {
     /// Of the kind that suits a memory; all random numbers come from `seed` and the trial's `number`.
     pub(super) fn new(memory: Memory, neurons: usize, tests: usize, seed: u64, number: u64) -> Self {
@@ -111,7 +108,7 @@ impl Trial {
                 let log = |y: &[f64], x: &[f64], e: f64| {
                     lambda * (crate::linalg::dot(y, x) - 0.5 * crate::linalg::dot(x, x) + e)
                 };
-                Ok(self.outweigh(&landscape, count, states, updates, &log))
+                Ok(self.outweigh(&landscape, count, states, updates, log))
             }
             Memory::Gaussian { sigma } => {
                 let data = self.patterns(count).to_owned();
@@ -121,7 +118,7 @@ impl Trial {
                     let square: f64 = y.iter().zip(x).map(|(y, x)| (y - x) * (y - x)).sum();
                     e - square / (2.0 * sigma * sigma) - (count as f64).ln()
                 };
-                Ok(self.outweigh(&landscape, count, states, updates, &log))
+                Ok(self.outweigh(&landscape, count, states, updates, log))
             }
         }
     }
@@ -134,7 +131,7 @@ impl Trial {
         count: usize,
         mut states: Mat<f64>,
         updates: usize,
-        log: LogWeight<'_>,
+        log: impl Fn(&[f64], &[f64], f64) -> f64,
     ) -> bool {
         let (n, tests) = (self.neurons, states.ncols());
         let curvature = landscape.kernel().map_or(1.0, |k| k.curvature);
