@@ -432,6 +432,27 @@ fn run_continues_where_the_study_says_so() {
     assert!(graph.files.iter().all(|(name, _)| name != "branches.csv"));
 }
 
+/// Data one by one: at two of them there are two minima or one, and each cut is explained.
+#[test]
+fn data_one_by_one() {
+    let outcome = run("data-one-by-one", &["continue.to=6"]);
+    passed(&outcome.summary);
+    assert_eq!(outcome.summary["continuation"]["unexplained_cuts"], 0);
+    let itinerary: serde_json::Value = serde_json::from_str(&file(&outcome, "itinerary.json")).unwrap();
+    let first = &itinerary["intervals"][0];
+    assert_eq!(first["counts"], serde_json::json!([1]));
+    assert_eq!(first["nodes"][0]["memories"], serde_json::json!([0]));
+    let last = itinerary["intervals"].as_array().unwrap().last().unwrap();
+    let nodes = last["nodes"].as_array().unwrap();
+    let mut named: Vec<u64> = nodes
+        .iter()
+        .flat_map(|node| node["memories"].as_array().unwrap())
+        .map(|datum| datum.as_u64().unwrap())
+        .collect();
+    named.sort_unstable();
+    assert_eq!(named, (0..6).collect::<Vec<u64>>());
+}
+
 /// An S-curve: two minima and a maximum between its folds.
 fn curve() -> Diagram {
     let family = Formula::new(1, "x[0]^4/4 - x[0]^2/2 + p*x[0]", &[("p".into(), 0.0)], &[], None).unwrap();

@@ -13,7 +13,7 @@ use smale::continuation::{
 use smale::critical::{self, search};
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
-use smale::landscape::{DATA, Family};
+use smale::landscape::{DATA, Family, Region};
 
 mod common;
 
@@ -248,4 +248,22 @@ fn a_datum_comes_with_a_tiny_weight() {
     assert_eq!(event.kind, EventKind::Fold);
     assert!((event.parameter - known).abs() < 1e-9, "{} and not {known}", event.parameter);
     assert_eq!(counts(&itinerary.intervals[1].nodes), [2, 1]);
+}
+
+/// Two wells that move to the right, in a fixed region: the right one leaves it at p = 1, and only that changes.
+#[test]
+fn a_point_that_leaves_the_region_is_a_cut() {
+    let wells = Formula::new(1, "((x[0] - p)^2 - 1)^2/4", &[("p".into(), 0.0)], &[], None).unwrap();
+    let region = Region::cuboid(vec![-2.0], vec![2.0]);
+    let options = Options { region: Some(region.clone()), ..Options::new(0.0, 1.5) };
+    let quiet = Control::quiet();
+    let found = diagram(&wells, "p", &options, &critical::Options::default(), &quiet).unwrap();
+    let graphs = Graphs { region: Some(region), ..Graphs::default() };
+    let itinerary = itinerary(&wells, &found, &graphs, &quiet).unwrap();
+    assert_explained("wells", &itinerary);
+    let [cut] = itinerary.cuts.as_slice() else { panic!("{} cuts", itinerary.cuts.len()) };
+    assert!(matches!(&cut.cause, Cause::Boundary(arcs) if arcs.len() == 1), "{:?}", cut.cause);
+    assert!((cut.parameter - 1.0).abs() <= cut.error.max(1e-7), "{} +- {}", cut.parameter, cut.error);
+    let all: Vec<Vec<usize>> = itinerary.intervals.iter().map(|i| counts(&i.nodes)).collect();
+    assert_eq!(all, [vec![2, 1], vec![1, 1]]);
 }

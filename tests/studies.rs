@@ -739,9 +739,29 @@ fn a_surface_of_genus_two() {
     }
 }
 
+/// Few data are repeated by what has learned them; of a thousand on the circle there is next to nothing to repeat.
+#[test]
+fn a_learned_score_repeats_few_data() {
+    let draw = ["memorization.draw=300"];
+    for few in [run("circle-samples-2", &draw), run("circle-samples-9", &draw)] {
+        let samples = &few.summary["memorization"]["samples"];
+        assert!(samples["memorized"].as_u64().unwrap() >= 285, "{samples}");
+    }
+    let many = run("circle-samples-1000", &draw);
+    let (counts, samples) =
+        (&many.summary["memorization"]["counts"], &many.summary["memorization"]["samples"]);
+    assert_eq!(counts["memorized"], 0);
+    assert!(samples["memorized"].as_u64().unwrap() < 150, "{samples}");
+}
+
 #[test]
 fn every_shipped_study_is_tested() {
-    let these = [include_str!("studies.rs"), include_str!("continue.rs"), include_str!("plane.rs")];
+    let these = [
+        include_str!("studies.rs"),
+        include_str!("continue.rs"),
+        include_str!("plane.rs"),
+        include_str!("sweep.rs"),
+    ];
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses")).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

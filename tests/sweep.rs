@@ -520,3 +520,84 @@ fn wrong_sweeps_are_refused_in_a_sentence() {
     let (code, _, error) = smale(&folder, &["critical", "s.toml", "--set", "first=1"]);
     assert!(code == 2 && error.contains("`first` has no effect"), "{error}");
 }
+
+/// A shipped study, swept with some keys changed; the rows of its grid with these columns.
+fn run(name: &str, sets: &[&str], columns: &[&str]) -> Vec<Vec<String>> {
+    let here = folder();
+    let study = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("analyses/{name}.toml"));
+    let mut arguments = vec!["sweep", study.to_str().unwrap(), "--out", "out"];
+    sets.iter().for_each(|set| arguments.extend(["--set", set]));
+    let (code, _, said) = smale(&here, &arguments);
+    assert_eq!(code, 0, "{said}");
+    let out = here.path().join("out");
+    for picture in ["memorization.svg", "regimes.svg"] {
+        assert!(std::fs::read_to_string(out.join(picture)).unwrap().contains("memorized"));
+    }
+    grid(&out, columns)
+}
+
+fn number(cell: &str) -> f64 {
+    cell.parse().unwrap()
+}
+
+/// Few points keep a minimum each; of many on a circle only the bumps of their density are left, sqrt(1.5)/sigma of them
+/// (Rice's formula), none of which is a memory.
+#[test]
+fn random_points_on_the_circle() {
+    let sets = [
+        "sweep.seeds=2",
+        "sweep.grid.sigma=[0.05, 0.1]",
+        "sweep.grid.first=[2, 600]",
+        "memorization.draw=50",
+    ];
+    let columns = ["sigma", "first", "minima", "euler_characteristic", "data_memorized", "shortfall"];
+    let rows = run("data-size-circle", &sets, &columns);
+    assert_eq!(rows.len(), 8);
+    for row in rows {
+        let (sigma, minima) = (number(&row[0]), number(&row[2]));
+        assert_eq!((row[3].as_str(), row[5].as_str()), ("1", ""), "{row:?}");
+        match row[1].as_str() {
+            "2" => assert_eq!((minima, number(&row[4])), (2.0, 1.0), "{row:?}"),
+            _ => {
+                // Of so many bumps about the root of half their number is the standard deviation.
+                let rice = 1.5f64.sqrt() / sigma;
+                assert!(
+                    (minima - rice).abs() < 3.0 * (0.5 * rice).sqrt() && number(&row[4]) < 0.02,
+                    "{row:?}"
+                );
+            }
+        }
+    }
+}
+
+/// A hundred digits at small noise are a hundred memories; at larger noise some share a minimum (another program, of its
+/// own hundred: 100, 93 and 82 minima; other orders scatter by some more).
+#[test]
+fn handwritten_digits() {
+    let sets = ["sweep.seeds=2", "sweep.grid.sigma=[0.35, 0.55]", "sweep.grid.first=[10, 100]"];
+    let rows = run("data-size-digits", &sets, &["sigma", "first", "minima", "data_alone", "empty"]);
+    for row in rows {
+        let (minima, first) = (number(&row[2]), number(&row[1]));
+        assert_eq!(row[4], "0", "{row:?}");
+        match (row[0].as_str(), first) {
+            ("0.35", _) => assert!(minima >= 0.97 * first && number(&row[3]) >= 0.94, "{row:?}"),
+            (_, 100.0) => assert!((60.0..=95.0).contains(&minima), "{row:?}"),
+            _ => assert!(minima <= 10.0, "{row:?}"),
+        }
+    }
+}
+
+/// Random points in sixteen dimensions are so far apart that each is a memory; in two dimensions a hundred of them are not.
+#[test]
+fn random_points_on_spheres() {
+    let sets =
+        ["sweep.seeds=1", "sweep.grid.data.dim=[2, 16]", "sweep.grid.first=[2, 100]", "memorization.draw=50"];
+    let rows = run("data-size-spheres", &sets, &["data.dim", "first", "minima", "data_alone"]);
+    for row in rows {
+        match (row[0].as_str(), row[1].as_str()) {
+            ("2", "100") => assert!(number(&row[2]) < 8.0 && number(&row[3]) < 0.05, "{row:?}"),
+            ("16", "100") => assert!(number(&row[3]) > 0.9, "{row:?}"),
+            _ => {}
+        }
+    }
+}

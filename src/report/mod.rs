@@ -1,6 +1,6 @@
 //! Pictures: the phase portrait (in one and two dimensions); a drawing of the connection graph, the tree of merging
-//! minima and the persistence diagram (in any); branches along a parameter and the tree in which minima split; and curves
-//! of a measurement.
+//! minima and the persistence diagram (in any); branches along a parameter and the tree in which minima split; and means
+//! of a measurement, with error bars or as a plane of two parameters.
 //!
 //! In: a landscape, its [`CriticalSet`](crate::critical::CriticalSet), its
 //! [`MorseGraph`](crate::connection::MorseGraph). Out: an SVG document, the same bytes for the same input.
@@ -10,7 +10,6 @@ mod arrows;
 mod bifurcation;
 mod canvas;
 mod contour;
-mod curves;
 mod drawing;
 mod frame;
 mod gallery;
@@ -29,7 +28,6 @@ mod thumbnail;
 mod tree;
 
 pub use bifurcation::{Ordinate, bifurcation_diagram};
-pub use curves::{Curve, curves};
 pub use drawing::drawing;
 pub use panels::{Estimate, Panel, PanelRow, Series, panels};
 pub use persistence::persistence;

@@ -1,4 +1,4 @@
-//! Small plots beside and below one another: means with error bars over a common axis.
+//! Small plots beside and below one another: means with error bars; the plots of a row have both axes in common.
 
 use super::abscissa::Abscissa;
 use super::canvas::{Lettering, Pen, document};
@@ -52,12 +52,14 @@ pub struct Panel {
 pub struct PanelRow {
     /// The ordinate's name; it begins at zero.
     pub ordinate: String,
+    /// The largest value that there can be: no error bar goes beyond it, nor below zero.
+    pub most: f64,
     /// The plots from left to right.
     pub panels: Vec<Panel>,
 }
 
-/// An SVG document of rows of plots. `abscissa` is the name of the common axis, by its logarithm if it is positive and
-/// spans more than a factor 10.
+/// An SVG document of rows of plots. `abscissa` is the name of the axes to the right, by their logarithm if they are positive
+/// and span more than a factor 10.
 ///
 /// # Errors
 /// If there is nothing to plot or a number is not finite.
@@ -68,12 +70,6 @@ pub fn panels(title: &str, abscissa: &str, rows: &[PanelRow]) -> Result<String> 
         return Err(Error::input("a plot needs at least one point, and only finite numbers"));
     }
     let across = rows.iter().map(|r| r.panels.len()).max().unwrap_or(0).max(1);
-    let ends = all().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], e| [a.min(e.at), b.max(e.at)]);
-    let axis = Abscissa::new(ends, false);
-    let x = match axis.range() {
-        (low, high) if high > low => (low - 0.03 * (high - low), high + 0.03 * (high - low)),
-        (low, _) => (low - 0.5, low + 0.5),
-    };
     let step = LEFT + WIDTH + RIGHT;
     let width = across as f64 * step;
     let entries: Vec<Vec<(Symbol, String)>> = rows.iter().map(entries).collect();
@@ -84,8 +80,9 @@ pub fn panels(title: &str, abscissa: &str, rows: &[PanelRow]) -> Result<String> 
         let mut top = 44.0;
         for ((row, entries), (height, space)) in rows.iter().zip(&entries).zip(heights.iter().zip(&legends)) {
             legend(canvas, entries, (LEFT, top), width - LEFT - RIGHT)?;
+            let (axis, x) = shared(row);
             let points = row.panels.iter().flat_map(|p| &p.series).flat_map(|s| &s.points);
-            let most = points.fold(0.0f64, |most, e| most.max(e.high).max(e.mean));
+            let most = points.fold(0.0f64, |most, e| most.max(e.high.min(row.most)).max(e.mean));
             let y = (0.0, if most > 0.0 { 1.06 * most } else { 1.0 });
             for (k, panel) in row.panels.iter().enumerate() {
                 let left = k as f64 * step + LEFT;
@@ -103,8 +100,9 @@ pub fn panels(title: &str, abscissa: &str, rows: &[PanelRow]) -> Result<String> 
                 for series in &panel.series {
                     let number = place(row, &series.name);
                     let pen = Pen { color: color(number), width: 1.6, alpha: 1.0 };
-                    let placed =
-                        |e: &Estimate, value: f64| frame.place((axis.place(e.at), value.clamp(y.0, y.1)));
+                    let placed = |e: &Estimate, value: f64| {
+                        frame.place((axis.place(e.at), value.clamp(0.0, row.most)))
+                    };
                     let line: Vec<_> = series.points.iter().map(|e| placed(e, e.mean)).collect();
                     canvas.line(&line, pen)?;
                     for e in &series.points {
@@ -125,6 +123,18 @@ pub fn panels(title: &str, abscissa: &str, rows: &[PanelRow]) -> Result<String> 
         }
         Ok(())
     })
+}
+
+/// The axis that the plots of a row share, and what it reaches over.
+fn shared(row: &PanelRow) -> (Abscissa, (f64, f64)) {
+    let points = row.panels.iter().flat_map(|p| &p.series).flat_map(|s| &s.points);
+    let ends = points.fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], e| [a.min(e.at), b.max(e.at)]);
+    let axis = Abscissa::new(if ends[0] <= ends[1] { ends } else { [0.0, 1.0] }, false);
+    let reach = match axis.range() {
+        (low, high) if high > low => (low - 0.03 * (high - low), high + 0.03 * (high - low)),
+        (low, _) => (low - 0.5, low + 0.5),
+    };
+    (axis, reach)
 }
 
 /// The number of a name among those of a row: its colour and marker.
@@ -153,7 +163,7 @@ mod tests {
     fn row(points: Vec<Estimate>) -> PanelRow {
         let series = vec![Series { name: "memorized".into(), points }];
         let panel = Panel { name: "sigma = 0.35".into(), series, marks: vec![(30.0, "31".into())] };
-        PanelRow { ordinate: "minima".into(), panels: vec![panel.clone(), panel] }
+        PanelRow { ordinate: "minima".into(), most: f64::INFINITY, panels: vec![panel.clone(), panel] }
     }
 
     #[test]

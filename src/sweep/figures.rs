@@ -134,7 +134,8 @@ impl Figures {
         let crossings: Vec<Crossing> =
             self.groups.iter().flat_map(|(group, v)| crossings(group, v)).collect();
         let mut rows = vec![];
-        for (ordinate, wanted) in [("critical points", counts), ("share", &SHARES[..])] {
+        let counted = if classes { "minima" } else { "critical points" };
+        for (ordinate, wanted) in [(counted, counts), ("share", &SHARES[..])] {
             let panels: Vec<Panel> = self
                 .groups
                 .iter()
@@ -149,7 +150,8 @@ impl Figures {
                 })
                 .collect();
             if panels.iter().any(|panel| !panel.series.is_empty()) {
-                rows.push(PanelRow { ordinate: ordinate.into(), panels });
+                let most = if ordinate == "share" { 1.0 } else { f64::INFINITY };
+                rows.push(PanelRow { ordinate: ordinate.into(), most, panels });
             }
         }
         if rows.is_empty() {
