@@ -5,15 +5,13 @@ use rayon::prelude::*;
 use super::explain;
 use super::global::{self, Change};
 use super::itinerary::{Arc, Cause, Cut, Interval, Itinerary, Joining};
+use super::march::BOUNDARY;
 use super::section::{Graphs, Section, nodes, section};
 use super::{Diagram, End, Scales};
 use crate::control::{Control, Progress};
 use crate::critical::Level;
 use crate::error::Result;
 use crate::landscape::Family;
-
-/// How far from the region's boundary a branch that leaves may end, in natural scales.
-const END_ERROR: f64 = 1e-8;
 
 /// How near to the ends of an interval graphs are computed, as a share of it.
 const MARGIN: f64 = 0.02;
@@ -176,7 +174,7 @@ fn moments(diagram: &Diagram) -> Vec<Moment> {
     exits.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut boundary: Vec<Moment> = vec![];
     for (parameter, arc) in exits {
-        let error = scales.error_at(parameter, END_ERROR);
+        let error = scales.error_at(parameter, BOUNDARY);
         match boundary.last_mut() {
             Some(Moment { parameter: p, cause: Cause::Boundary(arcs), .. })
                 if scales.is_same((*p, error), (parameter, error)) =>

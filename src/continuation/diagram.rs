@@ -87,7 +87,7 @@ pub fn diagram(
     control: &Control<'_>,
 ) -> Result<Diagram> {
     let mut starts = vec![];
-    for p in starting_values(parameter, options.from, options.to, options.starts) {
+    for p in starting_values(family, parameter, options.from, options.to, options.starts) {
         if control.stopped() {
             break;
         }

@@ -94,6 +94,9 @@ pub(super) fn groups(diagram: &Diagram, events: &[usize]) -> Vec<BTreeSet<Arc>> 
 pub(super) fn boundary(arcs: &[Arc], below: &Section, above: &Section) -> String {
     let (mut low, mut high) = (Reduced::new(below), Reduced::new(above));
     for arc in arcs {
+        if low.index.contains_key(arc) == high.index.contains_key(arc) {
+            return "a point comes to the boundary, and is on the same side of it below and above".into();
+        }
         low.drop(*arc);
         high.drop(*arc);
     }

@@ -82,7 +82,7 @@ pub(super) fn between(
     let line = Line { family, diagram, options, control };
     let mut changes = vec![];
     line.search(low, high, DEPTH, &mut changes)?;
-    Ok(line.settled(changes))
+    Ok(line.settled(low, changes))
 }
 
 impl Line<'_> {
@@ -95,19 +95,27 @@ impl Line<'_> {
         CLEAR.max(1e3 * step_error(self.options.graph.tolerance, self.family.dim()))
     }
 
-    /// Takes out changes without a cause that belong to a connection next to them: graphs so near to it that they have its
-    /// orbit from saddle to saddle differ from those farther off.
-    fn settled(&self, changes: Vec<Change>) -> Vec<Change> {
-        let mut settled: Vec<Change> = vec![];
-        for change in changes {
-            let near = |of: &Change, other: &Change| {
-                let slope = of.joinings.iter().map(|j| j.slope.abs()).fold(f64::INFINITY, f64::min);
-                let apart = (of.parameter - other.parameter).abs();
-                !of.joinings.is_empty() && other.joinings.is_empty() && apart <= self.clear() / slope
+    /// Takes out changes without a cause that belong to a connection next to them: in graphs so near to it that they have its
+    /// orbit from saddle to saddle, which those farther off do not have.
+    fn settled(&self, low: &Section, changes: Vec<Change>) -> Vec<Change> {
+        // Is number i the beginning or the end of having the orbits of connection number k?
+        let belongs = |i: usize, k: Option<usize>| {
+            let (Some(change), Some(of)) = (changes.get(i), k.and_then(|k| changes.get(k))) else {
+                return false;
             };
+            let slope = of.joinings.iter().map(|j| j.slope.abs()).fold(f64::INFINITY, f64::min);
+            let near = (of.parameter - change.parameter).abs() <= self.clear() / slope;
+            let below = if i == 0 { low } else { &changes[i - 1].above };
+            let has = |s: &Section| of.joinings.iter().any(|j| s.joined.contains_key(&(j.from, j.to)));
+            change.joinings.is_empty() && !of.joinings.is_empty() && near && has(below) != has(&change.above)
+        };
+        let marks: Vec<(bool, bool)> =
+            (0..changes.len()).map(|i| (belongs(i, i.checked_sub(1)), belongs(i, Some(i + 1)))).collect();
+        let mut settled: Vec<Change> = vec![];
+        for (change, (ends, begins)) in changes.into_iter().zip(marks) {
             match settled.last_mut() {
-                Some(last) if near(last, &change) => last.above = change.above,
-                Some(last) if near(&change, last) => *last = change,
+                Some(last) if ends => last.above = change.above,
+                _ if begins => {}
                 _ => settled.push(change),
             }
         }

@@ -18,6 +18,9 @@ use crate::linalg::{axpy, dot, norm};
 /// What of the equations may remain, relative to the Hessian's size.
 const RESIDUAL: f64 = 1e-9;
 
+/// The same where the parameter's last digit says no more.
+const COARSEST: f64 = 1e-6;
+
 /// Most unfolding of a crossing, relative to the Hessian's size: what rounding leaves.
 const UNFOLDING: f64 = 2e-11;
 
@@ -64,6 +67,7 @@ pub(super) fn locate(
     let mut residual = f64::INFINITY;
     let mut kernel = border.to_vec();
     let mut unfolding = f64::INFINITY;
+    let mut allowed = RESIDUAL;
     let mut settled = false;
     let mut lag = 0.0;
     for _ in 0..15 {
@@ -117,6 +121,10 @@ pub(super) fn locate(
                 }
             }
         }
+        // The last digit of the parameter may be worth more than that.
+        let digit = f64::EPSILON * z[n].abs().max(1.0);
+        let steepest = rows.iter().map(|row| row.0[m].abs()).fold(0.0, f64::max);
+        allowed = RESIDUAL.max((4.0 * digit * steepest / largest).min(COARSEST));
         residual = worst / largest;
         unfolding = norm(&d[n..]) / largest;
         if settled {
@@ -141,7 +149,7 @@ pub(super) fn locate(
         settled = size < 1e-14 || (size < 1e-8 && size > 0.2 * last);
         last = size;
     }
-    if !settled || !(residual < RESIDUAL) {
+    if !settled || !(residual < allowed) {
         return None;
     }
     orthonormalize(&mut kernel);

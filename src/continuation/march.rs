@@ -12,7 +12,7 @@ use crate::linalg::{dot, norm};
 const SHORTEST: f64 = 1e-9;
 
 /// How near to the region's boundary a branch is followed.
-const BOUNDARY: f64 = 1e-8;
+pub(super) const BOUNDARY: f64 = 1e-8;
 
 /// Where an eigenvalue is below this, relative to the Hessian's size, steps may fail for being too short: next to an event
 /// with several flat directions only a longer one leads across.
@@ -61,6 +61,8 @@ pub(super) fn march(
     }
     let (mut leaps, mut leapt) = (0, 0);
     let mut travelled = 0.0;
+    // Did the last step lead out of the region?
+    let mut left = false;
     loop {
         let Some(a) = trace.nodes.last().cloned() else { return trace.failed("there is no first point") };
         if outward(problem, &a) {
@@ -89,6 +91,9 @@ pub(super) fn march(
                 leapt += 1;
             }
             if h < SHORTEST {
+                if left {
+                    return trace.finish(End::Region);
+                }
                 if let Some((located, mut node)) = ahead(problem, &a) {
                     let event = trace.events.len();
                     node.event = Some(event);
@@ -142,10 +147,12 @@ pub(super) fn march(
                 trace.nodes.truncate(known);
                 trace.events.truncate(events);
                 h = 0.5 * length.min(h);
+                left = true;
                 continue;
             }
             return trace.finish(End::Region);
         }
+        left = false;
         travelled += length;
         h = next_length(options, &a, &b, length);
         trace.steps += 1;

@@ -143,7 +143,7 @@ impl<'a> Problem<'a> {
 
     fn at_parameter(&self, p: f64) -> Option<Slice<'_>> {
         // An end of the range may be the last value that there is: rounding must not lead past it.
-        let near = |end: &f64| (p - end).abs() <= 4.0 * f64::EPSILON * end.abs();
+        let near = |end: &f64| (p - end).abs() <= 64.0 * f64::EPSILON * end.abs();
         let p = self.range.into_iter().find(near).unwrap_or(p);
         let family = self.family.with_parameter(self.name, p).ok()?;
         let slope = self.scales.parameter * if self.scales.logarithmic { p } else { 1.0 };
@@ -332,7 +332,13 @@ impl Slice<'_> {
     /// Second derivative of the gradient in theta, by differences.
     pub(super) fn by_parameter_twice(&self, z: &[f64]) -> Vec<f64> {
         let theta = z[z.len() - 1];
-        let step = DIFFERENCE;
+        // Beside a jump of the derivatives they may vary at its distance squared.
+        let p = self.problem.scales.parameter_at(theta);
+        let nearest = self.problem.breaks.iter().map(|b| (p - b).abs()).fold(f64::INFINITY, f64::min);
+        let step = DIFFERENCE.min(0.01 * nearest.min(nearest * nearest) / self.slope);
+        if !(step > 0.0) {
+            return vec![0.0; z.len() - 1];
+        }
         let at = |s: f64| self.problem.at(theta + s).map(|slice| slice.by_parameter(z));
         match (at(step), at(-step)) {
             (Some(ahead), Some(behind)) => difference(&ahead, &behind, step),

@@ -240,6 +240,9 @@ fn cut(diagram: &Diagram, cut: &Cut) -> Value {
         "level": level_name(cut.level),
     });
     object.extend(rest.as_object().cloned().unwrap_or_default());
+    if let Cause::Boundary(arcs) = &cut.cause {
+        object.insert("points".into(), json!(arcs));
+    }
     if let Cause::Connections(joinings) = &cut.cause {
         let joining = |j: &Joining| {
             json!({

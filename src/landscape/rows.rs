@@ -217,8 +217,8 @@ impl Rows {
     }
 }
 
-/// Why a fold along the number of rows is not proven.
-pub(super) const NOT_PROVEN: &str = "folds along the number of data are not enclosed";
+/// Why nothing is proven along the number of rows.
+pub(super) const NOT_PROVEN: &str = "there are no enclosures along the number of data";
 
 /// `log sum_k exp(l_k)`.
 pub(super) fn log_total(logs: &[f64]) -> f64 {

@@ -150,7 +150,7 @@ impl ContinueSection {
             }
         }
         if let Some(second) = &self.second {
-            second.check(study, family, &self.parameter)?;
+            second.check(study, family, &self.parameter, [self.from, self.to])?;
         }
         let n = family.dim();
         let wrong = match &self.ordinate {
@@ -229,7 +229,7 @@ fn starts(
 ) -> Result<Vec<(f64, Vec<f64>)>> {
     let mut search = critical_options(study);
     search.max_index = asked.max_index.or(search.max_index);
-    let values = continuation::starting_values(&asked.parameter, asked.from, asked.to, asked.starts);
+    let values = continuation::starting_values(family, &asked.parameter, asked.from, asked.to, asked.starts);
     let mut starts = vec![];
     for (done, value) in values.iter().enumerate() {
         if control.stopped() {
@@ -328,7 +328,8 @@ impl Continuation {
     pub(super) fn level(&self) -> Level {
         let [branches, events, cuts] = self.levels();
         let curves = self.plane.iter().flat_map(|p| &p.curves).map(|c| c.level).min();
-        [branches, events, cuts, curves].into_iter().flatten().min().unwrap_or(Level::Checked)
+        // That these are all branches, and the graphs between, is not proven whatever else is.
+        [branches, events, cuts, curves].into_iter().flatten().fold(Level::Checked, Level::min)
     }
 
     fn levels(&self) -> [Option<Level>; 3] {

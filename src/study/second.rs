@@ -68,7 +68,13 @@ pub(super) fn read(section: &mut Section) -> Result<Second> {
 
 impl Second {
     /// The table fits the landscape, and the parameter is not the first one.
-    pub(super) fn check(&self, study: &Study, family: &dyn Family, first: &str) -> Result<()> {
+    pub(super) fn check(
+        &self,
+        study: &Study,
+        family: &dyn Family,
+        first: &str,
+        range: [f64; 2],
+    ) -> Result<()> {
         let parameters = family.parameters();
         let others: Vec<&str> =
             parameters.iter().map(|(name, _)| name.as_str()).filter(|name| *name != first).collect();
@@ -84,6 +90,15 @@ impl Second {
                 false => format!("its other parameters are: {}", others.join(", ")),
             };
             return Err(self.section.error("parameter", message).with_help(help));
+        }
+        for (name, [from, to]) in [(first, range), (&self.parameter, [self.from, self.to])] {
+            let breaks = family.parameter_place(name).map_or(vec![], |place| family.breaks(place));
+            if breaks.iter().any(|b| (from.min(to)..=from.max(to)).contains(b)) {
+                let message = format!("curves in a plane cannot be followed past the corners of `{name}`");
+                return Err(self.section.error("parameter", message).with_help(
+                    "along the number of data and along training they are at whole numbers: stay between two of them",
+                ));
+            }
         }
         for (key, value) in [("from", self.from), ("to", self.to)] {
             if let Err(error) = family.with_parameter(&self.parameter, value) {
