@@ -441,7 +441,8 @@ fn data_one_by_one() {
     let itinerary: serde_json::Value = serde_json::from_str(&file(&outcome, "itinerary.json")).unwrap();
     let first = &itinerary["intervals"][0];
     assert_eq!(first["counts"], serde_json::json!([1]));
-    assert_eq!(first["nodes"][0]["memories"], serde_json::json!([0]));
+    // The second one, of small weight, may be there already.
+    assert_eq!(first["nodes"][0]["memories"][0], 0);
     let last = itinerary["intervals"].as_array().unwrap().last().unwrap();
     let nodes = last["nodes"].as_array().unwrap();
     let mut named: Vec<u64> = nodes

@@ -739,7 +739,8 @@ fn a_surface_of_genus_two() {
     }
 }
 
-/// Few data are repeated by what has learned them; of a thousand on the circle there is next to nothing to repeat.
+/// Few data are repeated by what has learned them. Samples of what has learned a thousand on the circle are no nearer to them than any
+/// point of it: 1 - 2^(-1/2) = 29% of these are within half the median distance of a datum to the next one.
 #[test]
 fn a_learned_score_repeats_few_data() {
     let draw = ["memorization.draw=300"];
@@ -751,7 +752,7 @@ fn a_learned_score_repeats_few_data() {
     let (counts, samples) =
         (&many.summary["memorization"]["counts"], &many.summary["memorization"]["samples"]);
     assert_eq!(counts["memorized"], 0);
-    assert!(samples["memorized"].as_u64().unwrap() < 150, "{samples}");
+    assert!((45..=130).contains(&samples["memorized"].as_u64().unwrap()), "{samples}");
 }
 
 #[test]

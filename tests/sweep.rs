@@ -85,7 +85,9 @@ fn killed_five_times_it_leaves_the_same_bytes_and_the_counts_are_known() {
     for round in 0..5 {
         let enough = 1 + 6 * round + random.random_range(0..6);
         let mut child =
-            command(&folder, &["sweep", "two.toml", "--quiet", "--out", "killed"]).spawn().unwrap();
+            command(&folder, &["sweep", "two.toml", "--quiet", "--threads", "2", "--out", "killed"])
+                .spawn()
+                .unwrap();
         let started = Instant::now();
         while tasks_done(&killed) < enough && started.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_micros(500));
@@ -185,13 +187,14 @@ fn the_nearest_datum_is_that_of_the_file() {
         let row = row.unwrap();
         let names: Vec<&String> = row.get_column_iter().map(|(name, _)| name).collect();
         assert_eq!(names[..8], columns);
+        let place_of_x = names.iter().position(|name| *name == "x").unwrap();
         seen += 1;
         if row.get_long(2).unwrap() != 0 {
             continue;
         }
         minima += 1;
         let (nearest, distance) = (row.get_long(8).unwrap(), row.get_double(9).unwrap());
-        let x = row.get_list(10).unwrap();
+        let x = row.get_list(place_of_x).unwrap();
         let x: Vec<f64> = (0..2).map(|i| parquet::record::ListAccessor::get_double(x, i).unwrap()).collect();
         let datum = &data[nearest as usize];
         let exact = (x[0] - datum[0]).hypot(x[1] - datum[1]);
@@ -322,7 +325,8 @@ fn an_interrupt_keeps_what_is_done() {
     let folder = folder();
     write(&folder, "two.toml", TWO);
     let at = folder.path().join("r");
-    let child = command(&folder, &["sweep", "two.toml", "--quiet", "--out", "r"]).spawn().unwrap();
+    let child =
+        command(&folder, &["sweep", "two.toml", "--quiet", "--threads", "2", "--out", "r"]).spawn().unwrap();
     let started = Instant::now();
     while tasks_done(&at) < 3 && started.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(1));
@@ -544,15 +548,11 @@ fn number(cell: &str) -> f64 {
 /// (Rice's formula), none of which is a memory.
 #[test]
 fn random_points_on_the_circle() {
-    let sets = [
-        "sweep.seeds=2",
-        "sweep.grid.sigma=[0.05, 0.1]",
-        "sweep.grid.first=[2, 600]",
-        "memorization.draw=50",
-    ];
+    let sets =
+        ["sweep.seeds=2", "sweep.grid.sigma=[0.1]", "sweep.grid.first=[2, 400]", "memorization.draw=50"];
     let columns = ["sigma", "first", "minima", "euler_characteristic", "data_memorized", "shortfall"];
     let rows = run("data-size-circle", &sets, &columns);
-    assert_eq!(rows.len(), 8);
+    assert_eq!(rows.len(), 4);
     for row in rows {
         let (sigma, minima) = (number(&row[0]), number(&row[2]));
         assert_eq!((row[3].as_str(), row[5].as_str()), ("1", ""), "{row:?}");
@@ -561,43 +561,68 @@ fn random_points_on_the_circle() {
             _ => {
                 // Of so many bumps about the root of half their number is the standard deviation.
                 let rice = 1.5f64.sqrt() / sigma;
-                assert!(
-                    (minima - rice).abs() < 3.0 * (0.5 * rice).sqrt() && number(&row[4]) < 0.02,
-                    "{row:?}"
-                );
+                let near = (minima - rice).abs() < 3.0 * (0.5 * rice).sqrt();
+                assert!(near && number(&row[4]) < 0.02, "{row:?}");
             }
         }
     }
 }
 
-/// A hundred digits at small noise are a hundred memories; at larger noise some share a minimum (another program, of its
-/// own hundred: 100, 93 and 82 minima; other orders scatter by some more).
+/// A hundred digits at small noise are a hundred memories; at larger noise some share a minimum. Twenty random orders have 69 to 97
+/// minima at sigma = 0.55, of which another program, of an order of its own, found 82; no minimum was seen that no datum descends to.
 #[test]
 fn handwritten_digits() {
-    let sets = ["sweep.seeds=2", "sweep.grid.sigma=[0.35, 0.55]", "sweep.grid.first=[10, 100]"];
-    let rows = run("data-size-digits", &sets, &["sigma", "first", "minima", "data_alone", "empty"]);
+    let sets = ["sweep.seeds=2", "sweep.grid.sigma=[0.35, 0.55]", "sweep.grid.first=[100]"];
+    let rows =
+        run("data-size-digits", &sets, &["sigma", "minima", "data_alone", "empty", "euler_characteristic"]);
+    assert_eq!(rows.len(), 4);
     for row in rows {
-        let (minima, first) = (number(&row[2]), number(&row[1]));
-        assert_eq!(row[4], "0", "{row:?}");
-        match (row[0].as_str(), first) {
-            ("0.35", _) => assert!(minima >= 0.97 * first && number(&row[3]) >= 0.94, "{row:?}"),
-            (_, 100.0) => assert!((60.0..=95.0).contains(&minima), "{row:?}"),
-            _ => assert!(minima <= 10.0, "{row:?}"),
+        let (minima, alone) = (number(&row[1]), number(&row[2]));
+        assert_eq!((row[3].as_str(), row[4].as_str()), ("0", ""), "{row:?}");
+        match row[0].as_str() {
+            "0.35" => assert!(minima >= 97.0 && alone >= 0.94, "{row:?}"),
+            _ => assert!((65.0..100.0).contains(&minima) && alone > 0.5, "{row:?}"),
         }
     }
 }
 
-/// Random points in sixteen dimensions are so far apart that each is a memory; in two dimensions a hundred of them are not.
+/// At the same noise random points in sixteen dimensions are so far apart that each is a memory; of a hundred on a circle next to none
+/// is.
 #[test]
 fn random_points_on_spheres() {
     let sets =
-        ["sweep.seeds=1", "sweep.grid.data.dim=[2, 16]", "sweep.grid.first=[2, 100]", "memorization.draw=50"];
-    let rows = run("data-size-spheres", &sets, &["data.dim", "first", "minima", "data_alone"]);
+        ["sweep.seeds=1", "sweep.grid.data.dim=[2, 16]", "sweep.grid.first=[100]", "memorization.draw=50"];
+    let rows = run("data-size-spheres", &sets, &["data.dim", "minima", "data_alone", "collapse_sigma"]);
+    assert_eq!(rows.len(), 2);
     for row in rows {
-        match (row[0].as_str(), row[1].as_str()) {
-            ("2", "100") => assert!(number(&row[2]) < 8.0 && number(&row[3]) < 0.05, "{row:?}"),
-            ("16", "100") => assert!(number(&row[3]) > 0.9, "{row:?}"),
-            _ => {}
+        match row[0].as_str() {
+            "2" => assert!(number(&row[1]) < 10.0 && number(&row[2]) < 0.05, "{row:?}"),
+            _ => assert!(number(&row[2]) > 0.9 && number(&row[3]) > 0.25, "{row:?}"),
         }
     }
+}
+
+/// Two data at -1 and 1 have two minima below sigma = 1, each a memory, and one above, which both share: memories become fewer than
+/// other minima between the two noises beside 1. The number of data may be swept, too.
+#[test]
+fn crossings_are_where_they_must_be() {
+    let folder = folder();
+    let study = "[landscape]\nkind = 'mixture'\ndata = [[-1.0], [1.0]]\nsigma = 0.5\n[memorization]\n[sweep]\nseeds = 2\n\
+                 [sweep.grid]\nsigma = [0.5, 0.9, 1.1, 1.5]\n";
+    write(&folder, "two.toml", study);
+    assert_eq!(smale(&folder, &["sweep", "two.toml", "--out", "out"]).0, 0);
+    let text = std::fs::read_to_string(folder.path().join("out/crossings.csv")).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let row = rows.iter().find(|row| &row[1] == "memorized").unwrap();
+    // From 2 - 0 to 0 - 1: two thirds of the way.
+    assert!((number(&row[3]) - (0.9 + 0.2 * 2.0 / 3.0)).abs() < 1e-12, "{row:?}");
+    assert_eq!((&row[6], &row[7]), ("2", "2"));
+    let counted = "[landscape]\nkind = 'mixture'\nsigma = 0.2\ndata = { random = 'sphere', dim = 2, count = 3 }\n[memorization]\n\
+                   [sweep.grid]\ndata.count = [1, 3, 5]\nsigma = [0.1, 0.2]\n";
+    write(&folder, "counted.toml", counted);
+    assert_eq!(smale(&folder, &["sweep", "counted.toml", "--out", "counted"]).0, 0);
+    let counts: Vec<Vec<String>> = grid(&folder.path().join("counted"), &["data.count", "data_count"]);
+    assert!(counts.len() == 6 && counts.iter().all(|row| row[0] == row[1]), "{counts:?}");
+    assert!(folder.path().join("counted/regimes.svg").exists());
 }

@@ -152,6 +152,9 @@ fn merged(merged: &Merged, folder: &Path, common: &Common) -> Result<End> {
         output::print(&(text + &format!("results: {at}\n")))?;
     }
     let wanting = merged.wanting();
+    if wanting.is_empty() && merged.grid_points > 0 && merged.shortfalls == merged.grid_points {
+        return Err(Error::Numerics("all grid points fell short (the tables are written)".into()));
+    }
     if wanting.is_empty() {
         return Ok(End::Done);
     }

@@ -147,8 +147,10 @@ pub fn draw(landscape: &dyn Landscape, options: &Draw) -> Result<Mat<f64>> {
         ));
     };
     let Draw { process, steps, seed, .. } = *options;
-    // So much noise that there is nothing to begin with.
-    let from = from.max(2.0 * to);
+    if !(from > to) {
+        return Err(Error::input(format!("`from` is {from}, but the landscape is at {to} already"))
+            .with_help("begin where there is so much noise that nothing of the data can be told"));
+    }
     let running = Options { process, method: Method::Heun, from, to, steps, seed };
     let mut points = sample(model.as_ref(), options.count, &running)?;
     if options.denoise {

@@ -20,6 +20,11 @@ use crate::memorization::{
     classify, classify_samples, default_thresholds, draw, geometry, held_out, states,
 };
 
+/// Most samples that are drawn.
+const MOST_DRAWN: usize = 1_000_000;
+/// Most directions a minimum.
+const MOST_DIRECTIONS: usize = 10_000;
+
 /// Names of the files.
 pub(super) const FILES: [&str; 2] = ["classes.csv", "samples.csv"];
 
@@ -72,6 +77,13 @@ pub(super) fn read(section: &mut Section) -> Result<MemorizationSection> {
         samples: section.path("samples")?,
         section: section.clone(),
     };
+    for (key, value, most) in
+        [("draw", draw.count, MOST_DRAWN), ("directions", asked.directions, MOST_DIRECTIONS)]
+    {
+        if value > most {
+            return Err(section.error(key, format!("`{key}` is {value}, it must be {most} at most")));
+        }
+    }
     if asked.samples.is_some() && draw.count > 0 {
         let error = section.error("draw", "`draw` has no effect beside `samples`: they come from the file");
         return Err(error.with_help("write one of the two"));
@@ -99,12 +111,13 @@ pub(crate) struct Memories {
     options: Options,
 }
 
-/// What the study asks for; `None` if it has no such section.
+/// What the study asks for, with a seed of everything random; `None` if it has no such section.
 pub(crate) fn run(
     study: &Study,
     landscape: &dyn Landscape,
     set: &CriticalSet,
     graph: Option<&MorseGraph>,
+    seed: u64,
 ) -> Result<Option<Memories>> {
     let Some(asked) = &study.memorization else { return Ok(None) };
     let n = landscape.dim();
@@ -120,17 +133,13 @@ pub(crate) fn run(
     let data = data.as_ref();
     let graph = graph.filter(|_| set.has_energy());
     let classes = classify(landscape, data, set, graph, &asked.options);
-    let probing = GeometryOptions {
-        directions: asked.directions,
-        seed: study.seed,
-        gap: asked.options.gap,
-        ..Default::default()
-    };
+    let probing =
+        GeometryOptions { directions: asked.directions, seed, gap: asked.options.gap, ..Default::default() };
     let geometry = geometry(landscape, set, graph, &probing);
     let held = asked.held_out.as_deref().map(|path| rows_of(path, "held_out", n)).transpose()?;
     let held_out =
         held.filter(|_| set.has_energy()).map(|h| held_out(landscape, data, h.as_ref(), set, &classes));
-    let drawing = Draw { seed: study.seed, ..asked.draw };
+    let drawing = Draw { seed, ..asked.draw };
     let samples = match &asked.samples {
         Some(path) => Some(rows_of(path, "samples", n)?),
         None if drawing.count > 0 => {
@@ -176,6 +185,16 @@ impl Memories {
     /// The classes of critical points.
     pub(crate) fn classes(&self) -> &Memorization {
         &self.classes
+    }
+
+    /// The neighbourhoods of minima.
+    pub(crate) fn geometry(&self) -> &[Geometry] {
+        &self.geometry
+    }
+
+    /// What data that were held out say, if there are any.
+    pub(crate) fn held_out(&self) -> Option<&HeldOut> {
+        self.held_out.as_ref()
     }
 
     /// The samples, if there are any.

@@ -238,7 +238,7 @@ impl Study {
 
     /// The files that the study reads: its own, and those that its landscape names.
     pub fn inputs(&self) -> Vec<PathBuf> {
-        self.path.iter().cloned().chain(self.landscape.files()).collect()
+        self.path.iter().cloned().chain(self.files()).collect()
     }
 
     /// All files that the study and its `[sweep]` name, in the order in which they do, each once; not the study itself.

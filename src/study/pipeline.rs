@@ -134,7 +134,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
 
     let classes = match control.stopped() {
         true => None,
-        false => memorization::run(study, landscape, &set, graph.as_ref())?,
+        false => memorization::run(study, landscape, &set, graph.as_ref(), study.seed)?,
     };
     let title = title(study);
     let mut files = tables(&set)?;

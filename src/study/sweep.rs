@@ -145,6 +145,10 @@ fn repeats(section: &mut Section, landscape: &Section) -> Result<Option<Axis>> {
     }))
 }
 
+fn is_number(value: &Value) -> bool {
+    matches!(value, Value::Number(_))
+}
+
 /// Appends the keys of a table of the grid. Tables that are no range have keys of tables of the study.
 fn collect(grid: &Section, kind: &Kind, outer: &mut Vec<String>, axes: &mut Vec<Axis>) -> Result<()> {
     for entry in &grid.entries {
@@ -152,7 +156,9 @@ fn collect(grid: &Section, kind: &Kind, outer: &mut Vec<String>, axes: &mut Vec<
         outer.extend(entry.key.split('.').map(str::to_owned));
         let range = ["from", "to", "count"];
         match &entry.value {
-            Value::Table(inner) if !inner.iter().any(|e| range.contains(&e.key.as_str())) => {
+            Value::Table(inner)
+                if !inner.iter().any(|e| range.contains(&e.key.as_str()) && is_number(&e.value)) =>
+            {
                 let table = Section::new(&format!("sweep.grid.{}", entry.key), inner.clone());
                 if inner.is_empty() {
                     return Err(grid.error(&entry.key, format!("`{}` has no values", entry.key)));

@@ -47,6 +47,8 @@ pub(super) struct Figures {
     quantities: Vec<(usize, &'static str)>,
     /// Values by the other keys (their number in the table's order and what they are), the quantity, the abscissa.
     groups: Vec<(String, Values)>,
+    /// Place of a group by its name.
+    place_of: BTreeMap<String, usize>,
 }
 
 /// Numbers of minima of each class, and the noises of theory with how often they are known.
@@ -84,6 +86,7 @@ impl Figures {
             of_plane: (COUNTS.map(place), NOISES.map(|(name, _)| place(name))),
             quantities: quantities.filter_map(|name| Some((place(name)?, *name))).collect(),
             groups: vec![],
+            place_of: BTreeMap::new(),
         }
     }
 
@@ -105,9 +108,10 @@ impl Figures {
         }
         let name = |(place, key): &(usize, String)| format!("{key} = {}", row[*place].text());
         let group = self.others.iter().map(name).collect::<Vec<_>>().join(", ");
-        let place = match self.groups.iter().position(|(known, _)| *known == group) {
-            Some(place) => place,
+        let place = match self.place_of.get(&group) {
+            Some(place) => *place,
             None => {
+                self.place_of.insert(group.clone(), self.groups.len());
                 self.groups.push((group, Values::new()));
                 self.groups.len() - 1
             }
@@ -185,16 +189,20 @@ impl Figures {
             row: place(1, key.1),
             shares: sums.0.to_vec(),
         };
+        // Means over all cells of a column, or of a row, of the noise at that place.
         let overlay = |(k, (_, name)): (usize, &(&str, &str))| {
+            let along = usize::from(abscissa == "sigma");
             let at = |x: &f64| {
+                let bits = |key: &(u64, u64)| if along == 0 { key.0 } else { key.1 };
                 let here =
-                    self.plane.iter().filter(|(key, _)| key.0 == x.to_bits()).map(|(_, sums)| sums.1[k]);
+                    self.plane.iter().filter(|(key, _)| bits(key) == x.to_bits()).map(|(_, sums)| sums.1[k]);
                 let (sum, count) = here.fold((0.0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-                (count > 0).then(|| (*x, sum / count as f64))
+                let noise = (count > 0).then(|| sum / count as f64)?;
+                Some(if along == 0 { (*x, noise) } else { (noise, *x) })
             };
-            Overlay { name: (*name).to_owned(), points: values[0].iter().filter_map(at).collect() }
+            Overlay { name: (*name).to_owned(), points: values[along].iter().filter_map(at).collect() }
         };
-        let noises = NOISES.iter().enumerate().filter(|_| second == "sigma");
+        let noises = NOISES.iter().enumerate().filter(|_| [abscissa, second].contains(&"sigma"));
         Regimes {
             names: [abscissa.to_owned(), second.to_owned()],
             classes: COUNTS.map(str::to_owned).to_vec(),
@@ -228,8 +236,8 @@ impl Figures {
                         x.into(),
                         (*quantity).into(),
                         e.mean.into(),
-                        e.low.into(),
-                        e.high.into(),
+                        interval(e.low, repeats),
+                        interval(e.high, repeats),
                         repeats.into(),
                     ]
                 }));
@@ -237,6 +245,11 @@ impl Figures {
         }
         csv(&columns, &rows, true)
     }
+}
+
+/// An end of an interval; one value has none.
+fn interval(end: f64, repeats: usize) -> Cell {
+    if repeats > 1 { end.into() } else { Cell::Empty }
 }
 
 fn number(cell: &Cell) -> Option<f64> {
@@ -280,34 +293,24 @@ struct Crossing {
     below: &'static str,
     /// Where, over the repeats.
     estimate: Estimate,
-    /// Repeats in which it does.
-    repeats: usize,
+    /// Repeats in which it does, and all of them.
+    repeats: [usize; 2],
 }
 
 /// Where memorized minima become fewer than all others, and where fewer than half of the data, or of the samples, are memorized: of
-/// each repeat the first place, along a straight line between two values of the abscissa.
+/// each repeat the first place, along a straight line between two values of the abscissa, or of its logarithm.
 fn crossings(group: &str, values: &Values) -> Vec<Crossing> {
-    let mut seeds: Vec<i64> = values.values().flatten().map(|v| v.0).collect();
-    seeds.sort_unstable();
-    seeds.dedup();
-    let curve = |name: &str, seed: i64| -> BTreeMap<u64, f64> {
-        let at = |v: &Vec<(i64, f64)>| v.iter().find(|v| v.0 == seed).map(|v| v.1);
-        of(name, values).filter_map(|(x, v)| Some((x.to_bits(), at(v)?))).collect()
+    // By repeat: the values along the abscissa.
+    let curves = |name: &str| -> BTreeMap<i64, BTreeMap<u64, f64>> {
+        let mut curves: BTreeMap<i64, BTreeMap<u64, f64>> = BTreeMap::new();
+        for (x, repeats) in of(name, values) {
+            for (seed, value) in repeats {
+                curves.entry(*seed).or_default().insert(x.to_bits(), *value);
+            }
+        }
+        curves
     };
-    let difference = |name: &'static str, seed: i64| -> Vec<(f64, f64)> {
-        let own = curve(name, seed);
-        let rest: Vec<BTreeMap<u64, f64>> = match name {
-            "memorized" => COUNTS[1..].iter().map(|other| curve(other, seed)).collect(),
-            _ => vec![],
-        };
-        let other = |x: &u64| match name {
-            "memorized" => rest.iter().filter_map(|r| r.get(x)).sum(),
-            _ => 0.5,
-        };
-        let mut line: Vec<(f64, f64)> = own.iter().map(|(x, v)| (f64::from_bits(*x), v - other(x))).collect();
-        line.sort_by(|a, b| a.0.total_cmp(&b.0));
-        line
-    };
+    let others: Vec<_> = COUNTS[1..].iter().map(|other| curves(other)).collect();
     let all = [
         ("memorized", "all other minima"),
         ("data_memorized", "one half"),
@@ -315,21 +318,41 @@ fn crossings(group: &str, values: &Values) -> Vec<Crossing> {
     ];
     let mut found = vec![];
     for (name, below) in all {
-        let places: Vec<f64> = seeds.iter().filter_map(|seed| falls(&difference(name, *seed))).collect();
+        let own = curves(name);
+        let against = |seed: &i64, x: &u64| match name {
+            "memorized" => others.iter().filter_map(|o| o.get(seed)?.get(x)).sum(),
+            _ => 0.5,
+        };
+        let line = |(seed, curve): (&i64, &BTreeMap<u64, f64>)| {
+            let mut line: Vec<(f64, f64)> =
+                curve.iter().map(|(x, v)| (f64::from_bits(*x), v - against(seed, x))).collect();
+            line.sort_by(|a, b| a.0.total_cmp(&b.0));
+            falls(&line)
+        };
+        let places: Vec<f64> = own.iter().filter_map(line).collect();
         if !places.is_empty() {
             let mut estimate = estimate(0.0, &places);
             estimate.at = estimate.mean;
-            found.push(Crossing { group: group.into(), of: name, below, estimate, repeats: places.len() });
+            found.push(Crossing {
+                group: group.into(),
+                of: name,
+                below,
+                estimate,
+                repeats: [places.len(), own.len()],
+            });
         }
     }
     found
 }
 
-/// Where a line first goes from above zero to below it.
+/// Where a line first goes from above zero to below it; over the logarithm where the axis is by that.
 fn falls(line: &[(f64, f64)]) -> Option<f64> {
-    let pair = line.windows(2).find(|pair| pair[0].1 > 0.0 && pair[1].1 <= 0.0)?;
-    let ((a, fa), (b, fb)) = (pair[0], pair[1]);
-    Some(a + (b - a) * fa / (fa - fb))
+    let place = line.windows(2).position(|pair| pair[0].1 > 0.0 && pair[1].1 <= 0.0)?;
+    let ((a, fa), (b, fb)) = (line[place], line[place + 1]);
+    let (first, last) = (line[0].0, line[line.len() - 1].0);
+    let share = fa / (fa - fb);
+    let logarithmic = first > 0.0 && last > 10.0 * first;
+    Some(if logarithmic { a * (b / a).powf(share) } else { a + (b - a) * share })
 }
 
 fn crossing_table(abscissa: &str, crossings: &[Crossing]) -> Result<Vec<u8>> {
@@ -341,6 +364,7 @@ fn crossing_table(abscissa: &str, crossings: &[Crossing]) -> Result<Vec<u8>> {
         Column::new("low", Type::Real),
         Column::new("high", Type::Real),
         Column::new("repeats", Type::Whole),
+        Column::new("of", Type::Whole),
     ];
     let row = |c: &Crossing| -> Row {
         let e = c.estimate;
@@ -349,9 +373,10 @@ fn crossing_table(abscissa: &str, crossings: &[Crossing]) -> Result<Vec<u8>> {
             c.of.into(),
             c.below.into(),
             e.mean.into(),
-            e.low.into(),
-            e.high.into(),
-            c.repeats.into(),
+            interval(e.low, c.repeats[0]),
+            interval(e.high, c.repeats[0]),
+            c.repeats[0].into(),
+            c.repeats[1].into(),
         ]
     };
     csv(&columns, &crossings.iter().map(row).collect::<Vec<_>>(), true)
@@ -369,6 +394,8 @@ mod tests {
     fn a_line_falls_where_it_first_meets_zero() {
         assert_eq!(falls(&[(1.0, 2.0), (2.0, 1.0), (4.0, -1.0), (5.0, 3.0), (6.0, -3.0)]), Some(3.0));
         assert_eq!(falls(&[(1.0, -2.0), (2.0, -1.0)]), None);
+        // Half of the way from 10 to 1000 by the logarithm.
+        assert!((falls(&[(10.0, 1.0), (1000.0, -1.0)]).unwrap() - 100.0).abs() < 1e-12);
     }
 
     #[test]

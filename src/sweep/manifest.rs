@@ -150,7 +150,18 @@ pub fn plan(path: &Path, set: &[String], out: Option<&Path>) -> Result<Plan> {
     let at = out.unwrap_or(&default);
     let sweep = Sweep::new(study, set)?;
     sweep.check()?;
-    if let Ok((earlier, _)) = Manifest::read(at)
+    let earlier = Manifest::read(at);
+    if let Err(error) = &earlier
+        && at.join(MANIFEST).exists()
+        && at.join(super::part::TASKS).read_dir().is_ok_and(|mut tasks| tasks.next().is_some())
+    {
+        return Err(Error::input(format!(
+            "{} holds tasks of a plan that cannot be read: {error}",
+            at.display()
+        ))
+        .with_help("plan into another folder with --out, or remove this one"));
+    }
+    if let Ok((earlier, _)) = earlier
         && earlier.study_sha256 != sweep.sha256()
         && let done @ 1.. = done(at, &earlier)?
     {

@@ -15,7 +15,7 @@ use crate::data::Points;
 use crate::error::{Error, Result};
 use crate::export::level_name;
 use crate::landscape::{Family, Landscape};
-use crate::memorization::{Class, Memorization, Noises, Place, noises};
+use crate::memorization::{Class, Geometry, HeldOut, Memorization, Noises, Place, noises};
 use crate::study::Study;
 use crate::study::memorization::{self, Memories};
 use crate::study::pipeline;
@@ -34,6 +34,8 @@ pub struct Measured {
     pub graph: Option<MorseGraph>,
     /// Which of them are memories, if the study asks for it.
     pub(crate) memories: Option<Memories>,
+    /// Why that could not be told.
+    untold: Option<String>,
     /// Where its data speciate and collapse.
     noises: Option<Noises>,
 }
@@ -80,7 +82,9 @@ pub const GRID: &[GridColumn] = &[
     grid("index_3", Type::Whole, |m| m.count(3)),
     grid("critical_points", Type::Whole, |m| m.set.points.len().into()),
     grid("degenerate", Type::Whole, |m| m.set.degenerate.len().into()),
-    grid("euler_characteristic", Type::Whole, |m| m.set.euler_characteristic().into()),
+    grid("euler_characteristic", Type::Whole, |m| {
+        (m.set.highest_index >= m.family.dim()).then(|| m.set.euler_characteristic()).into()
+    }),
     grid("euler_expected", Type::Whole, |m| m.set.euler_expected.into()),
     grid("completeness", Type::Text, |m| completeness(&m.set).into()),
     grid("unseen_high", Type::Real, |m| match m.set.completeness {
@@ -96,6 +100,9 @@ pub const GRID: &[GridColumn] = &[
     grid("generalized", Type::Whole, |m| m.class(Class::Generalized)),
     grid("data_memorized", Type::Real, |m| m.classes().map(Memorization::fraction_memorized).into()),
     grid("data_alone", Type::Real, |m| m.classes().map(Memorization::fraction_alone).into()),
+    grid("data_lost", Type::Whole, |m| m.classes().map(|c| c.lost.len()).into()),
+    grid("held_out_gap", Type::Real, |m| m.held_out().map(|h| h.gap.0).into()),
+    grid("held_out_gap_error", Type::Real, |m| m.held_out().map(|h| h.gap.1).into()),
     grid("samples_memorized", Type::Real, |m| m.samples(0)),
     grid("samples_spurious", Type::Real, |m| m.samples(1)),
     grid("samples_generalized", Type::Real, |m| m.samples(2)),
@@ -120,6 +127,13 @@ pub const POINTS: &[PointColumn] = &[
     }),
     point("manifold_dimension", Type::Whole, |m, id, _| m.place(id).map(|p| p.dimension).into()),
     point("spectral_gap", Type::Real, |m, id, _| m.place(id).map(|p| p.gap).into()),
+    point("saddle_distance", Type::Real, |m, id, _| {
+        m.geometry(id).and_then(|g| g.saddle).map(|s| s.1).into()
+    }),
+    point("basin_least", Type::Real, |m, id, _| m.geometry(id).and_then(|g| g.basin).map(|b| b.least).into()),
+    point("basin_median", Type::Real, |m, id, _| {
+        m.geometry(id).and_then(|g| g.basin).map(|b| b.median).into()
+    }),
     point(COORDINATES, Type::Reals, |_, _, p| p.x.clone().into()),
 ];
 
@@ -135,6 +149,14 @@ impl Measured {
 
     fn classes(&self) -> Option<&Memorization> {
         self.memories.as_ref().map(Memories::classes)
+    }
+
+    fn held_out(&self) -> Option<&HeldOut> {
+        self.memories.as_ref().and_then(Memories::held_out)
+    }
+
+    fn geometry(&self, id: usize) -> Option<&Geometry> {
+        self.memories.as_ref()?.geometry().iter().find(|g| g.id == id)
     }
 
     fn place(&self, id: usize) -> Option<&Place> {
@@ -213,7 +235,8 @@ pub fn measure(sweep: &Sweep, point: &Point, stop: &AtomicBool) -> Result<(Row, 
                 let cells = cells.map(|column| (column.cell)(&measured, id, p));
                 points.push(std::iter::once(Cell::from(point.number)).chain(cells).collect());
             }
-            pipeline::shortfall(&measured.study, &measured.set, measured.graph.as_ref())
+            let unreached = pipeline::shortfall(&measured.study, &measured.set, measured.graph.as_ref());
+            unreached.or(measured.untold)
         }
         Err(error @ Error::File { .. }) => return Err(error),
         Err(error) => {
@@ -240,12 +263,18 @@ fn compute(sweep: &Sweep, point: &Point, stop: &AtomicBool) -> Result<Measured> 
         connection::prove(landscape, &set, graph, &connection::ProofOptions::default(), &control);
     }
     let data = study.data()?;
-    let memories = match set.interrupted {
-        true => None,
-        false => memorization::run(&study, family.as_ref(), &set, graph.as_ref())?,
+    // Samples of the repeats are drawn apart.
+    let seed = study.seed.wrapping_add(1_000_003 * point.seed.unwrap_or(0) as u64);
+    let (memories, untold) = match set.interrupted {
+        true => (None, None),
+        false => match memorization::run(&study, family.as_ref(), &set, graph.as_ref(), seed) {
+            Ok(memories) => (memories, None),
+            Err(error @ Error::File { .. }) => return Err(error),
+            Err(error) => (None, Some(error.to_string())),
+        },
     };
     let noises = family.data().and_then(noises);
-    Ok(Measured { data, study, family, set, graph, memories, noises })
+    Ok(Measured { data, study, family, set, graph, memories, untold, noises })
 }
 
 fn completeness(set: &CriticalSet) -> &'static str {

@@ -82,7 +82,15 @@ pub fn merge(path: &Path) -> Result<Merged> {
     let (grid, grid_points) = grid.finish()?;
     let (points, critical_points) = points.finish()?;
     let mut shown = vec![];
-    for (name, bytes) in figures.files()? {
+    let files = figures.files()?;
+    // What an earlier merge drew is no longer what there is.
+    for name in figures::FILES.iter().filter(|name| files.iter().all(|(written, _)| written != *name)) {
+        match std::fs::remove_file(at.join(name)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&at.join(name), e)),
+            _ => {}
+        }
+    }
+    for (name, bytes) in files {
         let mut file = folder.create(name)?;
         file.write_all(&bytes).map_err(|e| Error::file(&at.join(name), e))?;
         shown.push(file);

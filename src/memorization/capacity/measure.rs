@@ -62,6 +62,9 @@ pub fn capacity(memory: Memory, neurons: usize, options: &Options) -> Result<Est
     let one = |number: usize| -> Result<(f64, bool)> {
         let mut trial = Trial::new(memory, neurons, options.tests, options.seed, number as u64);
         let mut holds = |count: usize| trial.retrieves(memory, count, options.corruption, options.updates);
+        if !holds(1)? {
+            return Ok((if spins { 1.0 } else { 0.0 }, true));
+        }
         let (mut good, mut bad) = (1, 2);
         while bad <= options.most && holds(bad)? {
             (good, bad) = (bad, 2 * bad);
