@@ -739,6 +739,20 @@ fn a_surface_of_genus_two() {
     }
 }
 
+/// A thousand points on the circle at beta = 20 in the scale of Pham et al. (2025), sigma^2 = 1/40: the minima and the saddles between
+/// them are on the ring of infinitely many points, whose radius is .987256 by their equation 13; none is a memory.
+#[test]
+fn a_thousand_points_are_a_ring() {
+    let ring = run("data-size-circle", &["sigma=0.15811388300841897", "memorization.draw=0"]);
+    let radii: Vec<f64> =
+        [ring.nodes(0), ring.nodes(1)].concat().iter().map(|n| n.x[0].hypot(n.x[1])).collect();
+    let mean = radii.iter().sum::<f64>() / radii.len() as f64;
+    assert!((mean - 0.987256).abs() < 0.002, "{mean} of {radii:?}");
+    let classes = &ring.summary["memorization"];
+    assert_eq!((&classes["counts"]["memorized"], &classes["memorized"]), (&0.into(), &0.into()), "{classes}");
+    assert_eq!(ring.summary["euler_characteristic"], 1);
+}
+
 /// Few data are repeated by what has learned them. Samples of what has learned a thousand on the circle are no nearer to them than any
 /// point of it: 1 - 2^(-1/2) = 29% of these are within half the median distance of a datum to the next one.
 #[test]

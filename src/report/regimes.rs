@@ -147,7 +147,7 @@ mod tests {
             overlays: vec![Overlay { name: "collapse".into(), points: vec![(10.0, 0.15), (1000.0, 0.12)] }],
         };
         let svg = regimes("Plane", &plane).unwrap();
-        for text in ["Plane", "data", "sigma", "memorized", "merged", "collapse", ">75%<", ">100%<"] {
+        for text in ["Plane", "data", "sigma", "memorized", "merged", "collapse", "\n75%\n", "\n100%\n"] {
             assert!(svg.contains(text), "{text}");
         }
         let wrong = Regimes { cells: vec![], ..plane.clone() };
