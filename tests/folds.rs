@@ -373,7 +373,7 @@ fn a_datum_without_weight_is_not_there() {
     assert!(three.with_parameter("data[0,2]", 1.0).is_err());
     let message = three.with_parameter("width", 1.0).err().unwrap();
     let smale::Error::Input { help: Some(help), .. } = message else { panic!("{message}") };
-    assert_eq!(help, "it has sigma, a, confinement, weight[k], data[k,i]");
+    assert_eq!(help, "it has sigma, a, confinement, weight[k], data[k,i], data");
 }
 
 #[test]
