@@ -104,9 +104,8 @@ pub fn itinerary(
         parameter: diagram.parameter.clone(),
         intervals: vec![],
         cuts: vec![],
-        interrupted: false,
+        interrupted: !whole || control.stopped(),
     };
-    result.interrupted = !whole || control.stopped();
     for (moment, pair) in between.into_iter().zip(runs.windows(2)) {
         let (below, above) = (middle(&pair[0]), middle(&pair[1]));
         result.cuts.push(cut(diagram, moment, below, above));

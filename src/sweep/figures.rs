@@ -226,14 +226,10 @@ impl Figures {
         let mut rows: Vec<Row> = vec![];
         for (group, values) in &self.groups {
             for (_, quantity) in &self.quantities {
-                let mut here: Vec<(f64, Estimate, usize)> = of(quantity, values)
-                    .map(|(x, v)| (x, estimate(x, &v.iter().map(|v| v.1).collect::<Vec<_>>()), v.len()))
-                    .collect();
-                here.sort_by(|a, b| a.0.total_cmp(&b.0));
-                rows.extend(here.into_iter().map(|(x, e, repeats)| {
+                rows.extend(estimates(quantity, values).into_iter().map(|(e, repeats)| {
                     vec![
                         group.as_str().into(),
-                        x.into(),
+                        e.at.into(),
                         (*quantity).into(),
                         e.mean.into(),
                         interval(e.low, repeats),
@@ -268,10 +264,18 @@ fn of<'a>(name: &'a str, values: &'a Values) -> impl Iterator<Item = (f64, &'a V
         .map(|((_, x), v)| (f64::from_bits(*x), v))
 }
 
-fn series(name: &'static str, values: &Values) -> Option<Series> {
-    let mut points: Vec<Estimate> =
-        of(name, values).map(|(x, v)| estimate(x, &v.iter().map(|v| v.1).collect::<Vec<_>>())).collect();
-    points.sort_by(|a, b| a.at.total_cmp(&b.at));
+/// The means of a quantity along the abscissa, each with the number of its repeats.
+fn estimates(name: &str, values: &Values) -> Vec<(Estimate, usize)> {
+    let mean = |(x, repeats): (f64, &Vec<(i64, f64)>)| {
+        (estimate(x, &repeats.iter().map(|v| v.1).collect::<Vec<_>>()), repeats.len())
+    };
+    let mut all: Vec<(Estimate, usize)> = of(name, values).map(mean).collect();
+    all.sort_by(|a, b| a.0.at.total_cmp(&b.0.at));
+    all
+}
+
+fn series(name: &str, values: &Values) -> Option<Series> {
+    let points: Vec<Estimate> = estimates(name, values).into_iter().map(|(e, _)| e).collect();
     (!points.is_empty()).then(|| Series { name: name.replace('_', " "), points })
 }
 
