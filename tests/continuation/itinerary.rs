@@ -142,13 +142,18 @@ fn random_points_in_the_plane() {
     }
 }
 
+/// Thirty normal points, of a seed.
+fn thirty(seed: u64, sigma: f64) -> Mixture {
+    let points = draw(&Draw { distribution: Distribution::Normal, dim: 2, count: 30, seed, scale: 1.0 });
+    let data = Mat::from_fn(2, 30, |i, k| points.values[2 * k + i]);
+    Mixture::new(data, vec![1.0; 30], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap()
+}
+
 /// Within a hundredth of the way from one fold to the next a connection moves from saddle to saddle: near the fold a graph
 /// differs by the fold alone, farther off by both.
 #[test]
 fn a_connection_changes_close_to_a_fold() {
-    let points = draw(&Draw { distribution: Distribution::Normal, dim: 2, count: 30, seed: 18, scale: 1.0 });
-    let data = Mat::from_fn(2, 30, |i, k| points.values[2 * k + i]);
-    let landscape = Mixture::new(data, vec![1.0; 30], Noise::Fixed { a: 1.0, sigma: 0.235 }, 0.0).unwrap();
+    let landscape = thirty(18, 0.235);
     let (diagram, itinerary) = run(&landscape, "sigma", 0.234, 0.241);
     assert_explained("close to a fold", &itinerary);
     let [fold, connection] = itinerary.cuts.as_slice() else { panic!("{} cuts", itinerary.cuts.len()) };
@@ -158,6 +163,21 @@ fn a_connection_changes_close_to_a_fold() {
     assert!(connection.parameter - fold.parameter < 1e-4);
     for p in [0.235, fold.parameter - 1e-6, between, connection.parameter + 1e-6, 0.24] {
         assert_as_afresh("close to a fold", &landscape, &itinerary, p);
+    }
+}
+
+/// An orbit that misses the lower saddle by ten thousand times what the orbit from there backwards misses the upper one by: the graphs
+/// that cannot tell the two from joined are no changes of their own.
+#[test]
+fn a_saddle_is_missed_more_widely_forwards_than_backwards() {
+    let landscape = thirty(24, 0.362);
+    let (_, itinerary) = run(&landscape, "sigma", 0.3615, 0.3635);
+    assert_explained("forwards and backwards", &itinerary);
+    let [cut] = itinerary.cuts.as_slice() else { panic!("{} cuts", itinerary.cuts.len()) };
+    let Cause::Connections(joinings) = &cut.cause else { panic!("{:?}", cut.cause) };
+    assert_eq!(joinings.len(), 1);
+    for p in [0.362, cut.parameter - 1e-6, cut.parameter + 1e-6, 0.363] {
+        assert_as_afresh("forwards and backwards", &landscape, &itinerary, p);
     }
 }
 
