@@ -4,6 +4,7 @@ mod landscapes;
 mod output;
 mod progress;
 mod render;
+mod report;
 mod run;
 mod schema;
 mod sweep;
@@ -88,6 +89,8 @@ enum Command {
     /// interrupted
     #[command(after_help = sweep::EXAMPLES)]
     Sweep(sweep::PlanArguments),
+    /// Draw the page of a result folder again: report.html, with all of it
+    Report(report::Arguments),
     /// List the kinds of landscape, or the keys of one of them
     Landscapes(landscapes::Arguments),
     /// Print the JSON schema of the study file
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => sweep::plan(&arguments, &common),
         Command::Merge(arguments) => sweep::merge(&arguments, &common),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &common),
+        Command::Report(arguments) => report::run(&arguments, &common),
         Command::Landscapes(arguments) => landscapes::run(&arguments, &common),
         Command::Schema => schema::run(&common),
     };

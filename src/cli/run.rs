@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<
     let show = |message: crate::control::Progress<'_>| reporter.show(message);
     let outcome = execute(&study, part, &Control { stop: &STOP, progress: &show });
     reporter.finish();
-    let outcome = match outcome {
+    let outcome = match outcome.and_then(|mut outcome| outcome.add_page(&study).map(|()| outcome)) {
         Ok(outcome) => outcome,
         Err(error) => {
             folder.abandon();

@@ -1,6 +1,6 @@
 //! Pictures: the phase portrait (in one and two dimensions); a drawing of the connection graph, the tree of merging
 //! minima and the persistence diagram (in any); branches along a parameter and the tree in which minima split; and means
-//! of a measurement, with error bars or as a plane of two parameters.
+//! of a measurement, with error bars or as a plane of two parameters; and one page that holds them all.
 //!
 //! In: a landscape, its [`CriticalSet`](crate::critical::CriticalSet), its
 //! [`MorseGraph`](crate::connection::MorseGraph). Out: an SVG document, the same bytes for the same input.
@@ -15,6 +15,7 @@ mod frame;
 mod gallery;
 mod geometry;
 mod layout;
+mod page;
 mod panels;
 mod persistence;
 mod phase;
@@ -29,6 +30,7 @@ mod tree;
 
 pub use bifurcation::{Ordinate, bifurcation_diagram};
 pub use drawing::drawing;
+pub use page::{PAGE, page};
 pub use panels::{Estimate, Panel, PanelRow, Series, panels};
 pub use persistence::persistence;
 pub use phase::phase_diagram;

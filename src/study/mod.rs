@@ -153,6 +153,16 @@ impl Study {
         Ok(study)
     }
 
+    /// The study as a file of its own, with what was laid over it and its seed.
+    ///
+    /// # Errors
+    /// If a value can't be written as TOML.
+    pub fn text(&self) -> Result<String> {
+        let mut table = value::table(&self.entries);
+        table.insert("seed".into(), toml::Value::Integer(self.seed as i64));
+        toml::to_string(&table).map_err(|e| Error::Numerics(format!("the study can't be written: {e}")))
+    }
+
     /// A study without a file, from flags alone.
     pub fn from_flags(overrides: &[Override]) -> Result<Study> {
         Study::from_entries(Vec::new(), overrides, KINDS)

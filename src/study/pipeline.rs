@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::landscape::{Family, Landscape};
 use crate::linalg::norm;
 use crate::measure::basins::{self, Basins};
+use crate::report::{PAGE, page};
 use crate::rigor::prune::SignedPermutation;
 use crate::{export, report};
 
@@ -65,6 +66,7 @@ pub const FILES: &[&str] = &[
     continuing::PLANE_FILES[0],
     continuing::PLANE_FILES[1],
     continuing::PLANE_FILES[2],
+    PAGE,
 ];
 
 /// What came out.
@@ -82,6 +84,23 @@ pub struct Outcome {
     pub shortfall: Option<String>,
     /// The result in a line or two.
     pub headline: String,
+}
+
+impl Outcome {
+    /// Adds the page of all results, and to the summary the study that they come from.
+    ///
+    /// # Errors
+    /// If a result can't be shown.
+    pub fn add_page(&mut self, study: &Study) -> Result<()> {
+        let file = study.path.as_ref().and_then(|p| p.file_name()).map(|name| name.to_string_lossy());
+        self.summary["study"] = json!({ "file": file, "text": study.text()? });
+        self.summary["image"] = json!(study.report.image);
+        if let Some(files) = self.summary["files"].as_array_mut() {
+            files.insert(files.len().saturating_sub(1), PAGE.into());
+        }
+        self.files.push((PAGE.to_owned(), page(&self.summary, &self.files)?.into_bytes()));
+        Ok(())
+    }
 }
 
 /// Does what the study asks for.

@@ -268,6 +268,25 @@ fn position_or_insert(entries: &mut Vec<Entry>, key: &str, at: &At, value: fn() 
     })
 }
 
+/// The entries as they would stand in a file.
+pub(super) fn table(entries: &[Entry]) -> toml::Table {
+    entries.iter().map(|e| (e.key.clone(), plain(&e.value))).collect()
+}
+
+fn plain(value: &Value) -> toml::Value {
+    match value {
+        // Whole numbers are written as they are usually typed.
+        Value::Number(v) if v.fract() == 0.0 && v.abs() < 1e15 => toml::Value::Integer(*v as i64),
+        Value::Number(v) => toml::Value::Float(*v),
+        Value::Text(text) => toml::Value::String(text.clone()),
+        Value::Flag(flag) => toml::Value::Boolean(*flag),
+        // No key takes one.
+        Value::Date => toml::Value::String(String::new()),
+        Value::Array(items) => toml::Value::Array(items.iter().map(|(item, _)| plain(item)).collect()),
+        Value::Table(entries) => toml::Value::Table(table(entries)),
+    }
+}
+
 fn flag_source(flag: &str, typed: &str) -> Arc<Source> {
     Arc::new(Source { name: flag.to_owned(), text: typed.to_owned(), folder: PathBuf::new() })
 }

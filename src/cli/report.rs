@@ -1,0 +1,62 @@
+//! `smale report`: the page of a result folder.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Common, End, output};
+use crate::error::{Error, Result};
+use crate::report::{PAGE, page};
+use crate::study::Folder;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Result folder
+    dir: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
+    let (summary, files) = read(&arguments.dir)?;
+    let page = page(&summary, &files)?;
+    let folder = Folder::open(common.out.as_deref().unwrap_or(&arguments.dir))?;
+    folder.write(PAGE, page.as_bytes())?;
+    let path = folder.path().join(PAGE);
+    output::print(&match common.json {
+        true => format!("{}\n", json!({ "report": path })),
+        false => format!("{}\n", path.display()),
+    })?;
+    Ok(End::Done)
+}
+
+/// The summary of a result folder, and those of its other files that are there.
+pub(super) fn read(dir: &Path) -> Result<(Value, Vec<(String, Vec<u8>)>)> {
+    if !dir.is_dir() {
+        return Err(
+            Error::file(dir, "there is no such folder").with_help("name a folder that smale run has written")
+        );
+    }
+    let path = dir.join("summary.json");
+    let bytes = std::fs::read(&path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::file(&path, "is not there, so this is no result folder"),
+        _ => Error::file(&path, e),
+    })?;
+    let summary: Value =
+        serde_json::from_slice(&bytes).map_err(|e| Error::file(&path, format!("is no summary: {e}")))?;
+    let Some(listed) = summary["files"].as_array() else {
+        return Err(Error::file(&path, "lists no `files`, so it is no summary of a run"));
+    };
+    let mut files = vec![];
+    for name in listed.iter().filter_map(Value::as_str) {
+        // Names of files in the folder, and no paths that lead out of it.
+        if name == PAGE || Path::new(name).components().count() != 1 || name.contains("..") {
+            continue;
+        }
+        match std::fs::read(dir.join(name)) {
+            Ok(bytes) => files.push((name.to_owned(), bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(Error::file(&dir.join(name), e)),
+        }
+    }
+    Ok((summary, files))
+}
