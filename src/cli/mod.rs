@@ -1,5 +1,6 @@
 //! The command `smale`: parse, call the library, print. One file a command.
 
+mod diff;
 mod landscapes;
 mod output;
 mod progress;
@@ -91,6 +92,9 @@ enum Command {
     Sweep(sweep::PlanArguments),
     /// Draw the page of a result folder again: report.html, with all of it
     Report(report::Arguments),
+    /// Say how the graph of one result folder became that of another: what vanished, appeared, leads elsewhere
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Arguments),
     /// List the kinds of landscape, or the keys of one of them
     Landscapes(landscapes::Arguments),
     /// Print the JSON schema of the study file
@@ -121,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Merge(arguments) => sweep::merge(&arguments, &common),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &common),
         Command::Report(arguments) => report::run(&arguments, &common),
+        Command::Diff(arguments) => diff::run(&arguments, &common),
         Command::Landscapes(arguments) => landscapes::run(&arguments, &common),
         Command::Schema => schema::run(&common),
     };

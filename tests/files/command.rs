@@ -817,3 +817,45 @@ fn wrong_lyapunov_sections_are_refused() {
         refuses(&folder, &["lyapunov", "bad.toml"], parts);
     }
 }
+
+/// The flip at f = 0: between K = 1 and K = 2 there is one fold, at 1.5026, at which a minimum and a saddle meet.
+#[test]
+fn two_results_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let energy = "energy=x[0]^4 + x[1]^4 - x[1]^3 + 2*x[0]^2*x[1] - x[1]^2 + K*x[1]";
+    for k in ["1", "1.01", "2"] {
+        let value = format!("parameters={{K={k}}}");
+        let set = ["--set", "dim=2", "--set", energy, "--set", &value, "--out", k];
+        let output = smale(&folder, &[&["graph", "--landscape", "formula"], &set[..]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    let same = smale(&folder, &["diff", "1", "1.01"]);
+    assert_eq!(text(&same.stdout), "the graphs are the same\n");
+    let other = smale(&folder, &["diff", "1", "2", "--json"]);
+    let found: serde_json::Value = serde_json::from_slice(&other.stdout).unwrap();
+    let critical = std::fs::read_to_string(folder.path().join("1/critical_points.csv")).unwrap();
+    let index = |id: usize| critical.lines().nth(id + 1).unwrap().split(',').nth(1).unwrap().to_owned();
+    let vanished: Vec<usize> = serde_json::from_value(found["vanished"].clone()).unwrap();
+    assert_eq!(vanished.iter().map(|id| index(*id)).collect::<Vec<_>>(), ["0", "1"]);
+    assert_eq!(found["appeared"], serde_json::json!([]));
+    assert_eq!(found["same"].as_array().unwrap().len() + 2, critical.lines().count() - 1);
+    for wrong in [["diff", "1", "nowhere"], ["diff", ".", "1"]] {
+        assert_eq!(smale(&folder, &wrong).status.code(), Some(2));
+    }
+}
+
+/// The page of a folder is made again, the same.
+#[test]
+fn the_page_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "points.csv", "1,0\n-1,0\n0,1\n");
+    let run = ["graph", "--landscape", "mixture", "--data", "points.csv", "--set", "sigma=0.4", "--out", "r"];
+    assert!(smale(&folder, &run).status.success());
+    let path = folder.path().join("r/report.html");
+    let page = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let again = smale(&folder, &["report", "r"]);
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), page);
+    assert_eq!(smale(&folder, &["report", "nowhere"]).status.code(), Some(2));
+}
