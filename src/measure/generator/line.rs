@@ -9,6 +9,7 @@
 //! quotient of sums of positive terms. Mean first passage times are the double integral of C. W. Gardiner, Handbook of
 //! Stochastic Methods, section 5.2.7.
 
+use super::super::legendre;
 use super::Gap;
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
@@ -37,33 +38,12 @@ struct Rule {
     coefficient: Vec<[f64; NODES]>,
 }
 
-/// `P_0(x) ..= P_n(x)`.
-fn legendre(x: f64, n: usize) -> Vec<f64> {
-    let mut p = vec![1.0, x];
-    for k in 1..n {
-        p.push(((2 * k + 1) as f64 * x * p[k] - k as f64 * p[k - 1]) / (k + 1) as f64);
-    }
-    p
-}
-
 impl Rule {
     fn new() -> Rule {
-        let (mut nodes, mut weights) = ([0.0; NODES], [0.0; NODES]);
-        for i in 0..NODES {
-            let mut x = -((i as f64 + 0.75) / (NODES as f64 + 0.5) * std::f64::consts::PI).cos();
-            let mut slope = 1.0;
-            for _ in 0..50 {
-                let p = legendre(x, NODES);
-                slope = NODES as f64 * (x * p[NODES] - p[NODES - 1]) / (x * x - 1.0);
-                let step = p[NODES] / slope;
-                x -= step;
-                if step.abs() < 1e-16 {
-                    break;
-                }
-            }
-            (nodes[i], weights[i]) = (x, 2.0 / ((1.0 - x * x) * slope * slope));
-        }
-        let values: Vec<Vec<f64>> = nodes.iter().map(|x| legendre(*x, NODES)).collect();
+        let (all, every) = legendre::rule(NODES);
+        let (nodes, weights): ([f64; NODES], [f64; NODES]) =
+            (std::array::from_fn(|i| all[i]), std::array::from_fn(|i| every[i]));
+        let values: Vec<Vec<f64>> = nodes.iter().map(|x| legendre::polynomials(*x, NODES)).collect();
         let coefficient: Vec<[f64; NODES]> = (0..NODES)
             .map(|k| std::array::from_fn(|j| (k as f64 + 0.5) * weights[j] * values[j][k]))
             .collect();
@@ -84,7 +64,7 @@ impl Rule {
     /// Does a polynomial through these values say all there is, to rounding?
     fn resolves(&self, values: &[f64]) -> bool {
         let size = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        (NODES - 3..NODES).all(|k| dot(&self.coefficient[k], values).abs() <= 1e-14 * size)
+        (NODES - 3..NODES).all(|k| dot(&self.coefficient[k], values).abs() <= 1e-12 * size)
     }
 
     /// Integrals over a panel of half width `half` from its left end up to each node, and over all of it.
