@@ -227,13 +227,14 @@ impl Action<'_> {
         c.iter().all(|c| c.is_finite()).then_some(c)
     }
 
-    /// Minimises from `c` on, in place; returns the action.
-    fn minimise(&self, basis: &Basis, c: &mut Vec<f64>, iterations: usize) -> f64 {
+    /// Minimises from `c` on, in place, until three steps in a row gain less than `little` of the action; returns it.
+    fn minimise(&self, basis: &Basis, c: &mut Vec<f64>, iterations: usize, little: f64) -> f64 {
         let n = c.len();
         let mut gradient = vec![0.0; n];
         let mut value = self.value(basis, c, &mut gradient);
         let mut inverse: Mat<f64> = Mat::identity(n, n);
         let mut fresh = true;
+        let mut idle = 0;
         for _ in 0..iterations {
             let mut step: Vec<f64> =
                 (0..n).map(|i| -(0..n).map(|j| inverse[(i, j)] * gradient[j]).sum::<f64>()).collect();
@@ -290,7 +291,8 @@ impl Action<'_> {
             }
             let gained = value - v;
             (*c, value, gradient) = (moved, v, there);
-            if gained <= 1e-16 * value.abs() && !fresh && norm(&gradient) <= 1e-9 * (1.0 + value.abs()) {
+            idle = if gained <= little * value.abs() { idle + 1 } else { 0 };
+            if idle == 3 {
                 break;
             }
         }
@@ -304,6 +306,11 @@ const LADDER: [usize; 7] = [4, 8, 12, 16, 20, 26, 32];
 const BEND: f64 = 0.3;
 /// Directions in which they are.
 const DIRECTIONS: usize = 2;
+/// Nodes of the quadrature for first guesses.
+const COARSE: usize = 48;
+/// Steps that gain less than this end the search from a first guess, and the last one.
+const ROUGHLY: f64 = 1e-6;
+const FINELY: f64 = 1e-15;
 /// Points of a path that are handed out.
 const SHOWN: usize = 101;
 
@@ -329,6 +336,7 @@ pub fn least_action(
         LADDER.iter().copied().filter(|m| *m < options.modes).chain([options.modes]).collect();
     let basis = Basis::new(options.nodes, options.modes);
     let action = Action { drift, from, along };
+    let coarse = Basis::new(options.nodes.min(COARSE), options.modes);
     let first = ladder[0];
     let mut starts = vec![vec![0.0; first * d]];
     starts.extend(guesses.iter().filter_map(|g| action.fit(&basis, ladder[ladder.len().min(3) - 1], g)));
@@ -355,16 +363,17 @@ pub fn least_action(
     }
     let refined: Vec<(f64, Vec<f64>)> = starts
         .into_par_iter()
-        .map(|mut c| (action.minimise(&basis, &mut c, options.iterations), c))
+        .map(|mut c| (action.minimise(&coarse, &mut c, options.iterations, ROUGHLY), c))
         .collect();
     let best = refined.into_iter().filter(|r| r.0.is_finite()).min_by(|a, b| a.0.total_cmp(&b.0));
-    let Some((mut value, mut c)) = best else {
+    let Some((_, mut c)) = best else {
         return Err(Error::Numerics("the drift is not a number along the paths that were tried".into()));
     };
+    let mut value = action.minimise(&basis, &mut c, options.iterations, FINELY);
     let mut error = value.abs();
     for &modes in ladder.iter().filter(|m| **m * d > c.len()).collect::<Vec<_>>() {
         c.resize(modes * d, 0.0);
-        let better = action.minimise(&basis, &mut c, options.iterations);
+        let better = action.minimise(&basis, &mut c, options.iterations, FINELY);
         error = (value - better).abs();
         value = better;
         if error <= options.tolerance * value.abs() {
