@@ -44,6 +44,7 @@ mod continuation;
 mod dot;
 mod gexf;
 mod graphml;
+mod measure;
 mod memorization;
 mod node_link;
 mod plane;
@@ -60,6 +61,7 @@ pub use continuation::{branches_csv, cut_name, event_name, events_csv, itinerary
 pub use dot::graph_dot;
 pub use gexf::graph_gexf;
 pub use graphml::graph_graphml;
+pub use measure::{MeasureRow, PerturbationRow, measure_csv, perturbations_csv};
 pub use memorization::{classes_csv, samples_csv};
 pub use node_link::graph_json;
 pub(crate) use plane::check_plane;

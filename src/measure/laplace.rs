@@ -54,6 +54,8 @@ pub struct Laplace {
     pub terms: Vec<Option<Term>>,
     /// Weights of the limit at temperature zero, one a well.
     pub limit: Vec<f64>,
+    /// The constant that the energies of the terms lack of the landscape's own.
+    pub offset: f64,
     /// Why there is no limit, or what is uncertain about it.
     pub doubt: Option<String>,
 }
@@ -108,6 +110,7 @@ fn term(well: &Well, normal: usize, curvature: f64) -> Option<Term> {
 /// The theory of these wells.
 pub fn laplace(wells: &Wells<'_>) -> Laplace {
     let (normal, curvature) = wells.normal();
+    let offset = wells.offset();
     let terms: Vec<Option<Term>> = wells.wells.iter().map(|w| term(w, normal, curvature)).collect();
     let lowest = wells.lowest();
     let highest = wells.wells.iter().map(|w| w.energy).fold(f64::NEG_INFINITY, f64::max);
@@ -115,12 +118,12 @@ pub fn laplace(wells: &Wells<'_>) -> Laplace {
     let global: Vec<usize> = (0..terms.len()).filter(|&k| wells.wells[k].energy - lowest <= tie).collect();
     let mut limit = vec![0.0; terms.len()];
     if global.is_empty() {
-        return Laplace { terms, limit, doubt: Some("there is no minimum".into()) };
+        return Laplace { terms, limit, offset, doubt: Some("there is no minimum".into()) };
     }
     let known: Option<Vec<Term>> = global.iter().map(|&k| terms[k]).collect();
     let Some(known) = known else {
         let doubt = "the form of a lowest minimum is not known".to_string();
-        return Laplace { terms, limit, doubt: Some(doubt) };
+        return Laplace { terms, limit, offset, doubt: Some(doubt) };
     };
     let flattest = known.iter().map(|t| t.power).fold(f64::INFINITY, f64::min);
     let top = known.iter().map(|t| t.constant).fold(f64::NEG_INFINITY, f64::max);
@@ -130,7 +133,7 @@ pub fn laplace(wells: &Wells<'_>) -> Laplace {
     let total: f64 = limit.iter().sum();
     limit.iter_mut().for_each(|w| *w /= total);
     let doubt = (!wells.doubts.is_empty()).then(|| wells.doubts.join("; "));
-    Laplace { terms, limit, doubt }
+    Laplace { terms, limit, offset, doubt }
 }
 
 impl Laplace {

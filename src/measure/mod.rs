@@ -13,6 +13,8 @@ pub mod laplace;
 pub mod mcmc;
 pub mod mixture;
 pub mod pareto;
+pub mod perturb;
 pub mod quadrature;
+pub mod shares;
 pub mod transport;
 pub mod wells;
