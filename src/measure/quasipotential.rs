@@ -20,6 +20,7 @@
 use faer::{Mat, MatMut};
 use rayon::prelude::*;
 
+use super::quadrature::rule::gauss;
 use super::{arborescence, legendre};
 use crate::connection::{Loose, MorseGraph};
 use crate::control::Control;
@@ -120,7 +121,7 @@ struct Basis {
 
 impl Basis {
     fn new(nodes: usize, modes: usize) -> Basis {
-        let (x, w) = legendre::rule(nodes);
+        let (x, w): (Vec<f64>, Vec<f64>) = gauss(nodes).into_iter().unzip();
         let (mut values, mut slopes) = (vec![], vec![]);
         for &x in &x {
             let p = legendre::polynomials(x, modes.max(1));

@@ -32,13 +32,21 @@ pub struct Options {
     pub cut: f64,
     /// Nodes at most, of one grid.
     pub nodes: usize,
+    /// The same in three dimensions, where elimination costs their square.
+    pub nodes_in_space: usize,
     /// Entries at most, of one factorisation.
     pub entries: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { spacing: 0.6, cut: 14.0, nodes: 400_000, entries: 60_000_000 }
+        Options { spacing: 0.6, cut: 14.0, nodes: 400_000, nodes_in_space: 30_000, entries: 60_000_000 }
+    }
+}
+
+impl Options {
+    fn most(&self, domain: &Domain<'_>) -> usize {
+        if domain.landscape.dim() < 3 { self.nodes } else { self.nodes_in_space }
     }
 }
 
@@ -322,7 +330,7 @@ fn orthonormalize(block: &mut Vec<Vec<f64>>, inner: &impl Fn(&[f64], &[f64]) -> 
 /// As of [`spectral_gap`].
 pub fn gap_on_one(domain: &Domain<'_>, spacing: f64, cut: f64, mean: Mean, options: &Options) -> Result<f64> {
     let h = spacing * (domain.temperature / domain.curvature).sqrt();
-    let grid = Grid::new(domain, h, cut, options.nodes, &Control::quiet())?;
+    let grid = Grid::new(domain, h, cut, options.most(domain), &Control::quiet())?;
     grid.smallest(mean, domain.temperature, options.entries)
 }
 
@@ -348,7 +356,8 @@ pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_
     let mut values = [[0.0; 3]; 2];
     let mut unknowns = 0;
     for level in 0..3 {
-        let grid = Grid::new(domain, first / factor.powi(level as i32), options.cut, options.nodes, control)?;
+        let grid =
+            Grid::new(domain, first / factor.powi(level as i32), options.cut, options.most(domain), control)?;
         unknowns = grid.levels.len();
         for (mean, values) in means.iter().zip(&mut values) {
             values[level] = grid.smallest(*mean, eps, options.entries)?;
@@ -357,7 +366,7 @@ pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_
             }
         }
     }
-    let wide = Grid::new(domain, first, options.cut + 5.0, options.nodes, control)?;
+    let wide = Grid::new(domain, first, options.cut + 5.0, options.most(domain), control)?;
     let domain_error = (wide.smallest(means[0], eps, options.entries)? - values[0][0]).abs();
     let (estimates, errors): (Vec<f64>, Vec<f64>) = values.iter().map(|v| extrapolate(v, factor)).unzip();
     let value = 0.5 * (estimates[0] + estimates[1]);

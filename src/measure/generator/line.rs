@@ -10,6 +10,7 @@
 //! Stochastic Methods, section 5.2.7.
 
 use super::super::legendre;
+use super::super::quadrature::rule::gauss;
 use super::Gap;
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
@@ -40,9 +41,9 @@ struct Rule {
 
 impl Rule {
     fn new() -> Rule {
-        let (all, every) = legendre::rule(NODES);
-        let (nodes, weights): ([f64; NODES], [f64; NODES]) =
-            (std::array::from_fn(|i| all[i]), std::array::from_fn(|i| every[i]));
+        let rule = gauss(NODES);
+        let nodes: [f64; NODES] = std::array::from_fn(|i| rule[i].0);
+        let weights: [f64; NODES] = std::array::from_fn(|i| rule[i].1);
         let values: Vec<Vec<f64>> = nodes.iter().map(|x| legendre::polynomials(*x, NODES)).collect();
         let coefficient: Vec<[f64; NODES]> = (0..NODES)
             .map(|k| std::array::from_fn(|j| (k as f64 + 0.5) * weights[j] * values[j][k]))
