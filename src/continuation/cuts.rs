@@ -16,6 +16,9 @@ use crate::landscape::Family;
 /// How near to the ends of an interval graphs are computed, as a share of it.
 const MARGIN: f64 = 0.02;
 
+/// How near, where an event does not explain by itself how the graphs at the margin differ: something else happens between.
+const NEARER: [f64; 3] = [1e-3, 1e-5, 1e-7];
+
 /// Parameters that a symmetry of the family singles out are not hit by accident.
 const OFF_CENTRE: f64 = 0.0729;
 
@@ -73,6 +76,16 @@ pub fn itinerary(
     }
     let whole = sampled.len() == total;
     let reached = ends[sampled.len()];
+    for (i, moment) in local.iter().enumerate().take(sampled.len().saturating_sub(1)) {
+        let (below, above) = sampled.split_at_mut(i + 1);
+        let (below, above) = (&mut below[i], &mut above[0]);
+        if let Some([left, right]) =
+            nearer(family, diagram, moment, &ends[i..i + 3], (below, above), options, control)?
+        {
+            below.push(left);
+            above.insert(0, right);
+        }
+    }
     // Where two of them differ, something happens in between.
     let mut runs: Vec<Vec<Section>> = vec![];
     let mut between: Vec<Moment> = vec![];
@@ -128,6 +141,39 @@ pub fn itinerary(
         });
     }
     Ok(result)
+}
+
+/// Graphs so near to a local event that it explains how they differ, if those at the margin differ by more. `ends` are the event
+/// before, the event itself, and the one after it.
+fn nearer(
+    family: &dyn Family,
+    diagram: &Diagram,
+    moment: &Moment,
+    ends: &[f64],
+    (below, above): (&[Section], &[Section]),
+    options: &Graphs,
+    control: &Control<'_>,
+) -> Result<Option<[Section; 2]>> {
+    let (Some(below), Some(above)) = (below.last(), above.first()) else { return Ok(None) };
+    if open(diagram, &moment.cause, below, above).is_empty() {
+        return Ok(None);
+    }
+    let scales = diagram.scales();
+    let event = scales.theta(moment.parameter);
+    for share in NEARER {
+        let beside = |end: f64| {
+            let parameter = scales.parameter_at(event + share * (scales.theta(end) - event));
+            section(family, diagram, parameter, options, control)
+        };
+        let (left, right) = (beside(ends[0])?, beside(ends[2])?);
+        if control.stopped() {
+            return Ok(None);
+        }
+        if open(diagram, &moment.cause, &left, &right).is_empty() {
+            return Ok(Some([left, right]));
+        }
+    }
+    Ok(None)
 }
 
 fn middle(run: &[Section]) -> &Section {
@@ -193,16 +239,21 @@ fn moments(diagram: &Diagram) -> Vec<Moment> {
     moments
 }
 
-fn cut(diagram: &Diagram, moment: Moment, below: &Section, above: &Section) -> Cut {
-    let Moment { parameter, error, cause, level } = moment;
-    let open = match &cause {
+/// Why a cause does not explain how two graphs differ; empty if it does.
+fn open(diagram: &Diagram, cause: &Cause, below: &Section, above: &Section) -> String {
+    match cause {
         Cause::Local(events) => explain::local(diagram, events, below, above),
         Cause::Connections(joinings) => global::explains(joinings, below, above),
         Cause::Boundary(arcs) => explain::boundary(arcs, below, above),
         Cause::Unknown => {
             "the graphs on either side differ, and no orbit between two saddles was found there".into()
         }
-    };
+    }
+}
+
+fn cut(diagram: &Diagram, moment: Moment, below: &Section, above: &Section) -> Cut {
+    let Moment { parameter, error, cause, level } = moment;
+    let open = open(diagram, &cause, below, above);
     let cause = match cause {
         Cause::Connections(mut joinings) => {
             for j in &mut joinings {

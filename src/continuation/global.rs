@@ -103,10 +103,13 @@ impl Line<'_> {
             let (Some(change), Some(of)) = (changes.get(i), k.and_then(|k| changes.get(k))) else {
                 return false;
             };
-            let slope = of.joinings.iter().map(|j| j.slope.abs()).fold(f64::INFINITY, f64::min);
-            let near = (of.parameter - change.parameter).abs() <= self.clear() / slope;
             let below = if i == 0 { low } else { &changes[i - 1].above };
             let has = |s: &Section| of.joinings.iter().any(|j| s.joined.contains_key(&(j.from, j.to)));
+            // Forwards an orbit may pass ten thousand times as far from the one saddle as backwards from the other.
+            let near = change.above.graph.misses.iter().any(|miss| {
+                let ends = [miss.from, miss.to].map(|id| change.above.arcs[id]);
+                miss.gap.abs() <= self.clear() && of.joinings.iter().any(|j| [j.from, j.to] == ends)
+            });
             change.joinings.is_empty() && !of.joinings.is_empty() && near && has(below) != has(&change.above)
         };
         let marks: Vec<(bool, bool)> =

@@ -6,11 +6,14 @@
 //! equation 11 (MBAR). States are thinned by their autocorrelation first, errors come from leaving out one chain after the
 //! other: the method's own formula takes correlated samples for independent ones.
 
+use rayon::prelude::*;
+
 use super::diagnostics::ess;
-use super::importance::Importance;
+use super::importance::{Importance, Labels};
 use super::laplace::log_sum;
 use super::mcmc::Mcmc;
 use super::mixture::LaplaceMixture;
+use super::wells::Wells;
 
 /// What a bridge gives at one temperature.
 #[derive(Clone, Debug)]
@@ -65,7 +68,7 @@ pub fn bridge(
     anchor: f64,
     chains: &Mcmc,
     to: usize,
-    wells: usize,
+    wells: &Wells<'_>,
 ) -> Result<Bridge, String> {
     let from = chains.ladder.iter().position(|t| *t == anchor).ok_or("the anchor is not in the ladder")?;
     let rungs: Vec<usize> = if from <= to { (from..=to).collect() } else { (to..=from).collect() };
@@ -87,22 +90,27 @@ pub fn bridge(
     if states.len() < 50 * rungs.len() {
         return Err(format!("{} decorrelated states are too few for a bridge", states.len()));
     }
+    let told = Labels::new(wells);
+    let wells = wells.wells.len();
+    let own: Vec<Option<u32>> =
+        states.par_iter().map(|&(r, _, n)| told.of(chains.at[rungs[r]].cloud.point(n))).collect();
     // The draws of the mixture itself are independent.
     let draws = (sample.cloud.len()).min(4 * states.len() / rungs.len());
     let step = (sample.cloud.len() / draws.max(1)).max(1);
     let draws: Vec<usize> = (0..sample.cloud.len()).step_by(step).collect();
     let solve = |without: Option<usize>| -> (f64, Vec<f64>) {
-        let used: Vec<&(usize, usize, usize)> = states.iter().filter(|s| Some(s.1) != without).collect();
+        let used: Vec<usize> = (0..states.len()).filter(|&s| Some(states[s].1) != without).collect();
         let mut energies: Vec<f64> = draws.iter().map(|&n| sample.cloud.energies[n]).collect();
         let mut labels: Vec<Option<u32>> = draws.iter().map(|&n| sample.cloud.labels[n]).collect();
         let mut densities: Vec<f64> =
             draws.iter().map(|&n| mixture.log_density(sample.cloud.point(n))).collect();
         let mut counts = vec![draws.len()];
         counts.extend(vec![0; rungs.len()]);
-        for &&(r, _, n) in &used {
+        for &s in &used {
+            let (r, _, n) = states[s];
             let cloud = &chains.at[rungs[r]].cloud;
             energies.push(cloud.energies[n]);
-            labels.push(cloud.labels[n]);
+            labels.push(own[s]);
             densities.push(mixture.log_density(cloud.point(n)));
             counts[r + 1] += 1;
         }

@@ -443,7 +443,7 @@ fn bridges(
         let failure = sound.filter_map(|c| c.failure.clone()).next();
         let Some((_, sample)) = drawn.iter().find(|(t, _)| *t == anchor) else { continue };
         let Ok(mixture) = LaplaceMixture::proposal(wells, laplace, anchor) else { continue };
-        let Ok(found) = bridge(&mixture, sample, anchor, chains, to, wells.wells.len()) else { continue };
+        let Ok(found) = bridge(&mixture, sample, anchor, chains, to, wells) else { continue };
         let lift = lifted(wells, at.eps);
         // Few chains: three standard errors of the jackknife.
         let half = |e: f64| 1.5 * SIGMAS * e;

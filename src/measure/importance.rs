@@ -31,7 +31,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { samples: 8_000, most: 128_000, accuracy: 0.003, seed: 0 }
+        Options { samples: 8_000, most: 64_000, accuracy: 0.01, seed: 0 }
     }
 }
 

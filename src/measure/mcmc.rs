@@ -43,7 +43,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { chains: 4, kept: 1000, rounds: 3, thin: 5, tempering: true, start: None, seed: 0 }
+        Options { chains: 4, kept: 500, rounds: 3, thin: 5, tempering: true, start: None, seed: 0 }
     }
 }
 
@@ -52,7 +52,7 @@ impl Default for Options {
 pub struct AtTemperature {
     /// Temperature.
     pub eps: f64,
-    /// Share of the states in each basin.
+    /// Share of the states in each basin. Empty, as all that is about basins, at temperatures that nobody asked for.
     pub weights: Vec<f64>,
     /// The interval of 95% of each.
     pub intervals: Vec<(f64, f64)>,
@@ -86,7 +86,7 @@ pub struct Mcmc {
 }
 
 /// Most temperatures of a ladder.
-const RUNGS: usize = 28;
+const RUNGS: usize = 18;
 
 /// Acceptance that steps are tuned to (Roberts & Rosenthal 1998).
 const ACCEPTANCE: f64 = 0.574;
@@ -296,7 +296,10 @@ pub fn run(
         chains.par_iter_mut().for_each(|chain| chain.advance(&setting, more));
         more = chains[0].kept[0].len();
         for (chain, told) in chains.iter().zip(&mut told) {
-            for (kept, told) in chain.kept.iter().zip(told) {
+            for ((kept, told), eps) in chain.kept.iter().zip(told).zip(&ladder) {
+                if !temperatures.contains(eps) {
+                    continue;
+                }
                 let fresh: Vec<Option<u32>> =
                     kept[told.len()..].par_iter().map(|k| labels.of(&k.x)).collect();
                 told.extend(fresh);
@@ -346,13 +349,14 @@ fn at(
     let wells = setting.wells;
     let kept = all.kept;
     let total = kept * chains.len();
+    let is_told = !told[0][l].is_empty();
     let mut points = Mat::zeros(wells.dim(), total);
     let (mut energies, mut labels) = (Vec::with_capacity(total), Vec::with_capacity(total));
     for (chain, told) in chains.iter().zip(told) {
-        for (state, label) in chain.kept[l].iter().zip(&told[l]) {
+        for (n, state) in chain.kept[l].iter().enumerate() {
             points.col_as_slice_mut(energies.len()).copy_from_slice(&state.x);
             energies.push(state.energy);
-            labels.push(*label);
+            labels.push(told[l].get(n).copied().flatten());
         }
     }
     let rows: Vec<Vec<f64>> = energies.chunks(kept).map(<[f64]>::to_vec).collect();
@@ -366,11 +370,14 @@ fn at(
         ess: vec![],
         r_hat: vec![],
         energy,
-        elsewhere: labels.iter().filter(|l| l.is_none()).count() as f64 / total as f64,
+        elsewhere: match is_told {
+            true => labels.iter().filter(|l| l.is_none()).count() as f64 / total as f64,
+            false => 0.0,
+        },
         cloud,
         failure: None,
     };
-    for k in 0..wells.wells.len() as u32 {
+    for k in 0..if is_told { wells.wells.len() as u32 } else { 0 } {
         let indicator: Vec<f64> = labels.iter().map(|l| f64::from(u8::from(*l == Some(k)))).collect();
         let rows: Vec<Vec<f64>> = indicator.chunks(kept).map(<[f64]>::to_vec).collect();
         let hits: f64 = indicator.iter().sum();
@@ -409,7 +416,7 @@ fn failure(setting: &Setting<'_>, found: &AtTemperature, all: &Mcmc, l: usize) -
     if found.energy.0 > AGREE {
         return Some(format!("R-hat of the energy is {:.3}", found.energy.0));
     }
-    for (k, well) in wells.iter().enumerate() {
+    for (k, well) in wells.iter().enumerate().take(found.weights.len()) {
         let claimed = found.weights[k] >= CLAIMED;
         if found.r_hat[k] > AGREE && (claimed || found.r_hat[k] > 1.05) {
             return Some(format!(

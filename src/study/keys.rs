@@ -342,17 +342,17 @@ const MEASURE: &[Key] = &[
         "true",
         "run Markov chains from different minima over a ladder of temperatures",
     ),
-    key("samples", Takes::Integer, "128000", "most weighed draws a temperature"),
+    key("samples", Takes::Integer, "64000", "most weighed draws a temperature"),
     key(
         "accuracy",
         Takes::Number,
-        "0.003",
+        "0.01",
         "relative standard error of the weights of basins at which no more are drawn",
     ),
     key(
         "states",
         Takes::Integer,
-        "1000",
+        "500",
         "states kept of each chain and temperature in the first of three rounds",
     ),
     key(

@@ -74,12 +74,7 @@ impl Tree<'_> {
         let mut runs = vec![];
         for run in &cell.runs {
             let curve = &self.curves[run.curve];
-            let meets = |k: usize| {
-                let (a, b) = (curve.points[k], curve.points[k + 1]);
-                let slack = 0.1 * ((b[0] - a[0]).abs() + (b[1] - a[1]).abs());
-                (0..2)
-                    .all(|i| a[i].min(b[i]) - slack <= cell.high[i] && a[i].max(b[i]) + slack >= cell.low[i])
-            };
+            let meets = |k: usize| curve.meets(k, cell.low, cell.high);
             let mut open: Option<usize> = None;
             for k in run.from..run.to {
                 match (meets(k), open) {

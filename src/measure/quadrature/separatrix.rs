@@ -137,6 +137,32 @@ fn copies(problem: &Problem<'_>, curves: Vec<Separatrix>) -> Vec<Separatrix> {
 }
 
 impl Separatrix {
+    /// May the cubic between points k and k + 1 meet a box? Its chord is clipped at the box widened by how far the curve can
+    /// be from it (Liang & Barsky).
+    pub(super) fn meets(&self, k: usize, low: [f64; 2], high: [f64; 2]) -> bool {
+        let (a, b) = (self.points[k], self.points[k + 1]);
+        let d = [b[0] - a[0], b[1] - a[1]];
+        let length = d[0].hypot(d[1]);
+        let turn = |t: [f64; 2]| (t[0] * d[1] - t[1] * d[0]).abs();
+        // Of a cubic with these end tangents no point is farther from the chord.
+        let sagitta = 0.3 * (turn(self.tangents[k]) + turn(self.tangents[k + 1]));
+        let slack = sagitta + 1e-14 * (length + a[0].abs() + a[1].abs());
+        let (mut from, mut to) = (0.0_f64, 1.0_f64);
+        for i in 0..2 {
+            let (low, high) = (low[i] - slack - a[i], high[i] + slack - a[i]);
+            if d[i] == 0.0 {
+                if low > 0.0 || high < 0.0 {
+                    return false;
+                }
+                continue;
+            }
+            let (s, t) = (low / d[i], high / d[i]);
+            from = from.max(s.min(t));
+            to = to.min(s.max(t));
+        }
+        from <= to
+    }
+
     /// The cubic between points k and k + 1 at the share `s` of the way.
     pub(super) fn at(&self, k: usize, s: f64) -> [f64; 2] {
         let (a, b) = (self.points[k], self.points[k + 1]);

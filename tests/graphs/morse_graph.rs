@@ -7,9 +7,7 @@ use smale::connection::{Loose, MorseGraph};
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
 
-mod common;
-
-use common::morse::{assert_homology, assert_product, astray, double, rotation, whole};
+use crate::common::morse::{assert_homology, assert_product, astray, double, rotation, whole};
 
 /// Three wells, at about -1.6, 0.1 and 1.7.
 fn triple() -> Vec<f64> {
@@ -86,7 +84,7 @@ fn chains_of_coupled_wells() {
 /// Mixtures in space, all indices.
 #[test]
 fn mixtures_in_space() {
-    for case in common::cases("space-") {
+    for case in crate::common::cases("space-") {
         let (set, graph) = whole(case.landscape.as_ref(), None);
         assert_eq!(set.counts(), case.counts, "{}", case.name);
         assert!(astray(&graph).is_empty(), "{}: {:?}", case.name, astray(&graph));
@@ -122,7 +120,7 @@ fn the_affine_hull_has_the_same_graph() {
 #[test]
 fn a_thousand_mixtures_in_the_plane() {
     let is_open = |number: u64| {
-        let instance = common::draw::instance_between(2, number, 0.25, 0.9);
+        let instance = crate::common::draw::instance_between(2, number, 0.25, 0.9);
         let landscape = instance.mixture();
         let (set, graph) = whole(&landscape, None);
         let near = !set.degenerate.is_empty()

@@ -723,7 +723,7 @@ fn a_surface_of_genus_two() {
         (&answer.summary["completeness"], &answer.summary["levels"]["region"]),
         (&"proven".into(), &"proven".into())
     );
-    let case = include_str!("cases/genus-two.toml").parse::<toml::Table>().unwrap();
+    let case = include_str!("../cases/genus-two.toml").parse::<toml::Table>().unwrap();
     for known in case["points"].as_array().unwrap() {
         let x: Vec<f64> = known["x"].as_array().unwrap().iter().map(|v| v.as_float().unwrap()).collect();
         let index = known["index"].as_integer().unwrap();
@@ -773,9 +773,10 @@ fn a_learned_score_repeats_few_data() {
 fn every_shipped_study_is_tested() {
     let these = [
         include_str!("studies.rs"),
-        include_str!("continue.rs"),
-        include_str!("plane.rs"),
+        include_str!("../continuation/command.rs"),
+        include_str!("../continuation/plane.rs"),
         include_str!("sweep.rs"),
+        include_str!("../measures/studies.rs"),
     ];
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses")).unwrap() {
         let path = entry.unwrap().path();

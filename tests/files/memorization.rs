@@ -3,11 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::f64::consts::TAU;
 
-use common::graphs::solve;
+use crate::common::graphs::solve;
 use faer::{Mat, mat};
 use smale::Control;
 use smale::connection::MorseGraph;

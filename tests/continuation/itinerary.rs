@@ -11,11 +11,10 @@ use smale::continuation::{
     Cause, Diagram, EventKind, Graphs, Itinerary, Options, SplittingTree, diagram, itinerary, splitting_tree,
 };
 use smale::critical::{self, search};
+use smale::data::random::{Distribution, Draw, draw};
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
 use smale::landscape::{DATA, Family, Region};
-
-mod common;
 
 fn run(family: &dyn Family, parameter: &str, from: f64, to: f64) -> (Diagram, Itinerary) {
     let quiet = Control::quiet();
@@ -123,7 +122,7 @@ fn a_symmetric_family_is_not_smale_over_an_interval() {
 #[test]
 fn random_points_in_the_plane() {
     for (number, count) in [(0, 8), (1, 8), (2, 8), (3, 12), (4, 16)] {
-        let data = common::draw::cloud(2, count, number);
+        let data = crate::common::draw::cloud(2, count, number);
         let landscape =
             Mixture::new(data, vec![1.0; count], Noise::Fixed { a: 1.0, sigma: 0.3 }, 0.0).unwrap();
         let name = format!("{count} points, number {number}");
@@ -140,6 +139,45 @@ fn random_points_in_the_plane() {
         let mut named: Vec<usize> = tree.leaves.iter().flat_map(|l| l.memories.clone()).collect();
         named.sort_unstable();
         assert_eq!(named, (0..count).collect::<Vec<usize>>(), "{name}");
+    }
+}
+
+/// Thirty normal points, of a seed.
+fn thirty(seed: u64, sigma: f64) -> Mixture {
+    let points = draw(&Draw { distribution: Distribution::Normal, dim: 2, count: 30, seed, scale: 1.0 });
+    let data = Mat::from_fn(2, 30, |i, k| points.values[2 * k + i]);
+    Mixture::new(data, vec![1.0; 30], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap()
+}
+
+/// Within a hundredth of the way from one fold to the next a connection moves from saddle to saddle: near the fold a graph
+/// differs by the fold alone, farther off by both.
+#[test]
+fn a_connection_changes_close_to_a_fold() {
+    let landscape = thirty(18, 0.235);
+    let (diagram, itinerary) = run(&landscape, "sigma", 0.234, 0.241);
+    assert_explained("close to a fold", &itinerary);
+    let [fold, connection] = itinerary.cuts.as_slice() else { panic!("{} cuts", itinerary.cuts.len()) };
+    assert!(matches!(&fold.cause, Cause::Local(events) if diagram.events[events[0]].kind == EventKind::Fold));
+    let Cause::Connections(_) = connection.cause else { panic!("{:?}", connection.cause) };
+    let between = 0.5 * (fold.parameter + connection.parameter);
+    assert!(connection.parameter - fold.parameter < 1e-4);
+    for p in [0.235, fold.parameter - 1e-6, between, connection.parameter + 1e-6, 0.24] {
+        assert_as_afresh("close to a fold", &landscape, &itinerary, p);
+    }
+}
+
+/// An orbit that misses the lower saddle by ten thousand times what the orbit from there backwards misses the upper one by: the graphs
+/// that cannot tell the two from joined are no changes of their own.
+#[test]
+fn a_saddle_is_missed_more_widely_forwards_than_backwards() {
+    let landscape = thirty(24, 0.362);
+    let (_, itinerary) = run(&landscape, "sigma", 0.3615, 0.3635);
+    assert_explained("forwards and backwards", &itinerary);
+    let [cut] = itinerary.cuts.as_slice() else { panic!("{} cuts", itinerary.cuts.len()) };
+    let Cause::Connections(joinings) = &cut.cause else { panic!("{:?}", cut.cause) };
+    assert_eq!(joinings.len(), 1);
+    for p in [0.362, cut.parameter - 1e-6, cut.parameter + 1e-6, 0.363] {
+        assert_as_afresh("forwards and backwards", &landscape, &itinerary, p);
     }
 }
 
@@ -224,7 +262,7 @@ fn assert_one_by_one(name: &str, family: &dyn Family, from: usize, to: usize) ->
 #[test]
 fn data_one_by_one_in_the_plane() {
     for (number, count, sigma) in [(0, 12, 0.3), (1, 10, 0.1), (2, 14, 0.6)] {
-        let data = common::draw::cloud(2, count, number);
+        let data = crate::common::draw::cloud(2, count, number);
         let family = Mixture::new(data, vec![1.0; count], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap();
         assert_one_by_one(&format!("{count} points, number {number}, sigma {sigma}"), &family, 1, count);
     }

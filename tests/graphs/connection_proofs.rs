@@ -2,13 +2,11 @@
 //! not proven.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::path::Path;
 use std::time::Instant;
 
-use common::draw::distance;
-use common::{Case, cases};
+use crate::common::draw::distance;
+use crate::common::{Case, cases};
 use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -1,12 +1,10 @@
 //! What is proven agrees with what is known: counts, places, indices, basins; and what is not true is not proven.
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::cases;
-use common::draw::distance;
+use crate::common::cases;
+use crate::common::draw::distance;
 use smale::Control;
 use smale::critical::{Completeness, CriticalSet, Level, Method, Options, search};
 use smale::landscape::formula::Formula;

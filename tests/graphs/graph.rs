@@ -1,10 +1,8 @@
 //! Connection graphs against independent integrations and against the invariants of Morse theory.
 
-mod common;
-
-use common::draw::distance;
-use common::graphs::solve;
-use common::{Case, cases};
+use crate::common::draw::distance;
+use crate::common::graphs::solve;
+use crate::common::{Case, cases};
 use smale::connection::Loose;
 use smale::critical::CriticalSet;
 

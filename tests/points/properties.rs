@@ -3,11 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::differences::richardson;
-use common::draw::instance;
-use common::graphs::{assert_orbits, assert_same, solve, whole_shape};
+use crate::common::differences::richardson;
+use crate::common::draw::instance;
+use crate::common::graphs::{assert_orbits, assert_same, solve, whole_shape};
 use faer::{Mat, MatRef};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};

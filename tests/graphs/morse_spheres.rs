@@ -8,9 +8,7 @@ use smale::critical::CriticalSet;
 use smale::landscape::formula::Formula;
 use smale::landscape::{Region, Shape};
 
-mod common;
-
-use common::morse::{assert_homology, assert_product, astray, double, rotation, whole};
+use crate::common::morse::{assert_homology, assert_product, astray, double, rotation, whole};
 
 const TURN: Option<f64> = Some(std::f64::consts::TAU);
 

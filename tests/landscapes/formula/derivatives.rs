@@ -4,7 +4,7 @@ use faer::Mat;
 use smale::landscape::formula::{Direction, Formula};
 use smale::landscape::{Family, Landscape};
 
-use crate::{formula, with};
+use super::{formula, with};
 
 /// A derivative by Richardson extrapolation of central differences: Neville's scheme over halved steps, the entry
 /// with the smallest change.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use smale::landscape::Landscape;
 use smale::landscape::formula::{Direction, Formula};
 
-use crate::derivatives::richardson;
+use super::derivatives::richardson;
 
 /// Smooth expressions in three coordinates and a parameter, of moderate size near the origin.
 pub(crate) fn expression() -> impl Strategy<Value = String> {

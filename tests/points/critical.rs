@@ -1,9 +1,7 @@
 //! Critical points against known answers.
 
-mod common;
-
-use common::cases;
-use common::draw::distance;
+use crate::common::cases;
+use crate::common::draw::distance;
 use smale::Control;
 use smale::critical::{Options, search};
 

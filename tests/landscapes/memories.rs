@@ -3,10 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::differences::richardson;
-use common::graphs::{assert_orbits, assert_same, shape, solve};
+use crate::common::differences::richardson;
+use crate::common::graphs::{assert_orbits, assert_same, shape, solve};
 use faer::{Mat, MatRef};
 use smale::connection::{Loose, MorseGraph};
 use smale::landscape::{Family, KINDS, Landscape};

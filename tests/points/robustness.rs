@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
-use common::draw::{Instance, by_newton, distance, instance, instance_between, rest};
+use crate::common::draw::{Instance, by_newton, distance, instance, instance_between, rest};
 use faer::Mat;
 use smale::Control;
 use smale::connection::{Loose, MorseGraph, MorseSmale, connect};
@@ -132,7 +130,7 @@ fn wrong_orbits(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph
             if !out {
                 continue;
             }
-            let h = common::draw::hessian(landscape, &p.x);
+            let h = crate::common::draw::hessian(landscape, &p.x);
             let eigen = h.self_adjoint_eigen(faer::Side::Lower).unwrap();
             let mode = eigen.U().col(if backward { dim - 1 } else { 0 });
             let mut ends: Vec<Option<usize>> = [1e-4, -1e-4]
@@ -594,7 +592,7 @@ fn random_mixtures() {
 }
 
 /// By hand, with dimension, first and last instance and the bounds of sigma:
-/// `STRESS="2 0 200 0.15 0.6" cargo test --release --test robustness stress -- --ignored --nocapture`.
+/// `STRESS="2 0 200 0.15 0.6" cargo test --release --test points stress -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes minutes"]
 fn stress() {

@@ -5,7 +5,7 @@ use std::f64::consts::{E, PI};
 use smale::landscape::formula::{Formula, SyntaxError};
 use smale::landscape::{Family, Landscape};
 
-use crate::{formula, with};
+use super::{formula, with};
 
 fn value(energy: &str) -> f64 {
     formula(3, energy).energy(&[2.0, -3.0, 0.5])

@@ -6,7 +6,7 @@ use smale::landscape::Landscape;
 use smale::landscape::formula::Formula;
 use smale::rigor::{Expansion, Interval, System};
 
-use crate::{formula, with};
+use super::{formula, with};
 
 /// What a branch and prune of the gradient found.
 #[derive(Debug)]
@@ -215,7 +215,7 @@ proptest! {
     /// disagree with by far more than rounding.
     #[test]
     fn enclosures_hold_what_the_tape_computes(
-        energy in crate::random::expression(),
+        energy in super::random::expression(),
         center in prop::array::uniform3(-1.0..1.0f64),
         radius in 1e-4..0.5f64,
         inside in prop::array::uniform3(-1.0..1.0f64),

@@ -1,0 +1,12 @@
+//! The command, what it reads and what it writes.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod command;
+mod data;
+mod export;
+mod memorization;
+mod studies;
+mod study;
+mod sweep;
