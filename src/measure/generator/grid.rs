@@ -359,11 +359,11 @@ pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_
         let grid =
             Grid::new(domain, first / factor.powi(level as i32), options.cut, options.most(domain), control)?;
         unknowns = grid.levels.len();
-        for (mean, values) in means.iter().zip(&mut values) {
-            values[level] = grid.smallest(*mean, eps, options.entries)?;
-            if control.stopped() {
-                return fell_short("stopped");
-            }
+        let [one, two] = means.map(|mean| move |grid: &Grid| grid.smallest(mean, eps, options.entries));
+        let (one, two) = rayon::join(|| one(&grid), || two(&grid));
+        (values[0][level], values[1][level]) = (one?, two?);
+        if control.stopped() {
+            return fell_short("stopped");
         }
     }
     let wide = Grid::new(domain, first, options.cut + 5.0, options.most(domain), control)?;
