@@ -24,6 +24,8 @@
 
 use faer::{Mat, MatMut, MatRef};
 
+use rayon::prelude::*;
+
 use super::chain::{Chain, Channel};
 use super::jet::{self, Jet};
 use crate::connection::MorseGraph;
@@ -38,6 +40,9 @@ pub const LARGEST_CORRECTION: f64 = 0.2;
 pub const CLEARANCE: f64 = 5.0;
 /// Energies that differ by less than this, relative to the range of all, are equal.
 const SAME: f64 = 1e-9;
+
+/// Points times dimensions squared up to which third and fourth derivatives are computed.
+const MOST_EXPANDED: usize = 200_000;
 
 /// A minimum as a well of the invariant measure.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +137,15 @@ pub fn network(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph)
         ));
     }
     let reduced = landscape.reduce();
-    let form = |id: usize| form(landscape, reduced.as_ref(), set, id);
+    let wanted: Vec<usize> = (0..set.points.len()).filter(|&i| set.points[i].index <= 1).collect();
+    let inner = reduced.as_ref().map_or(landscape.dim(), |r| r.basis.ncols());
+    let expand = wanted.len().saturating_mul(inner * inner) <= MOST_EXPANDED;
+    let mut forms: Vec<Option<Form>> = vec![];
+    forms.resize_with(set.points.len(), || None);
+    let found: Vec<Option<Form>> =
+        wanted.par_iter().map(|&id| form(landscape, reduced.as_ref(), set, id, expand)).collect();
+    wanted.iter().zip(found).for_each(|(&id, found)| forms[id] = found);
+    let mut form = |id: usize| forms[id].take();
     let mut wells = vec![];
     for (minimum, p) in set.points.iter().enumerate().filter(|(_, p)| p.index == 0) {
         let Some(form) = form(minimum) else {
@@ -187,8 +200,14 @@ pub fn network(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph)
     Ok(Network { dim: landscape.dim(), wells, passes, left_out, doubts })
 }
 
-/// The Hessian's form at a point; `None` if it is singular.
-fn form(landscape: &dyn Landscape, reduced: Option<&Reduced>, set: &CriticalSet, id: usize) -> Option<Form> {
+/// The Hessian's form at a point; `None` if it is singular. Third and fourth derivatives are taken if `expand` says so.
+fn form(
+    landscape: &dyn Landscape,
+    reduced: Option<&Reduced>,
+    set: &CriticalSet,
+    id: usize,
+    expand: bool,
+) -> Option<Form> {
     let point = &set.points[id];
     let n = point.x.len();
     let (jet, rest) = match reduced {
@@ -197,9 +216,9 @@ fn form(landscape: &dyn Landscape, reduced: Option<&Reduced>, set: &CriticalSet,
             let z = r.basis.transpose() * column(&away);
             let rest = (n - r.basis.ncols()) as f64 * r.normal.ln();
             let known = r.normal > 0.0 || n == r.basis.ncols();
-            (if known { jet::jet(r.inner.as_ref(), z.col_as_slice(0)) } else { None }, rest)
+            (if known && expand { jet::jet(r.inner.as_ref(), z.col_as_slice(0)) } else { None }, rest)
         }
-        None => (jet::jet(landscape, &point.x), 0.0),
+        None => (if expand { jet::jet(landscape, &point.x) } else { None }, 0.0),
     };
     let rest = if rest.is_nan() { 0.0 } else { rest };
     let found = match jet {
@@ -344,7 +363,9 @@ impl Network {
         {
             match correction {
                 None => {
-                    return Some(format!("the third and fourth derivatives at {name} {id} are not known"));
+                    return Some(format!(
+                        "the third and fourth derivatives at {name} {id} were not computed"
+                    ));
                 }
                 Some(c) if !(c.abs() * temperature < LARGEST_CORRECTION) => {
                     let size = shown(round(c.abs() * temperature));

@@ -5,6 +5,8 @@
 //! dimensions ([`generator`](super::generator)), in more dimensions mean first passage times of the chain beside simulated ones
 //! ([`passage`](super::passage)), and the order in which minima merge ([`chain`](super::chain)).
 
+use faer::Mat;
+
 use super::chain::{Chain, Merge};
 use super::generator::{Gap, grid, line};
 use super::kramers::{Network, Order, network};
@@ -14,7 +16,7 @@ use crate::control::Control;
 use crate::critical::{CriticalSet, Level};
 use crate::error::{Error, Result};
 use crate::landscape::{Landscape, Reduced};
-use crate::linalg::column;
+use crate::linalg::{column, symmetric_eigen};
 
 /// What is computed.
 #[derive(Clone, Copy, Debug)]
@@ -337,7 +339,7 @@ fn generator(
         // Energies of the inner landscape differ by a constant.
         let lowest = of(0).map(|(p, x)| inner.landscape.energy(x) - p.energy).next().unwrap_or(0.0);
         let top = of(0).chain(of(1)).map(|(p, _)| p.energy + lowest).fold(f64::NEG_INFINITY, f64::max);
-        let curvature = set.points.iter().flat_map(|p| &p.eigenvalues).fold(0.0_f64, |m, l| m.max(l.abs()));
+        let curvature = inner.points.iter().map(|x| stiffness(inner.landscape, x)).fold(0.0, f64::max);
         let domain =
             grid::Domain { landscape: inner.landscape, minima: &minima, top, curvature, temperature };
         grid::spectral_gap(&domain, &options.grid, control)?
@@ -345,5 +347,17 @@ fn generator(
     match inner.normal {
         Some(normal) if normal < gap.value => Ok(Gap { value: normal, error: 0.0, ..gap }),
         _ => Ok(gap),
+    }
+}
+
+/// The size of the largest eigenvalue of the Hessian, zero where it is not finite.
+fn stiffness(landscape: &dyn Landscape, x: &[f64]) -> f64 {
+    let d = x.len();
+    let mut hessian = Mat::zeros(d, d);
+    landscape.hessian(x, hessian.as_mut());
+    let (mut values, mut vectors) = (vec![0.0; d], Mat::zeros(d, d));
+    match symmetric_eigen(hessian.as_ref(), &mut values, vectors.as_mut()) {
+        true => values.iter().fold(0.0, |m, l| m.max(l.abs())),
+        false => 0.0,
     }
 }

@@ -6,9 +6,15 @@ use smale::study::{Override, Study};
 
 use crate::cases::{HALF, close};
 
-fn run(sets: &[&str]) -> Outcome {
+fn with(sets: &[&str]) -> Outcome {
     let overrides: Vec<Override> = sets.iter().map(|s| Override::parse(s).unwrap()).collect();
     execute(&Study::from_flags(&overrides).unwrap(), Part::Measure, &Control::quiet()).unwrap()
+}
+
+/// A study of `analyses/`.
+fn run(name: &str) -> Outcome {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("analyses/{name}.toml"));
+    execute(&Study::read(&path, &[]).unwrap(), Part::All, &Control::quiet()).unwrap()
 }
 
 fn table(outcome: &Outcome, name: &str) -> Vec<Vec<String>> {
@@ -28,7 +34,7 @@ fn rates_and_gaps_are_written_beside_the_measure() {
         "region.box={lower=[-2.5], upper=[2.5]}",
         "measure.temperatures=[0.05, 0.02]",
     ];
-    let outcome = run(&sets);
+    let outcome = with(&sets);
     let rates = table(&outcome, "rates.csv");
     assert_eq!(
         rates[0].join(","),
@@ -55,12 +61,7 @@ fn rates_and_gaps_are_written_beside_the_measure() {
 
 #[test]
 fn a_field_has_its_quasipotential() {
-    let outcome = run(&[
-        "kind=formula",
-        "dim=2",
-        "drift=['x - x^3 - 10*x*y^2', '-(1 + x^2)*y']",
-        "region.box={lower=[-1.5, -1.0], upper=[1.5, 1.0]}",
-    ]);
+    let outcome = run("maier-stein");
     let rows = table(&outcome, "quasipotential.csv");
     assert_eq!(rows[0].join(","), "from,saddle,to,action,error,modes,level");
     assert_eq!(rows.len(), 3);
