@@ -449,3 +449,24 @@ fn grown(correction: Option<f64>, temperature: f64, order: Order) -> f64 {
 fn round(value: f64) -> f64 {
     format!("{value:.1e}").parse().unwrap_or(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landscape::formula::Formula;
+
+    /// In large dimensions determinants come from Cholesky's factorisation, of saddles after a reflection.
+    #[test]
+    fn factored_determinants_are_products_of_eigenvalues() {
+        let energy = "(x[0]^2 - 1)^2/4 + 0.3*x[0]*x[1] + sum(i, 1, 5, (i + 1)*x[i]^2/2 + 0.2*x[i]*x[i-1])";
+        let landscape = Formula::new(6, energy, &[], &[], None).unwrap();
+        for (x, index) in [([0.0; 6], 1), ([1.0, -0.4, 0.1, 0.0, 0.0, 0.0], 0)] {
+            let jet = jet::jet(&landscape, &x).unwrap();
+            let found = factored(&landscape, &x, index).unwrap();
+            assert!((found.log_determinant - jet.log_determinant()).abs() < 1e-9);
+            assert!((found.lowest - jet.eigenvalues[0]).abs() < 1e-9);
+        }
+        // A minimum's factorisation refuses what is no minimum.
+        assert!(factored(&landscape, &[0.0; 6], 0).is_none());
+    }
+}

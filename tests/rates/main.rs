@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod cases;
+mod fields;
 mod gaps;
 mod kramers;
 mod passages;

@@ -40,7 +40,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { spacing: 0.6, cut: 14.0, nodes: 150_000, nodes_in_space: 30_000, entries: 20_000_000 }
+        Options { spacing: 0.68, cut: 14.0, nodes: 150_000, nodes_in_space: 30_000, entries: 20_000_000 }
     }
 }
 
