@@ -206,7 +206,7 @@ impl<'a> Wells<'a> {
 }
 
 /// The region in search coordinates, [`WIDE`] times as large; as it is where coordinates are periodic.
-fn wide(reduced: Option<&Reduced>, region: &Region) -> Region {
+pub(super) fn wide(reduced: Option<&Reduced>, region: &Region) -> Region {
     if let Some(reduced) = reduced {
         return Region::ball(reduced.project(&region.center()), WIDE * region.radius());
     }
@@ -349,7 +349,14 @@ impl<'a> Valley<'a> {
             |w: &&[(f64, f64)]| even(w[0].1) >= 4.0 && w.iter().all(|(_, p)| (p - even(w[0].1)).abs() < 0.02);
         let &[_, (t, slope), _] = found.windows(3).rev().find(stays)? else { return None };
         let order = even(slope) as usize;
-        let coefficient = |t: f64| mean(t) / t.powi(order as i32);
+        // The place found may be off by as much as the flatness hides: the odd part tells how far, and the even part is
+        // larger by what that makes of it.
+        let coefficient = |t: f64| {
+            let (k, even) = (order as f64, mean(t) / t.powi(order as i32));
+            let odd = 0.5 * (self.rise(t) - self.rise(-t)) / t.powi(order as i32);
+            let off = odd / (k * even);
+            even / (1.0 + 0.5 * k * (k - 1.0) * off * off)
+        };
         let (coarse, fine) = (coefficient(2.0 * t), coefficient(t));
         let coefficient = if coarse.is_finite() { (4.0 * fine - coarse) / 3.0 } else { fine };
         let others = (0..values.len()).filter(|&j| j != self.null).map(|j| values[j].ln());
