@@ -395,6 +395,28 @@ fn least_squares(points: &[(f64, Estimate)]) -> Option<(f64, f64)> {
     Some((solution[1], unit[1].max(0.0).sqrt()))
 }
 
+/// A basin of the limit whose weight keeps apart from theory: what the first correction leaves over falls as the square of the
+/// temperature, so that between the two lowest temperatures it must fall nearly so.
+fn contradiction(wells: &Wells<'_>, laplace: &Laplace, table: &Table) -> Option<String> {
+    let [.., before, last] = table.at.as_slice() else { return None };
+    let miss = |at: &At, k: usize| {
+        let theory = laplace.weights(at.eps, true)?[k];
+        let found = at.used()?.weights[k];
+        Some((found.value - theory, 1.5 * found.error(), theory))
+    };
+    let ratio = (last.eps / before.eps).powf(1.5);
+    (0..wells.wells.len()).filter(|&k| laplace.limit[k] > 0.0).find_map(|k| {
+        laplace.terms[k].filter(|t| t.is_trusted(before.eps))?;
+        let (first, first_error, _) = miss(before, k)?;
+        let (second, second_error, theory) = miss(last, k)?;
+        let allowed = ratio * (first.abs() + first_error) + second_error + 1e-9;
+        (second.abs() > allowed).then(|| {
+            let (id, value) = (wells.wells[k].id.text(), theory + second);
+            format!("the basin of minimum {id} has weight {value:.6}, theory says {theory:.6}")
+        })
+    })
+}
+
 /// Weight outside the limit's wells at the lowest temperature above which the limit is not in sight.
 const REMAINING: f64 = 0.05;
 
@@ -429,20 +451,8 @@ fn conclude(wells: &Wells<'_>, laplace: &Laplace, table: &Table, rows: &[Row], f
     if rows.len() < 3 {
         return Conclusion::NotEnough("a rate needs at least three temperatures".into());
     }
-    // Weights at the lowest temperature against theory, as far as theory can be relied on.
-    for (k, limit) in laplace.limit.iter().enumerate().filter(|(_, w)| **w > 0.0) {
-        let Some(term) = laplace.terms[k].filter(|t| t.is_trusted(last.eps)) else { continue };
-        let Some(theory) = laplace.weights(last.eps, true) else { continue };
-        let allowed = term.correction.map_or(0.0, |c| 4.0 * (c * last.eps).powi(2));
-        let miss = (used.weights[k].value - theory[k]).abs();
-        if miss > 1.5 * used.weights[k].error() + allowed * limit + 0.02 * outside + 1e-9 {
-            return Conclusion::Against(format!(
-                "the basin of minimum {} has weight {:.6}, theory says {:.6}",
-                wells.wells[k].id.text(),
-                used.weights[k].value,
-                theory[k]
-            ));
-        }
+    if let Some(why) = contradiction(wells, laplace, table) {
+        return Conclusion::Against(why);
     }
     for fit in fits {
         let Some(theory) = fit.theory else { continue };

@@ -150,6 +150,7 @@ fn derivative(first: f64, f: impl Fn(f64) -> Vec<f64>) -> Option<(Vec<f64>, f64)
         }
         let mut row = vec![plain];
         let mut power = 4.0;
+        let mut newest_error = f64::INFINITY;
         for before in &last {
             let newest = &row[row.len() - 1];
             let better: Vec<f64> =
@@ -162,6 +163,14 @@ fn derivative(first: f64, f: impl Fn(f64) -> Vec<f64>) -> Option<(Vec<f64>, f64)
             }
             row.push(better);
             power *= 4.0;
+            newest_error = newest_error.min(error);
+        }
+        // Once rounding takes over, shorter steps only make it worse.
+        if let Some((values, least)) = &best
+            && *least <= 1e-8 * size(values)
+            && newest_error > 4.0 * least
+        {
+            break;
         }
         if let Some((values, error)) = &best
             && *error <= ENOUGH * size(values)

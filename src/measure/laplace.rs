@@ -137,20 +137,35 @@ pub fn laplace(wells: &Wells<'_>) -> Laplace {
 }
 
 impl Laplace {
-    /// Weights of the wells at a temperature, to leading order or with the correction; `None` unless all forms are known.
+    /// `log int exp(-E/eps)` over each well; the corrections are in if they are asked for and known of all wells that count.
+    fn logs(&self, eps: f64, corrected: bool) -> Option<Vec<f64>> {
+        let all = |corrected: bool| -> Option<Vec<f64>> {
+            let logs: Option<Vec<f64>> =
+                self.terms.iter().map(|t| t.as_ref().map(|t| t.log_z(eps, corrected))).collect();
+            logs.filter(|logs| !logs.is_empty())
+        };
+        let leading = all(false)?;
+        let total = log_sum(&leading);
+        let counts = |(l, t): (&f64, &Option<Term>)| {
+            (l - total).exp() < 1e-6 || t.is_some_and(|t| t.correction.is_some())
+        };
+        match corrected && leading.iter().zip(&self.terms).all(counts) {
+            true => all(true),
+            false => Some(leading),
+        }
+    }
+
+    /// Weights of the wells at a temperature, to leading order or with the correction where it is known; `None` unless all
+    /// forms are known.
     pub fn weights(&self, eps: f64, corrected: bool) -> Option<Vec<f64>> {
-        let logs: Option<Vec<f64>> =
-            self.terms.iter().map(|t| t.as_ref().map(|t| t.log_z(eps, corrected))).collect();
-        let logs = logs.filter(|logs| !logs.is_empty())?;
+        let logs = self.logs(eps, corrected)?;
         let all = log_sum(&logs);
         Some(logs.iter().map(|l| (l - all).exp()).collect())
     }
 
-    /// `log Z` at a temperature; `None` unless all forms are known.
+    /// `log Z` at a temperature, in the same way.
     pub fn log_z(&self, eps: f64, corrected: bool) -> Option<f64> {
-        let logs: Option<Vec<f64>> =
-            self.terms.iter().map(|t| t.as_ref().map(|t| t.log_z(eps, corrected))).collect();
-        logs.filter(|logs| !logs.is_empty()).map(|logs| log_sum(&logs))
+        self.logs(eps, corrected).map(|logs| log_sum(&logs))
     }
 
     /// The first order in the temperature of the divergence from the measure to its Laplace mixture, over the wells of the

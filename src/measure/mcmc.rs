@@ -43,7 +43,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { chains: 4, kept: 500, rounds: 3, thin: 5, tempering: true, start: None, seed: 0 }
+        Options { chains: 4, kept: 500, rounds: 4, thin: 10, tempering: true, start: None, seed: 0 }
     }
 }
 
@@ -112,7 +112,7 @@ fn ladder(wells: &Wells<'_>, temperatures: &[f64], tempering: bool) -> Vec<f64> 
     }
     let saddles: Vec<f64> = wells.set.points.iter().filter(|p| p.index == 1).map(|p| p.energy).collect();
     let highest = saddles.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let top = ((highest - wells.lowest()) / 3.0).max(last);
+    let top = ((highest - wells.lowest()) / 1.5).max(last);
     let top = if top.is_finite() { top } else { last };
     if top > last * 1.05 {
         all.push(top);

@@ -6,6 +6,7 @@
 
 use faer::MatRef;
 
+use super::wells::wide;
 use crate::connection::{Fate, fates};
 use crate::critical::CriticalSet;
 use crate::error::Result;
@@ -28,7 +29,9 @@ pub struct Shares {
 impl Shares {
     /// Of the columns of `points` (n x b).
     pub fn of(landscape: &dyn Landscape, set: &CriticalSet, points: MatRef<'_, f64>) -> Shares {
-        let ends = fates(landscape, set, points);
+        // The region is where points were looked for; the measure's tails reach beyond it.
+        let region = wide(None, &set.region);
+        let ends = fates(landscape, &CriticalSet { region, ..set.clone() }, points);
         let hits = (set.points.iter().enumerate())
             .filter(|(_, p)| p.index == 0)
             .map(|(id, _)| (id, ends.iter().filter(|f| **f == Fate::Minimum(id)).count()))

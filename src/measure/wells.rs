@@ -94,6 +94,9 @@ pub struct Wells<'a> {
     pub doubts: Vec<String>,
 }
 
+/// Squares of the dimension, summed over minima, up to which these are expanded to fourth order.
+const EXPANSIONS: usize = 10_000;
+
 /// How many times the region's size is the one in which orbits are followed.
 const WIDE: f64 = 4.0;
 
@@ -124,8 +127,13 @@ impl<'a> Wells<'a> {
         let region = wide(reduced, &set.region);
         let inside = CriticalSet { points, degenerate, region, ..set.clone() };
         let mut wells = vec![];
+        let mut minima: Vec<usize> =
+            (0..inside.points.len()).filter(|&id| inside.points[id].index == 0).collect();
+        minima.sort_by(|a, b| inside.points[*a].energy.total_cmp(&inside.points[*b].energy).then(a.cmp(b)));
+        // Expansions cost the square of the dimension each: the lowest minima come first.
+        minima.truncate((EXPANSIONS / (inner.dim() * inner.dim()).max(1)).max(1));
         for (id, p) in inside.points.iter().enumerate().filter(|(_, p)| p.index == 0) {
-            let form = regular(inner, &p.x);
+            let form = regular(inner, &p.x, minima.contains(&id));
             let (id, x, places) = (WellId::Minimum(id), p.x.clone(), vec![p.x.clone()]);
             wells.push(Well { id, x, energy: p.energy, form, steepest: steepest(inner, &p.x), places });
         }
@@ -198,7 +206,7 @@ impl<'a> Wells<'a> {
 }
 
 /// The region in search coordinates, [`WIDE`] times as large; as it is where coordinates are periodic.
-fn wide(reduced: Option<&Reduced>, region: &Region) -> Region {
+pub(super) fn wide(reduced: Option<&Reduced>, region: &Region) -> Region {
     if let Some(reduced) = reduced {
         return Region::ball(reduced.project(&region.center()), WIDE * region.radius());
     }
@@ -230,10 +238,11 @@ fn steepest(landscape: &dyn Landscape, x: &[f64]) -> f64 {
     spectrum(landscape, x).and_then(|(values, _)| values.last().copied()).unwrap_or(0.0).max(0.0)
 }
 
-fn regular(landscape: &dyn Landscape, x: &[f64]) -> Form {
+fn regular(landscape: &dyn Landscape, x: &[f64], expanded: bool) -> Form {
     match spectrum(landscape, x) {
         Some((eigenvalues, vectors)) if eigenvalues.first().is_some_and(|v| *v > 0.0) => {
-            let jet = if landscape.is_smooth() { jet::jet(landscape, x).map(Box::new) } else { None };
+            let jet =
+                if expanded && landscape.is_smooth() { jet::jet(landscape, x).map(Box::new) } else { None };
             Form::Regular { eigenvalues, vectors, jet }
         }
         _ => Form::Unknown("its Hessian in the search's coordinates is not positive".into()),
@@ -340,7 +349,14 @@ impl<'a> Valley<'a> {
             |w: &&[(f64, f64)]| even(w[0].1) >= 4.0 && w.iter().all(|(_, p)| (p - even(w[0].1)).abs() < 0.02);
         let &[_, (t, slope), _] = found.windows(3).rev().find(stays)? else { return None };
         let order = even(slope) as usize;
-        let coefficient = |t: f64| mean(t) / t.powi(order as i32);
+        // The place found may be off by as much as the flatness hides: the odd part tells how far, and the even part is
+        // larger by what that makes of it.
+        let coefficient = |t: f64| {
+            let (k, even) = (order as f64, mean(t) / t.powi(order as i32));
+            let odd = 0.5 * (self.rise(t) - self.rise(-t)) / t.powi(order as i32);
+            let off = odd / (k * even);
+            even / (1.0 + 0.5 * k * (k - 1.0) * off * off)
+        };
         let (coarse, fine) = (coefficient(2.0 * t), coefficient(t));
         let coefficient = if coarse.is_finite() { (4.0 * fine - coarse) / 3.0 } else { fine };
         let others = (0..values.len()).filter(|&j| j != self.null).map(|j| values[j].ln());

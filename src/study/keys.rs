@@ -353,7 +353,7 @@ const MEASURE: &[Key] = &[
         "states",
         Takes::Integer,
         "500",
-        "states kept of each chain and temperature in the first of three rounds",
+        "states kept of each chain and temperature in the first of four rounds",
     ),
     key(
         "draw",

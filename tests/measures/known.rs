@@ -6,7 +6,6 @@ use smale::critical::{CriticalSet, Options, search};
 use smale::landscape::formula::Formula;
 use smale::landscape::{Landscape, Region};
 
-pub const DOUBLE_WELL: &str = "(x^2 - 1)^2/4";
 /// Two wells of equal depth with curvatures 2 and 8.
 pub const TWO_WIDTHS: &str = "(x^2 - 1)^2/4 * (1 + 3/4*(x + 1)^2)";
 pub const MUELLER_BROWN: &str = "(-200*exp(-(x - 1)^2 - 10*y^2) - 100*exp(-x^2 - 10*(y - 0.5)^2) \
@@ -22,6 +21,12 @@ pub fn formula(dim: usize, energy: &str) -> Formula {
 
 pub fn critical(landscape: &dyn Landscape, region: &Region) -> CriticalSet {
     search(landscape, Some(region), &Options::default(), &Control::quiet()).unwrap()
+}
+
+/// Its minima alone: of many dimensions all saddles would take long.
+pub fn minima(landscape: &dyn Landscape, region: &Region) -> CriticalSet {
+    let options = Options { max_index: Some(0), ..Options::default() };
+    search(landscape, Some(region), &options, &Control::quiet()).unwrap()
 }
 
 pub fn mueller_brown() -> (Formula, CriticalSet) {

@@ -30,7 +30,7 @@ fn options(temperatures: &[f64]) -> Options {
 #[test]
 fn three_routes_agree() {
     let (f, set) = mueller_brown();
-    let table = table(&f, &set, &options(&[0.2, 0.1]));
+    let table = table(&f, &set, &options(&[0.2]));
     for at in &table.at {
         assert_eq!(at.verdict, Verdict::Consistent, "{}: {:?}", at.eps, at.answers);
         assert_eq!(at.used().unwrap().route, Route::Quadrature);
@@ -51,7 +51,7 @@ fn three_routes_agree() {
 fn far_apart(count: usize) -> (Mixture, Vec<f64>) {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(9);
     let data = Mat::from_fn(64, count, |_, _| StandardNormal.sample(&mut rng));
-    let weights: Vec<f64> = (1..=count).map(|k| k as f64).collect();
+    let weights: Vec<f64> = (1..=count).map(|k| (10 + k) as f64).collect();
     let total: f64 = weights.iter().sum();
     let noise = Noise::Fixed { a: 1.0, sigma: 0.8 };
     let shares = weights.iter().map(|w| w / total).collect();
@@ -62,20 +62,20 @@ fn far_apart(count: usize) -> (Mixture, Vec<f64>) {
 fn twenty_basins_in_sixty_four_dimensions() {
     let (mixture, shares) = far_apart(20);
     let region = mixture.region().unwrap();
-    let set = critical(&mixture, &region);
+    let set = minima(&mixture, &region);
     assert_eq!(set.counts()[0], 20);
     let reduced = mixture.reduce();
     let wells = Wells::new(&mixture, reduced.as_ref(), &set);
     let theory = laplace(&wells);
-    let found =
-        importance::sample(&wells, &theory, 1.0, None, &importance::Options::default(), &Control::quiet())
-            .unwrap();
+    // One per cent of the smallest, 11/410.
+    let asked = importance::Options { accuracy: 0.0098, most: 128_000, ..importance::Options::default() };
+    let found = importance::sample(&wells, &theory, 1.0, None, &asked, &Control::quiet()).unwrap();
     let data = mixture.data().unwrap();
     for (k, p) in set.points.iter().filter(|p| p.index == 0).enumerate() {
         let away = |c: usize| (0..64).map(|i| (p.x[i] - data[(i, c)]).powi(2)).sum::<f64>();
         let own = (0..20).min_by(|a, b| away(*a).total_cmp(&away(*b))).unwrap();
-        close(found.weights[k], shares[own], 0.01 + 3.0 * found.weight_errors[k] / shares[own]);
-        assert!(found.weight_errors[k] < 0.01 * shares[own].max(0.01), "{k}");
+        close(found.weights[k], shares[own], 4.0 * found.weight_errors[k] / shares[own]);
+        assert!(found.weight_errors[k] < 0.01 * shares[own], "{k}");
         assert!(found.pareto[k].unwrap() < 0.7 && found.ess[k] > 400.0);
     }
     // The density is normalised.
@@ -92,17 +92,17 @@ fn agreement_of_chains_in_one_basin_says_nothing() {
     let (f, set) = mueller_brown();
     let wells = Wells::new(&f, None, &set);
     let theory = laplace(&wells);
-    // All in the basin of weight 5e-4, without a ladder.
+    // All in the basin of weight 4e-9, without a ladder.
     let stuck = mcmc::Options {
-        chains: 8,
-        kept: 1000,
+        chains: 6,
+        kept: 400,
         rounds: 1,
         tempering: false,
         start: Some(1),
         ..mcmc::Options::default()
     };
     let run = |options: &mcmc::Options| {
-        mcmc::run(&wells, &theory, &[0.05], None, options, &Control::quiet()).unwrap().at.remove(0)
+        mcmc::run(&wells, &theory, &[0.02], None, options, &Control::quiet()).unwrap().at.remove(0)
     };
     let found = run(&stuck);
     assert!(found.weights[1] > 0.99 && found.energy.0 < 1.02, "{:?} {:?}", found.weights, found.energy);
@@ -113,7 +113,7 @@ fn agreement_of_chains_in_one_basin_says_nothing() {
     assert!(failure.contains("R-hat"), "{failure}");
     // Neither makes a verdict, alone or beside another route.
     for importance in [false, true] {
-        let all = Options { quadrature: false, importance, chain_options: stuck, ..options(&[0.05]) };
+        let all = Options { quadrature: false, importance, chain_options: stuck, ..options(&[0.02]) };
         let table = table(&f, &set, &all);
         assert!(matches!(&table.at[0].verdict, Verdict::NotEnough(_)), "{:?}", table.at[0]);
     }
@@ -136,7 +136,7 @@ fn a_missed_minimum_is_noticed() {
 #[test]
 fn weights_with_heavy_tails_are_refused() {
     let f = formula(6, "sum(i, 0, 5, log(1 + 30*x[i]^2) + 0.01*x[i]^2)");
-    let set = critical(&f, &Region::cuboid(vec![-2.0; 6], vec![2.0; 6]));
+    let set = minima(&f, &Region::cuboid(vec![-2.0; 6], vec![2.0; 6]));
     let all = Options { chains: false, ..options(&[1.0]) };
     let table = table(&f, &set, &all);
     let answer = &table.at[0].answers[0];

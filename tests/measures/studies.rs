@@ -165,7 +165,8 @@ sigma = 0.5
 [measure]
 temperatures = [1.0]
 chains = false
-draw = 1500
+importance = false
+draw = 1000
 ",
     );
     let table = file(&outcome, "measure.csv");
