@@ -80,6 +80,9 @@ enum Command {
     /// Follow all critical points along a parameter, through the events at which they meet, and the graphs between
     #[command(after_help = run::EXAMPLES, override_usage = run::usage("continue"))]
     Continue(run::Arguments),
+    /// Compute the invariant measure at falling temperatures, its limit, and how fast it is approached
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("measure"))]
+    Measure(run::Arguments),
     /// Plan a study at many values of parameters, as tasks for many machines
     #[command(after_help = sweep::EXAMPLES)]
     Plan(sweep::PlanArguments),
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Graph(arguments) => run::run(&arguments, &common, Part::Graph),
         Command::Lyapunov(arguments) => run::run(&arguments, &common, Part::Lyapunov),
         Command::Continue(arguments) => run::run(&arguments, &common, Part::Continue),
+        Command::Measure(arguments) => run::run(&arguments, &common, Part::Measure),
         Command::Plan(arguments) => sweep::plan(&arguments, &common),
         Command::Merge(arguments) => sweep::merge(&arguments, &common),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &common),

@@ -1,4 +1,4 @@
-//! `smale run`, `smale critical`, `smale graph`, `smale lyapunov`, `smale continue`: a study, or a landscape of flags, to a result folder.
+//! `smale run`, `smale critical`, `smale graph`, `smale lyapunov`, `smale continue`, `smale measure`: a study, or a landscape of flags, to a result folder.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,7 @@ Examples:
   smale graph --landscape mixture --data points.csv --set sigma=0.35
   smale lyapunov study.toml --set lyapunov.orbits=1000
   smale continue study.toml --set continue.parameter=sigma --set continue.from=0.05 --set continue.to=2
+  smale measure study.toml --set measure.temperatures=[0.2,0.1,0.05,0.02]
   smale critical --landscape modern-hopfield --data 'patterns.npz#x' --set beta=8 --json
 
 Exit codes:

@@ -69,6 +69,11 @@ impl Cholesky {
         (smallest > 0.0 && smallest.is_finite()).then(|| smallest / largest)
     }
 
+    /// Logarithm of the determinant of the factorised matrix.
+    pub fn log_determinant(&self) -> f64 {
+        (0..self.n).map(|j| 2.0 * self.factor[j * self.n + j].ln()).sum()
+    }
+
     /// Solves with the factorised matrix, in place.
     pub fn solve(&self, b: &mut [f64]) {
         let n = self.n;
@@ -108,6 +113,8 @@ mod tests {
             for (scale, shift) in [(1.0, 0.1 - w[0]), (-2.0, 0.1 + 2.0 * w[n - 1])] {
                 let ratio = cholesky.factor(a.as_ref(), scale, shift).expect("positive definite");
                 assert!(ratio > 0.0 && ratio <= 1.0);
+                let exact: f64 = w.iter().map(|w| (scale * w + shift).ln()).sum();
+                assert!((cholesky.log_determinant() - exact).abs() < 1e-11 * n as f64);
                 let b: Vec<f64> = (0..n).map(|i| (i as f64).cos()).collect();
                 let mut x = b.clone();
                 cholesky.solve(&mut x);

@@ -29,6 +29,8 @@ pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[
     ("sweep", "seeds"),
     ("sweep", "batch"),
     ("memorization", "steps"),
+    ("measure", "samples"),
+    ("measure", "states"),
 ];
 
 /// Numbers that must be positive, by section and key.
@@ -45,6 +47,8 @@ pub(super) const POSITIVE: &[(&str, &str)] = &[
     ("memorization", "memorized_within"),
     ("memorization", "spurious_within"),
     ("memorization", "from"),
+    ("measure", "accuracy"),
+    ("measure", "perturbation"),
 ];
 
 /// Keys that a section needs, where it is there.
@@ -323,6 +327,54 @@ const MEMORIZATION: &[Key] = &[
     ),
 ];
 
+const MEASURE: &[Key] = &[
+    key(
+        "temperatures",
+        Takes::Numbers,
+        "0.5, 0.2, 0.1, 0.05, 0.02 of the landscape's own: that of a mixture, else the height of the highest saddle",
+        "temperatures of exp(-E/temperature), 1 to 64 positive numbers",
+    ),
+    key("quadrature", Takes::Flag, "true", "integrate, in up to three dimensions"),
+    key("importance", Takes::Flag, "true", "draw from Gaussians at the minima and weigh"),
+    key(
+        "chains",
+        Takes::Flag,
+        "true",
+        "run Markov chains from different minima over a ladder of temperatures",
+    ),
+    key("samples", Takes::Integer, "64000", "most weighed draws a temperature"),
+    key(
+        "accuracy",
+        Takes::Number,
+        "0.01",
+        "relative standard error of the weights of basins at which no more are drawn",
+    ),
+    key(
+        "states",
+        Takes::Integer,
+        "500",
+        "states kept of each chain and temperature in the first of four rounds",
+    ),
+    key(
+        "draw",
+        Takes::Integer,
+        "0",
+        "samples of the diffusion model by SDE and ODE, and points of the region, whose minima are counted",
+    ),
+    key(
+        "perturbations",
+        Takes::Integer,
+        "0",
+        "random smooth fields added to the landscape, under each of which graph and limit are computed anew",
+    ),
+    key(
+        "perturbation",
+        Takes::Number,
+        "0.01",
+        "the largest slope of such a field, as a share of the landscape's range of energies over its extent",
+    ),
+];
+
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
@@ -351,8 +403,8 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "measure",
-        doc: "The invariant measure at falling temperature; skipped by this version.",
-        keys: None,
+        doc: "The invariant measure at falling temperature, its limit, and how fast it is approached.",
+        keys: Some(MEASURE),
     },
     Table {
         name: "certify",

@@ -8,10 +8,12 @@ mod folder;
 mod keys;
 mod lyapunov;
 mod manifolds;
+mod measure;
 pub(crate) mod memorization;
 mod nearest;
 pub mod pipeline;
 mod points;
+mod rates;
 mod region;
 pub mod schema;
 mod second;
@@ -25,6 +27,7 @@ pub use continuing::ContinueSection;
 pub use folder::{Folder, Staged};
 pub use keys::of_kind as keys_of_kind;
 pub use lyapunov::LyapunovSection;
+pub use measure::MeasureSection;
 pub use memorization::MemorizationSection;
 pub use second::Second;
 pub use section::{Item, Section};
@@ -114,6 +117,8 @@ pub struct Study {
     pub sweep: Option<SweepSection>,
     /// `[memorization]`; `None` if the study has none.
     pub memorization: Option<MemorizationSection>,
+    /// `[measure]`; `None` if the study has none.
+    pub measure: Option<MeasureSection>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
@@ -205,6 +210,7 @@ impl Study {
             continuation: sections.continuation,
             sweep,
             memorization: sections.memorization,
+            measure: sections.measure,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),
@@ -280,6 +286,7 @@ struct Sections {
     /// Read when the kind is known.
     sweep: Option<Section>,
     memorization: Option<MemorizationSection>,
+    measure: Option<MeasureSection>,
     report: ReportSection,
     region: Option<region::Choice>,
     not_done: Vec<String>,
@@ -300,6 +307,7 @@ impl Sections {
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
                 "graph" => all.graph = graph(&mut section)?,
                 "memorization" => all.memorization = Some(memorization::read(&mut section)?),
+                "measure" => all.measure = Some(measure::read(&mut section)?),
                 "continue" => all.continuation = Some(continuing::read(&mut section)?),
                 "sweep" => {
                     all.sweep = Some(section);

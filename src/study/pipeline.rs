@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY, is_named};
-use super::{Manifolds, Study, continuing, lyapunov, manifolds, memorization};
+use super::{Manifolds, Study, continuing, lyapunov, manifolds, measure, memorization, rates};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
@@ -30,6 +30,8 @@ pub enum Part {
     Lyapunov,
     /// Branches of critical points along a parameter, their events, and the graphs between.
     Continue,
+    /// Critical points, how they are connected, and the invariant measure.
+    Measure,
     /// Everything.
     All,
 }
@@ -57,6 +59,13 @@ pub const FILES: &[&str] = &[
     LYAPUNOV,
     memorization::FILES[0],
     memorization::FILES[1],
+    measure::FILES[0],
+    measure::FILES[1],
+    measure::FILES[2],
+    measure::FILES[3],
+    rates::FILES[0],
+    rates::FILES[1],
+    rates::FILES[2],
     "manifold-*.vtp",
     continuing::FILES[0],
     continuing::FILES[1],
@@ -156,6 +165,22 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         false => memorization::run(study, landscape, &set, graph.as_ref(), study.seed)?,
     };
     let title = title(study);
+    let plain = measure::MeasureSection::plain();
+    let section = match what {
+        Part::Measure => Some(study.measure.as_ref().unwrap_or(&plain)),
+        Part::All => study.measure.as_ref(),
+        _ => None,
+    };
+    let section = section.filter(|_| !control.stopped());
+    let actions = match section.filter(|_| !landscape.has_energy()) {
+        Some(_) => Some(rates::of_field(study, landscape, &set, graph.as_ref(), control)?),
+        None => None,
+    };
+    let measured_limit = match section.filter(|_| landscape.has_energy()) {
+        Some(section) => Some(measure::run(study, section, landscape, &set, graph.as_ref(), control)?),
+        None => None,
+    };
+    let weighed = started.elapsed().as_secs_f64();
     let mut files = tables(&set)?;
     let field = landscape.dynamics().filter(|_| !landscape.has_energy());
     let spectra = field.map(|f| Spectra::of(f, &set, study.seed)).transpose()?;
@@ -191,6 +216,12 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(classes) = &classes {
         files.extend(classes.files(&set)?);
     }
+    if let Some(limit) = &measured_limit {
+        files.extend(limit.files(&title)?);
+    }
+    if let Some(actions) = &actions {
+        files.extend(actions.files.iter().cloned());
+    }
     if let Some(table) = &table {
         files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
     }
@@ -206,7 +237,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         files.iter().all(|(name, _)| FILES.iter().any(|known| is_named(known, name))),
         "a file that FILES lacks"
     );
-    let interrupted = set.interrupted || control.stopped();
+    let interrupted =
+        set.interrupted || control.stopped() || measured_limit.as_ref().is_some_and(|m| m.interrupted);
     let drawn = started.elapsed().as_secs_f64();
     let mut summary = summary(study, &title, landscape, &set, graph.as_ref(), interrupted);
     if let Some(spectra) = &spectra {
@@ -236,6 +268,14 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         summary["memorization"] = classes.json();
         summary["levels"]["memorization"] = export::level_name(Level::Checked).into();
     }
+    if let Some(limit) = &measured_limit {
+        summary["measure"] = limit.json();
+        summary["levels"]["measure"] = export::level_name(limit.level()).into();
+    }
+    if let Some(actions) = actions {
+        summary["quasipotential"] = actions.summary;
+        summary["levels"]["quasipotential"] = export::level_name(Level::Estimated).into();
+    }
     if let Some(list) = manifolds {
         summary["manifolds"] = list;
     }
@@ -260,7 +300,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             "graph": connected - searched,
             "proofs": proven - connected,
             "basins": drained - proven,
-            "files": drawn - drained,
+            "measure": weighed - drained,
+            "files": drawn - weighed,
             "total": drawn,
         }),
         files,
@@ -268,6 +309,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         shortfall,
         headline: headline(&title, &set, graph.as_ref(), landscape.has_energy())
             + &classes.map_or(String::new(), |c| format!("\n{}", c.text()))
+            + &measured_limit.map_or(String::new(), |m| format!("\n{}", m.text()))
             + &table.map_or(String::new(), |t| format!("\n{}", t.text()))
             + &continuation.map_or(String::new(), |c| format!("\n{}", c.headline(&title))),
     })

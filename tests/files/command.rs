@@ -730,12 +730,12 @@ fn nothing_found_is_a_shortfall() {
 #[test]
 fn json_is_all_that_stands_on_standard_output() {
     let folder = folder();
-    write(&folder, "study.toml", study("sigma = 0.5\n[measure]\ntemperatures = [0.1]\n"));
+    write(&folder, "study.toml", study("sigma = 0.5\n[certify]\n"));
     let output = smale(&folder, &["--json", "critical", "study.toml"]);
     let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(summary["counts"], serde_json::json!([2, 1]));
-    assert_eq!(summary["not_done"], serde_json::json!(["measure"]));
-    assert!(text(&output.stderr).contains("no `measure` yet"));
+    assert_eq!(summary["not_done"], serde_json::json!(["certify"]));
+    assert!(text(&output.stderr).contains("no `certify` yet"));
 }
 
 /// Stiff bent valleys, tiny energies, and points far from the origin, whose counts are plain from their formulas.

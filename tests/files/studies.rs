@@ -776,6 +776,8 @@ fn every_shipped_study_is_tested() {
         include_str!("../continuation/command.rs"),
         include_str!("../continuation/plane.rs"),
         include_str!("sweep.rs"),
+        include_str!("../measures/studies.rs"),
+        include_str!("../rates/tables.rs"),
     ];
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("analyses")).unwrap() {
         let path = entry.unwrap().path();

@@ -6,6 +6,8 @@
 //! for a gradient, dual numbers over them for Hessian-vector products, and so on (Griewank and Walther, *Evaluating
 //! Derivatives*, 2nd edition 2008, chapters 3 and 5).
 //!
+//! A [`Drift`] is a vector field given by a text for each coordinate.
+//!
 //! For proofs the same tree becomes a circuit (`circuit`) whose constants are exact, its derivatives formulas of their own
 //! (`derive`), and these are run on boxes (`program`, `forms`, `enclose`, `everywhere`).
 //!
@@ -15,6 +17,7 @@
 
 mod circuit;
 mod derive;
+mod drift;
 mod enclose;
 mod equations;
 mod everywhere;
@@ -43,6 +46,7 @@ use crate::error::{Error, Result, shown};
 use crate::rigor::System;
 use crate::rigor::prune::SignedPermutation;
 
+pub use drift::Drift;
 pub(super) use scalar::erf;
 pub use section::KIND;
 
@@ -182,6 +186,28 @@ impl Formula {
         })
     }
 
+    /// The same formula with one parameter changed.
+    fn with(&self, name: &str, value: f64) -> Result<Formula> {
+        let names = &self.program.names;
+        let Some(k) = names.iter().position(|known| known == name) else {
+            let help = match parse::nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => "declare it in the table [landscape.parameters]".into(),
+                None => format!("its parameters are {}", names.join(", ")),
+            };
+            return Err(Error::input(format!("the formula has no parameter `{name}`")).with_help(help));
+        };
+        if !value.is_finite() {
+            return Err(Error::input(format!(
+                "the parameter `{name}` must be a finite number, not {}",
+                shown(value)
+            )));
+        }
+        let mut other = self.clone();
+        other.parameters[k] = value;
+        Ok(other)
+    }
+
     fn tape(&self) -> &Tape {
         &self.program.tape
     }
@@ -311,24 +337,7 @@ impl Family for Formula {
     }
 
     fn with_parameter(&self, name: &str, value: f64) -> Result<Box<dyn Family>> {
-        let names = &self.program.names;
-        let Some(k) = names.iter().position(|known| known == name) else {
-            let help = match parse::nearest(name, names.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if names.is_empty() => "declare it in the table [landscape.parameters]".into(),
-                None => format!("its parameters are {}", names.join(", ")),
-            };
-            return Err(Error::input(format!("the formula has no parameter `{name}`")).with_help(help));
-        };
-        if !value.is_finite() {
-            return Err(Error::input(format!(
-                "the parameter `{name}` must be a finite number, not {}",
-                shown(value)
-            )));
-        }
-        let mut other = self.clone();
-        other.parameters[k] = value;
-        Ok(Box::new(other))
+        Ok(Box::new(self.with(name, value)?))
     }
 
     fn equations(

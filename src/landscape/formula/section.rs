@@ -1,9 +1,9 @@
 //! A formula as it stands in a study, and the checks of all that is not its text.
 
-use super::{Formula, parse, unroll};
+use super::{Drift, Formula, parse, unroll};
 use crate::error::{Error, Result, shown};
 use crate::landscape::{Family, Key, Kind, Landscape, Takes};
-use crate::study::Section;
+use crate::study::{Item, Section};
 
 /// The keys of the section.
 const KEYS: &[Key] = &[
@@ -15,6 +15,13 @@ const KEYS: &[Key] = &[
         doc: "The energy, such as \"x[0]^4 + a*x[1]^2 + sum(i, 0, n-1, (i+1)*x[i])\". Operators + - * / ^; sum and prod \
               with inclusive bounds; sqrt exp log ln log10 sin cos tan asin acos atan atan2 sinh cosh tanh erf pow abs \
               sign relu max min softplus sigmoid logcosh; of constants mod floor; pi, e, and n or dim the dimension.",
+    },
+    Key {
+        name: "drift",
+        takes: Takes::Any,
+        default: "",
+        doc: "In place of an energy a vector field, x' = drift: one text a coordinate, such as [\"x - x^3 - y^2*x\", \"-y\"], \
+              in the same language.",
     },
     Key {
         name: "parameters",
@@ -39,7 +46,7 @@ const KEYS: &[Key] = &[
 /// The kind `formula`.
 pub const KIND: Kind = Kind {
     name: "formula",
-    energy: "any expression in x[0..n] and named parameters, with indexed sums",
+    energy: "any expression in x[0..n] and named parameters, with indexed sums; or a field, x' = drift",
     source: "given in the study",
     keys: KEYS,
     build,
@@ -50,9 +57,6 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     let needed = |key: &str| Error::input(format!("a formula needs the key `{key}`"));
     let dim = section.integer("dim")?.ok_or_else(|| needed("dim").with_help("dim = 2, say"))?;
     check_dim(dim).map_err(|message| section.error("dim", message))?;
-    let energy = section
-        .text("energy")?
-        .ok_or_else(|| needed("energy").with_help("energy = \"(x[0]^2 - 1)^2 + x[1]^2\", say"))?;
     let mut parameters: Vec<(String, f64)> = vec![];
     if let Some(mut table) = section.table("parameters")? {
         for name in table.remaining() {
@@ -69,6 +73,12 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
     let period: Vec<Option<f64>> =
         section.numbers("period")?.unwrap_or_default().into_iter().map(|p| (p != 0.0).then_some(p)).collect();
     check_period(dim, &period).map_err(|message| section.error("period", message))?;
+    if section.has("drift") {
+        return build_drift(section, dim, &parameters, &period);
+    }
+    let energy = section.text("energy")?.ok_or_else(|| {
+        needed("energy").with_help("energy = \"(x[0]^2 - 1)^2 + x[1]^2\", say; or a field, drift = [..]")
+    })?;
     let confinement = section.number("confinement")?;
     if confinement.is_some() && period.iter().any(Option::is_some) {
         return Err(section
@@ -91,6 +101,52 @@ fn build(section: &mut Section) -> Result<Box<dyn Family>> {
             .with_help("write the period with all its digits: 2 pi is 6.283185307179586"));
     }
     Ok(Box::new(formula))
+}
+
+/// Reads a field from the section, whose dimension, parameters and periods are known.
+fn build_drift(
+    section: &mut Section,
+    dim: usize,
+    parameters: &[(String, f64)],
+    period: &[Option<f64>],
+) -> Result<Box<dyn Family>> {
+    for key in ["energy", "confinement"] {
+        if section.has(key) {
+            return Err(section
+                .error(key, format!("`{key}` and `drift` exclude each other: a field has no energy"))
+                .with_help("leave out one of them"));
+        }
+    }
+    let help = "write one text a coordinate: drift = [\"x - x^3\", \"-y\"]";
+    let mut texts = vec![];
+    for item in section.items("drift")?.unwrap_or_default() {
+        match item {
+            Item::Text(text) => texts.push(text),
+            Item::Table(_) => return Err(section.error("drift", "`drift` holds texts").with_help(help)),
+        }
+    }
+    if texts.len() != dim {
+        let message = format!("`drift` has {} texts, the field has {dim} coordinates", texts.len());
+        return Err(section.error("drift", message).with_help(help));
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let drift = Drift::new(&texts, parameters, period).map_err(|(i, wrong)| {
+        let error = section.error("drift", format!("drift[{i}]: {}", wrong.message));
+        match wrong.help {
+            Some(help) => error.with_help(help),
+            None => error,
+        }
+    })?;
+    if !period.is_empty()
+        && let Some((i, axis)) =
+            drift.components().iter().enumerate().find_map(|(i, f)| Some((i, not_periodic(f)?)))
+    {
+        let message = format!("drift[{i}] does not repeat in x[{axis}] with this period");
+        return Err(section
+            .error("period", message)
+            .with_help("write the period with all its digits: 2 pi is 6.283185307179586"));
+    }
+    Ok(Box::new(drift))
 }
 
 /// Is the dimension one that a formula can have?

@@ -1,0 +1,26 @@
+//! The spectral gap of a diffusion at small noise, from its generator discretised.
+//!
+//! In: a landscape in one, two or three dimensions, where its critical points lie, a temperature. Out: the smallest eigenvalue
+//! above zero of `-(eps Lap - grad E . grad)`, the rate at which the slowest thing forgets where it began, with an error bar.
+//!
+//! - [`line`](mod@line): one dimension, on the line or on a circle, to near rounding at any barrier.
+//! - [`grid`](mod@grid): two and three dimensions, by finite volumes whose stationary law is the Gibbs measure on the grid.
+//!
+//! Such gaps fall like `exp(-barrier/eps)`, far below the rounding errors of the operator's entries. Both ways avoid
+//! subtractions: on the line fluxes are summed up from that end of it behind which less lies, on a grid unknowns are
+//! eliminated after Grassmann, Taksar & Heyman (`elimination`).
+
+mod elimination;
+pub mod grid;
+pub mod line;
+
+/// An eigenvalue and how far it can be off.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gap {
+    /// The eigenvalue, per unit of time.
+    pub value: f64,
+    /// A bound of its error from what refinement changes; not proven.
+    pub error: f64,
+    /// Unknowns of the finest discretisation.
+    pub unknowns: usize,
+}

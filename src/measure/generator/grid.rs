@@ -1,0 +1,388 @@
+//! The generator in two and three dimensions (and one), by finite volumes.
+//!
+//! In: a landscape, its minima, the energy of its highest saddle and its largest curvature, a temperature. Out: the [`Gap`].
+//!
+//! Nodes lie on a square grid, wherever the energy is at most some temperatures above the highest saddle and the place can be
+//! reached from a minimum. A node weighs `pi = exp(-E/eps)`, neighbours at distance h are joined by `(eps/h^2)` times a mean
+//! of their weights, so that the chain's law is the Gibbs measure of the grid at any h (averaging drifts instead would leave it
+//! to errors in the exponent). Two means are used: the geometric one, and that of D. L. Scharfetter & H. K. Gummel (IEEE Trans.
+//! Electron Devices 16, 1969), the harmonic mean of `exp(-E/eps)` along the edge with E linear. Both err by h^2, differently.
+//!
+//! Three grids, each finer by the same factor, give the order that is seen; where it is 2 the values are extrapolated with it
+//! (L. F. Richardson 1911). The error bar adds up what the last extrapolation changes, how the two means differ, and what a
+//! larger domain changes.
+
+use std::collections::HashMap;
+
+use faer::Mat;
+
+use super::Gap;
+use super::elimination::{Factors, dissect};
+use crate::control::Control;
+use crate::error::{Error, Result, shown};
+use crate::landscape::Landscape;
+use crate::linalg::symmetric_eigen;
+
+/// How the grids are laid.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Spacing of the coarsest grid over `sqrt(eps / largest curvature)`; below 0.7.
+    pub spacing: f64,
+    /// Where the domain ends, in temperatures above the highest saddle.
+    pub cut: f64,
+    /// Nodes at most, of one grid.
+    pub nodes: usize,
+    /// The same in three dimensions, where elimination costs their square.
+    pub nodes_in_space: usize,
+    /// Entries at most, of one factorisation.
+    pub entries: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { spacing: 0.68, cut: 14.0, nodes: 150_000, nodes_in_space: 30_000, entries: 20_000_000 }
+    }
+}
+
+impl Options {
+    fn most(&self, domain: &Domain<'_>) -> usize {
+        if domain.landscape.dim() < 3 { self.nodes } else { self.nodes_in_space }
+    }
+}
+
+/// Mean of two weights on an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mean {
+    /// `sqrt(pi_i pi_j)`.
+    Geometric,
+    /// `1 / int_0^1 1/pi` with `log pi` linear.
+    ScharfetterGummel,
+}
+
+impl Mean {
+    /// Of two energies, in temperatures.
+    fn conductance(self, a: f64, b: f64) -> f64 {
+        let middle = (-0.5 * (a + b)).exp();
+        let half = 0.5 * (b - a).abs();
+        match self {
+            Mean::Geometric => middle,
+            Mean::ScharfetterGummel if half < 1e-4 => middle * (1.0 - half * half / 6.0),
+            Mean::ScharfetterGummel => middle * half / half.sinh(),
+        }
+    }
+}
+
+/// What is discretised.
+#[derive(Clone, Copy)]
+pub struct Domain<'a> {
+    /// The landscape, in up to three dimensions.
+    pub landscape: &'a dyn Landscape,
+    /// Its minima.
+    pub minima: &'a [Vec<f64>],
+    /// Energy of the highest saddle of index 1 (or of the highest minimum, if there is none).
+    pub top: f64,
+    /// Largest curvature at the critical points.
+    pub curvature: f64,
+    /// The temperature.
+    pub temperature: f64,
+}
+
+/// Nodes of a grid, in the order of their elimination.
+struct Grid {
+    /// Energies over the temperature, from the lowest.
+    levels: Vec<f64>,
+    /// For each node its neighbours behind it in the order, with the axis.
+    later: Vec<Vec<(u32, u8)>>,
+    spacing: [f64; 3],
+    /// The nodes nearest to the minima, the ground's excepted.
+    minima: Vec<usize>,
+}
+
+/// More energies at once than this are not asked for.
+const BATCH: usize = 4096;
+/// Dimensions at most.
+const MOST: usize = 3;
+/// Vectors that are iterated at most.
+const BLOCK: usize = 4;
+/// Iterations of the inverse at most.
+const ITERATIONS: usize = 80;
+
+fn fell_short<T>(message: impl Into<String>) -> Result<T> {
+    Err(Error::Numerics(message.into()))
+}
+
+impl Grid {
+    fn new(domain: &Domain<'_>, spacing: f64, cut: f64, most: usize, control: &Control<'_>) -> Result<Grid> {
+        let d = domain.landscape.dim();
+        let eps = domain.temperature;
+        let origin = &domain.minima[0];
+        let periods = domain.landscape.period();
+        let mut turn = [0_i32; 3];
+        let mut step = [spacing; 3];
+        for axis in 0..d {
+            if let Some(period) = periods.get(axis).copied().flatten() {
+                turn[axis] = ((period / spacing).ceil() as i32).max(4);
+                step[axis] = period / f64::from(turn[axis]);
+            }
+        }
+        let wrapped = |mut p: [i32; 3]| {
+            for axis in (0..3).filter(|&a| turn[a] > 0) {
+                p[axis] = p[axis].rem_euclid(turn[axis]);
+            }
+            p
+        };
+        let position =
+            |p: &[i32; 3]| -> Vec<f64> { (0..d).map(|a| origin[a] + step[a] * f64::from(p[a])).collect() };
+        let highest = domain.top + cut * eps;
+        // Nodes by their place; those outside are remembered, too.
+        let mut known: HashMap<[i32; 3], Option<u32>> = HashMap::new();
+        let (mut places, mut energies): (Vec<[i32; 3]>, Vec<f64>) = (vec![], vec![]);
+        let mut front: Vec<[i32; 3]> = vec![];
+        let mut seeds = vec![];
+        for x in domain.minima {
+            let mut p = [0; 3];
+            (0..d).for_each(|a| p[a] = ((x[a] - origin[a]) / step[a]).round() as i32);
+            let p = wrapped(p);
+            seeds.push(p);
+            if known.insert(p, None).is_none() {
+                front.push(p);
+            }
+        }
+        while !front.is_empty() {
+            let mut inside = vec![];
+            for some in front.chunks(BATCH) {
+                let points: Vec<Vec<f64>> = some.iter().map(position).collect();
+                let points = Mat::from_fn(d, points.len(), |i, j| points[j][i]);
+                let (mut values, mut gradients) = (vec![0.0; some.len()], Mat::zeros(d, some.len()));
+                domain.landscape.gradients(points.as_ref(), &mut values, gradients.as_mut());
+                for (p, e) in some.iter().zip(values) {
+                    if e <= highest {
+                        known.insert(*p, Some(places.len() as u32));
+                        places.push(*p);
+                        energies.push(e);
+                        inside.push(*p);
+                    }
+                }
+            }
+            if places.len() > most {
+                return fell_short(format!("the domain needs more than {most} nodes"));
+            }
+            if control.stopped() {
+                return fell_short("stopped");
+            }
+            front.clear();
+            for p in inside {
+                for axis in 0..d {
+                    for sign in [-1, 1] {
+                        let mut q = p;
+                        q[axis] += sign;
+                        let q = wrapped(q);
+                        if let std::collections::hash_map::Entry::Vacant(entry) = known.entry(q) {
+                            entry.insert(None);
+                            front.push(q);
+                        }
+                    }
+                }
+            }
+        }
+        let lowest = energies.iter().copied().fold(f64::INFINITY, f64::min);
+        let ground = energies.iter().position(|e| *e == lowest).unwrap_or(0) as u32;
+        if !((highest - lowest) / eps < 700.0) {
+            return fell_short(
+                "the barrier is more than 680 temperatures high: the gap is too small for a number",
+            );
+        }
+        let mut order = dissect(&places, turn.map(|t| t > 0));
+        order.retain(|&i| i != ground);
+        order.push(ground);
+        let mut rank = vec![0_u32; order.len()];
+        order.iter().enumerate().for_each(|(r, &i)| rank[i as usize] = r as u32);
+        let node = |p: [i32; 3]| known.get(&wrapped(p)).copied().flatten();
+        let mut later = vec![vec![]; order.len()];
+        for (i, p) in places.iter().enumerate() {
+            for axis in 0..d {
+                let mut q = *p;
+                q[axis] += 1;
+                let Some(j) = node(q) else { continue };
+                let (a, b) = (rank[i], rank[j as usize]);
+                if a != b {
+                    later[a.min(b) as usize].push((a.max(b), axis as u8));
+                }
+            }
+        }
+        let levels = order.iter().map(|&i| (energies[i as usize] - lowest) / eps).collect();
+        let last = order.len() - 1;
+        let mut minima: Vec<usize> =
+            seeds.iter().filter_map(|p| node(*p)).map(|i| rank[i as usize] as usize).collect();
+        minima.sort_unstable();
+        minima.dedup();
+        minima.retain(|&m| m != last);
+        Ok(Grid { levels, later, spacing: step, minima })
+    }
+
+    /// The smallest eigenvalues above zero that iteration finds, ascending: the first one to all digits.
+    fn smallest(&self, mean: Mean, temperature: f64, entries: usize) -> Result<f64> {
+        let n = self.levels.len();
+        let weight: Vec<f64> = self.levels.iter().map(|l| (-l).exp()).collect();
+        let later: Vec<Vec<(u32, f64)>> = self
+            .later
+            .iter()
+            .enumerate()
+            .map(|(i, list)| {
+                let joined = |&(j, axis): &(u32, u8)| {
+                    let scale = temperature / self.spacing[axis as usize].powi(2);
+                    (j, scale * mean.conductance(self.levels[i], self.levels[j as usize]))
+                };
+                list.iter().map(joined).collect()
+            })
+            .collect();
+        let Some(factors) = Factors::new(&later, entries) else {
+            return fell_short(
+                "the wells are not joined below the domain's edge, or the factorisation is too large: are critical points \
+                 missing?",
+            );
+        };
+        let mass: f64 = weight.iter().sum();
+        let inner = |u: &[f64], v: &[f64]| (0..n).map(|i| weight[i] * u[i] * v[i]).sum::<f64>();
+        let without_mean = |u: &mut [f64]| {
+            let mean = (0..n).map(|i| weight[i] * u[i]).sum::<f64>() / mass;
+            u.iter_mut().for_each(|u| *u -= mean);
+        };
+        // Potentials of a current from each minimum to the ground are nearly constant on each well.
+        let mut block: Vec<Vec<f64>> = self
+            .minima
+            .iter()
+            .take(BLOCK)
+            .map(|&m| {
+                let mut u = vec![0.0; n];
+                u[m] = 1.0;
+                factors.solve(&mut u);
+                without_mean(&mut u);
+                u
+            })
+            .collect();
+        if block.is_empty() {
+            // One well: something that changes across it, in every direction.
+            let mut u: Vec<f64> = (0..n).map(|i| (0.37 * i as f64).sin()).collect();
+            u[n - 1] = 0.0;
+            without_mean(&mut u);
+            block.push(u);
+        }
+        let mut last = f64::NAN;
+        for _ in 0..ITERATIONS {
+            let mut images = vec![];
+            orthonormalize(&mut block, &inner);
+            for u in &block {
+                let mut v: Vec<f64> = (0..n).map(|i| weight[i] * u[i]).collect();
+                factors.solve(&mut v);
+                without_mean(&mut v);
+                images.push(v);
+            }
+            let p = block.len();
+            let ritz = Mat::from_fn(p, p, |i, j| {
+                0.5 * (inner(&block[i], &images[j]) + inner(&block[j], &images[i]))
+            });
+            let (mut values, mut vectors) = (vec![0.0; p], Mat::zeros(p, p));
+            if p == 0
+                || !symmetric_eigen(ritz.as_ref(), &mut values, vectors.as_mut())
+                || !(values[p - 1] > 0.0)
+            {
+                return fell_short("the inverse iteration for the gap came to no number");
+            }
+            block = (0..p)
+                .rev()
+                .map(|k| (0..n).map(|i| (0..p).map(|j| vectors[(j, k)] * images[j][i]).sum()).collect())
+                .collect();
+            let value = 1.0 / values[p - 1];
+            if (value - last).abs() <= 1e-12 * value {
+                return Ok(value);
+            }
+            last = value;
+        }
+        Ok(last)
+    }
+}
+
+/// Gram and Schmidt's process, twice over; what vanishes is dropped.
+fn orthonormalize(block: &mut Vec<Vec<f64>>, inner: &impl Fn(&[f64], &[f64]) -> f64) {
+    let mut done: Vec<Vec<f64>> = vec![];
+    for mut u in block.drain(..) {
+        let before = inner(&u, &u).sqrt();
+        u.iter_mut().for_each(|x| *x /= before);
+        for _ in 0..2 {
+            for other in &done {
+                let along = inner(&u, other);
+                u.iter_mut().zip(other).for_each(|(x, o)| *x -= along * o);
+            }
+        }
+        let size = inner(&u, &u).sqrt();
+        if size > 1e-12 && size.is_finite() {
+            u.iter_mut().for_each(|x| *x /= size);
+            done.push(u);
+        }
+    }
+    *block = done;
+}
+
+/// The gap on one grid: spacing and cut in units of [`Options`]. For comparisons; [`spectral_gap`] has the answer.
+///
+/// # Errors
+/// As of [`spectral_gap`].
+pub fn gap_on_one(domain: &Domain<'_>, spacing: f64, cut: f64, mean: Mean, options: &Options) -> Result<f64> {
+    let h = spacing * (domain.temperature / domain.curvature).sqrt();
+    let grid = Grid::new(domain, h, cut, options.most(domain), &Control::quiet())?;
+    grid.smallest(mean, domain.temperature, options.entries)
+}
+
+/// The spectral gap in up to three dimensions.
+///
+/// # Errors
+/// If the landscape has more dimensions, does not confine within the nodes allowed, or energies span more than doubles hold.
+pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -> Result<Gap> {
+    let d = domain.landscape.dim();
+    let eps = domain.temperature;
+    if d == 0 || d > MOST || !domain.landscape.has_energy() || domain.minima.is_empty() {
+        return Err(Error::input(
+            "the generator is discretised for an energy in up to three dimensions, with minima",
+        ));
+    }
+    if !(eps > 0.0 && eps.is_finite() && domain.curvature > 0.0) {
+        return Err(Error::input(format!("a temperature must be positive, not {}", shown(eps))));
+    }
+    // In three dimensions finer grids soon cost too much.
+    let factor: f64 = if d < 3 { std::f64::consts::SQRT_2 } else { 1.19 };
+    let first = options.spacing * (eps / domain.curvature).sqrt();
+    let means = [Mean::Geometric, Mean::ScharfetterGummel];
+    let mut values = [[0.0; 3]; 2];
+    let mut unknowns = 0;
+    for level in 0..3 {
+        let grid =
+            Grid::new(domain, first / factor.powi(level as i32), options.cut, options.most(domain), control)?;
+        unknowns = grid.levels.len();
+        let [one, two] = means.map(|mean| move |grid: &Grid| grid.smallest(mean, eps, options.entries));
+        let (one, two) = rayon::join(|| one(&grid), || two(&grid));
+        (values[0][level], values[1][level]) = (one?, two?);
+        if control.stopped() {
+            return fell_short("stopped");
+        }
+    }
+    let wide = Grid::new(domain, first, options.cut + 5.0, options.most(domain), control)?;
+    let domain_error = (wide.smallest(means[0], eps, options.entries)? - values[0][0]).abs();
+    let (estimates, errors): (Vec<f64>, Vec<f64>) = values.iter().map(|v| extrapolate(v, factor)).unzip();
+    let value = 0.5 * (estimates[0] + estimates[1]);
+    let error = (estimates[0] - estimates[1]).abs() + errors[0].max(errors[1]) + domain_error + 1e-12 * value;
+    Ok(Gap { value, error, unknowns })
+}
+
+/// From values on three grids, each finer by `factor`: the best one, and an estimate of its error.
+fn extrapolate(values: &[f64; 3], factor: f64) -> (f64, f64) {
+    let [a, b, c] = *values;
+    let order = ((a - b) / (b - c)).ln() / factor.ln();
+    if !((1.6..2.4).contains(&order)) {
+        // Not the order of the method: no extrapolation, and the whole change on the way as the error.
+        return (c, (a - c).abs());
+    }
+    let gain = factor * factor - 1.0;
+    let (coarse, fine) = (b + (b - a) / gain, c + (c - b) / gain);
+    (fine, (fine - coarse).abs())
+}

@@ -1,0 +1,8 @@
+//! Invariant measures at small noise against closed forms, published numbers and second methods.
+
+mod approach;
+mod known;
+mod quadrature;
+mod sampling;
+mod studies;
+mod theory;
