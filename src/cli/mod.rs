@@ -7,6 +7,7 @@ mod render;
 mod run;
 mod schema;
 mod sweep;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,6 +79,12 @@ enum Command {
     /// Follow all critical points along a parameter, through the events at which they meet, and the graphs between
     #[command(after_help = run::EXAMPLES, override_usage = run::usage("continue"))]
     Continue(run::Arguments),
+    /// Prove the critical points and the graph of a landscape, and of every field near it, and write the proof as a file
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("certify"))]
+    Certify(run::Arguments),
+    /// Check a certificate: prove everything that it claims again, in other arithmetic
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Arguments),
     /// Plan a study at many values of parameters, as tasks for many machines
     #[command(after_help = sweep::EXAMPLES)]
     Plan(sweep::PlanArguments),
@@ -114,6 +121,11 @@ pub fn main() -> ExitCode {
         Command::Graph(arguments) => run::run(&arguments, &common, Part::Graph),
         Command::Lyapunov(arguments) => run::run(&arguments, &common, Part::Lyapunov),
         Command::Continue(arguments) => run::run(&arguments, &common, Part::Continue),
+        Command::Certify(arguments) => run::run(&arguments, &common, Part::Certify),
+        Command::Verify(arguments) => match verify::verify_file(&arguments, &common) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Plan(arguments) => sweep::plan(&arguments, &common),
         Command::Merge(arguments) => sweep::merge(&arguments, &common),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &common),

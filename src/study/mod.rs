@@ -2,6 +2,7 @@
 //!
 //! In: a TOML file and what the command line lays over it. Out: a [`Study`]; for its results a [`Folder`].
 
+mod certifying;
 mod continuing;
 mod field;
 mod folder;
@@ -21,6 +22,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use certifying::CertifySection;
 pub use continuing::ContinueSection;
 pub use folder::{Folder, Staged};
 pub use keys::of_kind as keys_of_kind;
@@ -114,6 +116,8 @@ pub struct Study {
     pub sweep: Option<SweepSection>,
     /// `[memorization]`; `None` if the study has none.
     pub memorization: Option<MemorizationSection>,
+    /// `[certify]`; `None` if the study has none.
+    pub certify: Option<CertifySection>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
@@ -195,6 +199,7 @@ impl Study {
             continuation: sections.continuation,
             sweep,
             memorization: sections.memorization,
+            certify: sections.certify,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),
@@ -270,6 +275,7 @@ struct Sections {
     /// Read when the kind is known.
     sweep: Option<Section>,
     memorization: Option<MemorizationSection>,
+    certify: Option<CertifySection>,
     report: ReportSection,
     region: Option<region::Choice>,
     not_done: Vec<String>,
@@ -290,6 +296,7 @@ impl Sections {
                 "lyapunov" => all.lyapunov = Some(lyapunov::read(&mut section)?),
                 "graph" => all.graph = graph(&mut section)?,
                 "memorization" => all.memorization = Some(memorization::read(&mut section)?),
+                "certify" => all.certify = Some(certifying::read(&mut section)?),
                 "continue" => all.continuation = Some(continuing::read(&mut section)?),
                 "sweep" => {
                     all.sweep = Some(section);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY, is_named};
-use super::{Manifolds, Study, continuing, lyapunov, manifolds, memorization};
+use super::{Manifolds, Study, certifying, continuing, lyapunov, manifolds, memorization};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
@@ -29,6 +29,8 @@ pub enum Part {
     Lyapunov,
     /// Branches of critical points along a parameter, their events, and the graphs between.
     Continue,
+    /// Critical points and their certificate.
+    Certify,
     /// Everything.
     All,
 }
@@ -65,6 +67,7 @@ pub const FILES: &[&str] = &[
     continuing::PLANE_FILES[0],
     continuing::PLANE_FILES[1],
     continuing::PLANE_FILES[2],
+    certifying::CERTIFICATE,
 ];
 
 /// What came out.
@@ -108,6 +111,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if what == Part::Continue {
         crate::linalg::sequential();
         return continuing::alone(study, family.as_ref(), started, control);
+    }
+    if what == Part::Certify {
+        return certifying::alone(study, family.as_ref(), started, control);
     }
     if !landscape.has_energy() && study.critical.neighbours.is_some() {
         let kind = study.kind.name;
@@ -165,6 +171,13 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     };
     if let Some(continuation) = &continuation {
         files.extend(continuation.files(study, &title)?);
+    }
+    let certified = match study.certify.is_some() && what == Part::All && !control.stopped() {
+        true => Some(certifying::run(study, landscape, &set, control)),
+        false => None,
+    };
+    if let Some(certified) = &certified {
+        files.extend(certified.files());
     }
     if let Some(measured) = &measured {
         files.push((BASINS.to_string(), export::basins_csv(measured)?.into_bytes()));
@@ -225,10 +238,15 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         summary["levels"]["continuation"] = export::level_name(continuation.level()).into();
         summary["checks"].as_array_mut().into_iter().for_each(|checks| checks.extend(continuation.checks()));
     }
+    if let Some(certified) = &certified {
+        summary["certificate"] = certified.json();
+    }
     let shortfall = if interrupted {
         None
     } else {
-        shortfall(study, &set, graph.as_ref()).or_else(|| continuation.as_ref().and_then(|c| c.shortfall()))
+        let of_continuation = || continuation.as_ref().and_then(|c| c.shortfall());
+        let of_certificate = || certified.as_ref().and_then(|c| c.shortfall());
+        shortfall(study, &set, graph.as_ref()).or_else(of_continuation).or_else(of_certificate)
     };
     summary["shortfall"] = shortfall.as_deref().into();
     summary["smale"] = FORMAT.into();
@@ -250,7 +268,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         headline: headline(&title, &set, graph.as_ref(), landscape.has_energy())
             + &classes.map_or(String::new(), |c| format!("\n{}", c.text()))
             + &table.map_or(String::new(), |t| format!("\n{}", t.text()))
-            + &continuation.map_or(String::new(), |c| format!("\n{}", c.headline(&title))),
+            + &continuation.map_or(String::new(), |c| format!("\n{}", c.headline(&title)))
+            + &certified.map_or(String::new(), |c| format!("\n{}", c.text())),
     })
 }
 
