@@ -245,7 +245,9 @@ impl Certificate {
         let (head, stated) = (text.get(..cut).ok_or(end)?, text.get(cut..).ok_or(end)?);
         let body = head.strip_suffix(SEAL).ok_or(end)?;
         if hash(body.as_bytes()) != stated {
-            return Err("the hash at its end is not that of its content: the file was changed or damaged".into());
+            return Err(
+                "the hash at its end is not that of its content: the file was changed or damaged".into()
+            );
         }
         let whole = format!("{body}}}");
         serde_json::from_str(&whole).map_err(|e| format!("the file is no certificate: {e}"))
@@ -396,7 +398,19 @@ mod tests {
             assert_eq!(write_hex(value), text);
             assert_eq!(read_hex(text).map(f64::to_bits), Ok(value.to_bits()));
         }
-        for wrong in ["", "1", "0x2p+0", "0x1p0", "0x1.0p+0", "0x1.p+0", "0x1p+1024", "nan", "0x1p+0 ", "0x1.8P+0", "0x1.8éé+0"] {
+        for wrong in [
+            "",
+            "1",
+            "0x2p+0",
+            "0x1p0",
+            "0x1.0p+0",
+            "0x1.p+0",
+            "0x1p+1024",
+            "nan",
+            "0x1p+0 ",
+            "0x1.8P+0",
+            "0x1.8éé+0",
+        ] {
             assert!(read_hex(wrong).is_err(), "{wrong}");
         }
     }

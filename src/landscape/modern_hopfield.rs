@@ -180,7 +180,8 @@ impl Landscape for ModernHopfield {
     }
 
     fn definition(&self) -> std::result::Result<Definition, String> {
-        let weights = self.weights.as_ref().ok_or("a pattern is only partly there: its weight is not exact")?;
+        let weights =
+            self.weights.as_ref().ok_or("a pattern is only partly there: its weight is not exact")?;
         let present: Vec<usize> = (0..weights.len()).filter(|k| weights[*k] > 0.0).collect();
         let rows = present.iter().map(|k| self.patterns.col(*k).iter().copied().collect()).collect();
         let data = format::Data::new(self.dim(), rows, present.iter().map(|k| weights[*k]).collect());

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::folder::{FORMAT, SUMMARY};
 use super::pipeline::{Outcome, critical_options, title};
 use super::{Section, Study};
+use crate::certificate::build::attack::{Attack, attack};
+use crate::certificate::build::parameters::radii;
 use crate::certificate::build::{self, Built, Options};
 use crate::certificate::format::Level;
 use crate::control::Control;
@@ -58,14 +60,25 @@ pub(super) fn read(section: &mut Section) -> Result<CertifySection> {
 /// What came of it.
 pub(super) struct Certified {
     outcome: std::result::Result<Built, String>,
+    attack: Option<Attack>,
 }
 
 /// Certifies a critical set.
-pub(super) fn run(study: &Study, landscape: &dyn Landscape, set: &CriticalSet, control: &Control<'_>) -> Certified {
+pub(super) fn run(
+    study: &Study,
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    control: &Control<'_>,
+) -> Certified {
     let section = study.certify.clone().unwrap_or_default();
     let options =
         Options { level: section.level, e0: section.e0, length: section.length, title: title(study) };
-    Certified { outcome: build::build(landscape, set, &options, control) }
+    let outcome = build::build(landscape, set, &options, control);
+    let attack = match &outcome {
+        Ok(built) if section.perturb > 0 => attack(landscape, built, section.perturb, study.seed),
+        _ => None,
+    };
+    Certified { outcome, attack }
 }
 
 impl Certified {
@@ -90,6 +103,10 @@ impl Certified {
                         "object": l.object, "at": l.at, "e0": l.e0, "reason": l.why, "to_enlarge_it": l.advice,
                     })),
                     "left_out": built.left_out,
+                    "parameters": radii(c).map(|r| json!({ "log_weights": r.log_weights, "data": r.data })),
+                    "attack": self.attack.as_ref().map(|a| json!({
+                        "tried": a.tried, "broken_within": a.broken, "smallest_that_breaks": a.gap,
+                    })),
                 })
             }
         }
@@ -119,6 +136,19 @@ impl Certified {
                 );
                 if let Some(limit) = &built.limit {
                     text += &format!("\nlimited by {}: {}", limit.object, limit.why);
+                }
+                if let Some(r) = radii(c) {
+                    text += &format!(
+                        "\nfor changes of all log weights by {:.3e}, or of all data by {:.3e}",
+                        r.log_weights, r.data
+                    );
+                }
+                if let Some(a) = &self.attack {
+                    let gap = a.gap.map_or("none found".to_string(), |g| format!("{g:.2} e0"));
+                    text += &format!(
+                        "\n{} perturbations: {} broke it within its radius, the smallest that does: {gap}",
+                        a.tried, a.broken
+                    );
                 }
                 text
             }

@@ -338,7 +338,12 @@ const CERTIFY: &[Key] = &[
         "half the smallest distance of two critical points",
         "its derivative may be as large as e0 divided by this length",
     ),
-    key("perturb", Takes::Integer, "0", "perturbations of either kind with which the certificate is attacked"),
+    key(
+        "perturb",
+        Takes::Integer,
+        "0",
+        "perturbations of either kind with which the certificate is attacked",
+    ),
 ];
 
 const REPORT: &[Key] = &[
@@ -372,11 +377,7 @@ pub(super) const TABLES: &[Table] = &[
         doc: "The invariant measure at falling temperature; skipped by this version.",
         keys: None,
     },
-    Table {
-        name: "certify",
-        doc: "The certificate of structural stability.",
-        keys: Some(CERTIFY),
-    },
+    Table { name: "certify", doc: "The certificate of structural stability.", keys: Some(CERTIFY) },
     Table { name: "report", doc: "How results are shown.", keys: Some(REPORT) },
 ];
 

@@ -1,6 +1,8 @@
 //! Certificates: what is true is certified and verified, what is not is refused, and no change of a file makes the checker believe
 //! what was not proven.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 mod attacks;
 mod refusals;
 mod truths;
@@ -29,7 +31,11 @@ pub fn certify(landscape: &dyn Landscape, region: Option<&Region>) -> Result<Bui
     certify_with(landscape, region, &Options::default())
 }
 
-pub fn certify_with(landscape: &dyn Landscape, region: Option<&Region>, options: &Options) -> Result<Built, String> {
+pub fn certify_with(
+    landscape: &dyn Landscape,
+    region: Option<&Region>,
+    options: &Options,
+) -> Result<Built, String> {
     let set = points(landscape, region);
     build(landscape, &set, options, &Control::quiet())
 }

@@ -24,7 +24,9 @@ fn himmelblau_is_structurally_stable() {
     // Four saddles around one maximum: each has a half from it and one from outside.
     assert_eq!(edges(&built.certificate), [8, 4, 4]);
     assert!(claim.e0 > 0.0 && claim.e1 > 0.0);
-    let minimum = |z: &&smale::certificate::format::Zero| (z.center.0[0] - 3.0).abs() + (z.center.0[1] - 2.0).abs() < 1e-9;
+    let minimum = |z: &&smale::certificate::format::Zero| {
+        (z.center.0[0] - 3.0).abs() + (z.center.0[1] - 2.0).abs() < 1e-9
+    };
     assert_eq!(built.certificate.zeros.iter().filter(minimum).count(), 1);
     // e0 can be no larger than what moves a point out of its ball: a constant push of that size must leave a zero in it.
     let limit = built.limit.expect("something limits it");
@@ -68,9 +70,9 @@ fn the_dual_cusp_and_the_two_sides_of_the_flip() {
         assert_eq!((claim.level, &claim.counts[..]), (Level::Full, &[3, 2][..]));
         // The upper saddle's lower branch changes sides: published for f = 0.01 near (-0.8952, -0.7985).
         let c = &built.certificate;
-        let upper = (0..5).filter(|k| c.zeros[*k].index == 1).max_by(|a, b| {
-            c.zeros[*a].center.0[1].total_cmp(&c.zeros[*b].center.0[1])
-        });
+        let upper = (0..5)
+            .filter(|k| c.zeros[*k].index == 1)
+            .max_by(|a, b| c.zeros[*a].center.0[1].total_cmp(&c.zeros[*b].center.0[1]));
         let xs: Vec<f64> = c
             .edges
             .iter()
@@ -115,4 +117,61 @@ fn memories_in_more_dimensions() {
     assert_eq!(claim.counts, [2, 1]);
     let set = points(&landscape, None);
     assert_eq!(set.points.len(), 3);
+}
+
+/// No perturbation within the radius may change the graph, and one not much larger does.
+#[test]
+fn attacks_within_the_radius_fail() {
+    use smale::certificate::build::attack::attack;
+    for landscape in [formula(HIMMELBLAU, &[]), formula(FLIP, &[("K", 0.75), ("f", 0.01)])] {
+        let built = certify(&landscape, None).unwrap();
+        let attack = attack(&landscape, &built, 20, 3).unwrap();
+        assert_eq!((attack.tried, attack.broken), (40, 0));
+        assert!(attack.gap.is_some_and(|g| g > 1.0), "{attack:?}");
+    }
+}
+
+/// Weights and data that move by less than their radii move the gradient by less than e0, its derivative by less than e1.
+#[test]
+fn radii_in_weights_and_data() {
+    use rand::{RngExt, SeedableRng};
+    use smale::certificate::build::parameters::radii;
+    use smale::landscape::Landscape;
+    let data = Mat::from_fn(2, 3, |i, k| [[1.0, 0.0], [-0.5, 0.9], [-0.5, -0.8]][k][i]);
+    let noise = Noise::Fixed { a: 0.9, sigma: 0.45 };
+    let weights = vec![1.0, 2.0, 1.5];
+    let landscape = Mixture::new(data.clone(), weights.clone(), noise, 0.0).unwrap();
+    let built = certify(&landscape, None).unwrap();
+    let (e0, e1) = (built.certificate.e0.0, built.certificate.e1.0);
+    let r = radii(&built.certificate).unwrap();
+    assert!(r.log_weights > 0.0 && r.data > 0.0);
+    let region = landscape.region().unwrap();
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+    let mut most = [0.0f64; 2];
+    for round in 0..200 {
+        let mut sign = || if rng.random_range(0..2) == 0 { 1.0 } else { -1.0 };
+        let moved = if round % 2 == 0 {
+            let weights = weights.iter().map(|w: &f64| w * (sign() * r.log_weights).exp()).collect();
+            Mixture::new(data.clone(), weights, noise, 0.0).unwrap()
+        } else {
+            let half = r.data / 2f64.sqrt();
+            let data = Mat::from_fn(2, 3, |i, k| {
+                data[(i, k)] + half * if (round >> (2 * k + i + 1)) % 2 == 0 { 1.0 } else { -1.0 }
+            });
+            Mixture::new(data, weights.clone(), noise, 0.0).unwrap()
+        };
+        let x = region.sample(&mut rng);
+        let (mut g, mut h) = ([0.0; 2], [0.0; 2]);
+        landscape.gradient(&x, &mut g);
+        moved.gradient(&x, &mut h);
+        let apart = (g[0] - h[0]).hypot(g[1] - h[1]);
+        let (mut a, mut b) = (Mat::zeros(2, 2), Mat::zeros(2, 2));
+        landscape.hessian(&x, a.as_mut());
+        moved.hessian(&x, b.as_mut());
+        let turned = (a - b).norm_l2();
+        assert!(apart <= e0 && turned <= e1, "{apart} {e0}, {turned} {e1}");
+        most = [most[0].max(apart / e0), most[1].max(turned / e1)];
+    }
+    // The bounds are not idle.
+    assert!(most[0] > 0.05 || most[1] > 0.05, "{most:?}");
 }

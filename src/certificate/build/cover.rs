@@ -96,7 +96,9 @@ fn inside(b: &Builder<'_>, region: &Region, zeros: &[Zero], e0: f64) -> Result<S
             && !zeros.iter().any(|z| in_ball(&middle, z))
             && !b.oracle.is_excluded(region, &middle, 'o', e0);
         if hopeless {
-            return Err("no component of the gradient is larger than e0 there, away from all points listed".into());
+            return Err(
+                "no component of the gradient is larger than e0 there, away from all points listed".into()
+            );
         }
         Ok(None)
     };
@@ -110,7 +112,11 @@ fn in_ball(x: &Sides, zero: &Zero) -> bool {
 }
 
 /// The tree below a box.
-fn grow(x: &Sides, depth: u32, leaf: &(dyn Fn(&Sides) -> Result<Option<char>, String> + Sync)) -> Result<String, Stuck> {
+fn grow(
+    x: &Sides,
+    depth: u32,
+    leaf: &(dyn Fn(&Sides) -> Result<Option<char>, String> + Sync),
+) -> Result<String, Stuck> {
     let middle = || x.iter().map(|(lo, hi)| 0.5 * (lo + hi)).collect();
     match leaf(x) {
         Err(why) => return Err(Stuck { at: middle(), why }),
@@ -121,7 +127,10 @@ fn grow(x: &Sides, depth: u32, leaf: &(dyn Fn(&Sides) -> Result<Option<char>, St
     let axis = (0..x.len()).fold(0, |best, k| if width(k) > width(best) { k } else { best });
     let cut = 0.5 * x[axis].0 + 0.5 * x[axis].1;
     if depth >= DEEPEST || !(x[axis].0 < cut && cut < x[axis].1) {
-        return Err(Stuck { at: middle(), why: "boxes there stayed undecided however small they became".into() });
+        return Err(Stuck {
+            at: middle(),
+            why: "boxes there stayed undecided however small they became".into(),
+        });
     }
     let (mut lower, mut upper) = (x.clone(), x.clone());
     (lower[axis].1, upper[axis].0) = (cut, cut);

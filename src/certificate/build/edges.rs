@@ -148,7 +148,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], half: Half, from: &[f64]) -> Result<Gu
             }
         }
         let outside = b.region.as_ref().map_or(f64::NEG_INFINITY, |r| beyond(r, state.x));
-        if half.up && outside > 0.05 * scale {
+        if half.up && outside > 0.25 * scale {
             arrived = Some(Arrived::Outside);
         }
         arrived.is_none()
@@ -165,7 +165,12 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], half: Half, from: &[f64]) -> Result<Gu
         }
         None => {
             let near = nearest.map_or(String::new(), |(d, k)| {
-                format!(": it comes as near as {d:.1e} to point {k}, of index {}", zeros[k].index)
+                let index = zeros[k].index;
+                if d < 1e-5 * scale {
+                    format!(": it ends at point {k}, of index {index}; an orbit that joins points {} and {k} is not excluded, so that nothing is structurally stable", half.of)
+                } else {
+                    format!(": it comes as near as {d:.1e} to point {k}, of index {index}")
+                }
             });
             return Err(format!("the numerical orbit comes to no point of index {wanted}{near}"));
         }
@@ -175,7 +180,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], half: Half, from: &[f64]) -> Result<Gu
 }
 
 /// How far a place lies outside the region, at least; negative inside.
-fn beyond(region: &Region, x: &[f64]) -> f64 {
+pub(super) fn beyond(region: &Region, x: &[f64]) -> f64 {
     match region {
         Region::Ball { center, radius } => {
             norm(&x.iter().zip(&center.0).map(|(x, c)| x - c).collect::<Vec<f64>>()) - radius.0

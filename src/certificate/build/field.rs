@@ -2,8 +2,8 @@
 //! that what is built will be accepted.
 
 use crate::certificate::check::Oracle;
-use crate::landscape::enclose::Balls;
 use crate::landscape::Enclose;
+use crate::landscape::enclose::Balls;
 use crate::rigor::{Interval, System};
 
 /// See the module.

@@ -4,10 +4,15 @@
 //! field fattened by (e0, e1), `e1 = e0/length`; what holds at one radius holds at every smaller one, so that the largest is found by
 //! bisection, object by object: points, boundary, region, orbits. Nothing is handed out that the checker has not accepted.
 
+pub mod attack;
 mod cover;
 mod edges;
 mod field;
+pub mod parameters;
 mod points;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
@@ -90,7 +95,8 @@ const SHARE: f64 = 0.98;
 /// Orbits followed between two looks at the radius so far.
 const BATCH: usize = 32;
 
-const POINT: &str = "a point farther from degeneracy: a larger smallest |eigenvalue|, or less change of the Hessian near it";
+const POINT: &str =
+    "a point farther from degeneracy: a larger smallest |eigenvalue|, or less change of the Hessian near it";
 const REGION: &str = "a smaller region, or a landscape without a place where the gradient almost vanishes";
 const BOUNDARY: &str = "another region, which the flow enters more steeply";
 const ORBIT: &str = "an orbit that keeps farther away from other points' stable manifolds";
@@ -120,9 +126,12 @@ pub fn build(
         Some(level) => level,
         None => chosen(set, n),
     };
-    let complete = level != Level::Memories || options.level.is_none() && n <= COVERED && set.degenerate.is_empty();
+    let complete =
+        level != Level::Memories || options.level.is_none() && n <= COVERED && set.degenerate.is_empty();
     if complete && n > MOST_DIMENSIONS {
-        return Err(format!("regions are covered in up to {MOST_DIMENSIONS} dimensions; ask for the level `memories`"));
+        return Err(format!(
+            "regions are covered in up to {MOST_DIMENSIONS} dimensions; ask for the level `memories`"
+        ));
     }
     if let (true, Some(family)) = (complete, set.degenerate.first()) {
         let place: Vec<String> = family.x.iter().take(3).map(|x| format!("{x:.4}")).collect();
@@ -143,7 +152,8 @@ pub fn build(
         return Err("there is no minimum and no point of index 1".into());
     }
     let places: Vec<&[f64]> = chosen.iter().map(|k| set.points[*k].x.as_slice()).collect();
-    let apart = |i: usize, j: usize| norm(&places[i].iter().zip(places[j]).map(|(a, b)| a - b).collect::<Vec<f64>>());
+    let apart =
+        |i: usize, j: usize| norm(&places[i].iter().zip(places[j]).map(|(a, b)| a - b).collect::<Vec<f64>>());
     let nearest: Vec<f64> = (0..places.len())
         .into_par_iter()
         .map(|i| (0..places.len()).filter(|j| *j != i).map(|j| apart(i, j)).fold(2.0 * extent, f64::min))
@@ -291,7 +301,8 @@ impl Search {
         advice: &'static str,
         test: &dyn Fn(f64, f64) -> Result<(), Failure>,
     ) -> Result<(), String> {
-        let (e, why) = largest(self.e, self.length, self.fixed, test).map_err(|(at, why)| sentence(object, &at, &why))?;
+        let (e, why) = largest(self.e, self.length, self.fixed, test)
+            .map_err(|(at, why)| sentence(object, &at, &why))?;
         if let Some((at, why)) = why {
             self.set(e, object.into(), at, why, advice);
         }
@@ -379,21 +390,29 @@ fn orbits(
         let (top, length, fixed) = (search.e, search.length, search.fixed);
         let all = b.zeros(top, search.e1(top)).map_err(|why| format!("points: {why}"))?;
         let builder: &Builder<'_> = b;
+        // Halves are tried at the same few radii: their points are worked out once.
+        let known: Mutex<BTreeMap<u64, Arc<Vec<Zero>>>> =
+            Mutex::new(BTreeMap::from([(top.to_bits(), Arc::new(all))]));
+        let known = &known;
         type Outcome = Result<(f64, Option<Failure>, Edge), Failure>;
         let found: Vec<Outcome> = batch
             .par_iter()
             .map(|half| {
                 let best = std::cell::RefCell::new(None);
                 let test = |e0: f64, e1: f64| {
-                    let own;
-                    let zeros = if e0 == top {
-                        &all
-                    } else {
-                        own = builder.zeros(e0, e1).map_err(|why| (vec![], why))?;
-                        &own
+                    let held = known.lock().ok().and_then(|known| known.get(&e0.to_bits()).cloned());
+                    let zeros = match held {
+                        Some(zeros) => zeros,
+                        None => {
+                            let zeros = Arc::new(builder.zeros(e0, e1).map_err(|why| (vec![], why))?);
+                            if let Ok(mut known) = known.lock() {
+                                known.insert(e0.to_bits(), zeros.clone());
+                            }
+                            zeros
+                        }
                     };
                     let place = builder.sites[half.of].x.clone();
-                    let edge = edges::edge(builder, zeros, *half, e0, e1).map_err(|why| (place, why))?;
+                    let edge = edges::edge(builder, &zeros, *half, e0, e1).map_err(|why| (place, why))?;
                     *best.borrow_mut() = Some(edge);
                     Ok(())
                 };

@@ -43,7 +43,8 @@ impl Site {
         let residual = g.iter().map(|g| g.mag() * g.mag()).sum::<f64>().sqrt() * (1.0 + 1e-12);
         let rest = h.rad.norm_l2();
         let smallest = values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-        let smallest = smallest * (1.0 - 1e-10) - rest - 1e-13 * values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let smallest =
+            smallest * (1.0 - 1e-10) - rest - 1e-13 * values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         if !(smallest > 0.0) {
             return Err("its Hessian is singular, as far as can be told".into());
         }
@@ -80,7 +81,8 @@ impl Site {
         let candidates = self.balls.iter().filter(|(r, _)| *r < self.cap).chain(None);
         for (unique, lipschitz) in candidates {
             let Some(radius) = self.radius(*lipschitz, e0) else { continue };
-            let radius = radius * (1.0 + 1e-6) + grain;
+            // Room for the checker's rounding: a larger ball is as good.
+            let radius = radius * (1.0 + 1e-4) + grain + 1e-8 * unique;
             if !(radius < *unique && m - e1 - lipschitz * unique > 1e-9 * m) {
                 continue;
             }
@@ -104,7 +106,7 @@ impl Site {
 
     /// The distance within which zeros lie, at this Lipschitz constant: the smaller root of `(m - L d/2) d - n = e0`.
     fn radius(&self, lipschitz: f64, e0: f64) -> Option<f64> {
-        let c = e0 + self.residual;
+        let c = e0 + 4.0 * self.residual;
         let root = self.smallest * self.smallest - 2.0 * lipschitz * c;
         (root > 0.0).then(|| 2.0 * c / (self.smallest + root.sqrt()))
     }
@@ -115,9 +117,11 @@ impl Site {
         let mut best: f64 = 0.0;
         for (ball, lipschitz) in &self.balls {
             // As far in the ball as phi stays above e0.
-            let root = (self.smallest * self.smallest - 2.0 * lipschitz * (e0 + self.residual)).max(0.0).sqrt();
+            let root =
+                (self.smallest * self.smallest - 2.0 * lipschitz * (e0 + self.residual)).max(0.0).sqrt();
             let far = ((self.smallest + root) / lipschitz * (1.0 - 1e-6)).min(*ball);
-            let holds = phi(*lipschitz, radius) > e0 * (1.0 + 1e-9) && phi(*lipschitz, far) > e0 * (1.0 + 1e-9);
+            let holds =
+                phi(*lipschitz, radius) > e0 * (1.0 + 1e-9) && phi(*lipschitz, far) > e0 * (1.0 + 1e-9);
             if far > radius && holds {
                 best = best.max(far);
             }

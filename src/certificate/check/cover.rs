@@ -92,16 +92,29 @@ fn replay(tree: &str, whole: &[I], field: &Field, what: &str, leaf: &Leaf<'_>) -
             open.push((upper, depth + 1));
             open.push((here, depth + 1));
         } else if !leaf(&here, letter)? {
-            return Err(format!("a box {what} is not what its letter `{letter}` says (place {place} of the tree)"));
+            return Err(format!(
+                "a box {what} is not what its letter `{letter}` says (place {place} of the tree)"
+            ));
         } else if field.exhausted() {
             return Err("checking would take more work than is allowed".into());
         }
     }
-    if open.is_empty() { Ok(()) } else { Err(format!("the subdivision {what} ends before everything is covered")) }
+    if open.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("the subdivision {what} ends before everything is covered"))
+    }
 }
 
 /// Is the box what the letter says, inside the region?
-pub(super) fn inside(field: &Field, place: &Place<'_>, zeros: &[Found], e0: f64, x: &[I], letter: char) -> Result<bool, String> {
+pub(super) fn inside(
+    field: &Field,
+    place: &Place<'_>,
+    zeros: &[Found],
+    e0: f64,
+    x: &[I],
+    letter: char,
+) -> Result<bool, String> {
     match letter {
         'n' => Ok(field.gradient(x).iter().any(|g| g.mig() > e0)),
         'm' => Ok(field.gradient_by_mean_value(x).iter().any(|g| g.mig() > e0)),
@@ -115,7 +128,14 @@ pub(super) fn inside(field: &Field, place: &Place<'_>, zeros: &[Found], e0: f64,
 }
 
 /// Does the flow enter through the box's part of the sphere?
-pub(super) fn on_sphere(field: &Field, center: &[f64], radius: f64, e0: f64, x: &[I], letter: char) -> Result<bool, String> {
+pub(super) fn on_sphere(
+    field: &Field,
+    center: &[f64],
+    radius: f64,
+    e0: f64,
+    x: &[I],
+    letter: char,
+) -> Result<bool, String> {
     let d: Vec<I> = x.iter().zip(center).map(|(x, c)| *x - I::of(*c)).collect();
     let g = match letter {
         'o' => {
@@ -130,7 +150,14 @@ pub(super) fn on_sphere(field: &Field, center: &[f64], radius: f64, e0: f64, x: 
 }
 
 /// Does the flow enter through the box's part of a face?
-pub(super) fn on_face(field: &Field, axis: usize, upper: bool, e0: f64, x: &[I], letter: char) -> Result<bool, String> {
+pub(super) fn on_face(
+    field: &Field,
+    axis: usize,
+    upper: bool,
+    e0: f64,
+    x: &[I],
+    letter: char,
+) -> Result<bool, String> {
     let g = match letter {
         'n' => field.gradient(x),
         'm' => field.gradient_by_mean_value(x),
@@ -145,7 +172,10 @@ pub(super) fn faces<'a>(field: &'a Field, place: &'a Place<'a>, e0: f64) -> Vec<
     match place.region {
         Region::Ball { center, radius } => {
             let (center, radius) = (&center.0, radius.0);
-            vec![(place.hull.clone(), Box::new(move |x: &[I], l: char| on_sphere(field, center, radius, e0, x, l)) as Box<Leaf<'a>>)]
+            vec![(
+                place.hull.clone(),
+                Box::new(move |x: &[I], l: char| on_sphere(field, center, radius, e0, x, l)) as Box<Leaf<'a>>,
+            )]
         }
         Region::Box { .. } => {
             let mut all = vec![];
@@ -154,7 +184,11 @@ pub(super) fn faces<'a>(field: &'a Field, place: &'a Place<'a>, e0: f64) -> Vec<
                     let mut face = place.hull.clone();
                     let end = if upper { face[axis].hi } else { face[axis].lo };
                     face[axis] = I::of(end);
-                    all.push((face, Box::new(move |x: &[I], l: char| on_face(field, axis, upper, e0, x, l)) as Box<Leaf<'a>>));
+                    all.push((
+                        face,
+                        Box::new(move |x: &[I], l: char| on_face(field, axis, upper, e0, x, l))
+                            as Box<Leaf<'a>>,
+                    ));
                 }
             }
             all
@@ -168,7 +202,13 @@ pub(super) fn whole(place: &Place<'_>) -> Vec<I> {
 }
 
 /// Checks both.
-pub(super) fn check(field: &Field, region: &Region, cover: &Cover, zeros: &[Found], e0: f64) -> Result<(), String> {
+pub(super) fn check(
+    field: &Field,
+    region: &Region,
+    cover: &Cover,
+    zeros: &[Found],
+    e0: f64,
+) -> Result<(), String> {
     if field.n > MOST_DIMENSIONS {
         return Err(format!("regions are covered in up to {MOST_DIMENSIONS} dimensions, not {}", field.n));
     }

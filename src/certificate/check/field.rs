@@ -40,11 +40,14 @@ impl Field {
                 if n > FORMULA {
                     return Err(format!("the checker takes formulas in up to {FORMULA} dimensions, not {n}"));
                 }
-                let named: BTreeMap<String, f64> = parameters.iter().map(|(name, v)| (name.clone(), v.0)).collect();
+                let named: BTreeMap<String, f64> =
+                    parameters.iter().map(|(name, v)| (name.clone(), v.0)).collect();
                 if named.len() != parameters.len() {
                     return Err("a parameter is declared twice".into());
                 }
-                if let Some(name) = named.keys().find(|name| matches!(name.as_str(), "pi" | "dim" | "sum" | "prod")) {
+                if let Some(name) =
+                    named.keys().find(|name| matches!(name.as_str(), "pi" | "dim" | "sum" | "prod"))
+                {
                     return Err(format!("a parameter has the name `{name}`, which is taken"));
                 }
                 let ops = text::compile(energy, n, &named)?;
@@ -89,7 +92,11 @@ impl Field {
         match &self.kind {
             Kind::Formula { ops, confinement } => {
                 let jet = jet::evaluate(ops, x, 1);
-                jet.gradient.into_iter().zip(x).map(|(g, x)| confined(g, *confinement * *x, *confinement)).collect()
+                jet.gradient
+                    .into_iter()
+                    .zip(x)
+                    .map(|(g, x)| confined(g, *confinement * *x, *confinement))
+                    .collect()
             }
             Kind::Patterns(p) => p.gradient(x),
         }
@@ -102,7 +109,11 @@ impl Field {
             Kind::Formula { ops, confinement } => {
                 let h = jet::evaluate(ops, x, 2).hessian;
                 Square::from_fn(self.n, |i, j| {
-                    if i == j { confined(h[i * self.n + j], *confinement, *confinement) } else { h[i * self.n + j] }
+                    if i == j {
+                        confined(h[i * self.n + j], *confinement, *confinement)
+                    } else {
+                        h[i * self.n + j]
+                    }
                 })
             }
             Kind::Patterns(p) => p.hessian(x),
@@ -148,7 +159,10 @@ fn confined(own: I, more: I, confinement: I) -> I {
 fn stored(data: &Data) -> Result<(Vec<Vec<f64>>, Vec<f64>), String> {
     let k = data.rows.len();
     if k == 0 || k > patterns::MOST {
-        return Err(format!("there are {k} rows of data; the checker takes between 1 and {}", patterns::MOST));
+        return Err(format!(
+            "there are {k} rows of data; the checker takes between 1 and {}",
+            patterns::MOST
+        ));
     }
     if data.rows.iter().any(|r| r.0.len() != data.dim) {
         return Err(format!("a row of data has not {} numbers", data.dim));

@@ -52,7 +52,11 @@ impl I {
     /// A finite number in it.
     pub(super) fn mid(self) -> f64 {
         let m = 0.5 * self.lo + 0.5 * self.hi;
-        if m.is_finite() { m.clamp(self.lo, self.hi) } else { 0.0f64.clamp(self.lo.max(f64::MIN), self.hi.min(f64::MAX)) }
+        if m.is_finite() {
+            m.clamp(self.lo, self.hi)
+        } else {
+            0.0f64.clamp(self.lo.max(f64::MIN), self.hi.min(f64::MAX))
+        }
     }
 
     /// Largest absolute value.
@@ -146,7 +150,8 @@ impl I {
     }
 
     pub(super) fn exp(self) -> I {
-        let lo = if self.lo == f64::NEG_INFINITY { 0.0 } else { core_math::exp(self.lo).next_down().max(0.0) };
+        let lo =
+            if self.lo == f64::NEG_INFINITY { 0.0 } else { core_math::exp(self.lo).next_down().max(0.0) };
         let hi = if self.hi == f64::INFINITY { f64::INFINITY } else { core_math::exp(self.hi).next_up() };
         I::new(lo.min(f64::MAX), hi)
     }

@@ -91,8 +91,12 @@ pub(super) fn evaluate(ops: &[Op], x: &[I], order: usize) -> Jet {
                     out[0] = x[i];
                     out[1 + i] = ONE;
                 }
-                Op::Add(a, b) => out.iter_mut().zip(jet(a).iter().zip(jet(b))).for_each(|(o, (a, b))| *o = plus(*a, *b)),
-                Op::Sub(a, b) => out.iter_mut().zip(jet(a).iter().zip(jet(b))).for_each(|(o, (a, b))| *o = plus(*a, -*b)),
+                Op::Add(a, b) => {
+                    out.iter_mut().zip(jet(a).iter().zip(jet(b))).for_each(|(o, (a, b))| *o = plus(*a, *b))
+                }
+                Op::Sub(a, b) => {
+                    out.iter_mut().zip(jet(a).iter().zip(jet(b))).for_each(|(o, (a, b))| *o = plus(*a, -*b))
+                }
                 Op::Mul(a, b) => product(n, order, jet(a), jet(b), &mut out),
                 Op::Apply(f, u) => chain(n, order, &derivatives(f, jet(u)[0]), jet(u), &mut out),
             }
@@ -100,7 +104,8 @@ pub(super) fn evaluate(ops: &[Op], x: &[I], order: usize) -> Jet {
         all.extend_from_slice(&out);
     }
     let last = &all[all.len() - size..];
-    let part = |from: usize, count: usize| last.get(from..from + count).map(<[I]>::to_vec).unwrap_or_default();
+    let part =
+        |from: usize, count: usize| last.get(from..from + count).map(<[I]>::to_vec).unwrap_or_default();
     Jet { gradient: part(1, n), hessian: part(1 + n, n2), third: part(1 + n + n2, n3) }
 }
 

@@ -80,7 +80,8 @@ impl Square {
             let shift = if i == j { I::of(c) } else { ZERO };
             entry - shift - dot(&l[i * n..i * n + j + 1], &l[j * n..j * n + j + 1])
         };
-        let lower: Vec<I> = (0..n * n).map(|k| if k % n <= k / n { apart(k / n, k % n) } else { ZERO }).collect();
+        let lower: Vec<I> =
+            (0..n * n).map(|k| if k % n <= k / n { apart(k / n, k % n) } else { ZERO }).collect();
         let all = Square::from_fn(n, |i, j| if j <= i { lower[i * n + j] } else { lower[j * n + i] });
         (I::of(c) - I::of(all.norm())).lo
     }
@@ -109,6 +110,9 @@ mod tests {
             let bound = wide.smallest_eigenvalue();
             assert!(bound <= -largest - 0.0099 && bound > -largest - 0.011 * n as f64, "{bound} {largest}");
         }
-        assert_eq!(Square::from_fn(1, |_, _| I::new(0.0, f64::INFINITY)).smallest_eigenvalue(), f64::NEG_INFINITY);
+        assert_eq!(
+            Square::from_fn(1, |_, _| I::new(0.0, f64::INFINITY)).smallest_eigenvalue(),
+            f64::NEG_INFINITY
+        );
     }
 }

@@ -122,7 +122,8 @@ fn level(c: &Certificate, found: &[Found], n: usize, e0: f64) -> Result<(), Stri
     if c.complete != c.cover.is_some() || (c.complete && c.region.is_none()) {
         return Err("completeness is claimed without a covered region, or not claimed with one".into());
     }
-    let halves = |k: usize, up: bool| -> Vec<&Edge> { c.edges.iter().filter(|e| e.of == k && e.up == up).collect() };
+    let halves =
+        |k: usize, up: bool| -> Vec<&Edge> { c.edges.iter().filter(|e| e.of == k && e.up == up).collect() };
     // Both halves, each once.
     let both = |k: usize, up: bool| {
         let sides: Vec<i8> = halves(k, up).iter().map(|e| e.side).collect();
@@ -211,7 +212,9 @@ fn full(
         .collect();
     let of_region: Vec<usize> = (0..=n).map(|k| usize::from(k == 0)).collect();
     if c.betti != betti || betti != of_region {
-        return Err(format!("the graph's Betti numbers are {betti:?}, not those of a convex region, or not those stated"));
+        return Err(format!(
+            "the graph's Betti numbers are {betti:?}, not those of a convex region, or not those stated"
+        ));
     }
     Ok(())
 }
@@ -303,14 +306,25 @@ impl Oracle {
     /// Why not.
     pub fn point_without_return(&self, zero: &Zero, e0: f64, e1: f64) -> Result<(), String> {
         let found = zeros::check(&self.field, zero, e0, e1)?;
-        if found.never_returns(e0) { Ok(()) } else { Err("orbits that come back to it are not excluded".into()) }
+        if found.never_returns(e0) {
+            Ok(())
+        } else {
+            Err("orbits that come back to it are not excluded".into())
+        }
     }
 
     /// Does this edge hold, between these points?
     ///
     /// # Errors
     /// Why not.
-    pub fn edge(&self, zeros: &[Zero], region: Option<&Region>, edge: &Edge, e0: f64, e1: f64) -> Result<(), String> {
+    pub fn edge(
+        &self,
+        zeros: &[Zero],
+        region: Option<&Region>,
+        edge: &Edge,
+        e0: f64,
+        e1: f64,
+    ) -> Result<(), String> {
         let found = |k: usize| zeros::check(&self.field, &zeros[k], e0, e1);
         let place = region.map(|r| Place::new(r, self.field.n)).transpose()?;
         // Only the two points of the edge are looked at.
@@ -338,7 +352,9 @@ impl Oracle {
     /// Is a box of a face what a letter says?
     pub fn on_boundary(&self, region: &Region, face: usize, x: &[(f64, f64)], letter: char, e0: f64) -> bool {
         let Ok(place) = Place::new(region, self.field.n) else { return false };
-        cover::faces(&self.field, &place, e0).get(face).is_some_and(|(_, leaf)| leaf(&boxed(x), letter) == Ok(true))
+        cover::faces(&self.field, &place, e0)
+            .get(face)
+            .is_some_and(|(_, leaf)| leaf(&boxed(x), letter) == Ok(true))
     }
 
     /// The box from which the tree of the inside starts.

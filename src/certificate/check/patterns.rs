@@ -35,8 +35,16 @@ const LOW: usize = 3;
 const LIGHT: f64 = 1e-18;
 
 impl Patterns {
-    pub(super) fn mixture(rows: &[Vec<f64>], weights: &[f64], a: f64, sigma: f64, confinement: f64) -> Patterns {
-        let z = rows.iter().map(|r| r.iter().map(|y| if a == 1.0 { I::of(*y) } else { I::of(a) * I::of(*y) }).collect());
+    pub(super) fn mixture(
+        rows: &[Vec<f64>],
+        weights: &[f64],
+        a: f64,
+        sigma: f64,
+        confinement: f64,
+    ) -> Patterns {
+        let z = rows
+            .iter()
+            .map(|r| r.iter().map(|y| if a == 1.0 { I::of(*y) } else { I::of(a) * I::of(*y) }).collect());
         let s = ONE.over(I::of(sigma).sqr());
         Patterns::new(z.collect(), weights, s + I::of(confinement), s, s, true)
     }
@@ -133,12 +141,15 @@ impl Patterns {
     /// A place in the middle of the points, by weight: any will do.
     fn middle(&self, p: &[I]) -> Vec<f64> {
         let total: f64 = p.iter().map(|p| p.mid()).sum();
-        (0..self.n).map(|a| self.z.iter().zip(p).map(|(z, p)| z[a].mid() * p.mid()).sum::<f64>() / total).collect()
+        (0..self.n)
+            .map(|a| self.z.iter().zip(p).map(|(z, p)| z[a].mid() * p.mid()).sum::<f64>() / total)
+            .collect()
     }
 
     /// Differences of the points from c, and the mean of these.
     fn about(&self, p: &[I], c: &[f64]) -> (Vec<Vec<I>>, Vec<I>) {
-        let d: Vec<Vec<I>> = self.z.iter().map(|z| z.iter().zip(c).map(|(z, c)| *z - I::of(*c)).collect()).collect();
+        let d: Vec<Vec<I>> =
+            self.z.iter().map(|z| z.iter().zip(c).map(|(z, c)| *z - I::of(*c)).collect()).collect();
         let mean = (0..self.n).map(|a| sum(d.iter().zip(p).map(|(d, p)| *p * d[a]))).collect();
         (d, mean)
     }
@@ -163,13 +174,15 @@ impl Patterns {
         let (d, mean) = self.about(&p, &c);
         let heavy: Vec<usize> = (0..p.len()).filter(|k| p[*k].hi > LIGHT).collect();
         // No entry of d d' is larger than |d|^2.
-        let light = sum((0..p.len()).filter(|k| p[*k].hi <= LIGHT).map(|k| I::of(p[k].hi) * length(&d[k]).sqr())).hi;
+        let light =
+            sum((0..p.len()).filter(|k| p[*k].hi <= LIGHT).map(|k| I::of(p[k].hi) * length(&d[k]).sqr())).hi;
         let mut moments = vec![ZERO; n * n];
         for k in heavy {
             for a in 0..n {
                 let scaled = p[k] * d[k][a];
                 for b in 0..=a {
-                    moments[a * n + b] = moments[a * n + b] + if a == b { p[k] * d[k][a].sqr() } else { scaled * d[k][b] };
+                    moments[a * n + b] =
+                        moments[a * n + b] + if a == b { p[k] * d[k][a].sqr() } else { scaled * d[k][b] };
                 }
             }
         }
@@ -212,14 +225,22 @@ impl Patterns {
         }
         // Entry by entry, from moments about c.
         let n = self.n;
-        let second = |a: usize, b: usize| sum(d.iter().zip(&p).map(|(d, p)| *p * if a == b { d[a].sqr() } else { d[a] * d[b] }));
+        let second = |a: usize, b: usize| {
+            sum(d.iter().zip(&p).map(|(d, p)| *p * if a == b { d[a].sqr() } else { d[a] * d[b] }))
+        };
         let m2: Vec<I> = (0..n * n).map(|k| second(k / n, k % n)).collect();
         let mut squares = ZERO;
         for a in 0..n {
             for b in 0..n {
                 for e in 0..n {
                     let m3 = sum(d.iter().zip(&p).map(|(d, p)| {
-                        *p * if a == b && b == e { d[a].power(3) } else if a == b { d[a].sqr() * d[e] } else { d[a] * d[b] * d[e] }
+                        *p * if a == b && b == e {
+                            d[a].power(3)
+                        } else if a == b {
+                            d[a].sqr() * d[e]
+                        } else {
+                            d[a] * d[b] * d[e]
+                        }
                     }));
                     let mixed = m2[a * n + b] * mean[e] + m2[a * n + e] * mean[b] + m2[b * n + e] * mean[a];
                     let central = m3 - mixed + I::of(2.0) * mean[a] * mean[b] * mean[e];

@@ -61,7 +61,13 @@ enum Node {
     Negative(Box<Node>),
     Power(Box<Node>, Box<Node>),
     Call(String, Vec<Node>),
-    Loop { product: bool, index: String, first: Box<Node>, last: Box<Node>, body: Box<Node> },
+    Loop {
+        product: bool,
+        index: String,
+        first: Box<Node>,
+        last: Box<Node>,
+        body: Box<Node>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -84,7 +90,8 @@ pub(super) fn compile(text: &str, dim: usize, parameters: &BTreeMap<String, f64>
     if parser.peek() != &Token::End {
         return Err("the formula does not end where it is complete".into());
     }
-    let mut compiler = Compiler { dim, parameters, ops: (0..dim).map(Op::Coordinate).collect(), loops: vec![], steps: 0 };
+    let mut compiler =
+        Compiler { dim, parameters, ops: (0..dim).map(Op::Coordinate).collect(), loops: vec![], steps: 0 };
     let value = compiler.value(&tree)?;
     compiler.place(value)?;
     // The last operation is the value, also if that is a coordinate.
@@ -259,7 +266,9 @@ impl Parser {
 
     fn call(&mut self, name: String) -> Result<Node> {
         if name == "sum" || name == "prod" {
-            let Token::Name(index) = self.peek().clone() else { return Err(format!("`{name}` needs an index")) };
+            let Token::Name(index) = self.peek().clone() else {
+                return Err(format!("`{name}` needs an index"));
+            };
             self.next += 1;
             self.need(',')?;
             let first = Box::new(self.expression()?);
@@ -333,7 +342,8 @@ impl Compiler<'_> {
                 let mut total = Value::Const(ONE);
                 for (divides, factor) in factors {
                     let factor = self.value(factor)?;
-                    total = if *divides { self.divide(total, factor)? } else { self.multiply(total, factor)? };
+                    total =
+                        if *divides { self.divide(total, factor)? } else { self.multiply(total, factor)? };
                 }
                 Ok(total)
             }
@@ -366,7 +376,8 @@ impl Compiler<'_> {
                     let part = self.value(body);
                     self.loops.pop();
                     let part = part?;
-                    total = if *product { self.multiply(total, part)? } else { self.add(total, part, false)? };
+                    total =
+                        if *product { self.multiply(total, part)? } else { self.add(total, part, false)? };
                 }
                 Ok(total)
             }
@@ -411,7 +422,9 @@ impl Compiler<'_> {
 
     fn add(&mut self, a: Value, b: Value, negative: bool) -> Result<Value> {
         match (a, b) {
-            (Value::Const(a), Value::Const(b)) => Ok(Value::Const(exact_sum(a, if negative { -b } else { b }))),
+            (Value::Const(a), Value::Const(b)) => {
+                Ok(Value::Const(exact_sum(a, if negative { -b } else { b })))
+            }
             (Value::Const(ZERO), b) if !negative => Ok(b),
             (a, Value::Const(ZERO)) => Ok(a),
             (a, b) => {
@@ -436,7 +449,8 @@ impl Compiler<'_> {
     fn divide(&mut self, a: Value, b: Value) -> Result<Value> {
         if let (Value::Const(a), Value::Const(b)) = (a, b) {
             let quotient = a.lo / b.lo;
-            let exact = a.is_point() && b.is_point() && quotient.is_finite() && quotient.mul_add(b.lo, -a.lo) == 0.0;
+            let exact =
+                a.is_point() && b.is_point() && quotient.is_finite() && quotient.mul_add(b.lo, -a.lo) == 0.0;
             let whole = exact && quotient.abs() < 1e15 && quotient.fract() == 0.0;
             return Ok(Value::Const(if whole { I::of(quotient) } else { a.over(b) }));
         }
@@ -506,7 +520,9 @@ impl Compiler<'_> {
         let Some(c) = constants else {
             return Err(format!("the checker does not know the function `{name}` of variables"));
         };
-        let whole = |c: I| if c.is_point() { Ok(c.lo) } else { Err(format!("`{name}` of a number that is not exact")) };
+        let whole = |c: I| {
+            if c.is_point() { Ok(c.lo) } else { Err(format!("`{name}` of a number that is not exact")) }
+        };
         let value = match (name, c.as_slice()) {
             ("abs", &[u]) => u.abs(),
             ("relu", &[u]) => I { lo: u.lo.max(0.0), hi: u.hi.max(0.0) },

@@ -39,7 +39,11 @@ impl Axis {
     fn new(d: &[f64]) -> Result<Axis, String> {
         let d = points(d);
         let size = length(&d);
-        if size.lo > 0.0 && size.hi < f64::INFINITY { Ok(Axis { d, size }) } else { Err("a direction is zero".into()) }
+        if size.lo > 0.0 && size.hi < f64::INFINITY {
+            Ok(Axis { d, size })
+        } else {
+            Err("a direction is zero".into())
+        }
     }
 
     /// The component of v along the unit vector.
@@ -82,7 +86,8 @@ impl Axis {
                 let p: Vec<I> = (0..n)
                     .map(|i| I::of((-bent[i].mid() + 0.5 * (along + top) * self.d[i].mid() / size) / size))
                     .collect();
-                Square::from_fn(n, |i, j| h.at(i, j) + (self.d[i] * p[j] + p[i] * self.d[j])).smallest_eigenvalue()
+                Square::from_fn(n, |i, j| h.at(i, j) + (self.d[i] * p[j] + p[i] * self.d[j]))
+                    .smallest_eigenvalue()
             }
         }
     }
@@ -163,11 +168,8 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
     let mu = axis.smallest_across(&h, &bent);
     let (half, k) = (I::of(0.5), I::of(growth));
     // Behind and before the centre one after the other: each bound is concave on a piece, its terms of second order taken at their largest.
-    let pieces = if back > 0.0 && ahead > 0.0 {
-        vec![(-back, 0.0), (0.0, ahead)]
-    } else {
-        vec![(-back, ahead)]
-    };
+    let pieces =
+        if back > 0.0 && ahead > 0.0 { vec![(-back, 0.0), (0.0, ahead)] } else { vec![(-back, ahead)] };
     let sizes: Vec<(I, I, I)> = pieces
         .iter()
         .map(|(from, to)| {
@@ -206,7 +208,15 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
 }
 
 /// Does a disc lie in a cylinder, before its last disc?
-fn holds(axis: &Axis, q: &[I], c: &[f64], first: f64, last: f64, rho: &dyn Fn(I) -> I, disc: &Disc) -> Result<bool, String> {
+fn holds(
+    axis: &Axis,
+    q: &[I],
+    c: &[f64],
+    first: f64,
+    last: f64,
+    rho: &dyn Fn(I) -> I,
+    disc: &Disc,
+) -> Result<bool, String> {
     let apart: Vec<I> = disc.center.iter().zip(c).map(|(e, c)| *e - I::of(*c)).collect();
     let own = Axis::new(&disc.axis)?;
     // Along the disc t changes by <u, w>, w orthogonal to the disc's own direction.

@@ -34,7 +34,16 @@ impl Found {
     /// Nothing but an index, for the algebra of a graph.
     pub(super) fn of_index(index: usize) -> Found {
         let (radius, unique, basin, residual) = (0.0, 0.0, 0.0, f64::INFINITY);
-        Found { center: vec![], radius, unique, basin, index, residual, smallest: 0.0, lipschitz: f64::INFINITY }
+        Found {
+            center: vec![],
+            radius,
+            unique,
+            basin,
+            index,
+            residual,
+            smallest: 0.0,
+            lipschitz: f64::INFINITY,
+        }
     }
 
     fn phi(&self, lipschitz: f64, d: f64) -> f64 {
@@ -76,7 +85,8 @@ pub(super) fn check(field: &Field, zero: &Zero, e0: f64, e1: f64) -> Result<Foun
     // V'HV = diag w + E, V'V = I + Q: eigenvalues of H are those of V'HV over numbers in [1 - q, 1 + q] (Ostrowski).
     let v: Vec<Vec<I>> = zero.vectors.iter().map(|v| points(&v.0)).collect();
     let hv: Vec<Vec<I>> = v.iter().map(|v| h.times(v)).collect();
-    let residual = Square::from_fn(n, |i, j| dot(&v[i], &hv[j]) - if i == j { I::of(w[i]) } else { ZERO }).norm();
+    let residual =
+        Square::from_fn(n, |i, j| dot(&v[i], &hv[j]) - if i == j { I::of(w[i]) } else { ZERO }).norm();
     let q = Square::from_fn(n, |i, j| dot(&v[i], &v[j]) - if i == j { ONE } else { ZERO }).norm();
     let least = w.iter().fold(f64::INFINITY, |m, w| m.min(w.abs()));
     if !(q < 1.0 && residual < least) {
@@ -88,8 +98,16 @@ pub(super) fn check(field: &Field, zero: &Zero, e0: f64, e1: f64) -> Result<Foun
     }
     let smallest = (I::of(least) - I::of(residual)).over(ONE + I::of(q)).lo;
     let lipschitz = field.lipschitz(x, unique);
-    let found =
-        Found { center: x.clone(), radius, unique, basin, index, residual: length(&g).hi, smallest, lipschitz };
+    let found = Found {
+        center: x.clone(),
+        radius,
+        unique,
+        basin,
+        index,
+        residual: length(&g).hi,
+        smallest,
+        lipschitz,
+    };
     if !(found.phi(lipschitz, radius) > e0 && found.phi(lipschitz, unique) > e0) {
         return Err(format!(
             "the gradient is not larger than e0 between the distances {radius:.3e} and {unique:.3e}"

@@ -298,7 +298,8 @@ impl Landscape for Formula {
         }
         let place = self.program.confinement;
         let named = self.program.names.iter().zip(&self.parameters).enumerate();
-        let parameters = named.filter(|(k, _)| Some(*k) != place).map(|(_, (name, v))| (name.clone(), Hex(*v)));
+        let parameters =
+            named.filter(|(k, _)| Some(*k) != place).map(|(_, (name, v))| (name.clone(), Hex(*v)));
         Ok(Definition::Formula {
             dim: self.dim(),
             energy: self.program.text.clone(),
