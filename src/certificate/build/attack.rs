@@ -50,23 +50,15 @@ pub fn attack(landscape: &dyn Landscape, built: &Built, count: usize, seed: u64)
         .map(|i| if i % 2 == 0 { random(&mut rng, region, wave) } else { aimed(&mut rng, &c.edges, wave) })
         .collect();
     let world = World { landscape, c, region };
-    let changes = |p: &Push, size: f64| !world.is_kept(p, size * c.e0.0);
-    // At the radius itself, and then upwards until something changes.
-    let first: Vec<Option<f64>> = pushes
-        .par_iter()
-        .map(|p| {
-            let mut size = 1.0 - 1e-9;
-            while size < LARGEST {
-                if changes(p, size) {
-                    return Some(size);
-                }
-                size *= STEP;
-            }
-            None
-        })
-        .collect();
-    let broken = first.iter().flatten().filter(|s| **s < 1.0).count();
-    let gap = first.iter().flatten().copied().reduce(f64::min);
+    let breaking = |size: f64| pushes.par_iter().filter(|p| !world.is_kept(p, size * c.e0.0)).count();
+    // Just within the radius, and from there upwards until one of them changes something.
+    let mut size = 1.0 - 1e-9;
+    let broken = breaking(size);
+    let mut gap = (broken > 0).then_some(size);
+    while gap.is_none() && size < LARGEST {
+        size *= STEP;
+        gap = (breaking(size) > 0).then_some(size);
+    }
     Some(Attack { tried: pushes.len(), broken, gap })
 }
 

@@ -75,6 +75,7 @@ pub(super) type Leaf<'a> = dyn Fn(&[I], char) -> Result<bool, String> + Sync + '
 fn replay(tree: &str, whole: &[I], field: &Field, what: &str, leaf: &Leaf<'_>) -> Result<(), String> {
     let mut open = vec![(whole.to_vec(), 0u32)];
     for (place, letter) in tree.chars().enumerate() {
+        field.count(10);
         let Some((mut here, depth)) = open.pop() else {
             return Err(format!("the subdivision {what} goes on after its end"));
         };
@@ -118,10 +119,13 @@ pub(super) fn inside(
     match letter {
         'n' => Ok(field.gradient(x).iter().any(|g| g.mig() > e0)),
         'm' => Ok(field.gradient_by_mean_value(x).iter().any(|g| g.mig() > e0)),
-        'z' => Ok(zeros.iter().any(|z| {
-            let d: Vec<I> = x.iter().zip(&z.center).map(|(x, c)| I::of((*x - I::of(*c)).mag())).collect();
-            length(&d).hi < z.unique
-        })),
+        'z' => {
+            field.count((zeros.len() * x.len()) as u64);
+            Ok(zeros.iter().any(|z| {
+                let d: Vec<I> = x.iter().zip(&z.center).map(|(x, c)| I::of((*x - I::of(*c)).mag())).collect();
+                length(&d).hi < z.unique
+            }))
+        }
         'o' => Ok(matches!(place.region, Region::Ball { .. }) && place.avoids(x, 0.0)),
         _ => Err(format!("`{letter}` is no letter of a subdivision")),
     }

@@ -12,6 +12,10 @@ use crate::certificate::format::{DIMENSIONS, Data, Definition};
 
 /// Highest dimension of a formula: third derivatives are worked out one by one.
 const FORMULA: usize = 8;
+/// Most numbers that the derivatives of a formula's operations come to.
+const LARGEST: usize = 4_000_000;
+/// Most differences of coordinates of pairs of data.
+const PAIRS: usize = 4_000_000_000;
 /// Most work, in operations on intervals, give or take.
 const WORK: u64 = 400_000_000_000;
 
@@ -51,6 +55,11 @@ impl Field {
                     return Err(format!("a parameter has the name `{name}`, which is taken"));
                 }
                 let ops = text::compile(energy, n, &named)?;
+                if ops.len() * (1 + n + n * n + n * n * n) > LARGEST {
+                    return Err(
+                        "the formula has more operations than the checker takes in so many dimensions".into(),
+                    );
+                }
                 let cost = ops.len() * (1 + n + n * n);
                 (Kind::Formula { ops, confinement: I::of(confinement.0) }, cost)
             }
@@ -83,7 +92,12 @@ impl Field {
     }
 
     fn spend(&self, times: u64) {
-        self.work.fetch_add(times * self.cost, Ordering::Relaxed);
+        self.count(times.saturating_mul(self.cost));
+    }
+
+    /// Counts operations.
+    pub(super) fn count(&self, operations: u64) {
+        self.work.fetch_add(operations, Ordering::Relaxed);
     }
 
     /// Encloses the gradient over a box.
@@ -163,6 +177,9 @@ fn stored(data: &Data) -> Result<(Vec<Vec<f64>>, Vec<f64>), String> {
             "there are {k} rows of data; the checker takes between 1 and {}",
             patterns::MOST
         ));
+    }
+    if k.saturating_mul(k).saturating_mul(data.dim) > PAIRS {
+        return Err(format!("{k} rows of data in {} dimensions are more than the checker takes", data.dim));
     }
     if data.rows.iter().any(|r| r.0.len() != data.dim) {
         return Err(format!("a row of data has not {} numbers", data.dim));

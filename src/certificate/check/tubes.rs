@@ -156,6 +156,7 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
     if !holds(&axis, &q, c, first.hi, last.lo, &rho, before)? {
         return Err("the disc before does not lie in it".into());
     }
+    fall.field.count((n as u64).pow(3));
     let (g, h) = fall.at(c);
     let bent = h.times(&axis.unit());
     let (a, b) = (axis.along(&g), axis.along(&bent));

@@ -81,6 +81,8 @@ pub(super) fn check(field: &Field, zero: &Zero, e0: f64, e1: f64) -> Result<Foun
         return Err("its radii are not in order".into());
     }
     let place = points(x);
+    // Two products of matrices.
+    field.count(4 * (n as u64).pow(3));
     let (g, h) = (field.gradient(&place), field.hessian(&place));
     // V'HV = diag w + E, V'V = I + Q: eigenvalues of H are those of V'HV over numbers in [1 - q, 1 + q] (Ostrowski).
     let v: Vec<Vec<I>> = zero.vectors.iter().map(|v| points(&v.0)).collect();
