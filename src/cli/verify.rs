@@ -42,7 +42,9 @@ pub(super) fn verify_file(arguments: &Arguments, common: &Common) -> Result<Exit
             let level = serde_json::to_value(c.level).ok().and_then(|v| v.as_str().map(str::to_owned));
             let all = if c.complete { "all points of the region" } else { "the points listed" };
             let text = format!(
-                "proven: {}, {all}, by index {:?}, {} halves of manifolds; for every field within e0 = {:e} and e1 = {:e}\n",
+                "{}\n{}proven: {}, {all}, by index {:?}, {} halves of manifolds; for every field within e0 = {:e} and e1 = {:e}\n",
+                c.landscape,
+                c.region.as_ref().map_or(String::new(), |r| format!("in {r}\n")),
                 level.unwrap_or_default(),
                 c.counts,
                 c.edges,
@@ -55,7 +57,7 @@ pub(super) fn verify_file(arguments: &Arguments, common: &Common) -> Result<Exit
     if common.json {
         let detail = match &verdict {
             Verdict::Proven(c) => json!({
-                "verdict": word, "level": c.level, "complete": c.complete, "counts": c.counts, "edges": c.edges,
+                "verdict": word, "landscape": c.landscape, "region": c.region, "level": c.level, "complete": c.complete, "counts": c.counts, "edges": c.edges,
                 "e0": c.e0, "e1": c.e1,
             }),
             _ => json!({ "verdict": word, "reason": text.trim_end() }),

@@ -107,6 +107,12 @@ fn replay(tree: &str, whole: &[I], field: &Field, what: &str, leaf: &Leaf<'_>) -
     }
 }
 
+/// Is there no zero of any perturbed field where the gradient is within these bounds? Where one of them is missing the energy need not
+/// be smooth.
+fn excludes(g: &[I], e0: f64) -> bool {
+    g.iter().all(|g| g.is_bounded()) && g.iter().any(|g| g.mig() > e0)
+}
+
 /// Is the box what the letter says, inside the region?
 pub(super) fn inside(
     field: &Field,
@@ -117,8 +123,8 @@ pub(super) fn inside(
     letter: char,
 ) -> Result<bool, String> {
     match letter {
-        'n' => Ok(field.gradient(x).iter().any(|g| g.mig() > e0)),
-        'm' => Ok(field.gradient_by_mean_value(x).iter().any(|g| g.mig() > e0)),
+        'n' => Ok(excludes(&field.gradient(x), e0)),
+        'm' => Ok(excludes(&field.gradient_by_mean_value(x), e0)),
         'z' => {
             field.count((zeros.len() * x.len()) as u64);
             Ok(zeros.iter().any(|z| {
@@ -150,7 +156,7 @@ pub(super) fn on_sphere(
         'm' => field.gradient_by_mean_value(x),
         _ => return Err(format!("`{letter}` is no letter of a boundary's subdivision")),
     };
-    Ok(dot(&d, &g).lo > (I::of(e0) * I::of(radius)).hi)
+    Ok(g.iter().all(|g| g.is_bounded()) && dot(&d, &g).lo > (I::of(e0) * I::of(radius)).hi)
 }
 
 /// Does the flow enter through the box's part of a face?
@@ -168,7 +174,7 @@ pub(super) fn on_face(
         _ => return Err(format!("`{letter}` is no letter of a boundary's subdivision")),
     };
     let outwards = if upper { g[axis] } else { -g[axis] };
-    Ok(outwards.lo > e0)
+    Ok(g.iter().all(|g| g.is_bounded()) && outwards.lo > e0)
 }
 
 /// The boxes from which the boundary's trees start, each with what its leaves are asked.

@@ -15,7 +15,7 @@ const FORMULA: usize = 8;
 /// Most numbers that the derivatives of a formula's operations come to.
 const LARGEST: usize = 4_000_000;
 /// Most differences of coordinates of pairs of data.
-const PAIRS: usize = 4_000_000_000;
+const PAIRS: usize = 500_000_000;
 /// Most work, in operations on intervals, give or take.
 const WORK: u64 = 400_000_000_000;
 
@@ -50,7 +50,7 @@ impl Field {
                     return Err("a parameter is declared twice".into());
                 }
                 if let Some(name) =
-                    named.keys().find(|name| matches!(name.as_str(), "pi" | "dim" | "sum" | "prod"))
+                    named.keys().find(|name| text::is_reserved(name) || matches!(name.as_str(), "y" | "z"))
                 {
                     return Err(format!("a parameter has the name `{name}`, which is taken"));
                 }

@@ -69,6 +69,11 @@ impl I {
         if self.lo <= 0.0 && self.hi >= 0.0 { 0.0 } else { self.lo.abs().min(self.hi.abs()) }
     }
 
+    /// Are both ends numbers?
+    pub(super) fn is_bounded(self) -> bool {
+        self.lo.is_finite() && self.hi.is_finite()
+    }
+
     pub(super) fn is_point(self) -> bool {
         self.lo == self.hi
     }

@@ -52,6 +52,9 @@ pub(super) fn derivatives(f: Function, u: I) -> [I; 4] {
             let d = ONE - t.sqr();
             [((u.exp() + (-u).exp()) * c(0.5)).log(), t, d, c(-2.0) * t * d]
         }
+        // Next to a pole the derivatives come near to infinity from one side: no bound of them says anything there.
+        Function::Recip if !(u.lo > 0.0 || u.hi < 0.0) => [ALL; 4],
+        Function::Power(n) if n < 0 && !(u.lo > 0.0 || u.hi < 0.0) => [ALL; 4],
         Function::Recip => {
             let r = ONE.over(u);
             [r, -r.sqr(), c(2.0) * r.power(3), c(-6.0) * r.power(4)]

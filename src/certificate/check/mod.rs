@@ -20,7 +20,7 @@ use self::cover::Place;
 use self::field::Field;
 pub use self::interval::I;
 use self::zeros::Found;
-use super::format::{Certificate, Edge, FORMAT, Level, POINTS, Region, TRUSTED, Zero};
+use super::format::{Certificate, Data, Definition, Edge, FORMAT, Level, POINTS, Region, TRUSTED, Zero};
 
 pub use self::cover::MOST_DIMENSIONS;
 
@@ -38,6 +38,10 @@ pub enum Verdict {
 /// What was proven.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
+    /// Of which landscape.
+    pub landscape: String,
+    /// In which region; `None` if the claim has none.
+    pub region: Option<String>,
     /// How much.
     pub level: Level,
     /// Are the points all there are in the region?
@@ -113,7 +117,49 @@ pub fn prove(c: &Certificate) -> Result<Claim, String> {
     }
     let top = found.iter().map(|f| f.index).max().unwrap_or(0);
     let counts = (0..=top).map(|k| found.iter().filter(|f| f.index == k).count()).collect();
-    Ok(Claim { level: c.level, complete: c.complete, counts, edges: c.edges.len(), e0, e1 })
+    Ok(Claim {
+        landscape: described(&c.landscape),
+        region: c.region.as_ref().map(bounds),
+        level: c.level,
+        complete: c.complete,
+        counts,
+        edges: c.edges.len(),
+        e0,
+        e1,
+    })
+}
+
+/// A landscape in words.
+fn described(landscape: &Definition) -> String {
+    let data = |d: &Data| format!("{} data in {} dimensions, SHA-256 {}", d.rows.len(), d.dim, d.sha256);
+    let confined = |c: f64| if c == 0.0 { String::new() } else { format!(", confinement {c:?}") };
+    match landscape {
+        Definition::Formula { dim, energy, parameters, confinement } => {
+            let values: Vec<String> =
+                parameters.iter().map(|(name, v)| format!(", {name} = {:?}", v.0)).collect();
+            format!("formula {energy:?} in {dim} dimensions{}{}", values.concat(), confined(confinement.0))
+        }
+        Definition::Mixture { data: d, a, sigma, confinement } => {
+            format!("mixture of {}, a = {:?}, sigma = {:?}{}", data(d), a.0, sigma.0, confined(confinement.0))
+        }
+        Definition::ModernHopfield { data: d, beta, confinement } => {
+            format!("modern-hopfield with {}, beta = {:?}{}", data(d), beta.0, confined(confinement.0))
+        }
+    }
+}
+
+/// A region in words.
+fn bounds(region: &Region) -> String {
+    let shown = |v: &[f64]| match v.len() {
+        0..=8 => format!("{v:?}"),
+        n => format!("{:?} and {} more", &v[..4], n - 4),
+    };
+    match region {
+        Region::Ball { center, radius } => {
+            format!("the ball of radius {:?} about {}", radius.0, shown(&center.0))
+        }
+        Region::Box { lower, upper } => format!("the box from {} to {}", shown(&lower.0), shown(&upper.0)),
+    }
 }
 
 fn point(field: &Field, k: usize, zero: &Zero, e0: f64, e1: f64) -> Result<Found, String> {
@@ -127,6 +173,11 @@ fn point(field: &Field, k: usize, zero: &Zero, e0: f64, e1: f64) -> Result<Found
 fn level(c: &Certificate, found: &[Found], n: usize, e0: f64) -> Result<(), String> {
     if c.complete != c.cover.is_some() || (c.complete && c.region.is_none()) {
         return Err("completeness is claimed without a covered region, or not claimed with one".into());
+    }
+    if c.region.is_some() && !c.complete {
+        return Err(
+            "a region is named of which nothing is claimed: without completeness there is none".into()
+        );
     }
     let halves =
         |k: usize, up: bool| -> Vec<&Edge> { c.edges.iter().filter(|e| e.of == k && e.up == up).collect() };

@@ -11,6 +11,9 @@ use super::interval::{ALL, E, I, ONE, PI, ZERO};
 const DEEPEST: usize = 60;
 /// Most operations.
 pub(super) const MOST: usize = 50_000;
+
+/// Letters of a name.
+const NAME: usize = 100;
 /// Longest text.
 const LONGEST: usize = 200_000;
 
@@ -131,10 +134,13 @@ fn tokens(text: &str) -> Result<Vec<Token>> {
                 return Err(format!("`{digits}` is too large a number"));
             }
             found.push(Token::Number(value));
-        } else if c.is_alphabetic() || c == '_' {
+        } else if c.is_ascii_alphabetic() || c == '_' {
             let start = i;
-            while bytes.get(i).is_some_and(|c| c.is_alphanumeric() || *c == '_') {
+            while bytes.get(i).is_some_and(|c| c.is_ascii_alphanumeric() || *c == '_') {
                 i += 1;
+            }
+            if i - start > NAME {
+                return Err(format!("a name in the formula is longer than {NAME} letters"));
             }
             found.push(Token::Name(bytes[start..i].iter().collect()));
         } else if c == '*' && bytes.get(i + 1) == Some(&'*') {
@@ -363,7 +369,8 @@ impl Compiler<'_> {
                 self.call(name, &values)
             }
             Node::Loop { product, index, first, last, body } => {
-                if self.parameters.contains_key(index) || self.loops.iter().any(|(name, _)| name == index) {
+                let taken = is_reserved(index) || self.parameters.contains_key(index);
+                if taken || self.loops.iter().any(|(name, _)| name == index) {
                     return Err(format!("the index `{index}` has a name that is taken"));
                 }
                 let (first, last) = (self.whole(first)?, self.whole(last)?);
@@ -422,9 +429,7 @@ impl Compiler<'_> {
 
     fn add(&mut self, a: Value, b: Value, negative: bool) -> Result<Value> {
         match (a, b) {
-            (Value::Const(a), Value::Const(b)) => {
-                Ok(Value::Const(exact_sum(a, if negative { -b } else { b })))
-            }
+            (Value::Const(a), Value::Const(b)) => defined(exact_sum(a, if negative { -b } else { b })),
             (Value::Const(ZERO), b) if !negative => Ok(b),
             (a, Value::Const(ZERO)) => Ok(a),
             (a, b) => {
@@ -436,7 +441,7 @@ impl Compiler<'_> {
 
     fn multiply(&mut self, a: Value, b: Value) -> Result<Value> {
         match (a, b) {
-            (Value::Const(a), Value::Const(b)) => Ok(Value::Const(exact_product(a, b))),
+            (Value::Const(a), Value::Const(b)) => defined(exact_product(a, b)),
             (Value::Const(ONE), other) | (other, Value::Const(ONE)) => Ok(other),
             (Value::Place(a), Value::Place(b)) if a == b => self.apply(Function::Power(2), Value::Place(a)),
             (a, b) => {
@@ -452,7 +457,7 @@ impl Compiler<'_> {
             let exact =
                 a.is_point() && b.is_point() && quotient.is_finite() && quotient.mul_add(b.lo, -a.lo) == 0.0;
             let whole = exact && quotient.abs() < 1e15 && quotient.fract() == 0.0;
-            return Ok(Value::Const(if whole { I::of(quotient) } else { a.over(b) }));
+            return defined(if whole { I::of(quotient) } else { a.over(b) });
         }
         let inverse = self.apply(Function::Recip, b)?;
         self.multiply(a, inverse)
@@ -464,15 +469,21 @@ impl Compiler<'_> {
             let product = self.multiply(exponent, log)?;
             return self.apply(Function::Exp, product);
         };
-        if e.is_point() && e.lo.fract() == 0.0 && e.lo.abs() <= 1000.0 {
+        if e.is_point() && e.lo.fract() == 0.0 {
+            if e.lo.abs() > 1000.0 {
+                return Err("the checker takes whole exponents up to 1000".into());
+            }
             return match e.lo as i32 {
-                0 => Ok(Value::Const(ONE)),
+                // One, where the base is defined.
+                0 => {
+                    let nothing = self.multiply(Value::Const(ZERO), base)?;
+                    self.add(Value::Const(ONE), nothing, false)
+                }
                 1 => Ok(base),
                 -1 => self.apply(Function::Recip, base),
                 n => {
                     if let (Value::Const(base), true) = (base, n > 0) {
-                        // Products of whole numbers stay whole.
-                        return Ok(Value::Const((1..n).fold(base, |p, _| exact_product(p, base))));
+                        return defined(whole_power(base, n));
                     }
                     self.apply(Function::Power(n), base)
                 }
@@ -488,7 +499,7 @@ impl Compiler<'_> {
 
     fn apply(&mut self, f: Function, u: Value) -> Result<Value> {
         match u {
-            Value::Const(u) => Ok(Value::Const(super::jet::derivatives(f, u)[0])),
+            Value::Const(u) => defined(super::jet::derivatives(f, u)[0]),
             Value::Place(place) => Ok(Value::Place(self.push(Op::Apply(f, place))?)),
         }
     }
@@ -548,6 +559,36 @@ impl Compiler<'_> {
         };
         Ok(Value::Const(value))
     }
+}
+
+/// Names that mean something already.
+pub(super) fn is_reserved(name: &str) -> bool {
+    let other = ["pow", "log10", "tan", "sinh", "cosh", "abs", "relu", "floor", "sign", "mod", "max", "min"];
+    matches!(name, "pi" | "dim" | "sum" | "prod" | "x") || smooth(name).is_some() || other.contains(&name)
+}
+
+/// A constant, if it is a number: what is undefined must not become one by a function that cuts it off.
+fn defined(c: I) -> Result<Value> {
+    if c.is_bounded() {
+        Ok(Value::Const(c))
+    } else {
+        Err("a constant of the formula is not a finite number".into())
+    }
+}
+
+/// Products of whole numbers stay whole.
+fn whole_power(base: I, n: i32) -> I {
+    let (mut power, mut square, mut left) = (ONE, base, n);
+    while left > 0 {
+        if left % 2 == 1 {
+            power = exact_product(power, square);
+        }
+        left /= 2;
+        if left > 0 {
+            square = exact_product(square, square);
+        }
+    }
+    power
 }
 
 fn smooth(name: &str) -> Option<Function> {
