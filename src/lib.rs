@@ -6,6 +6,7 @@
 //! from what is made of many data; [`lyapunov`] looks at what energies do along orbits; [`export`] and [`report`] write
 //! it out; [`sweep`] does it at many values of parameters.
 
+pub mod certificate;
 pub mod cli;
 pub mod connection;
 pub mod continuation;

@@ -9,6 +9,7 @@ mod report;
 mod run;
 mod schema;
 mod sweep;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,6 +84,12 @@ enum Command {
     /// Compute the invariant measure at falling temperatures, its limit, and how fast it is approached
     #[command(after_help = run::EXAMPLES, override_usage = run::usage("measure"))]
     Measure(run::Arguments),
+    /// Prove the critical points and the graph of a landscape, and of every field near it, and write the proof as a file
+    #[command(after_help = run::EXAMPLES, override_usage = run::usage("certify"))]
+    Certify(run::Arguments),
+    /// Check a certificate: prove everything that it claims again, in other arithmetic
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Arguments),
     /// Plan a study at many values of parameters, as tasks for many machines
     #[command(after_help = sweep::EXAMPLES)]
     Plan(sweep::PlanArguments),
@@ -125,6 +132,11 @@ pub fn main() -> ExitCode {
         Command::Lyapunov(arguments) => run::run(&arguments, &common, Part::Lyapunov),
         Command::Continue(arguments) => run::run(&arguments, &common, Part::Continue),
         Command::Measure(arguments) => run::run(&arguments, &common, Part::Measure),
+        Command::Certify(arguments) => run::run(&arguments, &common, Part::Certify),
+        Command::Verify(arguments) => match verify::verify_file(&arguments, &common) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Plan(arguments) => sweep::plan(&arguments, &common),
         Command::Merge(arguments) => sweep::merge(&arguments, &common),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &common),

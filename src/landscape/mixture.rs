@@ -24,6 +24,7 @@ use super::{
     Diffusion, Enclose, Equations, Family, Kernel, Key, Kind, Landscape, Linearization, Marginal, Reduced,
     Region, Takes,
 };
+use crate::certificate::format::{self, Definition, Hex};
 use crate::data::Points;
 use crate::error::{Error, Result, shown};
 use crate::rigor::prune::SignedPermutation;
@@ -294,6 +295,15 @@ impl Landscape for Mixture {
 
     fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
         Ok(Box::new(self.enclosed()))
+    }
+
+    fn definition(&self) -> std::result::Result<Definition, String> {
+        let weights = self.weights.as_ref().ok_or("a datum is only partly there: its weight is not exact")?;
+        let present = self.present();
+        let rows = present.iter().map(|k| self.data.col(*k).iter().copied().collect()).collect();
+        let data = format::Data::new(self.dim(), rows, present.iter().map(|k| weights[*k]).collect());
+        let [a, sigma, confinement] = [self.a, self.sigma, self.confinement].map(Hex);
+        Ok(Definition::Mixture { data, a, sigma, confinement })
     }
 
     fn diffusion(&self) -> Option<&dyn Diffusion> {

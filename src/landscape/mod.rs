@@ -35,6 +35,7 @@ pub use enclose::{Enclose, Everywhere, Hull};
 pub use region::{Region, Shape};
 pub use rows::DATA;
 
+use crate::certificate::format::Definition;
 use crate::error::{Error, Result};
 use crate::rigor::System;
 use crate::rigor::prune::SignedPermutation;
@@ -162,6 +163,11 @@ pub trait Landscape: Send + Sync {
     /// The landscape in verified arithmetic, or a sentence that says why there can be no proof about it.
     fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
         Err("this kind has no enclosures in verified arithmetic".into())
+    }
+
+    /// The landscape with everything it is made of, as a certificate states it, or a sentence that says why there is none.
+    fn definition(&self) -> std::result::Result<Definition, String> {
+        Err("a landscape of this kind can't be stated in a certificate".into())
     }
 
     /// Does the energy stay the same under this map of the coordinates, exactly? False where that is not known.

@@ -16,6 +16,7 @@ use super::symmetry;
 use super::{
     Enclose, Equations, Family, Kernel, Key, Kind, Landscape, Linearization, Reduced, Region, Takes,
 };
+use crate::certificate::format::{self, Definition, Hex};
 use crate::error::{Error, Result, shown};
 use crate::rigor::prune::SignedPermutation;
 use crate::rigor::{Interval, System};
@@ -176,6 +177,16 @@ impl Landscape for ModernHopfield {
             scale: Interval::ONE / beta,
             constant: Interval::ZERO,
         })))
+    }
+
+    fn definition(&self) -> std::result::Result<Definition, String> {
+        let weights =
+            self.weights.as_ref().ok_or("a pattern is only partly there: its weight is not exact")?;
+        let present: Vec<usize> = (0..weights.len()).filter(|k| weights[*k] > 0.0).collect();
+        let rows = present.iter().map(|k| self.patterns.col(*k).iter().copied().collect()).collect();
+        let data = format::Data::new(self.dim(), rows, present.iter().map(|k| weights[*k]).collect());
+        let [beta, confinement] = [self.beta, self.confinement].map(Hex);
+        Ok(Definition::ModernHopfield { data, beta, confinement })
     }
 
     fn kernel(&self) -> Option<Kernel> {

@@ -49,6 +49,7 @@ pub(super) const POSITIVE: &[(&str, &str)] = &[
     ("memorization", "from"),
     ("measure", "accuracy"),
     ("measure", "perturbation"),
+    ("certify", "length"),
 ];
 
 /// Keys that a section needs, where it is there.
@@ -375,6 +376,28 @@ const MEASURE: &[Key] = &[
     ),
 ];
 
+const CERTIFY: &[Key] = &[
+    key(
+        "level",
+        Takes::Text,
+        "auto",
+        "how much is to be proven: critical set (all points), memories (points of index 0 and 1 and what joins them), full (structural stability); auto: as much as there is a chance for",
+    ),
+    key("e0", Takes::Number, "the largest found", "perturbation of the field that is allowed, zero or more"),
+    key(
+        "length",
+        Takes::Number,
+        "half the smallest distance of two critical points",
+        "its derivative may be as large as e0 divided by this length",
+    ),
+    key(
+        "perturb",
+        Takes::Integer,
+        "0",
+        "perturbations of either kind with which the certificate is attacked",
+    ),
+];
+
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
@@ -406,11 +429,7 @@ pub(super) const TABLES: &[Table] = &[
         doc: "The invariant measure at falling temperature, its limit, and how fast it is approached.",
         keys: Some(MEASURE),
     },
-    Table {
-        name: "certify",
-        doc: "The certificate of structural stability; skipped by this version.",
-        keys: None,
-    },
+    Table { name: "certify", doc: "The certificate of structural stability.", keys: Some(CERTIFY) },
     Table { name: "report", doc: "How results are shown.", keys: Some(REPORT) },
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! In: a TOML file and what the command line lays over it. Out: a [`Study`]; for its results a [`Folder`].
 
+mod certifying;
 mod continuing;
 mod field;
 mod folder;
@@ -23,6 +24,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use certifying::CertifySection;
 pub use continuing::ContinueSection;
 pub use folder::{Folder, Staged};
 pub use keys::of_kind as keys_of_kind;
@@ -119,6 +121,8 @@ pub struct Study {
     pub memorization: Option<MemorizationSection>,
     /// `[measure]`; `None` if the study has none.
     pub measure: Option<MeasureSection>,
+    /// `[certify]`; `None` if the study has none.
+    pub certify: Option<CertifySection>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
@@ -211,6 +215,7 @@ impl Study {
             sweep,
             memorization: sections.memorization,
             measure: sections.measure,
+            certify: sections.certify,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),
@@ -287,6 +292,7 @@ struct Sections {
     sweep: Option<Section>,
     memorization: Option<MemorizationSection>,
     measure: Option<MeasureSection>,
+    certify: Option<CertifySection>,
     report: ReportSection,
     region: Option<region::Choice>,
     not_done: Vec<String>,
@@ -308,6 +314,7 @@ impl Sections {
                 "graph" => all.graph = graph(&mut section)?,
                 "memorization" => all.memorization = Some(memorization::read(&mut section)?),
                 "measure" => all.measure = Some(measure::read(&mut section)?),
+                "certify" => all.certify = Some(certifying::read(&mut section)?),
                 "continue" => all.continuation = Some(continuing::read(&mut section)?),
                 "sweep" => {
                     all.sweep = Some(section);

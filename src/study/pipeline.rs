@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY, is_named};
-use super::{Manifolds, Study, continuing, lyapunov, manifolds, measure, memorization, rates};
+use super::{Manifolds, Study, certifying, continuing, lyapunov, manifolds, measure, memorization, rates};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
@@ -32,6 +32,8 @@ pub enum Part {
     Continue,
     /// Critical points, how they are connected, and the invariant measure.
     Measure,
+    /// Critical points and their certificate.
+    Certify,
     /// Everything.
     All,
 }
@@ -76,6 +78,7 @@ pub const FILES: &[&str] = &[
     continuing::PLANE_FILES[1],
     continuing::PLANE_FILES[2],
     PAGE,
+    certifying::CERTIFICATE,
 ];
 
 /// What came out.
@@ -136,6 +139,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if what == Part::Continue {
         crate::linalg::sequential();
         return continuing::alone(study, family.as_ref(), started, control);
+    }
+    if what == Part::Certify {
+        return certifying::alone(study, family.as_ref(), started, control);
     }
     if !landscape.has_energy() && study.critical.neighbours.is_some() {
         let kind = study.kind.name;
@@ -209,6 +215,13 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     };
     if let Some(continuation) = &continuation {
         files.extend(continuation.files(study, &title)?);
+    }
+    let certified = match study.certify.is_some() && what == Part::All && !control.stopped() {
+        true => Some(certifying::run(study, landscape, &set, control)),
+        false => None,
+    };
+    if let Some(certified) = &certified {
+        files.extend(certified.files());
     }
     if let Some(measured) = &measured {
         files.push((BASINS.to_string(), export::basins_csv(measured)?.into_bytes()));
@@ -284,10 +297,15 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         summary["levels"]["continuation"] = export::level_name(continuation.level()).into();
         summary["checks"].as_array_mut().into_iter().for_each(|checks| checks.extend(continuation.checks()));
     }
+    if let Some(certified) = &certified {
+        summary["certificate"] = certified.json();
+    }
     let shortfall = if interrupted {
         None
     } else {
-        shortfall(study, &set, graph.as_ref()).or_else(|| continuation.as_ref().and_then(|c| c.shortfall()))
+        let of_continuation = || continuation.as_ref().and_then(|c| c.shortfall());
+        let of_certificate = || certified.as_ref().and_then(|c| c.shortfall());
+        shortfall(study, &set, graph.as_ref()).or_else(of_continuation).or_else(of_certificate)
     };
     summary["shortfall"] = shortfall.as_deref().into();
     summary["smale"] = FORMAT.into();
@@ -311,7 +329,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             + &classes.map_or(String::new(), |c| format!("\n{}", c.text()))
             + &measured_limit.map_or(String::new(), |m| format!("\n{}", m.text()))
             + &table.map_or(String::new(), |t| format!("\n{}", t.text()))
-            + &continuation.map_or(String::new(), |c| format!("\n{}", c.headline(&title))),
+            + &continuation.map_or(String::new(), |c| format!("\n{}", c.headline(&title)))
+            + &certified.map_or(String::new(), |c| format!("\n{}", c.text())),
     })
 }
 

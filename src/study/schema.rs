@@ -47,6 +47,7 @@ pub fn schema() -> Value {
     properties["lyapunov"]["properties"]["times"]["maxItems"] = json!(2);
     properties["lyapunov"]["properties"]["starts"]["enum"] = json!(["region", "data"]);
     properties["lyapunov"]["properties"]["method"]["enum"] = json!(["heun", "euler"]);
+    properties["certify"]["properties"]["level"]["enum"] = json!(super::certifying::LEVELS);
     properties["memorization"]["properties"]["process"]["enum"] = json!(["sde", "ode"]);
     let doc = properties["continue"]["properties"]["second"]["description"].take();
     let mut second = object(keys::SECOND, &["parameter", "from", "to"]);

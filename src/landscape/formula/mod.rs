@@ -42,6 +42,7 @@ use self::hessian::{Sparsity, set_inputs};
 use self::scalar::{Dual, Nested};
 use self::tape::{Builder, Tape, with_workspace};
 use super::{Enclose, Equations, Family, Landscape, Linearization, Region, Shape};
+use crate::certificate::format::{Definition, Hex};
 use crate::error::{Error, Result, shown};
 use crate::rigor::System;
 use crate::rigor::prune::SignedPermutation;
@@ -100,6 +101,7 @@ pub struct Formula {
 /// What all members of a family share.
 #[derive(Debug)]
 struct Program {
+    text: String,
     tree: parse::Node,
     tape: Tape,
     names: Vec<String>,
@@ -152,7 +154,8 @@ impl Formula {
         let builder = Builder::new(dim, names.len());
         let (builder, root) = unroll::unroll(&tree, dim, builder, confinement)?;
         let tape = builder.finish(root);
-        let program = Program { tree, tape, names, confinement, sparsity: OnceLock::new() };
+        let text = energy.to_owned();
+        let program = Program { text, tree, tape, names, confinement, sparsity: OnceLock::new() };
         Ok(Formula { program: Arc::new(program), parameters: values, period: period.to_vec() })
     }
 
@@ -313,6 +316,22 @@ impl Landscape for Formula {
     /// values, evaluated exactly.
     fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
         Ok(Box::new(enclose::Enclosure::new(self)?))
+    }
+
+    fn definition(&self) -> std::result::Result<Definition, String> {
+        if self.period.iter().any(Option::is_some) {
+            return Err("certificates of landscapes with periods are not made yet".into());
+        }
+        let place = self.program.confinement;
+        let named = self.program.names.iter().zip(&self.parameters).enumerate();
+        let parameters =
+            named.filter(|(k, _)| Some(*k) != place).map(|(_, (name, v))| (name.clone(), Hex(*v)));
+        Ok(Definition::Formula {
+            dim: self.dim(),
+            energy: self.program.text.clone(),
+            parameters: parameters.collect(),
+            confinement: Hex(place.map_or(0.0, |k| self.parameters[k])),
+        })
     }
 
     fn has_symmetry(&self, map: &SignedPermutation) -> bool {

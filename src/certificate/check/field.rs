@@ -1,0 +1,210 @@
+//! The gradient of the certificate's energy, enclosed.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::interval::{ALL, I, ZERO, points, sum};
+use super::jet;
+use super::matrix::Square;
+use super::patterns::{self, Patterns};
+use super::text::{self, Op};
+use crate::certificate::format::{DIMENSIONS, Data, Definition};
+
+/// Highest dimension of a formula: third derivatives are worked out one by one.
+const FORMULA: usize = 8;
+/// Most numbers that the derivatives of a formula's operations come to.
+const LARGEST: usize = 4_000_000;
+/// Most differences of coordinates of pairs of data.
+const PAIRS: usize = 500_000_000;
+/// Most work, in operations on intervals, give or take.
+const WORK: u64 = 400_000_000_000;
+
+/// An energy in verified arithmetic.
+pub(super) struct Field {
+    pub(super) n: usize,
+    kind: Kind,
+    cost: u64,
+    work: AtomicU64,
+}
+
+enum Kind {
+    Formula { ops: Vec<Op>, confinement: I },
+    Patterns(Patterns),
+}
+
+impl Field {
+    /// Of a definition, which is looked at for what it should not hold.
+    pub(super) fn new(definition: &Definition) -> Result<Field, String> {
+        let n = definition.dim();
+        if n == 0 || n > DIMENSIONS {
+            return Err(format!("the landscape has {n} dimensions; it must have between 1 and {DIMENSIONS}"));
+        }
+        let (kind, cost) = match definition {
+            Definition::Formula { energy, parameters, confinement, .. } => {
+                if n > FORMULA {
+                    return Err(format!("the checker takes formulas in up to {FORMULA} dimensions, not {n}"));
+                }
+                let named: BTreeMap<String, f64> =
+                    parameters.iter().map(|(name, v)| (name.clone(), v.0)).collect();
+                if named.len() != parameters.len() {
+                    return Err("a parameter is declared twice".into());
+                }
+                if let Some(name) =
+                    named.keys().find(|name| text::is_reserved(name) || matches!(name.as_str(), "y" | "z"))
+                {
+                    return Err(format!("a parameter has the name `{name}`, which is taken"));
+                }
+                let ops = text::compile(energy, n, &named)?;
+                if ops.len() * (1 + n + n * n + n * n * n) > LARGEST {
+                    return Err(
+                        "the formula has more operations than the checker takes in so many dimensions".into(),
+                    );
+                }
+                let cost = ops.len() * (1 + n + n * n);
+                (Kind::Formula { ops, confinement: I::of(confinement.0) }, cost)
+            }
+            Definition::Mixture { data, a, sigma, confinement } => {
+                let (rows, weights) = stored(data)?;
+                let (a, sigma, confinement) = (a.0, sigma.0, confinement.0);
+                if !(sigma > 1e-50 && sigma < 1e50 && a >= 0.0 && confinement >= 0.0) {
+                    return Err("`sigma` must be positive, `a` and `confinement` zero or more".into());
+                }
+                let p = Patterns::mixture(&rows, &weights, a, sigma, confinement);
+                let cost = p.cost();
+                (Kind::Patterns(p), cost)
+            }
+            Definition::ModernHopfield { data, beta, confinement } => {
+                let (rows, weights) = stored(data)?;
+                if !(beta.0 > 0.0 && confinement.0 >= 0.0) {
+                    return Err("`beta` must be positive, `confinement` zero or more".into());
+                }
+                let p = Patterns::hopfield(&rows, &weights, beta.0, confinement.0);
+                let cost = p.cost();
+                (Kind::Patterns(p), cost)
+            }
+        };
+        Ok(Field { n, kind, cost: cost as u64, work: AtomicU64::new(0) })
+    }
+
+    /// Has so much been computed that checking must end?
+    pub(super) fn exhausted(&self) -> bool {
+        self.work.load(Ordering::Relaxed) > WORK
+    }
+
+    fn spend(&self, times: u64) {
+        self.count(times.saturating_mul(self.cost));
+    }
+
+    /// Counts operations.
+    pub(super) fn count(&self, operations: u64) {
+        self.work.fetch_add(operations, Ordering::Relaxed);
+    }
+
+    /// Encloses the gradient over a box.
+    pub(super) fn gradient(&self, x: &[I]) -> Vec<I> {
+        self.spend(1);
+        match &self.kind {
+            Kind::Formula { ops, confinement } => {
+                let jet = jet::evaluate(ops, x, 1);
+                jet.gradient
+                    .into_iter()
+                    .zip(x)
+                    .map(|(g, x)| confined(g, *confinement * *x, *confinement))
+                    .collect()
+            }
+            Kind::Patterns(p) => p.gradient(x),
+        }
+    }
+
+    /// Encloses the Hessian over a box.
+    pub(super) fn hessian(&self, x: &[I]) -> Square {
+        self.spend(2);
+        match &self.kind {
+            Kind::Formula { ops, confinement } => {
+                let h = jet::evaluate(ops, x, 2).hessian;
+                Square::from_fn(self.n, |i, j| {
+                    if i == j {
+                        confined(h[i * self.n + j], *confinement, *confinement)
+                    } else {
+                        h[i * self.n + j]
+                    }
+                })
+            }
+            Kind::Patterns(p) => p.hessian(x),
+        }
+    }
+
+    /// The gradient over a box, by its enclosure and by the mean value form; empty only if one of them is wrong.
+    pub(super) fn gradient_by_mean_value(&self, x: &[I]) -> Vec<I> {
+        let c: Vec<f64> = x.iter().map(|x| x.mid()).collect();
+        let at = self.gradient(&points(&c));
+        let h = self.hessian(x);
+        let step: Vec<I> = x.iter().zip(&c).map(|(x, c)| *x - I::of(*c)).collect();
+        let natural = self.gradient(x);
+        let change = h.times(&step);
+        (0..self.n).map(|i| natural[i].meet(at[i] + change[i])).collect()
+    }
+
+    /// At least the Hessian's Lipschitz constant, in the spectral norm, on a ball; infinite where none is known.
+    pub(super) fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
+        if !(radius >= 0.0 && radius < f64::INFINITY) {
+            return f64::INFINITY;
+        }
+        self.spend(4);
+        let bound = match &self.kind {
+            Kind::Formula { ops, .. } => {
+                let x: Vec<I> = center.iter().map(|c| I::about(*c, radius)).collect();
+                let third = jet::evaluate(ops, &x, 3).third;
+                // Frobenius' norm is at least that of the trilinear form.
+                let finite = third.iter().all(|t| *t != ALL && t.mag() < f64::INFINITY);
+                if finite { sum(third.iter().map(|t| I::of(t.mag()).sqr())).sqrt().hi } else { f64::INFINITY }
+            }
+            Kind::Patterns(p) => p.lipschitz(center, radius),
+        };
+        if bound >= 0.0 { bound } else { f64::INFINITY }
+    }
+}
+
+fn confined(own: I, more: I, confinement: I) -> I {
+    if confinement == ZERO { own } else { own + more }
+}
+
+/// Rows and weights, if they are what they say.
+fn stored(data: &Data) -> Result<(Vec<Vec<f64>>, Vec<f64>), String> {
+    let k = data.rows.len();
+    if k == 0 || k > patterns::MOST {
+        return Err(format!(
+            "there are {k} rows of data; the checker takes between 1 and {}",
+            patterns::MOST
+        ));
+    }
+    if k.saturating_mul(k).saturating_mul(data.dim) > PAIRS {
+        return Err(format!("{k} rows of data in {} dimensions are more than the checker takes", data.dim));
+    }
+    if data.rows.iter().any(|r| r.0.len() != data.dim) {
+        return Err(format!("a row of data has not {} numbers", data.dim));
+    }
+    if data.weights.0.len() != k || !data.weights.0.iter().all(|w| *w > 0.0) {
+        return Err("there must be one positive weight a row of data".into());
+    }
+    if data.hash() != data.sha256 {
+        return Err("the hash of the data is not that of the numbers given".into());
+    }
+    Ok((data.rows.iter().map(|r| r.0.clone()).collect(), data.weights.0.clone()))
+}
+
+/// The function along which a flow falls: the energy, or minus it for orbits followed against the flow.
+#[derive(Clone, Copy)]
+pub(super) struct Fall<'a> {
+    pub(super) field: &'a Field,
+    pub(super) up: bool,
+}
+
+impl Fall<'_> {
+    /// Gradient and Hessian at a place.
+    pub(super) fn at(&self, x: &[f64]) -> (Vec<I>, Square) {
+        let place = points(x);
+        let (g, h) = (self.field.gradient(&place), self.field.hessian(&place));
+        if self.up { (g.into_iter().map(|g| -g).collect(), h.negated()) } else { (g, h) }
+    }
+}

@@ -1,0 +1,254 @@
+//! The checker's own enclosures of energies that are a quadratic minus a log-sum-exp: mixtures and modern Hopfield networks.
+//!
+//! `grad E = kappa x - s m(x)`, `Hess E = kappa I - s t C(x)`, `D3 E = -s t^2 T(x)` with mean m, covariance C and third central moment T of
+//! the points z_k under weights `p_k ~ exp(l_k)`, where `grad l_k = t z_k` up to what is the same for all k:
+//!
+//! * mixture: `z = a y`, `kappa = 1/sigma^2 + confinement`, `s = t = 1/sigma^2`, `l_k = log w_k - |x - z_k|^2/(2 sigma^2)`;
+//! * modern Hopfield: `z = y`, `kappa = 1 + confinement`, `s = 1`, `t = beta`, `l_k = log w_k + beta y_k.x`.
+
+use super::interval::{I, ONE, ZERO, dot, length, points, sum};
+use super::matrix::Square;
+
+/// See the module.
+pub(super) struct Patterns {
+    n: usize,
+    z: Vec<Vec<I>>,
+    log_weights: Vec<I>,
+    kappa: I,
+    s: I,
+    t: I,
+    /// Are logits minus squares of distances?
+    distances: bool,
+    /// At least the distance of any two points, by pairs.
+    pairs: Vec<f64>,
+    /// At least the largest of them.
+    span: f64,
+    /// Half the sum of two points times their difference, by pairs: `(|z_j|^2 - |z_k|^2)/2`.
+    halves: Vec<I>,
+}
+
+/// Most points: pairs are looked at.
+pub(super) const MOST: usize = 4096;
+/// Up to this dimension third moments are enclosed entry by entry.
+const LOW: usize = 3;
+/// What weighs less than that is bounded together.
+const LIGHT: f64 = 1e-18;
+
+impl Patterns {
+    pub(super) fn mixture(
+        rows: &[Vec<f64>],
+        weights: &[f64],
+        a: f64,
+        sigma: f64,
+        confinement: f64,
+    ) -> Patterns {
+        let z = rows
+            .iter()
+            .map(|r| r.iter().map(|y| if a == 1.0 { I::of(*y) } else { I::of(a) * I::of(*y) }).collect());
+        let s = ONE.over(I::of(sigma).sqr());
+        Patterns::new(z.collect(), weights, s + I::of(confinement), s, s, true)
+    }
+
+    pub(super) fn hopfield(rows: &[Vec<f64>], weights: &[f64], beta: f64, confinement: f64) -> Patterns {
+        let z = rows.iter().map(|r| points(r)).collect();
+        Patterns::new(z, weights, ONE + I::of(confinement), ONE, I::of(beta), false)
+    }
+
+    fn new(z: Vec<Vec<I>>, weights: &[f64], kappa: I, s: I, t: I, distances: bool) -> Patterns {
+        let k = z.len();
+        let (mut pairs, mut halves) = (vec![0.0; k * k], vec![ZERO; k * k]);
+        let half = I::of(0.5);
+        for i in 0..k {
+            for j in 0..k {
+                let apart: Vec<I> = z[i].iter().zip(&z[j]).map(|(a, b)| *a - *b).collect();
+                pairs[i * k + j] = if i == j { 0.0 } else { length(&apart).hi };
+                if distances && i != j {
+                    let both: Vec<I> = z[i].iter().zip(&z[j]).map(|(a, b)| (*a + *b) * half).collect();
+                    halves[i * k + j] = dot(&apart, &both);
+                }
+            }
+        }
+        let span = pairs.iter().fold(0.0, |m: f64, d| m.max(*d));
+        let n = z.first().map_or(0, Vec::len);
+        let log_weights = weights.iter().map(|w| if *w == 1.0 { ZERO } else { I::of(*w).log() }).collect();
+        Patterns { n, z, log_weights, kappa, s, t, distances, pairs, span, halves }
+    }
+
+    /// How much work an enclosure over a box is, in operations.
+    pub(super) fn cost(&self) -> usize {
+        self.z.len() * (self.z.len() + self.n) * (self.n + 4)
+    }
+
+    /// Encloses all weights over a box: `1/sum_j exp(l_j - l_k)`, each difference linear in x, so that it is exact over a box.
+    fn weights(&self, x: &[I]) -> Vec<I> {
+        if x.iter().all(|x| x.is_point()) {
+            return self.weights_at(x);
+        }
+        let k = self.z.len();
+        self.from_differences(|j, i| {
+            let along = (0..self.n).map(|a| (self.z[j][a] - self.z[i][a]) * x[a]);
+            self.log_weights[j] - self.log_weights[i] + self.t * (sum(along) - self.halves[j * k + i])
+        })
+    }
+
+    fn from_differences(&self, difference: impl Fn(usize, usize) -> I) -> Vec<I> {
+        let k = self.z.len();
+        (0..k)
+            .map(|i| {
+                let others = (0..k).filter(|j| *j != i).map(|j| difference(j, i).exp());
+                let p = ONE.over(ONE + sum(others));
+                I::new(p.lo.max(0.0), p.hi.min(1.0))
+            })
+            .collect()
+    }
+
+    /// Logits at a place.
+    fn logits(&self, x: &[I]) -> Vec<I> {
+        let one = |k: usize| {
+            if self.distances {
+                let apart: Vec<I> = x.iter().zip(&self.z[k]).map(|(x, z)| *x - *z).collect();
+                self.log_weights[k] - self.t * (sum(apart.iter().map(|d| d.sqr())) * I::of(0.5))
+            } else {
+                self.log_weights[k] + self.t * dot(&self.z[k], x)
+            }
+        };
+        (0..self.z.len()).map(one).collect()
+    }
+
+    /// Weights at a single place.
+    fn weights_at(&self, x: &[I]) -> Vec<I> {
+        let logits = self.logits(x);
+        let top = logits.iter().fold(f64::NEG_INFINITY, |m, l| m.max(l.mid()));
+        let parts: Vec<I> = logits.iter().map(|l| (*l - I::of(top)).exp()).collect();
+        let total = sum(parts.iter().copied());
+        let share = |p: &I| {
+            let p = p.over(total);
+            I::new(p.lo.max(0.0), p.hi.min(1.0))
+        };
+        parts.iter().map(share).collect()
+    }
+
+    /// Weights over a ball.
+    fn weights_in_ball(&self, center: &[f64], radius: f64) -> Vec<I> {
+        let logits = self.logits(&points(center));
+        let k = self.z.len();
+        self.from_differences(|j, i| {
+            let reach = (self.t * I::of(self.pairs[j * k + i]) * I::of(radius)).hi;
+            (logits[j] - logits[i]).plus_minus(reach)
+        })
+    }
+
+    /// A place in the middle of the points, by weight: any will do.
+    fn middle(&self, p: &[I]) -> Vec<f64> {
+        let total: f64 = p.iter().map(|p| p.mid()).sum();
+        (0..self.n)
+            .map(|a| self.z.iter().zip(p).map(|(z, p)| z[a].mid() * p.mid()).sum::<f64>() / total)
+            .collect()
+    }
+
+    /// Differences of the points from c, and the mean of these.
+    fn about(&self, p: &[I], c: &[f64]) -> (Vec<Vec<I>>, Vec<I>) {
+        let d: Vec<Vec<I>> =
+            self.z.iter().map(|z| z.iter().zip(c).map(|(z, c)| *z - I::of(*c)).collect()).collect();
+        let mean = (0..self.n).map(|a| sum(d.iter().zip(p).map(|(d, p)| *p * d[a]))).collect();
+        (d, mean)
+    }
+
+    pub(super) fn gradient(&self, x: &[I]) -> Vec<I> {
+        let p = self.weights(x);
+        let c = self.middle(&p);
+        if c.iter().any(|c| !c.is_finite()) {
+            return vec![super::interval::ALL; self.n];
+        }
+        let (_, mean) = self.about(&p, &c);
+        (0..self.n).map(|a| self.kappa * x[a] - self.s * (I::of(c[a]) + mean[a])).collect()
+    }
+
+    pub(super) fn hessian(&self, x: &[I]) -> Square {
+        let n = self.n;
+        let p = self.weights(x);
+        let c = self.middle(&p);
+        if c.iter().any(|c| !c.is_finite()) {
+            return Square::from_fn(n, |_, _| super::interval::ALL);
+        }
+        let (d, mean) = self.about(&p, &c);
+        let heavy: Vec<usize> = (0..p.len()).filter(|k| p[*k].hi > LIGHT).collect();
+        // No entry of d d' is larger than |d|^2.
+        let light =
+            sum((0..p.len()).filter(|k| p[*k].hi <= LIGHT).map(|k| I::of(p[k].hi) * length(&d[k]).sqr())).hi;
+        let mut moments = vec![ZERO; n * n];
+        for k in heavy {
+            for a in 0..n {
+                let scaled = p[k] * d[k][a];
+                for b in 0..=a {
+                    moments[a * n + b] =
+                        moments[a * n + b] + if a == b { p[k] * d[k][a].sqr() } else { scaled * d[k][b] };
+                }
+            }
+        }
+        let st = self.s * self.t;
+        Square::from_fn(n, |a, b| {
+            let (a, b) = if a >= b { (a, b) } else { (b, a) };
+            let product = if a == b { mean[a].sqr() } else { mean[a] * mean[b] };
+            let covariance = moments[a * n + b].plus_minus(light) - product;
+            let own = if a == b { self.kappa } else { ZERO };
+            own - st * covariance
+        })
+    }
+
+    /// At least the Lipschitz constant of the Hessian on a ball: a bound of D3 E as a trilinear form, which is symmetric, so that its norm is
+    /// that of `T(v, v, v)`, the third central moment of `<z, v>`: at most `l^3/(6 sqrt 3)` for a variable in an interval of length l.
+    pub(super) fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
+        // 6 sqrt 3 = 10.392..
+        let everywhere = I::of(self.span).power(3).over(I::of(10.39)).hi;
+        let near = if radius.is_finite() && center.iter().all(|c| c.is_finite()) {
+            self.third_moment(center, radius)
+        } else {
+            f64::INFINITY
+        };
+        let bound = if near < everywhere { near } else { everywhere };
+        (self.s * self.t.sqr() * I::of(bound)).hi
+    }
+
+    fn third_moment(&self, center: &[f64], radius: f64) -> f64 {
+        let p = self.weights_in_ball(center, radius);
+        let c = self.middle(&p);
+        if c.iter().any(|c| !c.is_finite()) {
+            return f64::INFINITY;
+        }
+        let (d, mean) = self.about(&p, &c);
+        let off = length(&mean).hi;
+        let sizes = d.iter().map(|d| I::of(length(d).hi) + I::of(off));
+        let by_size = sum(sizes.zip(&p).map(|(r, p)| I::of(p.hi) * r.power(3))).hi;
+        if self.n > LOW {
+            return by_size;
+        }
+        // Entry by entry, from moments about c.
+        let n = self.n;
+        let second = |a: usize, b: usize| {
+            sum(d.iter().zip(&p).map(|(d, p)| *p * if a == b { d[a].sqr() } else { d[a] * d[b] }))
+        };
+        let m2: Vec<I> = (0..n * n).map(|k| second(k / n, k % n)).collect();
+        let mut squares = ZERO;
+        for a in 0..n {
+            for b in 0..n {
+                for e in 0..n {
+                    let m3 = sum(d.iter().zip(&p).map(|(d, p)| {
+                        *p * if a == b && b == e {
+                            d[a].power(3)
+                        } else if a == b {
+                            d[a].sqr() * d[e]
+                        } else {
+                            d[a] * d[b] * d[e]
+                        }
+                    }));
+                    let mixed = m2[a * n + b] * mean[e] + m2[a * n + e] * mean[b] + m2[b * n + e] * mean[a];
+                    let central = m3 - mixed + I::of(2.0) * mean[a] * mean[b] * mean[e];
+                    squares = squares + I::of(central.mag()).sqr();
+                }
+            }
+        }
+        let by_entries = squares.sqrt().hi;
+        if by_entries < by_size { by_entries } else { by_size }
+    }
+}

@@ -1,0 +1,204 @@
+//! The section `[certify]`: a certificate of what was found, and its place among the results.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::folder::{FORMAT, SUMMARY};
+use super::pipeline::{Outcome, critical_options, title};
+use super::{Section, Study};
+use crate::certificate::build::attack::{Attack, attack};
+use crate::certificate::build::parameters::radii;
+use crate::certificate::build::{self, Built, Options};
+use crate::certificate::format::Level;
+use crate::control::Control;
+use crate::critical::{self, CriticalSet};
+use crate::error::{Error, Result, shown};
+use crate::landscape::{Family, Landscape};
+
+/// The file.
+pub(super) const CERTIFICATE: &str = "certificate.json";
+/// Levels by their names in a study.
+pub(super) const LEVELS: [&str; 4] = ["auto", "critical set", "memories", "full"];
+
+/// `[certify]`: what is to be proven, and how far.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CertifySection {
+    /// The level; the highest that there is a chance for if absent.
+    pub level: Option<Level>,
+    /// The perturbation of the field, zero or more; the largest found if absent.
+    pub e0: Option<f64>,
+    /// The length over which it may change by as much as it is large; positive.
+    pub length: Option<f64>,
+    /// Perturbations with which the certificate is attacked; 0 for none.
+    pub perturb: usize,
+}
+
+pub(super) fn read(section: &mut Section) -> Result<CertifySection> {
+    let level = match section.text("level")?.as_deref() {
+        None | Some("auto") => None,
+        Some("critical set") => Some(Level::CriticalSet),
+        Some("memories") => Some(Level::Memories),
+        Some("full") => Some(Level::Full),
+        Some(other) => {
+            let error = section.error("level", format!("unknown `level` {:?}", crate::error::brief(other)));
+            return Err(error.with_help("it is \"auto\", \"critical set\", \"memories\" or \"full\""));
+        }
+    };
+    let e0 = section.number("e0")?;
+    if let Some(e0) = e0.filter(|e| *e < 0.0) {
+        return Err(section.error("e0", format!("`e0` must be zero or more, not {}", shown(e0))));
+    }
+    Ok(CertifySection {
+        level,
+        e0,
+        length: section.number("length")?,
+        perturb: section.integer("perturb")?.unwrap_or(0),
+    })
+}
+
+/// What came of it.
+pub(super) struct Certified {
+    outcome: std::result::Result<Built, String>,
+    attack: Option<Attack>,
+}
+
+/// Certifies a critical set.
+pub(super) fn run(
+    study: &Study,
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    control: &Control<'_>,
+) -> Certified {
+    let section = study.certify.clone().unwrap_or_default();
+    let options =
+        Options { level: section.level, e0: section.e0, length: section.length, title: title(study) };
+    let outcome = build::build(landscape, set, &options, control);
+    let attack = match &outcome {
+        Ok(built) if section.perturb > 0 => attack(landscape, built, section.perturb, study.seed),
+        _ => None,
+    };
+    Certified { outcome, attack }
+}
+
+impl Certified {
+    /// The `certificate` of the summary.
+    pub(super) fn json(&self) -> Value {
+        match &self.outcome {
+            Err(why) => json!({ "level": null, "reason": why }),
+            Ok(built) => {
+                let c = &built.certificate;
+                let exits = c.edges.iter().filter(|e| e.end.is_none()).count();
+                json!({
+                    "level": c.level,
+                    "complete": c.complete,
+                    "e0": c.e0.0,
+                    "e1": c.e1.0,
+                    "length": built.length,
+                    "points": c.zeros.len(),
+                    "edges": c.edges.len() - exits,
+                    "exits": exits,
+                    "cylinders": c.edges.iter().map(|e| e.tube.len()).sum::<usize>(),
+                    "limit": built.limit.as_ref().map(|l| json!({
+                        "object": l.object, "at": l.at, "e0": l.e0, "reason": l.why, "to_enlarge_it": l.advice,
+                    })),
+                    "left_out": built.left_out,
+                    "parameters": radii(c).map(|r| json!({ "log_weights": r.log_weights, "data": r.data })),
+                    "attack": self.attack.as_ref().map(|a| json!({
+                        "tried": a.tried, "broken_within": a.broken, "smallest_that_breaks": a.gap,
+                    })),
+                })
+            }
+        }
+    }
+
+    pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {
+        self.outcome.iter().map(|b| (CERTIFICATE.to_string(), b.text.clone().into_bytes())).collect()
+    }
+
+    pub(super) fn shortfall(&self) -> Option<String> {
+        self.outcome.as_ref().err().map(|why| format!("there is no certificate: {why}"))
+    }
+
+    pub(super) fn text(&self) -> String {
+        match &self.outcome {
+            Err(why) => format!("no certificate: {why}"),
+            Ok(built) => {
+                let c = &built.certificate;
+                let level = serde_json::to_value(c.level).ok().and_then(|v| v.as_str().map(str::to_owned));
+                let mut text = format!(
+                    "certificate: {}, {} points, {} orbits; holds for fields within e0 = {:.3e} and e1 = {:.3e}",
+                    level.unwrap_or_default(),
+                    c.zeros.len(),
+                    c.edges.len(),
+                    c.e0.0,
+                    c.e1.0
+                );
+                if let Some(limit) = &built.limit {
+                    text += &format!("\nlimited by {}: {}", limit.object, limit.why);
+                }
+                if let Some(r) = radii(c) {
+                    text += &format!(
+                        "\nfor changes of all log weights by {:.3e}, or of all data by {:.3e}",
+                        r.log_weights, r.data
+                    );
+                }
+                if let Some(a) = &self.attack {
+                    let gap = a.gap.map_or("none found".to_string(), |g| format!("{g:.2} e0"));
+                    text += &format!(
+                        "\n{} perturbations: {} broke it within its radius, the smallest that does: {gap}",
+                        a.tried, a.broken
+                    );
+                }
+                text
+            }
+        }
+    }
+}
+
+/// What `smale certify` does: critical points and the certificate, nothing else.
+pub(super) fn alone(
+    study: &Study,
+    family: &dyn Family,
+    started: Instant,
+    control: &Control<'_>,
+) -> Result<Outcome> {
+    let built = started.elapsed().as_secs_f64();
+    let region = study.region_for(family.dim())?;
+    let set = critical::search(family, region.as_ref(), &critical_options(study), control)?;
+    let searched = started.elapsed().as_secs_f64();
+    if set.interrupted {
+        return Err(Error::Numerics("the search for critical points was interrupted".into()));
+    }
+    let certified = run(study, family, &set, control);
+    let total = started.elapsed().as_secs_f64();
+    let title = title(study);
+    let files = certified.files();
+    let interrupted = control.stopped();
+    Ok(Outcome {
+        summary: json!({
+            "title": title,
+            "kind": study.kind.name,
+            "dimension": family.dim(),
+            "counts": set.counts(),
+            "certificate": certified.json(),
+            "interrupted": interrupted,
+            "shortfall": certified.shortfall(),
+            "not_done": study.not_done,
+            "seed": study.seed,
+            "version": env!("CARGO_PKG_VERSION"),
+            "smale": FORMAT,
+            "files": files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect::<Vec<_>>(),
+        }),
+        timings: json!({
+            "landscape": built,
+            "critical": searched - built,
+            "certificate": total - searched,
+            "total": total,
+        }),
+        headline: format!("{title}\n{}", certified.text()),
+        shortfall: if interrupted { None } else { certified.shortfall() },
+        files,
+        interrupted,
+    })
+}

@@ -1,0 +1,273 @@
+//! Changed certificates: damaged ones are unreadable; changed and sealed anew they are refused, or claim no more than was proven.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use smale::certificate::check::{Verdict, prove, verify};
+use smale::certificate::format::{Certificate, Cylinder, Hex, HexVec, Level};
+
+use super::{CUSP, HIMMELBLAU, certify, formula};
+
+fn samples() -> &'static [(Certificate, String)] {
+    static SAMPLES: std::sync::OnceLock<Vec<(Certificate, String)>> = std::sync::OnceLock::new();
+    SAMPLES.get_or_init(made)
+}
+
+fn made() -> Vec<(Certificate, String)> {
+    [formula(HIMMELBLAU, &[]), formula(CUSP, &[("K", 0.15), ("f", 0.0)])]
+        .iter()
+        .map(|f| certify(f, None).unwrap())
+        .map(|b| (b.certificate, b.text))
+        .collect()
+}
+
+#[test]
+fn damage_is_noticed() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let (_, text) = &samples()[0];
+    for _ in 0..3000 {
+        let mut bytes = text.clone().into_bytes();
+        match rng.random_range(0..4) {
+            0 => {
+                let at = rng.random_range(0..bytes.len());
+                bytes[at] ^= 1 << rng.random_range(0..8);
+            }
+            1 => bytes.truncate(rng.random_range(0..bytes.len())),
+            2 => {
+                let at = rng.random_range(0..bytes.len());
+                bytes.insert(at, rng.random_range(0..128));
+            }
+            _ => {
+                let at = rng.random_range(0..bytes.len() - 1);
+                bytes.remove(at);
+            }
+        }
+        assert!(matches!(verify(&bytes), Verdict::Unreadable(_)));
+    }
+    let deep = |open: &str| format!("{}{}", open.repeat(200_000), text);
+    for hostile in ["".into(), "{}".into(), "\"}\n".into(), deep("["), deep("{\"a\":"), "9".repeat(1 << 20)] {
+        assert!(matches!(verify(String::as_bytes(&hostile)), Verdict::Unreadable(_)));
+    }
+}
+
+/// Text that is sealed anew around whatever body.
+#[test]
+fn unknown_fields_and_wrong_types_are_unreadable() {
+    let (c, text) = &samples()[1];
+    // Through the serializer a certificate can be changed at will; here the body as text.
+    let body = text.rsplit_once(",\"sha256\"").unwrap().0.to_owned() + "}";
+    assert!(serde_json::from_str::<Certificate>(&body).is_ok());
+    for (from, to) in [
+        ("\"level\":", "\"more\":1,\"level\":"),
+        ("\"complete\":true", "\"complete\":1"),
+        ("\"of\":", "\"of\":-"),
+        ("\"side\":1", "\"side\":300"),
+        ("\"energy\":", "\"Energy\":"),
+    ] {
+        let changed = body.replacen(from, to, 1);
+        assert!(changed != body && serde_json::from_str::<Certificate>(&changed).is_err(), "{from}");
+    }
+    assert!(prove(c).is_ok());
+}
+
+/// Is everything that this certificate claims implied by the one it was made from?
+fn claims_no_more(changed: &Certificate, original: &Certificate) -> bool {
+    // e0 was found to within a few per cent. e1 follows from it, and alone may be larger: but never as large as an eigenvalue, which a
+    // perturbation of that size makes zero.
+    let smallest = original.zeros.iter().flat_map(|z| &z.values.0).fold(f64::INFINITY, |m, w| m.min(w.abs()));
+    let radii = changed.e0.0 <= 1.3 * original.e0.0 && changed.e1.0 < smallest;
+    let same_points = changed.zeros.len() == original.zeros.len()
+        && changed.zeros.iter().zip(&original.zeros).all(|(a, b)| {
+            let far: f64 =
+                a.center.0.iter().zip(&b.center.0).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+            a.index == b.index && far <= a.radius.0 + b.radius.0
+        });
+    // A half is known by its point, its direction and its end.
+    let halves = |c: &Certificate| {
+        let mut all: Vec<(usize, bool, i64, Option<usize>)> = c
+            .edges
+            .iter()
+            .map(|e| {
+                let v = &c.zeros[e.of].vectors[if e.up { c.zeros[e.of].vectors.len() - 1 } else { 0 }].0;
+                let own = f64::from(e.side)
+                    * v.iter().map(|v| v * 0.618).zip([1.0, 0.3]).map(|(v, w)| v * w).sum::<f64>();
+                (e.of, e.up, own.signum() as i64, e.end)
+            })
+            .collect();
+        all.sort_unstable();
+        all
+    };
+    let graph = changed.level == Level::CriticalSet || halves(changed) == halves(original);
+    changed.landscape == original.landscape
+        && changed.region == original.region
+        && changed.level == original.level
+        && radii
+        && same_points
+        && graph
+}
+
+fn number(rng: &mut ChaCha8Rng, x: &mut f64) {
+    *x = match rng.random_range(0..8) {
+        0 => -*x,
+        1 => *x * 2.0,
+        2 => *x * 0.5,
+        3 => 0.0,
+        4 => *x * (1.0 + rng.random_range(-0.1..0.1)),
+        5 => f64::from_bits(x.to_bits() ^ (1 << rng.random_range(0..63))),
+        6 => 1e308,
+        _ => *x + rng.random_range(-1.0..1.0),
+    };
+    if !x.is_finite() {
+        *x = f64::MAX;
+    }
+}
+
+fn entry(rng: &mut ChaCha8Rng, v: &mut HexVec) {
+    match rng.random_range(0..10) {
+        0 => {
+            v.0.pop();
+        }
+        1 => v.0.push(1.0),
+        _ if v.0.is_empty() => {}
+        _ => {
+            let k = rng.random_range(0..v.0.len());
+            number(rng, &mut v.0[k]);
+        }
+    }
+}
+
+fn letters(rng: &mut ChaCha8Rng, text: &mut String) {
+    let mut all: Vec<char> = text.chars().collect();
+    let k = rng.random_range(0..all.len().max(1));
+    match rng.random_range(0..3) {
+        0 if !all.is_empty() => {
+            all[k] = ['0', '1', 'n', 'm', 'z', 'o', '9', 'q', 'é'][rng.random_range(0..9)]
+        }
+        1 if !all.is_empty() => {
+            all.remove(k);
+        }
+        _ => all.insert(k, ['0', 'n', 'z', 'o'][rng.random_range(0..4)]),
+    }
+    *text = all.into_iter().collect();
+}
+
+fn change(rng: &mut ChaCha8Rng, c: &mut Certificate) {
+    let (zeros, edges) = (c.zeros.len(), c.edges.len());
+    let (z, e) = (rng.random_range(0..zeros), rng.random_range(0..edges));
+    match rng.random_range(0..26) {
+        0 => number(rng, &mut c.e0.0),
+        1 => number(rng, &mut c.e1.0),
+        2 => c.e0 = Hex(c.e0.0 * rng.random_range(1.5..100.0)),
+        3 => entry(rng, &mut c.zeros[z].center),
+        4 => number(rng, &mut c.zeros[z].radius.0),
+        5 => number(rng, &mut c.zeros[z].unique.0),
+        6 => number(rng, &mut c.zeros[z].basin.0),
+        7 => c.zeros[z].index = rng.random_range(0..4),
+        8 => entry(rng, &mut c.zeros[z].values),
+        9 => {
+            let row = rng.random_range(0..2);
+            entry(rng, &mut c.zeros[z].vectors[row]);
+        }
+        10 => {
+            c.zeros.remove(z);
+        }
+        11 => c.zeros.push(c.zeros[z].clone()),
+        12 => {
+            c.edges.remove(e);
+        }
+        13 => c.edges.push(c.edges[e].clone()),
+        14 => c.edges[e].end = Some(rng.random_range(0..zeros + 1)),
+        15 => c.edges[e].end = None,
+        16 => c.edges[e].side = rng.random_range(-2..3),
+        17 => c.edges[e].of = rng.random_range(0..zeros + 1),
+        18 => c.edges[e].up = !c.edges[e].up,
+        19 => {
+            number(rng, &mut c.edges[e].half.0);
+            number(rng, &mut c.edges[e].slope.0);
+        }
+        20 | 21 => {
+            let tube = &mut c.edges[e].tube;
+            if tube.is_empty() {
+                return;
+            }
+            let k = rng.random_range(0..tube.len());
+            let Cylinder { c, axis, bend, shape } = &mut tube[k];
+            let part = [c, axis, bend, shape].into_iter().nth(rng.random_range(0..4)).unwrap();
+            entry(rng, part);
+        }
+        22 => {
+            let tube = &mut c.edges[e].tube;
+            match rng.random_range(0..3) {
+                0 => tube.truncate(rng.random_range(0..tube.len() + 1)),
+                1 if !tube.is_empty() => {
+                    tube.remove(rng.random_range(0..tube.len()));
+                }
+                _ => tube.reverse(),
+            }
+        }
+        23 => {
+            if let Some(cover) = &mut c.cover {
+                let part =
+                    if rng.random_range(0..2) == 0 { &mut cover.inside } else { &mut cover.boundary[0] };
+                letters(rng, part);
+            }
+        }
+        24 => match rng.random_range(0..4) {
+            0 => {
+                c.boundary.pop();
+            }
+            1 => c.betti = vec![1, 1, 0],
+            2 => c.boundary[0] = vec![[0, 0]],
+            _ => c.complete = !c.complete,
+        },
+        _ => match rng.random_range(0..3) {
+            0 => c.region = None,
+            1 => c.cover = None,
+            _ => c.trusted = "nothing".into(),
+        },
+    }
+}
+
+/// Several thousand changes, sealed anew. One that is accepted must claim no more than the original: some are harmless, such as a smaller
+/// radius, a wider cylinder or a leaf's other letter.
+#[test]
+fn changes_that_are_sealed_anew_prove_nothing_new() {
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let (mut accepted, mut refused) = (0, 0);
+    for (original, _) in samples() {
+        for _ in 0..1000 {
+            let mut changed = original.clone();
+            for _ in 0..rng.random_range(1..3) {
+                // What a change has emptied cannot be changed again.
+                if changed.zeros.is_empty() || changed.edges.is_empty() || changed.boundary.is_empty() {
+                    break;
+                }
+                change(&mut rng, &mut changed);
+            }
+            let Ok(text) = changed.seal() else { continue };
+            match verify(text.as_bytes()) {
+                Verdict::Proven(_) => {
+                    accepted += 1;
+                    assert!(claims_no_more(&changed, original), "{text}");
+                }
+                _ => refused += 1,
+            }
+        }
+    }
+    assert!(refused > 3 * accepted, "{refused} refused, {accepted} accepted");
+}
+
+/// The hash of the data is looked at by itself.
+#[test]
+fn data_must_have_their_hash() {
+    use faer::Mat;
+    use smale::certificate::format::Definition;
+    use smale::landscape::mixture::{Mixture, Noise};
+    let data = Mat::from_fn(2, 2, |i, k| if i == 0 { [-1.0, 1.0][k] } else { 0.0 });
+    let landscape = Mixture::new(data, vec![1.0, 1.0], Noise::Fixed { a: 1.0, sigma: 0.5 }, 0.0).unwrap();
+    let mut c = certify(&landscape, None).unwrap().certificate;
+    assert!(prove(&c).is_ok());
+    let Definition::Mixture { data, .. } = &mut c.landscape else { unreachable!() };
+    data.rows[0].0[1] = 1e-300;
+    let why = prove(&c).unwrap_err();
+    assert!(why.contains("hash"), "{why}");
+}

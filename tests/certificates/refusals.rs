@@ -1,0 +1,141 @@
+//! What is not structurally stable, or not shown to be, gets no certificate, and the reason names it.
+
+use smale::certificate::check::{Verdict, verify};
+use smale::certificate::format::{
+    Certificate, Cover, Definition, FORMAT, Hex, HexVec, Region as CheckedRegion, TRUSTED, Zero,
+};
+use smale::landscape::Region;
+use smale::landscape::formula::Formula;
+
+use super::{FLIP, certify, formula};
+
+#[test]
+fn a_connection_of_saddles_is_named() {
+    // At f = 0 the axis x = 0 is invariant and joins the two saddles.
+    let why = certify(&formula(FLIP, &[("K", 0.75), ("f", 0.0)]), None).unwrap_err();
+    assert!(why.contains("of index 1"), "{why}");
+}
+
+#[test]
+fn degenerate_points_are_refused() {
+    for energy in ["x^4 + y^2", "x^4 + y^4", "x^2*y^2 + 0.01*(x^2 + y^2)^3"] {
+        let region = Region::cuboid(vec![-1.0, -1.0], vec![1.0, 1.0]);
+        let refused = certify(&formula(energy, &[]), Some(&region));
+        assert!(refused.is_err(), "{energy}");
+    }
+}
+
+#[test]
+fn a_region_that_the_flow_leaves_is_refused() {
+    let region = Region::cuboid(vec![-1.0, -1.0], vec![1.0, 1.0]);
+    let why = certify(&formula("x^2/2 - y^2/2", &[]), Some(&region)).unwrap_err();
+    assert!(why.contains("boundary"), "{why}");
+}
+
+#[test]
+fn periods_are_refused_with_the_reason() {
+    let turn = Some(std::f64::consts::TAU);
+    let torus = Formula::new(2, "cos(x) + cos(y)", &[], &[turn, turn], None).unwrap();
+    let why = certify(&torus, None).unwrap_err();
+    assert!(why.contains("period"), "{why}");
+}
+
+/// A file put together by hand, in one dimension: what it says is checked, not how it came to be.
+fn by_hand(
+    energy: &str,
+    level: &str,
+    complete: bool,
+    bounds: [f64; 2],
+    zero: (f64, f64),
+    inside: &str,
+) -> String {
+    let hex = |v: f64| Hex(v);
+    let (center, curvature) = zero;
+    let certificate = Certificate {
+        format: FORMAT.into(),
+        title: String::new(),
+        level: serde_json::from_value(level.into()).unwrap(),
+        complete,
+        trusted: TRUSTED.into(),
+        landscape: Definition::Formula {
+            dim: 1,
+            energy: energy.into(),
+            parameters: vec![],
+            confinement: hex(0.0),
+        },
+        region: Some(CheckedRegion::Box { lower: HexVec(vec![bounds[0]]), upper: HexVec(vec![bounds[1]]) }),
+        e0: hex(0.0),
+        e1: hex(0.0),
+        zeros: vec![Zero {
+            center: HexVec(vec![center]),
+            radius: hex(1e-3),
+            unique: hex(0.09),
+            basin: hex(0.05),
+            index: 0,
+            values: HexVec(vec![curvature]),
+            vectors: vec![HexVec(vec![1.0])],
+        }],
+        edges: vec![],
+        boundary: vec![vec![]],
+        betti: if level == "full" { vec![1, 0] } else { vec![] },
+        cover: complete.then(|| Cover { inside: inside.into(), boundary: vec!["n".into(), "n".into()] }),
+    };
+    certificate.seal().unwrap()
+}
+
+/// The tree over [-1, 1] in which a box is in the ball about `center`, or excluded by the enclosure.
+fn tree(center: f64) -> String {
+    fn grow(low: f64, high: f64, center: f64, out: &mut String) {
+        if (low - center).abs().max((high - center).abs()) < 0.0899 {
+            out.push('z');
+        } else if (low > center + 0.02 || high < center - 0.02) && high - low < 0.3 {
+            out.push('n');
+        } else {
+            let middle = 0.5 * low + 0.5 * high;
+            out.push('0');
+            grow(low, middle, center, out);
+            grow(middle, high, center, out);
+        }
+    }
+    let mut out = String::new();
+    grow(-1.0, 1.0, center, &mut out);
+    out
+}
+
+/// The same file proves what is true, and nothing of formulas that are undefined somewhere, that mean something else, or that have a
+/// pole.
+#[test]
+fn formulas_that_are_not_what_they_seem_are_refused() {
+    let of = |energy: &str| by_hand(energy, "full", true, [-1.0, 1.0], (0.0, 1.0), &tree(0.0));
+    assert!(matches!(verify(of("x^2/2").as_bytes()), Verdict::Proven(_)));
+    assert!(matches!(verify(of("x^2/2 + x^0 + min((-1)^3, 0) + 1").as_bytes()), Verdict::Proven(_)));
+    for energy in [
+        "x^2/2 + min((-1)^1001, 0)*x^2",
+        "x^2/2 + min((-1)^(3*(1/3)), 0)*x^2",
+        "x^2/2 + log(-1)",
+        "x^2/2 + 1/0",
+        "x^2/2 + tanh(1/0)",
+        "x^2/2 + max(0, sqrt(-1))",
+        "x^2/2 + log(x-5)^0",
+        "x^2/2 + 0*log(x-5)",
+        "x^2/2 + 10^400*0",
+        "sum(pi, 1, 1, 2*pi*x^2/2)/2",
+        "sum(x, 1, 1, x*x^2/2)",
+        "x^2/2 + 0/x",
+    ] {
+        let verdict = verify(of(energy).as_bytes());
+        assert!(matches!(verdict, Verdict::NotProven(_)), "{energy}: {verdict:?}");
+    }
+    // Left of the pole orbits run into it; the one zero is where 20 x^3 = 5 x^2 + 1.
+    let zero = 0.473_249_283_599_796_85;
+    let curvature = 2.0 / (zero * zero * zero) + 20.0;
+    let pole = by_hand("1/x + 10*x^2 - 5*x", "full", true, [-1.0, 1.0], (zero, curvature), &tree(zero));
+    assert!(matches!(verify(pole.as_bytes()), Verdict::NotProven(_)));
+}
+
+/// Of a region without completeness nothing is checked, so none may be named.
+#[test]
+fn memories_name_no_region() {
+    let file = by_hand("x^4/4 - x^2/2", "memories", false, [100.0, 101.0], (1.0, 2.0), "");
+    assert!(matches!(verify(file.as_bytes()), Verdict::NotProven(_)));
+}
