@@ -630,18 +630,11 @@ fn a_folder_holds_the_files_of_one_run() {
             "summary.json"
         ]
     );
-    let listed = listed();
-    assert_eq!(
-        listed,
-        ["critical_points.csv", "critical_points.npy", "proofs.csv", "report.html", "summary.json"]
-    );
+    let own = ["critical_points.csv", "critical_points.npy", "proofs.csv", "report.html", "summary.json"];
+    assert_eq!(listed(), own);
     // What is refused changes nothing.
     refuses(&folder, &["graph", "study.toml", "--set", "sigma=-1", "--out", "r"], &["sigma"]);
-    let listed = listed();
-    assert_eq!(
-        listed,
-        ["critical_points.csv", "critical_points.npy", "proofs.csv", "report.html", "summary.json"]
-    );
+    assert_eq!(listed(), own);
 }
 
 #[test]
