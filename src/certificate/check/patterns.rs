@@ -32,7 +32,7 @@ pub(super) const MOST: usize = 4096;
 /// Up to this dimension third moments are enclosed entry by entry.
 const LOW: usize = 3;
 /// What weighs less than that is bounded together.
-const LIGHT: f64 = 1e-18;
+const LIGHT: f64 = 1e-15;
 
 impl Patterns {
     pub(super) fn mixture(
