@@ -250,7 +250,8 @@ class Patterns:
                     e += self.t * d * (x[a] - (self.z[j][a] + self.z[k][a]) / 2 if self.distances else x[a])
                 total += iv.exp(e)
             p.append(1 / total)
-        c = [sum(mp.mpf(q.mid) * mp.mpf(z[a].mid) for q, z in zip(p, self.z)) for a in range(2)]
+        total = sum(mp.mpf(q.mid) for q in p)
+        c = [sum(mp.mpf(q.mid) * mp.mpf(z[a].mid) for q, z in zip(p, self.z)) / total for a in range(2)]
         d = [[z[a] - I(c[a]) for a in range(2)] for z in self.z]
         m = [sum((q * e[a] for q, e in zip(p, d)), I(0)) for a in range(2)]
         return p, c, d, m
@@ -273,7 +274,8 @@ class Patterns:
                         e += self.t * d * (x[a] - (z[j][a] + z[k][a]) / 2 if self.distances else x[a])
                     total += iv.exp(e + self.t * I(apart(z[j], z[k])) * I(r) * span(-1, 1))
             weights.append(1 / total)
-        c = [sum(mp.mpf(q.mid) * mp.mpf(v[a].mid) for q, v in zip(weights, z)) for a in range(2)]
+        total = sum(mp.mpf(q.mid) for q in weights)
+        c = [sum(mp.mpf(q.mid) * mp.mpf(v[a].mid) for q, v in zip(weights, z)) / total for a in range(2)]
         d = [[v[a] - I(c[a]) for a in range(2)] for v in z]
         off = hi(length([sum((q * e[a] for q, e in zip(weights, d)), I(0)) for a in range(2)]))
         near = sum((I(hi(q)) * (I(hi(length(e))) + I(off)) ** 3 for q, e in zip(weights, d)), I(0))

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod attacks;
+mod enclosures;
 mod refusals;
 mod truths;
 

@@ -28,7 +28,7 @@ pub struct Attack {
 /// Sizes go up to this multiple of the radius.
 pub const LARGEST: f64 = 1024.0;
 /// From one size to the next.
-const STEP: f64 = 1.189_207_115_002_721;
+const STEP: f64 = std::f64::consts::SQRT_2;
 
 struct Push {
     k: Vec<f64>,
@@ -194,12 +194,15 @@ impl World<'_> {
         let mut y = [x[0] + delta * d[0], x[1] + delta * d[1]];
         let way = if e.up { 1.0 } else { -1.0 };
         let wanted = if e.up { 2 } else { 0 };
-        for _ in 0..STEPS {
+        let mut stiff = 0.0;
+        for step in 0..STEPS {
             let f = |y: &[f64; 2]| self.velocity(p, size, y).map(|v| way * v);
-            let (_, j) = self.at(p, size, &y);
-            let stiff = j.iter().flatten().map(|j| j * j).sum::<f64>().sqrt();
+            if step % 8 == 0 {
+                let (_, j) = self.at(p, size, &y);
+                stiff = j.iter().flatten().map(|j| j * j).sum::<f64>().sqrt();
+            }
             let k1 = f(&y);
-            let h = (0.004 * extent / norm(&k1).max(1e-300)).min(0.4 / stiff.max(1e-300));
+            let h = (0.01 * extent / norm(&k1).max(1e-300)).min(0.4 / stiff.max(1e-300));
             let moved = |k: &[f64; 2], t: f64| [y[0] + t * k[0], y[1] + t * k[1]];
             let k2 = f(&moved(&k1, 0.5 * h));
             let k3 = f(&moved(&k2, 0.5 * h));

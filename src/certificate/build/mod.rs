@@ -81,6 +81,8 @@ struct Builder<'a> {
     extent: f64,
     /// A size of gradients.
     steepness: f64,
+    /// Is it to be shown that no orbit comes back to a point?
+    full: bool,
     control: &'a Control<'a>,
 }
 
@@ -143,8 +145,17 @@ pub fn build(
     let extent = set.region.radius();
     let region = complete.then(|| stated(&set.region.shape));
     let both = Both { inner: enclosed.as_ref(), oracle: &oracle };
-    let mut b =
-        Builder { landscape, oracle: &oracle, both, sites: vec![], region, extent, steepness: 0.0, control };
+    let mut b = Builder {
+        landscape,
+        oracle: &oracle,
+        both,
+        sites: vec![],
+        region,
+        extent,
+        steepness: 0.0,
+        full: level == Level::Full,
+        control,
+    };
     // Of memories only minima and what joins them.
     let chosen: Vec<usize> =
         (0..set.points.len()).filter(|k| complete || set.points[*k].index <= 1).collect();

@@ -48,12 +48,12 @@ pub fn radii(c: &Certificate) -> Option<Radii> {
 
 /// The largest number, nearly, at which a condition that fails for large ones holds; at most 1e6.
 fn largest(holds: impl Fn(f64) -> bool) -> f64 {
-    let (mut low, mut high) = (0.0, 1e6);
+    let (mut low, mut high) = (0.0f64, 1e6f64);
     if !holds(0.0) || holds(high) {
         return if holds(high) { high } else { 0.0 };
     }
     for _ in 0..200 {
-        let middle = if low > 0.0 { (low * high as f64).sqrt() } else { 1e-3 * high };
+        let middle = if low > 0.0 { (low * high).sqrt() } else { 1e-3 * high };
         if holds(middle) {
             low = middle;
         } else {

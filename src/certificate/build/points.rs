@@ -96,7 +96,11 @@ impl Site {
                 values: HexVec(self.values.clone()),
                 vectors: self.vectors.iter().cloned().map(HexVec).collect(),
             };
-            match b.oracle.point_without_return(&zero, e0, e1) {
+            let kept = match b.full {
+                true => b.oracle.point_without_return(&zero, e0, e1),
+                false => b.oracle.point(&zero, e0, e1),
+            };
+            match kept {
                 Ok(()) => return Ok(zero),
                 Err(reason) => why = reason,
             }

@@ -147,7 +147,7 @@ impl Field {
 
     /// At least the Hessian's Lipschitz constant, in the spectral norm, on a ball; infinite where none is known.
     pub(super) fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
-        if !(radius >= 0.0 && radius < f64::INFINITY) {
+        if !(0.0..f64::INFINITY).contains(&radius) {
             return f64::INFINITY;
         }
         self.spend(4);

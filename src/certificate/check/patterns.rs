@@ -32,7 +32,7 @@ pub(super) const MOST: usize = 4096;
 /// Up to this dimension third moments are enclosed entry by entry.
 const LOW: usize = 3;
 /// What weighs less than that is bounded together.
-const LIGHT: f64 = 1e-18;
+const LIGHT: f64 = 1e-15;
 
 impl Patterns {
     pub(super) fn mixture(
@@ -85,13 +85,13 @@ impl Patterns {
             return self.weights_at(x);
         }
         let k = self.z.len();
-        self.from_differences(|j, i| {
+        self.by_differences(|j, i| {
             let along = (0..self.n).map(|a| (self.z[j][a] - self.z[i][a]) * x[a]);
             self.log_weights[j] - self.log_weights[i] + self.t * (sum(along) - self.halves[j * k + i])
         })
     }
 
-    fn from_differences(&self, difference: impl Fn(usize, usize) -> I) -> Vec<I> {
+    fn by_differences(&self, difference: impl Fn(usize, usize) -> I) -> Vec<I> {
         let k = self.z.len();
         (0..k)
             .map(|i| {
@@ -132,7 +132,7 @@ impl Patterns {
     fn weights_in_ball(&self, center: &[f64], radius: f64) -> Vec<I> {
         let logits = self.logits(&points(center));
         let k = self.z.len();
-        self.from_differences(|j, i| {
+        self.by_differences(|j, i| {
             let reach = (self.t * I::of(self.pairs[j * k + i]) * I::of(radius)).hi;
             (logits[j] - logits[i]).plus_minus(reach)
         })

@@ -1,0 +1,91 @@
+//! What the checker encloses holds what the landscapes compute in floating point, and what they change by.
+
+use faer::Mat;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use smale::certificate::check::{I, Oracle};
+use smale::landscape::Landscape;
+use smale::landscape::mixture::{Mixture, Noise};
+use smale::landscape::modern_hopfield::ModernHopfield;
+
+use super::{CUSP, formula};
+
+fn holds(i: &I, value: f64) -> bool {
+    // The value itself was rounded, by more where terms cancel.
+    let slack = 1e-9 * (1.0 + value.abs());
+    i.lo - slack <= value && value <= i.hi + slack && i.hi - i.lo < 1e6
+}
+
+fn hessian(landscape: &dyn Landscape, x: &[f64]) -> Mat<f64> {
+    let mut h = Mat::zeros(x.len(), x.len());
+    landscape.hessian(x, h.as_mut());
+    h
+}
+
+/// At random places, in random boxes and balls.
+fn compare(landscape: &dyn Landscape, rounds: usize) {
+    let n = landscape.dim();
+    let oracle = Oracle::new(&landscape.definition().unwrap()).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    for _ in 0..rounds {
+        let width = 10f64.powf(rng.random_range(-4.0..-0.7));
+        let c: Vec<f64> = (0..n).map(|_| rng.random_range(-1.2..1.2)).collect();
+        let sides: Vec<(f64, f64)> =
+            c.iter().map(|c| (c - width * rng.random_range(0.0..1.0), c + width)).collect();
+        let (g, h) = (oracle.gradient(&sides), oracle.hessian(&sides));
+        let lipschitz = oracle.lipschitz(&c, width);
+        assert!(lipschitz < 1e9);
+        let middle = hessian(landscape, &c);
+        for _ in 0..4 {
+            let x: Vec<f64> = sides.iter().map(|(a, b)| a + (b - a) * rng.random_range(0.0..1.0)).collect();
+            let mut exact = vec![0.0; n];
+            landscape.gradient(&x, &mut exact);
+            for i in 0..n {
+                assert!(holds(&g[i], exact[i]), "{:?} {} at {x:?}", g[i], exact[i]);
+            }
+            let own = hessian(landscape, &x);
+            for k in 0..n * n {
+                assert!(holds(&h[k], own[(k / n, k % n)]), "{:?} {} at {x:?}", h[k], own[(k / n, k % n)]);
+            }
+            // A place of the ball: the box's may lie outside.
+            let step: Vec<f64> =
+                (0..n).map(|_| rng.random_range(-1.0..1.0) * width / (n as f64).sqrt()).collect();
+            let y: Vec<f64> = c.iter().zip(&step).map(|(c, s)| c + s).collect();
+            let change = (&hessian(landscape, &y) - &middle).norm_l2();
+            let far = step.iter().map(|s| s * s).sum::<f64>().sqrt();
+            assert!(
+                change <= lipschitz * far + 1e-9 * (1.0 + middle.norm_l2()),
+                "{change} {lipschitz} {far}"
+            );
+        }
+    }
+}
+
+#[test]
+fn formulas() {
+    for energy in [
+        "exp(-x^2)*sin(3*y) + log(2 + x^2) + tanh(x*y) + sqrt(1 + y^2)",
+        "sigmoid(x)*softplus(y) + logcosh(x - 2*y) + x^3/(3 + y) - cos(x*y)**2",
+        "cosh(x) + x*sinh(y) + tan(x/3) + pow(2 + x^2, 0.3) + log10(3 + y^2) + ln(5 + y)",
+        "sum(i, 0, n-1, (i+1)*x[i]^4/4 - x[mod(i+1, n)]*x[i]) + prod(i, 0, 1, x[i] - i)/7 - e*x[0] + pi*x[1] - 2^-3*-x^2",
+        "max(0, 1 - abs(-3))*x + (4 + x)^2.5/((3 + y)^-2) + x*x*y - +--y^2^1",
+    ] {
+        compare(&formula(energy, &[]), 60);
+    }
+    compare(&formula(CUSP, &[("K", 0.3), ("f", -0.7)]), 60);
+}
+
+#[test]
+fn mixtures_and_memories() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for (n, k) in [(1, 3), (2, 6), (3, 5), (5, 4)] {
+        let data = Mat::from_fn(n, k, |_, _| rng.random_range(-1.0..1.0));
+        let weights: Vec<f64> = (0..k).map(|_| rng.random_range(0.5..2.0)).collect();
+        for (a, sigma, confinement) in [(1.0, 0.4, 0.0), (0.7, 0.8, 0.3)] {
+            let noise = Noise::Fixed { a, sigma };
+            compare(&Mixture::new(data.clone(), weights.clone(), noise, confinement).unwrap(), 40);
+            let beta = 1.0 / (sigma * sigma);
+            compare(&ModernHopfield::new(data.clone(), weights.clone(), beta, confinement).unwrap(), 40);
+        }
+    }
+}
