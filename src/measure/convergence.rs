@@ -348,19 +348,23 @@ fn fits(wells: &Wells<'_>, laplace: &Laplace, rows: &[Row]) -> Vec<Fit> {
         .collect()
 }
 
-/// Least squares for `log v = a + alpha log eps + b sqrt(eps) + c eps` with as many terms as the points carry. The interval is
-/// that of the errors of the points, widened by what the fit changes without the highest temperature.
+/// Least squares for `log v = a + alpha log eps + b eps`, without the last term for three points; of five points and more the
+/// highest temperature is left out, where the expansion is worst. The interval is that of the errors of the points, widened by
+/// what the fit changes with or without the highest temperature.
 pub fn exponent(points: &[(f64, Estimate)]) -> Option<Estimate> {
     let mut points = points.to_vec();
     points.sort_by(|a, b| b.0.total_cmp(&a.0));
     if points.len() < 3 {
         return None;
     }
-    let full = least_squares(&points)?;
-    let less = if points.len() > 3 { least_squares(&points[1..])? } else { local_slope(&points[1..])? };
-    // Without the correction at all, at the lowest temperatures.
-    let half = SIGMAS * full.1 + (full.0 - less.0).abs();
-    Some(Estimate::about(full.0, half))
+    let terms = |count: usize| (count - 1).min(3);
+    let full = least_squares(&points, terms(points.len()))?;
+    let less = match points.len() {
+        3 => local_slope(&points[1..])?,
+        more => least_squares(&points[1..], terms(more - 1))?,
+    };
+    let best = if points.len() >= 5 { less } else { full };
+    Some(Estimate::about(best.0, SIGMAS * best.1 + (full.0 - less.0).abs()))
 }
 
 /// The slope between two points and its standard error.
@@ -371,8 +375,8 @@ fn local_slope(points: &[(f64, Estimate)]) -> Option<(f64, f64)> {
     Some(((va.value / vb.value).ln() / run, error / run.abs()))
 }
 
-fn least_squares(points: &[(f64, Estimate)]) -> Option<(f64, f64)> {
-    let terms = if points.len() >= 4 { 3 } else { 2 };
+/// The exponent and its standard error.
+fn least_squares(points: &[(f64, Estimate)], terms: usize) -> Option<(f64, f64)> {
     let largest = points[0].0;
     let row = |eps: f64| [1.0, eps.ln(), eps / largest];
     let mut normal = Mat::<f64>::zeros(terms, terms);

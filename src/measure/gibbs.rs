@@ -515,15 +515,16 @@ fn verdict(wells: &Wells<'_>, at: &At) -> Verdict {
         }
         Completeness::Unknown => return no("it is not known whether these are all minima".into()),
     }
-    let chains = at.answers.iter().find(|a| a.route == Route::Chains);
-    match chains {
-        None => no("no chains from different basins were run".into()),
-        Some(Answer { failure: Some(why), .. }) => no(format!("chains: {why}")),
-        Some(_) if sound.len() < 2 => {
-            let others = at.answers.iter().filter_map(|a| a.failure.as_ref());
-            let why = others.cloned().collect::<Vec<_>>().join("; ");
-            no(format!("there is one route only{}{why}", if why.is_empty() { "" } else { ": " }))
+    // A bridge is made of the chains: beside them it is no second route.
+    for (route, missing) in [
+        (Route::Importance, "no importance sampling was done"),
+        (Route::Chains, "no chains from different basins were run"),
+    ] {
+        match at.answers.iter().find(|a| a.route == route) {
+            None => return no(missing.into()),
+            Some(Answer { failure: Some(why), .. }) => return no(format!("{}: {why}", route.name())),
+            Some(_) => {}
         }
-        Some(_) => Verdict::Consistent,
     }
+    Verdict::Consistent
 }

@@ -62,8 +62,8 @@ pub struct Importance {
     pub strata: Vec<u32>,
 }
 
-/// Tolerance of orbits, relative to the scale.
-const ORBIT: f64 = 1e-6;
+/// Tolerance of orbits, relative to the scale: what lies this close to a boundary is far less than the error of sampling.
+const ORBIT: f64 = 1e-4;
 
 /// Tells basins by orbits.
 pub(super) struct Labels<'a> {

@@ -42,7 +42,7 @@ pub const CLEARANCE: f64 = 5.0;
 const SAME: f64 = 1e-9;
 
 /// Points times dimensions squared up to which third and fourth derivatives are computed.
-const MOST_EXPANDED: usize = 200_000;
+const MOST_EXPANDED: usize = 60_000;
 
 /// A minimum as a well of the invariant measure.
 #[derive(Clone, Debug, PartialEq)]

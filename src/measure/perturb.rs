@@ -255,7 +255,7 @@ mod tests {
             unit[j] = 1.0;
             let mut column = Mat::zeros(3, 1);
             changed.linearize(crate::linalg::column(&x)).apply(crate::linalg::column(&unit), column.as_mut());
-            let [mut up, mut down] = [moved(step), moved(-step)].map(|x| {
+            let [up, down] = [moved(step), moved(-step)].map(|x| {
                 let mut h = Mat::zeros(3, 3);
                 changed.hessian(&x, h.as_mut());
                 h
@@ -263,9 +263,8 @@ mod tests {
             changed.third(&x, &unit, &[1.0, 2.0, -1.0], &mut third);
             for i in 0..3 {
                 assert!((column[(i, 0)] - hessian[(i, j)]).abs() < 1e-12);
-                let difference = |k: usize| (up.as_mut()[(i, k)] - down.as_mut()[(i, k)]) / (2.0 * step);
-                let mut along = difference;
-                let expected = along(0) + 2.0 * along(1) - along(2);
+                let difference = |k: usize| (up[(i, k)] - down[(i, k)]) / (2.0 * step);
+                let expected = difference(0) + 2.0 * difference(1) - difference(2);
                 assert!((third[i] - expected).abs() < 1e-6, "{} {expected}", third[i]);
             }
         }

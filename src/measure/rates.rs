@@ -3,7 +3,7 @@
 //! In: a landscape with an energy, its critical points and graph, temperatures. Out: [`Rates`]: the law of Eyring and Kramers
 //! over every pass ([`kramers`](super::kramers)), the gap of the reduced chain beside that of the generator in up to three
 //! dimensions ([`generator`](super::generator)), in more dimensions mean first passage times of the chain beside simulated ones
-//! ([`passage`](super::passage)), and the order in which minima merge ([`chain`](super::chain)).
+//! ([`first_passage`](super::passage::first_passage)), and the order in which minima merge ([`chain`](super::chain)).
 
 use faer::Mat;
 
@@ -35,7 +35,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { generator: true, grid: grid::Options::default(), walkers: 128, steps: 3_000_000, seed: 0 }
+        Options { generator: true, grid: grid::Options::default(), walkers: 128, steps: 1_500_000, seed: 0 }
     }
 }
 

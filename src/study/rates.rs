@@ -72,7 +72,10 @@ fn summary(found: &Rates) -> Value {
     let finite = |v: Option<f64>| v.and_then(serde_json::Number::from_f64).map_or(Value::Null, Value::Number);
     let well =
         |w: &crate::measure::kramers::Well| json!({ "minimum": w.minimum, "c1": finite(w.correction) });
-    let pass = |p: &crate::measure::kramers::Pass| json!({ "saddle": p.saddle, "between": p.between, "k": finite(p.correction), "clearance": finite(p.clearance) });
+    let pass = |p: &crate::measure::kramers::Pass| {
+        let (k, clearance) = (finite(p.correction), finite(p.clearance));
+        json!({ "saddle": p.saddle, "between": p.between, "k": k, "clearance": clearance })
+    };
     let gap = |g: &rates::GapRow| {
         json!({
             "temperature": g.temperature,

