@@ -217,7 +217,7 @@ fn regions_are_checked() {
 fn sections_of_later_versions_are_remembered() {
     let s = study("[landscape]\nkind = 'toy'\n[measure]\ntemperatures = [0.1]\n[certify]\n", &[]).unwrap();
     assert_eq!(s.not_done, ["certify"]);
-    assert_eq!(s.measure.and_then(|m| m.temperatures), Some(vec![0.1]));
+    assert_eq!(s.measure.as_ref().and_then(|m| m.temperatures.clone()), Some(vec![0.1]));
     assert_eq!(s.critical.method, "auto");
     assert_eq!(s.default_folder(), Path::new("smale.results"));
 }
