@@ -29,8 +29,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
     Ok(End::Done)
 }
 
+/// Names and contents.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// The summary of a result folder, and those of its other files that are there.
-pub(super) fn read(dir: &Path) -> Result<(Value, Vec<(String, Vec<u8>)>)> {
+pub(super) fn read(dir: &Path) -> Result<(Value, Files)> {
     if !dir.is_dir() {
         return Err(
             Error::file(dir, "there is no such folder").with_help("name a folder that smale run has written")

@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn gamma_at_known_places() {
-        assert!((ln_gamma(1.25) - 0.906_402_477_055_477_1_f64.ln()).abs() < 1e-14);
+        assert!((ln_gamma(1.25) - 0.906_402_477_055_477_f64.ln()).abs() < 1e-14);
         assert!((ln_gamma(1.5) - (0.5 * PI.sqrt()).ln()).abs() < 1e-14);
         assert!(ln_gamma(1.0).abs() < 1e-14 && ln_gamma(2.0).abs() < 1e-14);
     }

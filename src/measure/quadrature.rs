@@ -4,8 +4,8 @@
 //! counts what is left of the quadrature, of the basins' boundaries and of the tail, and the nodes as a [`Cloud`].
 //!
 //! On the line basins end at critical points. In the plane they end at the stable manifolds of saddles, which cut the cells of
-//! a tree: on either side of the cut the integrand is smooth ([`plane`]). In space, and where the plane has no such curves,
-//! cells across a boundary are split until their mass is negligible or counts as error ([`cells`]). Every cell is accepted when
+//! a tree: on either side of the cut the integrand is smooth (`plane`). In space, and where the plane has no such curves,
+//! cells across a boundary are split until their mass is negligible or counts as error (`cells`). Every cell is accepted when
 //! it agrees with the sum of its parts, whose values are kept.
 
 mod cells;
