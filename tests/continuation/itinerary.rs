@@ -146,7 +146,7 @@ fn random_points_in_the_plane() {
 fn thirty(seed: u64, sigma: f64) -> Mixture {
     let points = draw(&Draw { distribution: Distribution::Normal, dim: 2, count: 30, seed, scale: 1.0 });
     let data = Mat::from_fn(2, 30, |i, k| points.values[2 * k + i]);
-    Mixture::new(data, vec![1.0; 30], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap()
+    Mixture::new(data, vec![1.0; 30], Noise::Fixed { a: 1.0, sigma }, 0.0).expect("valid")
 }
 
 /// Within a hundredth of the way from one fold to the next a connection moves from saddle to saddle: near the fold a graph
