@@ -70,7 +70,7 @@ fn a_flat_minimum_is_approached_more_slowly() {
     let found = approach(&f, &set, &SCHEDULE);
     assert_eq!(found.conclusion, Conclusion::Converging);
     let (low, high) = exponent(&found, "w2_to_limit");
-    assert!(low <= 0.25 && 0.25 <= high && high < 0.3, "{low} {high}");
+    assert!(low <= 0.25 && (0.25..0.3).contains(&high), "{low} {high}");
     for row in &found.rows {
         let truth = (2.0 * row.eps.sqrt() * 1.225416702465178 / 3.625609908221908).sqrt();
         close(row.distances[1].unwrap().value, truth, 3e-5);
