@@ -27,6 +27,11 @@ fn sums_of_wells_have_the_product_graph() {
     assert_product("double, triple", &[double(0.05, 1.0), triple()], &rotation(2, 0.4), None);
     let three = [double(0.05, 1.0), double(-0.02, 1.5), triple()];
     assert_product("three", &three, &rotation(3, 0.7), None);
+}
+
+#[test]
+#[ignore = "half a minute"]
+fn a_sum_of_four_wells_has_the_product_graph() {
     let four = [double(0.05, 1.0), double(-0.02, 1.5), double(0.08, 0.7), double(0.0, 1.2)];
     assert_product("four", &four, &rotation(4, 0.3), None);
 }
@@ -63,22 +68,30 @@ fn the_ring_of_five_angles() {
 }
 
 /// Coupled double wells: the complex closes, and the homology is that of a ball.
+fn assert_chains_close(n: usize, couplings: &[f64]) {
+    for g in couplings {
+        let energy = format!(
+            "sum(i, 0, {}, x[i]^4/4 - x[i]^2/2 + (0.01*i - 0.013)*x[i]) + sum(i, 0, {}, (1 + 0.1*i)*{g:?}/4*(x[i] - x[i+1])^2)",
+            n - 1,
+            n - 2
+        );
+        let formula = Formula::new(n, &energy, &[], &[], None).unwrap();
+        let (set, graph) = whole(&formula, None);
+        let name = format!("n = {n}, g = {g}");
+        assert!(astray(&graph).is_empty(), "{name}: {:?}", astray(&graph));
+        assert_homology(&name, &set, &graph, &[1]);
+    }
+}
+
 #[test]
 fn chains_of_coupled_wells() {
-    for n in [3, 4] {
-        for g in [0.05, 0.2, 0.35] {
-            let energy = format!(
-                "sum(i, 0, {}, x[i]^4/4 - x[i]^2/2 + (0.01*i - 0.013)*x[i]) + sum(i, 0, {}, (1 + 0.1*i)*{g:?}/4*(x[i] - x[i+1])^2)",
-                n - 1,
-                n - 2
-            );
-            let formula = Formula::new(n, &energy, &[], &[], None).unwrap();
-            let (set, graph) = whole(&formula, None);
-            let name = format!("n = {n}, g = {g}");
-            assert!(astray(&graph).is_empty(), "{name}: {:?}", astray(&graph));
-            assert_homology(&name, &set, &graph, &[1]);
-        }
-    }
+    assert_chains_close(3, &[0.05, 0.2, 0.35]);
+}
+
+#[test]
+#[ignore = "a minute"]
+fn chains_of_four_coupled_wells() {
+    assert_chains_close(4, &[0.05, 0.2, 0.35]);
 }
 
 /// Mixtures in space, all indices.
@@ -142,7 +155,7 @@ fn four_hundred_mixtures_in_the_plane() {
 
 /// `cargo test --release --test graphs -- --ignored`
 #[test]
-#[ignore = "two minutes"]
+#[ignore = "half a minute"]
 fn a_thousand_mixtures_in_the_plane() {
     assert_mixtures_close(0..1000, 5);
 }
