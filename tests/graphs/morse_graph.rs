@@ -75,7 +75,7 @@ fn assert_chains_close(n: usize, couplings: &[f64]) {
             n - 1,
             n - 2
         );
-        let formula = Formula::new(n, &energy, &[], &[], None).unwrap();
+        let formula = Formula::new(n, &energy, &[], &[], None).expect("a formula");
         let (set, graph) = whole(&formula, None);
         let name = format!("n = {n}, g = {g}");
         assert!(astray(&graph).is_empty(), "{name}: {:?}", astray(&graph));
