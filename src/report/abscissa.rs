@@ -39,7 +39,7 @@ impl Abscissa {
             return linear.into_iter().map(|(v, label)| (self.place(v), label)).collect();
         }
         let steps: &[i32] = match high - low {
-            d if d < 1.6 => &[1, 2, 3, 5, 7],
+            d if d < 1.25 => &[1, 2, 3, 5, 7],
             d if d < 3.2 => &[1, 2, 5],
             _ => &[1],
         };

@@ -184,9 +184,12 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, entries: &[(Symbol, String)], at: 
     Ok(())
 }
 
+/// Pixels that a letter of a title takes.
+pub(super) const LETTER: f64 = 10.6;
+
 /// The title, centred over the frame, shortened where it would not fit.
 pub(super) fn title(canvas: &mut Canvas<'_>, text: &str, width: f64) -> Result<()> {
-    let most = (width / 9.6) as usize;
+    let most = (width / LETTER) as usize;
     let shown: String = if text.chars().count() > most {
         text.chars().take(most.saturating_sub(1)).chain(['\u{2026}']).collect()
     } else {

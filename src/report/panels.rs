@@ -2,7 +2,7 @@
 
 use super::abscissa::Abscissa;
 use super::canvas::{Lettering, Pen, document};
-use super::frame::{Frame, Symbol, axes, legend, legend_height, ticks, title as heading};
+use super::frame::{Frame, LETTER, Symbol, axes, legend, legend_height, ticks, title as heading};
 use super::style::{GREY, INK, color, marker};
 use crate::error::{Error, Result};
 
@@ -71,7 +71,8 @@ pub fn panels(title: &str, abscissa: &str, rows: &[PanelRow]) -> Result<String> 
     }
     let across = rows.iter().map(|r| r.panels.len()).max().unwrap_or(0).max(1);
     let step = LEFT + WIDTH + RIGHT;
-    let width = across as f64 * step;
+    // Room for the title, within reason.
+    let width = (across as f64 * step).max((LETTER * title.chars().count() as f64 + 20.0).min(2.0 * step));
     let entries: Vec<Vec<(Symbol, String)>> = rows.iter().map(entries).collect();
     let legends: Vec<f64> = entries.iter().map(|e| legend_height(e, width - LEFT - RIGHT)).collect();
     let heights: Vec<f64> = legends.iter().map(|legend| legend + NAMES + HEIGHT + AXIS).collect();
