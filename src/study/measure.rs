@@ -655,6 +655,9 @@ impl Measured {
 
     /// The level of the least certain number that was used.
     pub(super) fn level(&self) -> Level {
+        if self.table.at.iter().any(|at| at.verdict != Verdict::Consistent) {
+            return Level::Estimated;
+        }
         let used = self.table.at.iter().filter_map(|at| at.used());
         used.map(|a| a.route.level()).min().unwrap_or(Level::Estimated)
     }
