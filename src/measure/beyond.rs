@@ -43,7 +43,7 @@ pub(super) fn unseen(wells: &Wells<'_>, warmest: f64) -> Option<String> {
     }
     crate::linalg::sequential();
     let mut starts = vec![];
-    let mut rng = ChaCha8Rng::seed_from_u64(0x0062_6579_6f6e_64);
+    let mut rng = ChaCha8Rng::seed_from_u64(0x6265_796f_6e64);
     let free: Vec<bool> = (0..d).map(|i| set.region.period_of(i).is_none()).collect();
     if free.contains(&true) {
         starts.extend(along_rays(wells, &free, &mut rng));
