@@ -58,6 +58,9 @@ pub fn mbar(u: &[Vec<f64>], counts: &[usize]) -> Vec<f64> {
     f
 }
 
+/// `log Z` and the weights of basins.
+type Found = (f64, Vec<f64>);
+
 /// From the mixture at the temperature `anchor` of an importance sample to the temperature at place `to` of the ladder.
 ///
 /// # Errors
@@ -137,10 +140,10 @@ pub fn bridge(
         (f[place] - f[0], weights)
     };
     let (log_total, weights) = solve(None);
-    let others: Vec<Replica> = (0..count).map(|c| solve(Some(c))).collect();
+    let others: Vec<Found> = (0..count).map(|c| solve(Some(c))).collect();
     // The jackknife.
     let factor = (count as f64 - 1.0) / count as f64;
-    let error = |of: &dyn Fn(&Replica) -> f64| {
+    let error = |of: &dyn Fn(&Found) -> f64| {
         let mean = others.iter().map(of).sum::<f64>() / count as f64;
         (factor * others.iter().map(|o| (of(o) - mean).powi(2)).sum::<f64>()).sqrt()
     };
@@ -148,9 +151,6 @@ pub fn bridge(
     let weight_errors = (0..wells).map(|k| error(&|o| o.1[k])).collect();
     Ok(Bridge { log_total, total_error, weights, weight_errors })
 }
-
-/// What one set of samples gives: the logarithm of the whole, and the weights.
-type Replica = (f64, Vec<f64>);
 
 #[cfg(test)]
 mod tests {

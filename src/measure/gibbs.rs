@@ -4,6 +4,7 @@
 //! basins and `log Z` by quadrature (up to three dimensions), by importance sampling and by Markov chains. A route that fails
 //! its diagnostic says why and is not used. Convention: `dX = -grad E dt + sqrt(2 eps) dW`.
 
+use super::beyond;
 use super::bridge::bridge;
 use super::cloud::Cloud;
 use super::importance::{self, Importance};
@@ -214,6 +215,8 @@ pub struct Table {
     pub at: Vec<At>,
     /// Is it the measure on the region alone, since the energy does not confine?
     pub cut: bool,
+    /// Why it seems that minima are missing outside the region, which no completeness within it excludes.
+    pub unseen: Option<String>,
     /// Why a route was not taken at all, by route.
     pub skipped: Vec<(Route, String)>,
     /// Was the work stopped before its end?
@@ -271,7 +274,10 @@ pub fn gibbs(
                     samples.push(Some(Sample::Nodes(found.cloud)));
                 }
                 Err(why) if k == 0 => table.skipped.push((Route::Quadrature, why)),
-                Err(_) => {}
+                Err(why) => {
+                    at.answers.push(failed(wells, Route::Quadrature, why));
+                    samples.push(None);
+                }
             }
         }
         if options.importance {
@@ -282,7 +288,10 @@ pub fn gibbs(
                     drawn.push((eps, found));
                 }
                 Err(why) if k == 0 => table.skipped.push((Route::Importance, why)),
-                Err(_) => {}
+                Err(why) => {
+                    at.answers.push(failed(wells, Route::Importance, why));
+                    samples.push(None);
+                }
             }
         }
         let found = chains.as_ref().and_then(|c| c.at.iter().find(|at| at.eps == eps));
@@ -297,8 +306,10 @@ pub fn gibbs(
     if let Some(chains) = &chains {
         bridges(wells, laplace, chains, &drawn, &mut table);
     }
-    for at in &mut table.at {
-        at.verdict = verdict(wells, at);
+    // Cut to the region there is nothing beyond it.
+    table.unseen = if table.cut || control.stopped() { None } else { beyond::unseen(wells, warmest) };
+    for k in 0..table.at.len() {
+        table.at[k].verdict = verdict(wells, &table, &table.at[k]);
     }
     table
 }
@@ -311,6 +322,19 @@ fn lifted(wells: &Wells<'_>, eps: f64) -> f64 {
         false => 0.0,
     };
     across - wells.offset() / eps
+}
+
+/// The answer of a route that gave none at a temperature.
+fn failed(wells: &Wells<'_>, route: Route, why: String) -> Answer {
+    Answer {
+        route,
+        weights: vec![Estimate { value: 0.0, low: 0.0, high: 1.0 }; wells.wells.len()],
+        log_z: None,
+        log_total: None,
+        failure: Some(why),
+        elsewhere: 0.0,
+        diagnostic: "none".into(),
+    }
 }
 
 fn by_quadrature(wells: &Wells<'_>, eps: f64, found: &quadrature::Integrals) -> Answer {
@@ -381,12 +405,15 @@ fn by_importance(wells: &Wells<'_>, eps: f64, found: &Importance) -> Answer {
         log_total: Some(Estimate::about(found.log_total + lift, SIGMAS * found.total_error)),
         failure,
         elsewhere: found.elsewhere,
-        diagnostic: format!(
-            "{} samples, Pareto k up to {:.2}, effective sizes from {:.0}",
-            found.cloud.len(),
-            worst.0,
-            worst.1
-        ),
+        diagnostic: match worst.0.is_finite() && worst.1.is_finite() {
+            true => format!(
+                "{} samples, Pareto k up to {:.2}, effective sizes from {:.0}",
+                found.cloud.len(),
+                worst.0,
+                worst.1
+            ),
+            false => format!("{} samples, too few in a basin to tell", found.cloud.len()),
+        },
     }
 }
 
@@ -477,16 +504,31 @@ fn bridges(
 /// Intervals of two routes may miss each other by this factor: both are of 95%, and many are compared.
 const APART: f64 = 1.7;
 
-fn verdict(wells: &Wells<'_>, at: &At) -> Verdict {
+/// Share of the measure that flows to no known minimum from which on no other route's numbers are believed, either.
+const ELSEWHERE: f64 = 0.01;
+
+fn verdict(wells: &Wells<'_>, table: &Table, at: &At) -> Verdict {
     let no = |why: String| Verdict::NotEnough(why);
     if wells.wells.is_empty() {
         return no("no minimum is known".into());
     }
     let Some(used) = at.used() else {
-        let why =
-            at.answers.iter().filter_map(|a| a.failure.as_ref().map(|f| format!("{}: {f}", a.route.name())));
-        return no(format!("no route passed its diagnostic: {}", why.collect::<Vec<_>>().join("; ")));
+        let here = at.answers.iter().filter_map(|a| Some((a.route, a.failure.as_ref()?)));
+        let why: Vec<String> = (table.skipped.iter().map(|(route, why)| (*route, why)).chain(here))
+            .map(|(route, why)| format!("{}: {why}", route.name()))
+            .collect();
+        return no(match why.is_empty() {
+            true => "no route was asked for".into(),
+            false => format!("no route passed its diagnostic: {}", why.join("; ")),
+        });
     };
+    if let Some(why) = &table.unseen {
+        return no(why.clone());
+    }
+    if let Some(a) = at.answers.iter().find(|a| a.elsewhere > ELSEWHERE) {
+        let (name, share) = (a.route.name(), 100.0 * a.elsewhere);
+        return no(format!("{name}: {share:.1}% of the measure flows to no known minimum"));
+    }
     let sound: Vec<&Answer> = at.answers.iter().filter(|a| a.failure.is_none()).collect();
     for a in &sound {
         for k in (0..wells.wells.len()).filter(|&k| is_claimed(a.weights[k].value.max(used.weights[k].value)))
@@ -503,8 +545,13 @@ fn verdict(wells: &Wells<'_>, at: &At) -> Verdict {
             }
         }
     }
+    let differ = |a: &Answer| a.log_total.zip(used.log_total).is_some_and(|(a, b)| !a.meets(&b, APART));
+    if let Some(a) = sound.iter().find(|a| differ(a)) {
+        let (one, other) = (used.route.name(), a.route.name());
+        return no(format!("{one} and {other} contradict each other about the partition function"));
+    }
     if used.route == Route::Quadrature {
-        // It has covered all of the box: what flows to no known minimum is counted.
+        // It has covered all that counts: what flows to no known minimum is seen at its nodes.
         return Verdict::Consistent;
     }
     match wells.set.completeness {

@@ -101,6 +101,8 @@ pub fn sample(
 ) -> Result<Importance, String> {
     let mixture = LaplaceMixture::proposal(wells, laplace, eps)?;
     let labels = Labels::new(wells);
+    // Temperatures draw independently: what is unlucky at one is not at all of them.
+    let seed = options.seed ^ eps.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let components = mixture.components.len();
     let mut parts: Vec<Drawn> = vec![];
     let mut total = options.samples.max(40 * components);
@@ -121,7 +123,7 @@ pub fn sample(
         let batches = if total == 0 { 1 } else { total / first };
         for _ in 0..batches {
             for (c, &count) in counts.iter().enumerate() {
-                let points = mixture.draw(c, count, options.seed, round * components as u64 + c as u64);
+                let points = mixture.draw(c, count, seed, round * components as u64 + c as u64);
                 parts.push(Drawn::new(wells, &mixture, &labels, within, eps, c, points));
             }
             round += 1;

@@ -9,10 +9,16 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::wells::{Form, Well, Wells};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
-/// Energies this close, relative to their size, are one: rounding does not tell them apart.
+use super::wells::{Form, Well, Wells};
+use crate::landscape::{Region, Shape};
+
+/// Energies this close, relative to the range of the landscape's energies, are one; and so are those that rounding of the
+/// energy, this many units in the last place, does not tell apart.
 const TIE: f64 = 1e-10;
+const PLACES: f64 = 8.0;
 
 /// Above this product of temperature and correction the expansion says nothing.
 pub const TRUSTED: f64 = 0.2;
@@ -107,14 +113,31 @@ fn term(well: &Well, normal: usize, curvature: f64) -> Option<Term> {
     Some(term)
 }
 
+/// Wells that are looked at for the range of energies.
+const LOOKED_AT: usize = 64;
+
+/// How far the landscape's energies range: over its critical points, and half way from the first well to others, since saddles
+/// may not have been searched for.
+fn range(wells: &Wells<'_>) -> f64 {
+    let lowest = wells.lowest();
+    let known =
+        wells.set.points.iter().map(|p| p.energy).chain(wells.set.degenerate.iter().map(|f| f.energy));
+    let first = wells.wells.first().map(|w| &w.x);
+    let between = wells.wells.iter().skip(1).take(LOOKED_AT).filter_map(|w| {
+        let mut middle = first?.clone();
+        crate::linalg::axpy(0.5, &wells.set.region.difference(first?, &w.x), &mut middle);
+        Some(wells.landscape.energy(&middle))
+    });
+    known.chain(between).map(|e| e - lowest).filter(|e| e.is_finite()).fold(0.0, f64::max)
+}
+
 /// The theory of these wells.
 pub fn laplace(wells: &Wells<'_>) -> Laplace {
     let (normal, curvature) = wells.normal();
     let offset = wells.offset();
     let terms: Vec<Option<Term>> = wells.wells.iter().map(|w| term(w, normal, curvature)).collect();
     let lowest = wells.lowest();
-    let highest = wells.wells.iter().map(|w| w.energy).fold(f64::NEG_INFINITY, f64::max);
-    let tie = TIE * (highest - lowest).max(lowest.abs()).max(f64::MIN_POSITIVE);
+    let tie = TIE * range(wells) + PLACES * f64::EPSILON * (lowest + wells.offset()).abs();
     let global: Vec<usize> = (0..terms.len()).filter(|&k| wells.wells[k].energy - lowest <= tie).collect();
     let mut limit = vec![0.0; terms.len()];
     if global.is_empty() {
@@ -126,9 +149,10 @@ pub fn laplace(wells: &Wells<'_>) -> Laplace {
         return Laplace { terms, limit, offset, doubt: Some(doubt) };
     };
     let flattest = known.iter().map(|t| t.power).fold(f64::INFINITY, f64::min);
-    let top = known.iter().map(|t| t.constant).fold(f64::NEG_INFINITY, f64::max);
+    let is_flattest = |t: &Term| t.power - flattest < 1e-9;
+    let top = known.iter().filter(|t| is_flattest(t)).map(|t| t.constant).fold(f64::NEG_INFINITY, f64::max);
     for (&k, t) in global.iter().zip(&known) {
-        limit[k] = if t.power - flattest < 1e-9 { (t.constant - top).exp() } else { 0.0 };
+        limit[k] = if is_flattest(t) { (t.constant - top).exp() } else { 0.0 };
     }
     let total: f64 = limit.iter().sum();
     limit.iter_mut().for_each(|w| *w /= total);
@@ -136,7 +160,33 @@ pub fn laplace(wells: &Wells<'_>) -> Laplace {
     Laplace { terms, limit, offset, doubt }
 }
 
+/// Points of a region at which its energy is looked at.
+const LOOKED: usize = 4096;
+
 impl Laplace {
+    /// Is the measure cut to a region whose energy is lower somewhere than at every well, then it gathers at the boundary: there
+    /// is no limit at the wells.
+    pub fn cut_to(&mut self, wells: &Wells<'_>, region: &Region) {
+        let lowest = wells.lowest();
+        let tie = TIE * range(wells) + PLACES * f64::EPSILON * (lowest + wells.offset()).abs();
+        let mut rng = ChaCha8Rng::seed_from_u64(0x0063_7574);
+        let mut places: Vec<Vec<f64>> = (0..LOOKED).map(|_| region.sample(&mut rng)).collect();
+        places.extend((0..LOOKED).filter_map(|_| region.sample_boundary(&mut rng)).map(|b| b.0));
+        if let Shape::Box { lower, upper } = &region.shape {
+            let d = lower.len();
+            let corner =
+                |k: usize| (0..d).map(|i| if k >> i & 1 == 0 { lower[i] } else { upper[i] }).collect();
+            places.extend((0..1_usize << d.min(10)).map(corner));
+        }
+        let least = places.iter().map(|x| wells.landscape.energy(x)).fold(f64::INFINITY, f64::min);
+        if least < lowest - tie {
+            self.limit.fill(0.0);
+            self.doubt = Some(
+                "the energy is lower at the region's boundary than at every minimum, and the measure gathers there".into(),
+            );
+        }
+    }
+
     /// `log int exp(-E/eps)` over each well; the corrections are in if they are asked for and known of all wells that count.
     fn logs(&self, eps: f64, corrected: bool) -> Option<Vec<f64>> {
         let all = |corrected: bool| -> Option<Vec<f64>> {

@@ -3,6 +3,7 @@
 
 pub mod arborescence;
 pub mod basins;
+mod beyond;
 pub mod bridge;
 pub mod chain;
 pub mod cloud;

@@ -16,6 +16,7 @@ pub(super) mod rule;
 mod separatrix;
 
 use faer::Mat;
+use rayon::prelude::*;
 
 use super::cloud::Cloud;
 use super::laplace::{Laplace, log_sum};
@@ -73,6 +74,8 @@ pub(super) struct Problem<'a> {
     pub(super) options: Options,
     /// A guess of `log int exp(-E/eps)` over each basin.
     guess: Vec<f64>,
+    /// The relative error of an integral by rounding of the energy.
+    rounding: f64,
     /// Where an orbit ends.
     descent: Descent<'a>,
 }
@@ -93,7 +96,12 @@ impl<'a> Problem<'a> {
             true => 0.5 * normal as f64 * (std::f64::consts::TAU * eps / curvature).ln(),
             false => 0.0,
         };
-        Problem { wells, domain, eps, options: *options, guess: guess.map(|g| g - across).collect(), descent }
+        let guess = guess.map(|g| g - across).collect();
+        // What rounding of a large energy makes of `exp(-E/eps)` no number of cells makes better.
+        let largest = wells.wells.iter().map(|w| w.energy.abs()).fold(0.0, f64::max);
+        let rounding = 4.0 * f64::EPSILON * largest / eps;
+        let options = Options { tolerance: options.tolerance.max(rounding), ..*options };
+        Problem { wells, domain, eps, options, guess, rounding, descent }
     }
 
     pub(super) fn landscape(&self) -> &dyn Landscape {
@@ -108,6 +116,18 @@ impl<'a> Problem<'a> {
             Fate::Exit | Fate::Lost => return None,
         };
         self.wells.place(id).map(|k| k as u32)
+    }
+
+    /// Does the measure have a ridge within a box that all nodes have missed? The energy is followed down from the lowest of
+    /// them.
+    pub(super) fn is_missed(&self, nodes: &[Node], lower: &[f64], upper: &[f64]) -> bool {
+        let d = lower.len();
+        let Some(lowest) = nodes.iter().min_by(|a, b| a.energy.total_cmp(&b.energy)) else { return false };
+        let mut x = lowest.x[..d].to_vec();
+        let energy = domain::descend(self.landscape(), &mut x, lower, upper, None, 4);
+        let volume: f64 = lower.iter().zip(upper).map(|(a, b)| (b - a).ln()).sum();
+        let least = self.guess.iter().copied().fold(f64::INFINITY, f64::min);
+        lowest.energy - energy > 2.0 * self.eps && volume - energy / self.eps - least > FAINT
     }
 
     /// `log` of what an integral with this label is compared with: the basin's own, or of all where there is none.
@@ -183,6 +203,13 @@ impl Part {
     }
 }
 
+/// Logarithm below which, relative to the least basin's integral, a ridge between nodes does not count.
+const FAINT: f64 = -30.0;
+
+/// Nodes whose labels are told again by orbits, and how many of them may be told otherwise before that counts.
+const TOLD: usize = 128;
+const OTHERWISE: usize = 3;
+
 /// Logarithm below which, relative to its basin's integral, a node is dropped.
 pub(super) const NEGLIGIBLE: f64 = -45.0;
 
@@ -237,8 +264,57 @@ fn finish(problem: &Problem<'_>, part: Part) -> Integrals {
         .collect();
     let lost: Vec<f64> = kept.iter().filter(|n| n.label.is_none()).map(|n| n.log_weight).collect();
     let total = cloud.log_total();
-    let errors = (0..count)
-        .map(|k| part.errors[k] * (problem.guess[k] - log_z[k]).exp() + problem.domain.tail)
+    let outside = |log_z: f64| (problem.domain.log_outside - log_z).exp();
+    let mut errors: Vec<f64> = (0..count)
+        .map(|k| part.errors[k] * (problem.guess[k] - log_z[k]).exp() + outside(log_z[k]) + problem.rounding)
         .collect();
-    Integrals { log_z, errors, elsewhere: (log_sum(&lost) - total).exp(), cloud, cells: part.cells }
+    let mut elsewhere = (log_sum(&lost) - total).exp();
+    if dim > 1 {
+        let (wrong, unknown) = told_again(problem, &cloud);
+        elsewhere = elsewhere.max(unknown);
+        for k in 0..count {
+            errors[k] = errors[k].max(wrong[k] / (log_z[k] - total).exp());
+        }
+    }
+    Integrals { log_z, errors, elsewhere, cloud, cells: part.cells }
+}
+
+/// Labels come from boundaries and cells: whether orbits agree is seen at nodes drawn by their weights. Shares of the measure
+/// with a label that the orbit contradicts, by label, and of what flows to no known well.
+fn told_again(problem: &Problem<'_>, cloud: &Cloud) -> (Vec<f64>, f64) {
+    let weights = cloud.weights();
+    let mut drawn = vec![];
+    let mut sum = 0.0;
+    for (n, w) in weights.iter().enumerate() {
+        sum += w;
+        while drawn.len() < TOLD && sum * TOLD as f64 > drawn.len() as f64 + 0.5 {
+            drawn.push(n);
+        }
+    }
+    let region = &problem.wells.set.region;
+    let told: Vec<(Option<u32>, Option<u32>)> = drawn
+        .par_iter()
+        .map(|&n| {
+            let (x, label) = (cloud.point(n), cloud.labels[n]);
+            // Orbits are followed within a region, wide as it is.
+            let found = if region.contains(x) { problem.label(x) } else { label };
+            // On a boundary an orbit ends at a saddle.
+            let beside =
+                || problem.label(&x.iter().map(|v| v + 1e-6 * problem.wells.scale()).collect::<Vec<f64>>());
+            (label, found.or_else(beside))
+        })
+        .collect();
+    let mut wrong = vec![0.0; problem.wells.wells.len()];
+    let mut unknown = 0.0;
+    for (label, found) in told {
+        match (label, found) {
+            (_, None) => unknown += 1.0 / TOLD as f64,
+            (Some(k), Some(f)) if k != f => wrong[k as usize] += 1.0 / TOLD as f64,
+            _ => {}
+        }
+    }
+    if wrong.iter().sum::<f64>() < OTHERWISE as f64 / TOLD as f64 {
+        wrong.fill(0.0);
+    }
+    (wrong, unknown)
 }

@@ -349,13 +349,17 @@ impl<'a> Valley<'a> {
             |w: &&[(f64, f64)]| even(w[0].1) >= 4.0 && w.iter().all(|(_, p)| (p - even(w[0].1)).abs() < 0.02);
         let &[_, (t, slope), _] = found.windows(3).rev().find(stays)? else { return None };
         let order = even(slope) as usize;
-        // The place found may be off by as much as the flatness hides: the odd part tells how far, and the even part is
-        // larger by what that makes of it.
+        // The place found may be off by as much as the flatness hides: the odd part tells how far, and the even part is taken
+        // about where there is none.
         let coefficient = |t: f64| {
-            let (k, even) = (order as f64, mean(t) / t.powi(order as i32));
-            let odd = 0.5 * (self.rise(t) - self.rise(-t)) / t.powi(order as i32);
-            let off = odd / (k * even);
-            even / (1.0 + 0.5 * k * (k - 1.0) * off * off)
+            let (k, power) = (order as f64, t.powi(order as i32));
+            let (mut off, mut value) = (0.0, f64::NAN);
+            for _ in 0..6 {
+                let (up, down, here) = (self.rise(off + t), self.rise(off - t), self.rise(off));
+                value = (0.5 * (up + down) - here) / power;
+                off = (off - t * 0.5 * (up - down) / power / (k * value)).clamp(-0.3 * t, 0.3 * t);
+            }
+            value
         };
         let (coarse, fine) = (coefficient(2.0 * t), coefficient(t));
         let coefficient = if coarse.is_finite() { (4.0 * fine - coarse) / 3.0 } else { fine };

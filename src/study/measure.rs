@@ -17,6 +17,7 @@ use crate::measure::diffusion::Process;
 use crate::measure::gibbs::{Answer, At, Estimate, Options, Route, Table, Verdict, gibbs};
 use crate::measure::laplace::{Laplace, laplace};
 use crate::measure::perturb::{self, Change, perturbations};
+use crate::measure::quadrature::confines;
 use crate::measure::shares::{Shares, of_samples};
 use crate::measure::wells::{Form, WellId, Wells};
 use crate::report::{Estimate as Bar, Panel, PanelRow, Series, panels};
@@ -181,8 +182,15 @@ pub(super) fn run(
     crate::linalg::sequential();
     let reduced = landscape.reduce();
     let wells = Wells::new(landscape, reduced.as_ref(), set);
-    let theory = laplace(&wells);
-    let temperatures = section.temperatures.clone().unwrap_or_else(|| default_temperatures(landscape, set));
+    let mut theory = laplace(&wells);
+    let mut temperatures =
+        section.temperatures.clone().unwrap_or_else(|| default_temperatures(landscape, set));
+    temperatures.sort_by(|a, b| b.total_cmp(a));
+    temperatures.dedup();
+    let warmest = temperatures.first().copied().unwrap_or(0.0);
+    if reduced.is_none() && !confines(&wells, warmest) {
+        theory.cut_to(&wells, &set.region);
+    }
     let mut options = Options {
         temperatures: temperatures.clone(),
         quadrature: section.quadrature,
@@ -304,12 +312,20 @@ fn means(wells: &Wells<'_>, table: &Table) -> Vec<MeasureRow> {
                     error: Some(sample.error(&deviation)).filter(|e| *e > 0.0),
                     theory: Some(expected[i]),
                     method: used.route.name().into(),
-                    level: export::level_name(used.route.level()).into(),
+                    level: level(at, used.route),
                 });
             }
         }
     }
     rows
+}
+
+/// The level of a row: `unknown` where the verdict is that there is not enough information.
+fn level(at: &At, route: Route) -> String {
+    match at.verdict {
+        Verdict::Consistent => export::level_name(route.level()).into(),
+        Verdict::NotEnough(_) => "unknown".into(),
+    }
 }
 
 impl Measured {
@@ -366,14 +382,15 @@ impl Measured {
     /// The rows of `measure.csv`.
     fn rows(&self) -> Vec<MeasureRow> {
         let mut rows = vec![];
+        let is_known = self.laplace.limit.iter().any(|w| *w > 0.0);
         for (k, id) in self.ids.iter().enumerate() {
             rows.push(MeasureRow {
                 temperature: Some(0.0),
                 quantity: "limit_weight".into(),
                 minimum: id.clone(),
-                value: Some(self.laplace.limit[k]),
+                value: Some(self.laplace.limit[k]).filter(|_| is_known),
                 method: "laplace".into(),
-                level: export::level_name(Level::Checked).into(),
+                level: if is_known { export::level_name(Level::Checked) } else { "unknown" }.into(),
                 ..MeasureRow::default()
             });
         }
@@ -388,7 +405,7 @@ impl Measured {
                 error: value.map(|v| v.error()),
                 theory,
                 method: used.route.name().into(),
-                level: export::level_name(used.route.level()).into(),
+                level: level(at, used.route),
             };
             for q in 0..3 {
                 rows.push(of(FITTED[q], row.distances[q], row.predicted[q]));
@@ -405,7 +422,7 @@ impl Measured {
     fn rows_of_weights(&self, at: &At, rows: &mut Vec<MeasureRow>) {
         let theory = self.laplace.weights(at.eps, true);
         for a in at.answers.iter().filter(|a| a.failure.is_none()) {
-            let level = export::level_name(a.route.level()).to_string();
+            let level = level(at, a.route);
             let row = |quantity: &str, minimum: &str, value: Estimate, theory: Option<f64>| MeasureRow {
                 temperature: Some(at.eps),
                 quantity: quantity.into(),
@@ -579,13 +596,14 @@ impl Measured {
                 "routes": at.answers.iter().map(route).collect::<Vec<_>>(),
             })
         };
+        let is_known = self.laplace.limit.iter().any(|w| *w > 0.0);
         let minimum = |(k, s): (usize, &Summed)| {
             let term = self.laplace.terms[k];
             json!({
                 "minimum": s.text,
                 "form": s.form,
                 "order": s.order,
-                "limit_weight": finite(self.laplace.limit[k]),
+                "limit_weight": if is_known { finite(self.laplace.limit[k]) } else { Value::Null },
                 "correction": term.and_then(|t| t.correction).map(finite),
             })
         };
@@ -637,6 +655,9 @@ impl Measured {
 
     /// The level of the least certain number that was used.
     pub(super) fn level(&self) -> Level {
+        if self.table.at.iter().any(|at| at.verdict != Verdict::Consistent) {
+            return Level::Estimated;
+        }
         let used = self.table.at.iter().filter_map(|at| at.used());
         used.map(|a| a.route.level()).min().unwrap_or(Level::Estimated)
     }

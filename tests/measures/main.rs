@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail by panicking")]
 
 mod approach;
+mod doubtful;
 mod known;
 mod quadrature;
 mod sampling;

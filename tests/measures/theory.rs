@@ -67,7 +67,8 @@ fn a_flat_minimum_is_recognised_and_wins() {
     }
     let (f, set) = line("x^4/4", -2.0, 2.0);
     let (_, theory) = theory_of(&f, &set);
-    close(theory.log_z(0.1, false).unwrap().exp(), 1.441670716968338, 1e-3);
+    // The place of the minimum is known to 1e-4 only, its coefficient better.
+    close(theory.log_z(0.1, false).unwrap().exp(), 1.441670716968338, 1e-6);
     // Of two minima of one depth the flatter has all weight in the limit.
     let (f, set) = line("x^4*(x - 2)^2", -1.0, 3.0);
     let (wells, theory) = theory_of(&f, &set);

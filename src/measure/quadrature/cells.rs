@@ -144,7 +144,9 @@ impl Tree<'_> {
             let errors = sum.differences(&Sums::of(problem, &value));
             // In space the last digits would cost eight times the cells.
             let tolerance = problem.options.tolerance * if self.dim == 3 { 100.0 } else { 1.0 };
-            if depth >= DEEPEST || !coarse && errors.iter().all(|e| *e <= tolerance) {
+            let agree = !coarse && errors.iter().all(|e| *e <= tolerance);
+            let (low, high) = (&cell.low[..self.dim], &cell.high[..self.dim]);
+            if depth >= DEEPEST || agree && !problem.is_missed(&value, low, high) {
                 let mut part = Part::empty(problem);
                 let counts = |n: &Node| n.log_weight - problem.reference(n.label) > NEGLIGIBLE;
                 part.nodes = values.into_iter().flatten().filter(counts).collect();

@@ -1,13 +1,15 @@
 //! The box that holds all of the measure that counts.
 
+use faer::Mat;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::super::laplace::log_sum;
 use super::super::wells::Wells;
 use super::MOST;
-use crate::landscape::{Region, Shape};
-use crate::linalg::norm;
+use crate::landscape::{Landscape, Region, Shape};
+use crate::linalg::{dot, norm};
 
 /// A box; periodic coordinates span one period.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +22,9 @@ pub struct Domain {
     pub periodic: Vec<bool>,
     /// Is the measure cut off at its sides, since the energy does not confine?
     pub cut: bool,
-    /// A bound of the share of each basin that lies outside.
-    pub tail: f64,
+    /// Logarithm of an estimate of `int exp(-E/eps)` outside: on every side its area times the most that is met there, times
+    /// the length over which that falls; minus infinity where nothing is outside.
+    pub log_outside: f64,
 }
 
 /// On the sides of the box the energy is this many temperatures above the highest well.
@@ -87,7 +90,7 @@ pub fn domain(wells: &Wells<'_>, region: &Region, eps: f64, confined: bool) -> R
                 return Err("the energy does not confine, and quadrature in a region needs a box".into());
             }
         };
-        return Ok(Domain { lower, upper, periodic, cut: true, tail: 0.0 });
+        return Ok(Domain { lower, upper, periodic, cut: true, log_outside: f64::NEG_INFINITY });
     }
     let places = || wells.set.points.iter().map(|p| &p.x).chain(wells.set.degenerate.iter().map(|f| &f.x));
     let bound = |i: usize, pick: fn(f64, f64) -> f64, start: f64| places().map(|x| x[i]).fold(start, pick);
@@ -116,9 +119,12 @@ pub fn domain(wells: &Wells<'_>, region: &Region, eps: f64, confined: bool) -> R
     let mut step = 0.05 * scale;
     for _ in 0..400 {
         let mut done = true;
+        let mut outside = vec![];
         for i in (0..d).filter(|&i| !periodic[i]) {
             for up in [false, true] {
-                if face(wells, &lower, &upper, i, up) < needed {
+                let (energy, slope) = face(wells, &lower, &upper, i, up);
+                // Where the energy falls outwards there is more of the measure to come.
+                if energy < needed || !(slope > 0.0) {
                     if up {
                         upper[i] += step
                     } else {
@@ -126,22 +132,28 @@ pub fn domain(wells: &Wells<'_>, region: &Region, eps: f64, confined: bool) -> R
                     }
                     done = false;
                 }
+                let area: f64 = (0..d).filter(|&j| j != i).map(|j| (upper[j] - lower[j]).ln()).sum();
+                outside.push(area + (eps / slope).ln() - energy / eps);
             }
         }
         if done {
-            let tail = (-DEEP).exp() * 1e3;
-            return Ok(Domain { lower, upper, periodic, cut: false, tail });
+            let log_outside = log_sum(&outside);
+            return Ok(Domain { lower, upper, periodic, cut: false, log_outside });
         }
         step *= 1.05;
     }
     Err("no box was found that holds the measure".into())
 }
 
-/// The lowest energy met on a side of the box.
-fn face(wells: &Wells<'_>, lower: &[f64], upper: &[f64], side: usize, up: bool) -> f64 {
+/// Steps of Newton's method on a side.
+const NEWTON: usize = 30;
+
+/// The lowest energy on a side of the box, and how fast it grows outwards there: the lowest of a grid, and from there down
+/// along the side, since a narrow valley passes between the places of any grid.
+fn face(wells: &Wells<'_>, lower: &[f64], upper: &[f64], side: usize, up: bool) -> (f64, f64) {
     let d = lower.len();
     let count: usize = if d == 1 { 1 } else { 49 };
-    let mut lowest = f64::INFINITY;
+    let mut lowest = (f64::INFINITY, vec![]);
     for place in 0..count.pow(d as u32 - 1) {
         let mut rest = place;
         let x: Vec<f64> = (0..d)
@@ -156,9 +168,70 @@ fn face(wells: &Wells<'_>, lower: &[f64], upper: &[f64], side: usize, up: bool) 
             .collect();
         let energy = wells.landscape.energy(&x);
         if energy.is_nan() {
-            return f64::INFINITY;
+            return (f64::INFINITY, f64::INFINITY);
         }
-        lowest = lowest.min(energy);
+        if energy < lowest.0 {
+            lowest = (energy, x);
+        }
     }
-    lowest
+    let (energy, mut x) = lowest;
+    if !energy.is_finite() {
+        return (f64::INFINITY, f64::INFINITY);
+    }
+    let energy = descend(wells.landscape, &mut x, lower, upper, Some(side), NEWTON);
+    let mut gradient = vec![0.0; d];
+    wells.landscape.gradient(&x, &mut gradient);
+    (energy, if up { gradient[side] } else { -gradient[side] })
+}
+
+/// Down the energy within a box by Newton's method, one coordinate held if one is given; the energy where it ends.
+pub(super) fn descend(
+    landscape: &dyn Landscape,
+    x: &mut Vec<f64>,
+    lower: &[f64],
+    upper: &[f64],
+    held: Option<usize>,
+    steps: usize,
+) -> f64 {
+    let d = x.len();
+    let mut gradient = vec![0.0; d];
+    let mut hessian = Mat::zeros(d, d);
+    let mut energy = landscape.energy(x);
+    for _ in 0..steps {
+        landscape.gradient(x, &mut gradient);
+        // At a wall that the energy falls through the coordinate stays.
+        let stuck = |i: usize| x[i] <= lower[i] && gradient[i] > 0.0 || x[i] >= upper[i] && gradient[i] < 0.0;
+        let free: Vec<usize> = (0..d).filter(|&i| held != Some(i) && !stuck(i)).collect();
+        if free.is_empty() {
+            break;
+        }
+        landscape.hessian(x, hessian.as_mut());
+        let matrix = Mat::from_fn(free.len(), free.len(), |a, b| hessian[(free[a], free[b])]);
+        let downhill: Vec<f64> = free.iter().map(|&i| -gradient[i]).collect();
+        let mut step = downhill.clone();
+        let solved = crate::linalg::solve_symmetric(matrix.as_ref(), &mut step).is_some();
+        if !solved || !(dot(&step, &downhill) > 0.0) || step.iter().any(|s| !s.is_finite()) {
+            // Against the gradient, as far as the box is wide.
+            let width = free.iter().map(|&i| upper[i] - lower[i]).fold(0.0, f64::max);
+            let length = norm(&downhill).max(f64::MIN_POSITIVE);
+            step = downhill.iter().map(|v| 0.3 * width * v / length).collect();
+        }
+        let mut share = 1.0;
+        let mut moved = false;
+        while share > 1e-6 {
+            let mut next = x.clone();
+            free.iter().zip(&step).for_each(|(&i, s)| next[i] = (x[i] + share * s).clamp(lower[i], upper[i]));
+            let there = landscape.energy(&next);
+            if there < energy {
+                moved = energy - there > 1e-12 * energy.abs();
+                (*x, energy) = (next, there);
+                break;
+            }
+            share *= 0.3;
+        }
+        if !moved {
+            break;
+        }
+    }
+    energy
 }

@@ -262,7 +262,8 @@ impl Tree<'_> {
             let errors = sum.differences(&Sums::of(self.problem, value));
             let size = (cell.high[0] - cell.low[0]).max(cell.high[1] - cell.low[1]);
             let coarse = self.problem.is_coarse(size, |x| cell.distance(x));
-            if depth >= DEEPEST || !coarse && errors.iter().all(|e| *e <= options.tolerance) {
+            let agree = !coarse && errors.iter().all(|e| *e <= options.tolerance);
+            if depth >= DEEPEST || agree && !self.problem.is_missed(value, &cell.low, &cell.high) {
                 let mut part = Part::empty(self.problem);
                 for nodes in children.into_iter().filter_map(|c| c.1) {
                     let counts = |n: &Node| n.log_weight - self.problem.reference(n.label) > NEGLIGIBLE;
