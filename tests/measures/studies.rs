@@ -85,6 +85,11 @@ fn shipped_studies_in_more_dimensions() {
     assert_eq!(consistent(&found), 0);
     assert!(!file(&found, "measure.csv").contains("basin_weight"));
     assert!((total(&found, "0.0", "limit_weight") - 1.0).abs() < 1e-6);
+}
+
+#[test]
+#[ignore = "a minute"]
+fn a_learned_energy() {
     let found = run(
         "learned-digits-measure",
         &["measure.temperatures=[0.05]", "measure.states=50", "measure.samples=2000", "critical.rounds=1"],
