@@ -593,6 +593,7 @@ fn floats(value: &Value) -> Vec<f64> {
 }
 
 #[test]
+#[ignore = "half a minute"]
 fn learned_centroids() {
     let answer = run("learned-centroids", &[]);
     answer.has(&[4, 4, 1]);
@@ -716,6 +717,7 @@ fn memory_in_plain_sight() {
 }
 
 #[test]
+#[ignore = "half a minute"]
 fn a_surface_of_genus_two() {
     let answer = run("genus-two", &[]);
     answer.has(&[1, 4, 5, 1]);
@@ -756,6 +758,7 @@ fn a_thousand_points_are_a_ring() {
 /// Few data are repeated by what has learned them. Samples of what has learned a thousand on the circle are no nearer to them than any
 /// point of it: 1 - 2^(-1/2) = 29% of these are within half the median distance of a datum to the next one.
 #[test]
+#[ignore = "half a minute"]
 fn a_learned_score_repeats_few_data() {
     let draw = ["memorization.draw=300"];
     for few in [run("circle-samples-2", &draw), run("circle-samples-9", &draw)] {
