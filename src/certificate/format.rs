@@ -42,6 +42,20 @@ pub enum Level {
     Full,
 }
 
+impl Level {
+    /// All of them, from the least to the most.
+    pub const ALL: [Level; 3] = [Level::CriticalSet, Level::Memories, Level::Full];
+
+    /// Its name in a study and in a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::CriticalSet => "critical set",
+            Level::Memories => "memories",
+            Level::Full => "full",
+        }
+    }
+}
+
 /// A certificate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

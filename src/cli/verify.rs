@@ -39,13 +39,12 @@ pub(super) fn verify_file(arguments: &Arguments, common: &Common) -> Result<Exit
         Verdict::Unreadable(why) => return Err(Error::file(&arguments.file, why)),
         Verdict::NotProven(why) => (1, "not proven", format!("not proven: {why}\n")),
         Verdict::Proven(c) => {
-            let level = serde_json::to_value(c.level).ok().and_then(|v| v.as_str().map(str::to_owned));
             let all = if c.complete { "all points of the region" } else { "the points listed" };
             let text = format!(
                 "{}\n{}proven: {}, {all}, by index {:?}, {} halves of manifolds; for every field within e0 = {:e} and e1 = {:e}\n",
                 c.landscape,
                 c.region.as_ref().map_or(String::new(), |r| format!("in {r}\n")),
-                level.unwrap_or_default(),
+                c.level.name(),
                 c.counts,
                 c.edges,
                 c.e0,

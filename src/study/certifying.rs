@@ -4,11 +4,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::folder::{FORMAT, SUMMARY};
-use super::pipeline::{Outcome, critical_options, title};
+use super::pipeline::{Outcome, critical_options, frame, title};
 use super::{Section, Study};
 use crate::certificate::build::attack::{Attack, attack};
-use crate::certificate::build::parameters::radii;
+use crate::certificate::build::parameters::{Radii, radii};
 use crate::certificate::build::{self, Built, Options};
 use crate::certificate::format::Level;
 use crate::control::Control;
@@ -37,13 +36,10 @@ pub struct CertifySection {
 pub(super) fn read(section: &mut Section) -> Result<CertifySection> {
     let level = match section.text("level")?.as_deref() {
         None | Some("auto") => None,
-        Some("critical set") => Some(Level::CriticalSet),
-        Some("memories") => Some(Level::Memories),
-        Some("full") => Some(Level::Full),
-        Some(other) => {
-            let error = section.error("level", format!("unknown `level` {:?}", crate::error::brief(other)));
-            return Err(error.with_help("it is \"auto\", \"critical set\", \"memories\" or \"full\""));
-        }
+        Some(name) => Some(Level::ALL.into_iter().find(|level| level.name() == name).ok_or_else(|| {
+            let error = section.error("level", format!("unknown `level` {:?}", crate::error::brief(name)));
+            error.with_help("it is \"auto\", \"critical set\", \"memories\" or \"full\"")
+        })?),
     };
     let e0 = section.number("e0")?;
     if let Some(e0) = e0.filter(|e| *e < 0.0) {
@@ -60,6 +56,7 @@ pub(super) fn read(section: &mut Section) -> Result<CertifySection> {
 /// What came of it.
 pub(super) struct Certified {
     outcome: std::result::Result<Built, String>,
+    radii: Option<Radii>,
     attack: Option<Attack>,
 }
 
@@ -78,7 +75,8 @@ pub(super) fn run(
         Ok(built) if section.perturb > 0 => attack(landscape, built, section.perturb, study.seed),
         _ => None,
     };
-    Certified { outcome, attack }
+    let radii = outcome.as_ref().ok().and_then(|built| radii(&built.certificate));
+    Certified { outcome, radii, attack }
 }
 
 impl Certified {
@@ -103,7 +101,7 @@ impl Certified {
                         "object": l.object, "at": l.at, "e0": l.e0, "reason": l.why, "to_enlarge_it": l.advice,
                     })),
                     "left_out": built.left_out,
-                    "parameters": radii(c).map(|r| json!({ "log_weights": r.log_weights, "data": r.data })),
+                    "parameters": self.radii.as_ref().map(|r| json!({ "log_weights": r.log_weights, "data": r.data })),
                     "attack": self.attack.as_ref().map(|a| json!({
                         "tried": a.tried, "broken_within": a.broken, "smallest_that_breaks": a.gap,
                     })),
@@ -125,10 +123,9 @@ impl Certified {
             Err(why) => format!("no certificate: {why}"),
             Ok(built) => {
                 let c = &built.certificate;
-                let level = serde_json::to_value(c.level).ok().and_then(|v| v.as_str().map(str::to_owned));
                 let mut text = format!(
                     "certificate: {}, {} points, {} orbits; holds for fields within e0 = {:.3e} and e1 = {:.3e}",
-                    level.unwrap_or_default(),
+                    c.level.name(),
                     c.zeros.len(),
                     c.edges.len(),
                     c.e0.0,
@@ -137,7 +134,7 @@ impl Certified {
                 if let Some(limit) = &built.limit {
                     text += &format!("\nlimited by {}: {}", limit.object, limit.why);
                 }
-                if let Some(r) = radii(c) {
+                if let Some(r) = &self.radii {
                     text += &format!(
                         "\nfor changes of all log weights by {:.3e}, or of all data by {:.3e}",
                         r.log_weights, r.data
@@ -175,21 +172,12 @@ pub(super) fn alone(
     let title = title(study);
     let files = certified.files();
     let interrupted = control.stopped();
+    let shortfall = certified.shortfall();
+    let mut summary = frame(study, family.dim(), interrupted, shortfall.as_deref(), &files);
+    summary["counts"] = set.counts().into();
+    summary["certificate"] = certified.json();
     Ok(Outcome {
-        summary: json!({
-            "title": title,
-            "kind": study.kind.name,
-            "dimension": family.dim(),
-            "counts": set.counts(),
-            "certificate": certified.json(),
-            "interrupted": interrupted,
-            "shortfall": certified.shortfall(),
-            "not_done": study.not_done,
-            "seed": study.seed,
-            "version": env!("CARGO_PKG_VERSION"),
-            "smale": FORMAT,
-            "files": files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect::<Vec<_>>(),
-        }),
+        summary,
         timings: json!({
             "landscape": built,
             "critical": searched - built,
@@ -197,7 +185,7 @@ pub(super) fn alone(
             "total": total,
         }),
         headline: format!("{title}\n{}", certified.text()),
-        shortfall: if interrupted { None } else { certified.shortfall() },
+        shortfall: shortfall.filter(|_| !interrupted),
         files,
         interrupted,
     })

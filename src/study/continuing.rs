@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::folder::{FORMAT, SUMMARY};
-use super::pipeline::{Outcome, critical_options, title};
+use super::pipeline::{Outcome, critical_options, frame, title};
 use super::second::{self, Second};
 use super::section::Section;
 use super::{Study, keys};
@@ -287,22 +286,12 @@ pub(super) fn alone(
     let total = started.elapsed().as_secs_f64();
     let interrupted = continuation.interrupted() || control.stopped();
     let shortfall = if interrupted { None } else { continuation.shortfall() };
+    let mut summary = frame(study, family.dim(), interrupted, shortfall.as_deref(), &files);
+    summary["continuation"] = continuation.json();
+    summary["checks"] = continuation.checks().into();
+    summary["levels"] = json!({ "continuation": export::level_name(continuation.level()) });
     Ok(Outcome {
-        summary: json!({
-            "title": title,
-            "kind": study.kind.name,
-            "dimension": family.dim(),
-            "continuation": continuation.json(),
-            "checks": continuation.checks(),
-            "levels": { "continuation": export::level_name(continuation.level()) },
-            "interrupted": interrupted,
-            "shortfall": shortfall,
-            "not_done": study.not_done,
-            "seed": study.seed,
-            "version": env!("CARGO_PKG_VERSION"),
-            "smale": FORMAT,
-            "files": files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect::<Vec<_>>(),
-        }),
+        summary,
         timings: json!({
             "landscape": built,
             "continuation": followed - built,

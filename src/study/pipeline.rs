@@ -340,6 +340,28 @@ const BASINS: &str = "basins.csv";
 /// The table of [`Part::Lyapunov`].
 const LYAPUNOV: &str = "lyapunov.csv";
 
+/// What the summary of a part done alone says besides its own results.
+pub(super) fn frame(
+    study: &Study,
+    dimension: usize,
+    interrupted: bool,
+    shortfall: Option<&str>,
+    files: &[(String, Vec<u8>)],
+) -> Value {
+    json!({
+        "title": title(study),
+        "kind": study.kind.name,
+        "dimension": dimension,
+        "interrupted": interrupted,
+        "shortfall": shortfall,
+        "not_done": study.not_done,
+        "seed": study.seed,
+        "version": env!("CARGO_PKG_VERSION"),
+        "smale": FORMAT,
+        "files": files.iter().map(|(name, _)| name.as_str()).chain([SUMMARY]).collect::<Vec<_>>(),
+    })
+}
+
 /// Part::Lyapunov alone.
 fn check_descent(
     study: &Study,
@@ -352,23 +374,14 @@ fn check_descent(
     let table = lyapunov::table(study, family, control)?;
     let title = title(study);
     let total = started.elapsed().as_secs_f64();
+    let files = vec![(LYAPUNOV.to_string(), table.csv().into_bytes())];
+    let mut summary = frame(study, family.dim(), table.interrupted, None, &files);
+    summary["lyapunov"] = table.json();
+    summary["levels"] = json!({ "lyapunov": "estimated" });
     Ok(Outcome {
-        summary: json!({
-            "title": title,
-            "kind": study.kind.name,
-            "dimension": family.dim(),
-            "lyapunov": table.json(),
-            "levels": { "lyapunov": "estimated" },
-            "interrupted": table.interrupted,
-            "shortfall": null,
-            "not_done": study.not_done,
-            "seed": study.seed,
-            "version": env!("CARGO_PKG_VERSION"),
-            "smale": FORMAT,
-            "files": [LYAPUNOV, SUMMARY],
-        }),
+        summary,
         timings: json!({ "landscape": built, "lyapunov": total - built, "total": total }),
-        files: vec![(LYAPUNOV.to_string(), table.csv().into_bytes())],
+        files,
         interrupted: table.interrupted,
         shortfall: None,
         headline: format!("{title}\n{}", table.text()),
