@@ -12,7 +12,6 @@ use super::diagnostics::ess;
 use super::importance::{Importance, Labels};
 use super::laplace::log_sum;
 use super::mcmc::Mcmc;
-use super::mixture::LaplaceMixture;
 use super::wells::Wells;
 
 /// What a bridge gives at one temperature.
@@ -66,7 +65,6 @@ type Found = (f64, Vec<f64>);
 /// # Errors
 /// A sentence, if the anchor is not in the ladder or samples are too few.
 pub fn bridge(
-    mixture: &LaplaceMixture<'_>,
     sample: &Importance,
     anchor: f64,
     chains: &Mcmc,
@@ -106,7 +104,7 @@ pub fn bridge(
         let mut energies: Vec<f64> = draws.iter().map(|&n| sample.cloud.energies[n]).collect();
         let mut labels: Vec<Option<u32>> = draws.iter().map(|&n| sample.cloud.labels[n]).collect();
         let mut densities: Vec<f64> =
-            draws.iter().map(|&n| mixture.log_density(sample.cloud.point(n))).collect();
+            draws.iter().map(|&n| sample.mixture.log_density(sample.cloud.point(n))).collect();
         let mut counts = vec![draws.len()];
         counts.extend(vec![0; rungs.len()]);
         for &s in &used {
@@ -114,7 +112,7 @@ pub fn bridge(
             let cloud = &chains.at[rungs[r]].cloud;
             energies.push(cloud.energies[n]);
             labels.push(own[s]);
-            densities.push(mixture.log_density(cloud.point(n)));
+            densities.push(sample.mixture.log_density(cloud.point(n)));
             counts[r + 1] += 1;
         }
         let mut u = vec![densities.iter().map(|q| -q).collect::<Vec<f64>>()];

@@ -17,7 +17,7 @@ use super::gibbs::{At, Estimate, SIGMAS, Sample, Table, Verdict};
 use super::laplace::Laplace;
 use super::mixture::LaplaceMixture;
 use super::quadrature::rule::gauss;
-use super::transport::{Transport, on_the_line, to_atoms};
+use super::transport::{ENOUGH, Transport, on_the_line, to_atoms};
 use super::wells::{Form, Wells};
 
 /// Distances and divergences at one temperature; `None` where one cannot be had.
@@ -94,6 +94,9 @@ pub struct Convergence {
 
 /// Relative error of distances by quadrature, whose nodes do not know where one atom's share ends and another's begins.
 const NODES: f64 = 2e-5;
+
+/// Relative gap between the bounds of a distance from samples.
+const DRAWN: f64 = 2e-4;
 
 /// Compares the measure with its limit. `seed` is that of the directions across the search's coordinates.
 pub fn convergence(wells: &Wells<'_>, laplace: &Laplace, table: &Table, seed: u64) -> Convergence {
@@ -253,6 +256,8 @@ fn distances(
         let moved: f64 = (0..cloud.len()).map(|n| weights[n] * least(n)).sum();
         moved + target.iter().zip(psi).map(|(t, p)| t * p).sum::<f64>()
     };
+    // Of samples nothing is known to more than their error.
+    let enough = if matches!(sample, Sample::Nodes(_)) { ENOUGH } else { DRAWN };
     let line = wells.dim() == 1 && across.is_none() && !region.is_periodic();
     let solve = |costs: &Mat<f64>, power: Option<i32>| -> (Transport, f64) {
         let exact = power.filter(|_| line).map(|power| {
@@ -265,7 +270,7 @@ fn distances(
             Some(value) if matches!(sample, Sample::Nodes(_)) => {
                 Transport { low: value, high: value, potentials: vec![0.0; atoms.len()] }
             }
-            _ => to_atoms(&weights, costs, &target),
+            _ => to_atoms(&weights, costs, &target, enough),
         };
         // At the optimum the value is the mean of this function.
         let least: Vec<f64> = (0..cloud.len())
@@ -343,7 +348,7 @@ fn exchange(wells: &Wells<'_>, laplace: &Laplace, atoms: &[(usize, f64)], cost: 
     let costs = Mat::from_fn(atoms.len(), atoms.len(), |i, n| {
         cost(region.distance(&wells.wells[atoms[i].0].x, &wells.wells[atoms[n].0].x))
     });
-    to_atoms(&moved, &costs, &target).high / small
+    to_atoms(&moved, &costs, &target, ENOUGH).high / small
 }
 
 fn predicted(wells: &Wells<'_>, laplace: &Laplace, atoms: &[(usize, f64)], eps: f64) -> [Option<f64>; 3] {
@@ -406,55 +411,42 @@ fn fits(wells: &Wells<'_>, laplace: &Laplace, rows: &[Row]) -> Vec<Fit> {
         .collect()
 }
 
-/// Least squares for `log v = a + alpha log eps + b eps`, without the last term for three points; of five points and more the
-/// highest temperature is left out, where the expansion is worst. The interval is that of the errors of the points, widened by
-/// what the fit changes with or without the highest temperature.
+/// How much further than the fits tell the limit is taken to be from them.
+const CAUTION: f64 = 1.25;
+
+/// Least squares for `log v = a + alpha log eps` over the lowest temperatures: so many of them that the interval is shortest.
+/// It is that of the errors of the points, widened by what is left of higher orders. These shrink with the temperature, at the
+/// least as its square root (corrections that differ between wells), so that what the fit changes by taking in the next
+/// temperature bounds them; no fit is believed that those to fewer temperatures contradict.
 pub fn exponent(points: &[(f64, Estimate)]) -> Option<Estimate> {
     let mut points = points.to_vec();
-    points.sort_by(|a, b| b.0.total_cmp(&a.0));
-    if points.len() < 3 {
-        return None;
-    }
-    let terms = |count: usize| (count - 1).min(3);
-    let full = least_squares(&points, terms(points.len()))?;
-    let less = match points.len() {
-        3 => local_slope(&points[1..])?,
-        more => least_squares(&points[1..], terms(more - 1))?,
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let fits: Vec<(f64, f64)> = (2..=points.len()).map(|m| slope(&points[..m])).collect::<Option<_>>()?;
+    // The temperature that a fit to the lowest ones is about, on the scale of its square root.
+    let root = |m: usize| (0.5 * points[..m].iter().map(|p| p.0.ln()).sum::<f64>() / m as f64).exp();
+    let half = |k: usize| {
+        let (value, error) = fits[k];
+        let shrunk = root(k + 2) / root(k + 3);
+        let left = (fits[k + 1].0 - value).abs() * shrunk / (1.0 - shrunk);
+        let apart = |(v, e): &(f64, f64)| (value - v).abs() - SIGMAS * e;
+        SIGMAS * error + CAUTION * fits[..k].iter().map(apart).fold(left, f64::max)
     };
-    let best = if points.len() >= 5 { less } else { full };
-    Some(Estimate::about(best.0, SIGMAS * best.1 + (full.0 - less.0).abs()))
+    (0..fits.len().checked_sub(1)?)
+        .map(|k| Estimate::about(fits[k].0, half(k)))
+        .min_by(|a, b| a.error().total_cmp(&b.error()))
 }
 
-/// The slope between two points and its standard error.
-fn local_slope(points: &[(f64, Estimate)]) -> Option<(f64, f64)> {
-    let [(a, va), (b, vb)] = points else { return None };
-    let run = (a / b).ln();
-    let error = (va.error() / va.value).hypot(vb.error() / vb.value) / SIGMAS;
-    Some(((va.value / vb.value).ln() / run, error / run.abs()))
-}
-
-/// The exponent and its standard error.
-fn least_squares(points: &[(f64, Estimate)], terms: usize) -> Option<(f64, f64)> {
-    let largest = points[0].0;
-    let row = |eps: f64| [1.0, eps.ln(), eps / largest];
-    let mut normal = Mat::<f64>::zeros(terms, terms);
-    let mut right = vec![0.0; terms];
-    for (eps, v) in points {
-        let sigma = (v.error() / (SIGMAS * v.value)).max(1e-6);
-        let r = row(*eps);
-        for i in 0..terms {
-            right[i] += r[i] * v.value.ln() / (sigma * sigma);
-            for j in 0..terms {
-                normal[(i, j)] += r[i] * r[j] / (sigma * sigma);
-            }
-        }
-    }
-    let mut solution = right;
-    crate::linalg::solve_symmetric(normal.as_ref(), &mut solution)?;
-    let mut unit = vec![0.0; terms];
-    unit[1] = 1.0;
-    crate::linalg::solve_symmetric(normal.as_ref(), &mut unit)?;
-    Some((solution[1], unit[1].max(0.0).sqrt()))
+/// The slope of `log v` over `log eps` and its standard error.
+fn slope(points: &[(f64, Estimate)]) -> Option<(f64, f64)> {
+    let weight = |e: &Estimate| (e.error() / (SIGMAS * e.value)).max(1e-6).powi(-2);
+    let mean = |f: &dyn Fn(&(f64, Estimate)) -> f64| {
+        let total: f64 = points.iter().map(|p| weight(&p.1)).sum();
+        points.iter().map(|p| weight(&p.1) * f(p)).sum::<f64>() / total
+    };
+    let (x, y) = (mean(&|p| p.0.ln()), mean(&|p| p.1.value.ln()));
+    let spread: f64 = points.iter().map(|p| weight(&p.1) * (p.0.ln() - x).powi(2)).sum();
+    let product: f64 = points.iter().map(|p| weight(&p.1) * (p.0.ln() - x) * (p.1.value.ln() - y)).sum();
+    (spread > 0.0).then(|| (product / spread, spread.powf(-0.5)))
 }
 
 /// A basin of the limit whose weight keeps apart from theory: what the first correction leaves over falls as the square of the
@@ -565,26 +557,24 @@ fn conclude(wells: &Wells<'_>, laplace: &Laplace, table: &Table, rows: &[Row], f
     for fit in fits {
         let Some(theory) = fit.theory else { continue };
         let Estimate { value, low, high } = fit.exponent;
-        if theory < low - 1e-3 || theory > high + 1e-3 {
-            match approach(rows, fit.quantity) {
-                Approach::Met => continue,
-                Approach::Far => {}
-                Approach::Unknown => {
-                    return Conclusion::NotYet(format!(
-                        "{} falls as eps^{value:.3} ({low:.3} to {high:.3}), theory says {theory} in the limit",
-                        fit.quantity
-                    ));
-                }
-            }
-            let inside = outside > 1e-6 || !is_expanded(laplace, last.eps);
-            let why = format!(
-                "{} falls as eps^{value:.3} ({low:.3} to {high:.3}), theory says {theory}",
-                fit.quantity
-            );
-            return if inside { Conclusion::NotYet(why) } else { Conclusion::Against(why) };
+        let is_wide = high - low > theory;
+        if theory >= low - 1e-3 && theory <= high + 1e-3 && !is_wide {
+            continue;
         }
-        if high - low > 0.5 {
-            return Conclusion::NotEnough(format!("the exponent of {} is not known well", fit.quantity));
+        let said = format!("{} falls as eps^{value:.3} ({low:.3} to {high:.3})", fit.quantity);
+        match approach(rows, fit.quantity) {
+            Approach::Met => {}
+            _ if is_wide => {
+                return Conclusion::NotEnough(format!("the exponent of {} is not known well", fit.quantity));
+            }
+            Approach::Unknown => {
+                return Conclusion::NotYet(format!("{said}, theory says {theory} in the limit"));
+            }
+            Approach::Far => {
+                let why = format!("{said}, theory says {theory}");
+                let inside = outside > 1e-6 || !is_expanded(laplace, last.eps);
+                return if inside { Conclusion::NotYet(why) } else { Conclusion::Against(why) };
+            }
         }
     }
     if fits.iter().all(|f| f.theory.is_none()) {

@@ -7,10 +7,10 @@
 use super::beyond;
 use super::bridge::bridge;
 use super::cloud::Cloud;
+use super::diagnostics::normal_quantile;
 use super::importance::{self, Importance};
 use super::laplace::Laplace;
 use super::mcmc::{self, CLAIMED, ENOUGH, Mcmc};
-use super::mixture::LaplaceMixture;
 use super::pareto::RELIABLE;
 use super::quadrature::{self, confines};
 use super::wells::Wells;
@@ -223,6 +223,9 @@ pub struct Table {
     pub interrupted: bool,
 }
 
+/// Error of a weight by rounding of sums over samples.
+const ROUNDING: f64 = 1e-14;
+
 /// Weights below this are not compared between routes.
 fn is_claimed(weight: f64) -> bool {
     weight >= CLAIMED
@@ -266,8 +269,9 @@ pub fn gibbs(
         let mut at = At { eps, answers: vec![], best: None, sample: None, verdict: Verdict::Consistent };
         let mut samples: Vec<Option<Sample>> = vec![];
         if options.quadrature {
-            let done = quadrature::domain(wells, region, eps, confined)
-                .and_then(|d| quadrature::integrate(wells, laplace, &d, eps, &options.quadrature_options));
+            let done = quadrature::domain(wells, region, eps, confined).and_then(|d| {
+                quadrature::integrate(wells, laplace, &d, eps, &options.quadrature_options, control)
+            });
             match done {
                 Ok(found) => {
                     at.answers.push(by_quadrature(wells, eps, &found));
@@ -303,8 +307,9 @@ pub fn gibbs(
         choose(wells, &mut at, samples);
         table.at.push(at);
     }
+    table.interrupted |= control.stopped();
     if let Some(chains) = &chains {
-        bridges(wells, laplace, chains, &drawn, &mut table);
+        bridges(wells, chains, &drawn, &mut table);
     }
     // Cut to the region there is nothing beyond it.
     table.unseen = if table.cut || control.stopped() { None } else { beyond::unseen(wells, warmest) };
@@ -368,7 +373,7 @@ fn by_importance(wells: &Wells<'_>, eps: f64, found: &Importance) -> Answer {
     let lift = lifted(wells, eps);
     let weights: Vec<Estimate> = (found.weights.iter().zip(&found.weight_errors))
         .map(|(w, e)| {
-            let half = SIGMAS * e;
+            let half = SIGMAS * e + ROUNDING;
             Estimate { value: *w, low: (w - half).max(0.0), high: (w + half).min(1.0) }
         })
         .collect();
@@ -447,13 +452,7 @@ fn choose(wells: &Wells<'_>, at: &mut At, mut samples: Vec<Option<Sample>>) {
 }
 
 /// Where importance sampling failed and the chains did not: a bridge from the warmest temperature below at which it did not.
-fn bridges(
-    wells: &Wells<'_>,
-    laplace: &Laplace,
-    chains: &Mcmc,
-    drawn: &[(f64, Importance)],
-    table: &mut Table,
-) {
+fn bridges(wells: &Wells<'_>, chains: &Mcmc, drawn: &[(f64, Importance)], table: &mut Table) {
     let passed: Vec<f64> = table
         .at
         .iter()
@@ -469,8 +468,7 @@ fn bridges(
         let sound = chains.at.iter().filter(|c| c.eps >= anchor && c.eps <= at.eps);
         let failure = sound.filter_map(|c| c.failure.clone()).next();
         let Some((_, sample)) = drawn.iter().find(|(t, _)| *t == anchor) else { continue };
-        let Ok(mixture) = LaplaceMixture::proposal(wells, laplace, anchor) else { continue };
-        let Ok(found) = bridge(&mixture, sample, anchor, chains, to, wells) else { continue };
+        let Ok(found) = bridge(sample, anchor, chains, to, wells) else { continue };
         let lift = lifted(wells, at.eps);
         // Few chains: three standard errors of the jackknife.
         let half = |e: f64| 1.5 * SIGMAS * e;
@@ -501,8 +499,19 @@ fn bridges(
     }
 }
 
-/// Intervals of two routes may miss each other by this factor: both are of 95%, and many are compared.
-const APART: f64 = 1.7;
+/// Of tables that are right in all, the share in which two routes are said to contradict each other somewhere.
+const FALSE_ALARMS: f64 = 0.005;
+
+/// Factor on intervals of 95% by which two routes may miss each other, so many numbers being compared.
+fn apart(wells: &Wells<'_>, table: &Table) -> f64 {
+    let compared = |at: &At| {
+        let claimed = |a: &&Answer| a.failure.is_none();
+        let weights = |a: &Answer| 1 + a.weights.iter().filter(|w| is_claimed(w.value)).count();
+        at.answers.iter().filter(claimed).map(weights).sum::<usize>()
+    };
+    let count = table.at.iter().map(compared).sum::<usize>().max(wells.wells.len());
+    normal_quantile(1.0 - 0.5 * FALSE_ALARMS / count as f64) / SIGMAS
+}
 
 /// Share of the measure that flows to no known minimum from which on no other route's numbers are believed, either.
 const ELSEWHERE: f64 = 0.01;
@@ -529,11 +538,12 @@ fn verdict(wells: &Wells<'_>, table: &Table, at: &At) -> Verdict {
         let (name, share) = (a.route.name(), 100.0 * a.elsewhere);
         return no(format!("{name}: {share:.1}% of the measure flows to no known minimum"));
     }
+    let apart = apart(wells, table);
     let sound: Vec<&Answer> = at.answers.iter().filter(|a| a.failure.is_none()).collect();
     for a in &sound {
         for k in (0..wells.wells.len()).filter(|&k| is_claimed(a.weights[k].value.max(used.weights[k].value)))
         {
-            if !a.weights[k].meets(&used.weights[k], APART) {
+            if !a.weights[k].meets(&used.weights[k], apart) {
                 return no(format!(
                     "{} and {} contradict each other about the basin of minimum {}: {:.4} and {:.4}",
                     used.route.name(),
@@ -545,7 +555,7 @@ fn verdict(wells: &Wells<'_>, table: &Table, at: &At) -> Verdict {
             }
         }
     }
-    let differ = |a: &Answer| a.log_total.zip(used.log_total).is_some_and(|(a, b)| !a.meets(&b, APART));
+    let differ = |a: &Answer| a.log_total.zip(used.log_total).is_some_and(|(a, b)| !a.meets(&b, apart));
     if let Some(a) = sound.iter().find(|a| differ(a)) {
         let (one, other) = (used.route.name(), a.route.name());
         return no(format!("{one} and {other} contradict each other about the partition function"));

@@ -60,6 +60,8 @@ pub struct Importance {
     pub cloud: Cloud,
     /// The component that each was drawn from.
     pub strata: Vec<u32>,
+    /// What they were drawn from.
+    pub mixture: LaplaceMixture,
 }
 
 /// Tolerance of orbits, relative to the scale: what lies this close to a boundary is far less than the error of sampling.
@@ -99,50 +101,102 @@ pub fn sample(
     options: &Options,
     control: &Control<'_>,
 ) -> Result<Importance, String> {
-    let mixture = LaplaceMixture::proposal(wells, laplace, eps)?;
     let labels = Labels::new(wells);
     // Temperatures draw independently: what is unlucky at one is not at all of them.
     let seed = options.seed ^ eps.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let components = mixture.components.len();
-    let mut parts: Vec<Drawn> = vec![];
-    let mut total = options.samples.max(40 * components);
-    // Shares are what is drawn: the same number in every round for every component.
-    let counts: Vec<usize> = (mixture.components.iter())
-        .map(|c| ((c.log_share.exp() * total as f64).round() as usize).max(8))
-        .collect();
-    let first: usize = counts.iter().sum();
-    let mut mixture = mixture;
-    mixture
-        .components
-        .iter_mut()
-        .zip(&counts)
-        .for_each(|(c, n)| c.log_share = (*n as f64 / first as f64).ln());
-    total = 0;
-    let mut round = 0_u64;
+    let mut draws =
+        Draws::new(LaplaceMixture::proposal(wells, laplace, eps)?, options.samples, seed, PILOT_STREAM);
+    draws.round(wells, &labels, within);
+    // The first draws show where wells are no Gaussians. What is adapted to them does not count them.
+    if let Some(adapted) = draws.mixture.adapted(&draws.cloud()) {
+        draws = Draws::new(adapted, options.samples, seed, 0);
+        draws.round(wells, &labels, within);
+    }
     loop {
-        let batches = if total == 0 { 1 } else { total / first };
-        for _ in 0..batches {
-            for (c, &count) in counts.iter().enumerate() {
-                let points = mixture.draw(c, count, seed, round * components as u64 + c as u64);
-                parts.push(Drawn::new(wells, &mixture, &labels, within, eps, c, points));
-            }
-            round += 1;
-            total += first;
-        }
-        let found = Importance::of(wells, &parts, &counts, total);
+        let found = Importance::of(wells, &draws);
         let poor = (0..found.weights.len()).any(|k| {
             !(found.weight_errors[k] <= options.accuracy * found.weights[k].max(0.01))
                 || found.weights[k] > 1e-3 && found.ess[k] < 1000.0
         });
-        if !poor || 2 * total > options.most.max(first) || control.stopped() {
+        let rounds = draws.rounds();
+        if !poor || 2 * rounds * draws.each() > options.most.max(draws.each()) || control.stopped() {
             return Ok(found);
         }
+        for _ in 0..rounds {
+            draws.round(wells, &labels, within);
+        }
+    }
+}
+
+/// The streams of random numbers of the first draws, apart from all others.
+const PILOT_STREAM: u64 = 1 << 48;
+
+/// Draws from a mixture, in rounds of the same numbers from each component.
+struct Draws {
+    mixture: LaplaceMixture,
+    counts: Vec<usize>,
+    parts: Vec<Drawn>,
+    seed: u64,
+    stream: u64,
+}
+
+impl Draws {
+    /// Rounds of about `samples` draws.
+    fn new(mut mixture: LaplaceMixture, samples: usize, seed: u64, stream: u64) -> Self {
+        let samples = samples.max(40 * mixture.components.len());
+        let count = |log_share: f64| ((log_share.exp() * samples as f64).round() as usize).max(8);
+        let counts: Vec<usize> = mixture.components.iter().map(|c| count(c.log_share)).collect();
+        // Shares are what is drawn.
+        let each: usize = counts.iter().sum();
+        for (c, n) in mixture.components.iter_mut().zip(&counts) {
+            c.log_share = (*n as f64 / each as f64).ln();
+        }
+        Draws { mixture, counts, parts: vec![], seed, stream }
+    }
+
+    /// Draws a round.
+    fn each(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    fn rounds(&self) -> usize {
+        self.parts.len() / self.counts.len()
+    }
+
+    fn round(&mut self, wells: &Wells<'_>, labels: &Labels<'_>, within: Option<&Region>) {
+        for (c, &count) in self.counts.iter().enumerate() {
+            let points = self.mixture.draw(c, count, self.seed, self.stream);
+            self.stream += 1;
+            self.parts.push(Drawn::new(wells, &self.mixture, labels, within, points));
+        }
+    }
+
+    /// All draws so far, component by component, round by round.
+    fn cloud(&self) -> Cloud {
+        let total = self.rounds() * self.each();
+        let mut cloud = Cloud {
+            points: Mat::zeros(self.parts[0].points.nrows(), total),
+            energies: vec![],
+            log_weights: vec![],
+            labels: vec![],
+        };
+        for part in &self.parts {
+            for n in 0..part.points.ncols() {
+                cloud
+                    .points
+                    .col_as_slice_mut(cloud.energies.len())
+                    .copy_from_slice(part.points.col_as_slice(n));
+                cloud.energies.push(part.energies[n]);
+                cloud.log_weights.push(part.log_ratios[n] - (total as f64).ln());
+                cloud.labels.push(part.labels[n]);
+            }
+        }
+        cloud
     }
 }
 
 /// Samples of one component.
 struct Drawn {
-    component: usize,
     points: Mat<f64>,
     energies: Vec<f64>,
     /// `-E/eps - log q`.
@@ -153,11 +207,9 @@ struct Drawn {
 impl Drawn {
     fn new(
         wells: &Wells<'_>,
-        mixture: &LaplaceMixture<'_>,
+        mixture: &LaplaceMixture,
         labels: &Labels<'_>,
         within: Option<&Region>,
-        eps: f64,
-        component: usize,
         points: Mat<f64>,
     ) -> Self {
         let all: Vec<(f64, f64, Option<u32>)> = (0..points.ncols())
@@ -165,7 +217,7 @@ impl Drawn {
             .map(|n| {
                 let x = points.col_as_slice(n);
                 let energy = wells.landscape.energy(x);
-                let log_ratio = -energy / eps - mixture.log_density(x);
+                let log_ratio = -energy / mixture.eps - mixture.log_density(x);
                 if !log_ratio.is_finite() || within.is_some_and(|r| !r.contains(x)) {
                     return (energy, f64::NEG_INFINITY, None);
                 }
@@ -173,7 +225,6 @@ impl Drawn {
             })
             .collect();
         Drawn {
-            component,
             points,
             energies: all.iter().map(|a| a.0).collect(),
             log_ratios: all.iter().map(|a| a.1).collect(),
@@ -183,24 +234,18 @@ impl Drawn {
 }
 
 impl Importance {
-    fn of(wells: &Wells<'_>, parts: &[Drawn], counts: &[usize], total: usize) -> Self {
+    fn of(wells: &Wells<'_>, draws: &Draws) -> Self {
         let count = wells.wells.len();
-        let d = wells.dim();
-        let mut points = Mat::zeros(d, total);
-        let (mut energies, mut log_weights, mut labels, mut strata) = (vec![], vec![], vec![], vec![]);
-        for part in parts {
-            for n in 0..part.points.ncols() {
-                points.col_as_slice_mut(energies.len()).copy_from_slice(part.points.col_as_slice(n));
-                energies.push(part.energies[n]);
-                log_weights.push(part.log_ratios[n] - (total as f64).ln());
-                labels.push(part.labels[n]);
-                strata.push(part.component as u32);
-            }
-        }
-        let cloud = Cloud { points, energies, log_weights, labels };
+        let (counts, rounds) = (&draws.counts, draws.rounds());
+        let cloud = draws.cloud();
+        let total = cloud.len();
+        let sizes = draws.parts.iter().map(|p| p.points.ncols());
+        let strata: Vec<u32> = sizes
+            .enumerate()
+            .flat_map(|(part, size)| std::iter::repeat_n((part % counts.len()) as u32, size))
+            .collect();
         let log_total = cloud.log_total();
         let shares = cloud.weights();
-        let rounds = total / counts.iter().sum::<usize>().max(1);
         // The variance of a sum of f over all samples, stratum by stratum.
         let variance = |f: &dyn Fn(usize) -> f64| {
             let mut sums = vec![(0.0, 0.0); counts.len()];
@@ -229,6 +274,7 @@ impl Importance {
             elsewhere: (0..total).filter(|&n| cloud.labels[n].is_none()).map(|n| shares[n]).sum(),
             cloud,
             strata: vec![],
+            mixture: draws.mixture.clone(),
         };
         for k in 0..count as u32 {
             let own: Vec<f64> = (0..total)

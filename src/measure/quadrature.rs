@@ -15,6 +15,8 @@ mod plane;
 pub(super) mod rule;
 mod separatrix;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use faer::Mat;
 use rayon::prelude::*;
 
@@ -22,6 +24,7 @@ use super::cloud::Cloud;
 use super::laplace::{Laplace, log_sum};
 use super::wells::{WellId, Wells};
 use crate::connection::{Descent, Fate};
+use crate::control::Control;
 use crate::landscape::Landscape;
 
 pub use domain::{Domain, confines, domain};
@@ -78,13 +81,21 @@ pub(super) struct Problem<'a> {
     rounding: f64,
     /// Where an orbit ends.
     descent: Descent<'a>,
+    stop: &'a AtomicBool,
 }
 
 /// Tolerance of orbits that tell basins apart, relative to the scale.
 pub(super) const ORBIT: f64 = 1e-8;
 
 impl<'a> Problem<'a> {
-    fn new(wells: &'a Wells<'a>, laplace: &Laplace, domain: &'a Domain, eps: f64, options: &Options) -> Self {
+    fn new(
+        wells: &'a Wells<'a>,
+        laplace: &Laplace,
+        domain: &'a Domain,
+        eps: f64,
+        options: &Options,
+        stop: &'a AtomicBool,
+    ) -> Self {
         let descent = Descent::new(wells.landscape, None, &wells.set, ORBIT);
         // The quadrature is in search coordinates; what Laplace adds for the others is the same for all.
         let guess = laplace.terms.iter().zip(&wells.wells).map(|(t, w)| match t {
@@ -101,7 +112,18 @@ impl<'a> Problem<'a> {
         let largest = wells.wells.iter().map(|w| w.energy.abs()).fold(0.0, f64::max);
         let rounding = 4.0 * f64::EPSILON * largest / eps;
         let options = Options { tolerance: options.tolerance.max(rounding), ..*options };
-        Problem { wells, domain, eps, options, guess, rounding, descent }
+        Problem { wells, domain, eps, options, guess, rounding, descent, stop }
+    }
+
+    /// May another cell follow after so many?
+    pub(super) fn go_on(&self, cells: usize) -> Result<(), String> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err("the quadrature was stopped".into());
+        }
+        match cells > self.options.cells {
+            true => Err(format!("the quadrature needs more than {} cells", self.options.cells)),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn landscape(&self) -> &dyn Landscape {
@@ -223,6 +245,7 @@ pub fn integrate(
     domain: &Domain,
     eps: f64,
     options: &Options,
+    control: &Control<'_>,
 ) -> Result<Integrals, String> {
     crate::linalg::sequential();
     let dim = wells.dim();
@@ -232,7 +255,7 @@ pub fn integrate(
     if wells.wells.is_empty() {
         return Err("there is no well".into());
     }
-    let problem = Problem::new(wells, laplace, domain, eps, options);
+    let problem = Problem::new(wells, laplace, domain, eps, options, control.stop);
     let part = match dim {
         1 => line::integrate(&problem)?,
         2 => match separatrix::separatrices(&problem) {

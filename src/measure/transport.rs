@@ -21,8 +21,14 @@ pub struct Transport {
     pub potentials: Vec<f64>,
 }
 
-/// Relative gap of the bounds at which there is nothing left to do.
-const ENOUGH: f64 = 1e-7;
+/// Relative gap of the bounds at which there is nothing left to do, where costs and weights have no error.
+pub const ENOUGH: f64 = 1e-7;
+
+/// A gap that shrinks by less than this factor, twice, has come to what the points allow.
+const STALLED: f64 = 0.9;
+
+/// Products of shares below this do not count in a Hessian.
+const NOTHING: f64 = 1e-12;
 
 /// Points summed at a time.
 const CHUNK: usize = 4096;
@@ -60,7 +66,7 @@ fn smooth(weights: &[f64], costs: &Mat<f64>, psi: &[f64], strength: f64) -> Smoo
                     s.masses[i] += weights[n] * p[i];
                     s.costs[i] += weights[n] * p[i] * cost[i];
                 }
-                for a in (0..j).filter(|&a| p[a] > 0.0) {
+                for a in (0..j).filter(|&a| p[a] > NOTHING) {
                     for b in 0..=a {
                         s.products[(a, b)] += weights[n] * p[a] * p[b];
                     }
@@ -81,8 +87,8 @@ fn smooth(weights: &[f64], costs: &Mat<f64>, psi: &[f64], strength: f64) -> Smoo
 }
 
 /// The optimal cost of moving `weights` (N, sum 1) to atoms of weights `target` (J, sum 1), with `costs[(i, n)]` from point n
-/// to atom i, zero or more.
-pub fn to_atoms(weights: &[f64], costs: &Mat<f64>, target: &[f64]) -> Transport {
+/// to atom i, zero or more. Bounds this close together, relatively, are `enough`.
+pub fn to_atoms(weights: &[f64], costs: &Mat<f64>, target: &[f64], enough: f64) -> Transport {
     let j = target.len();
     if j == 1 {
         let cost = weights.iter().enumerate().map(|(n, w)| w * costs[(0, n)]).sum();
@@ -95,6 +101,7 @@ pub fn to_atoms(weights: &[f64], costs: &Mat<f64>, target: &[f64]) -> Transport 
     let mut psi = vec![0.0; j];
     let mut best = Transport { low: 0.0, high: f64::INFINITY, potentials: psi.clone() };
     let mut strength = 0.25 * largest;
+    let mut stalled = 0;
     while strength > 1e-11 * largest {
         let mut now = smooth(weights, costs, &psi, strength);
         let objective =
@@ -138,11 +145,13 @@ pub fn to_atoms(weights: &[f64], costs: &Mat<f64>, target: &[f64]) -> Transport 
         }
         let low = dual(weights, costs, &psi, target);
         let high = repaired(&now, target, largest);
+        let gap = best.high - best.low;
         if low > best.low {
             (best.low, best.potentials) = (low, psi.clone());
         }
         best.high = best.high.min(high);
-        if best.high - best.low <= ENOUGH * best.high {
+        stalled = if best.high - best.low > STALLED * gap { stalled + 1 } else { 0 };
+        if best.high - best.low <= enough * best.high || stalled == 2 {
             break;
         }
         strength *= 0.25;
@@ -211,7 +220,7 @@ mod tests {
         for power in [1, 2] {
             let truth = on_the_line(&points, &atoms, |d| d.powi(power));
             let costs = Mat::from_fn(3, points.len(), |i, n| (points[n].0 - atoms[i].0).abs().powi(power));
-            let found = to_atoms(&weights, &costs, &target);
+            let found = to_atoms(&weights, &costs, &target, ENOUGH);
             assert!(
                 found.low <= truth * (1.0 + 1e-12) && found.high >= truth * (1.0 - 1e-12),
                 "{found:?} {truth}"
@@ -228,7 +237,7 @@ mod tests {
         let atoms = [(0.0, 0.4), (1.0, 0.35), (2.0, 0.25)];
         let truth = on_the_line(&points, &atoms, |d| d * d);
         let costs = Mat::from_fn(3, 30, |i, n| (points[n].0 - atoms[i].0).powi(2));
-        let found = to_atoms(&[1.0 / 30.0; 30], &costs, &[0.4, 0.35, 0.25]);
+        let found = to_atoms(&[1.0 / 30.0; 30], &costs, &[0.4, 0.35, 0.25], ENOUGH);
         assert!(found.low <= truth * (1.0 + 1e-9) && truth * (1.0 - 1e-9) <= found.high, "{found:?} {truth}");
         assert!(found.high - found.low < 1e-3 * truth, "{found:?} {truth}");
     }

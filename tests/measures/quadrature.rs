@@ -1,5 +1,6 @@
 //! Weights of basins and partition functions by quadrature.
 
+use smale::Control;
 use smale::critical::CriticalSet;
 use smale::landscape::Landscape;
 use smale::landscape::Region;
@@ -14,7 +15,7 @@ fn integrals(landscape: &dyn Landscape, set: &CriticalSet, eps: f64) -> Integral
     let wells = Wells::new(landscape, None, set);
     let theory = laplace(&wells);
     let domain = domain(&wells, &set.region, eps, confines(&wells, eps)).unwrap();
-    integrate(&wells, &theory, &domain, eps, &Options::default()).unwrap()
+    integrate(&wells, &theory, &domain, eps, &Options::default(), &Control::quiet()).unwrap()
 }
 
 /// Weights in the order of the minima.

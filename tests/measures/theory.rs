@@ -1,5 +1,6 @@
 //! Laplace's method against quadrature and closed forms.
 
+use smale::Control;
 use smale::critical::CriticalSet;
 use smale::landscape::{Landscape, Region};
 use smale::measure::laplace::{Laplace, laplace};
@@ -11,7 +12,7 @@ use crate::known::*;
 /// `log int exp(-E/eps)` over each basin, by quadrature less what Laplace's method says to leading order.
 fn excess(wells: &Wells<'_>, theory: &Laplace, set: &CriticalSet, eps: f64) -> Vec<f64> {
     let domain = domain(wells, &set.region, eps, confines(wells, eps)).unwrap();
-    let found = integrate(wells, theory, &domain, eps, &Options::default()).unwrap();
+    let found = integrate(wells, theory, &domain, eps, &Options::default(), &Control::quiet()).unwrap();
     let leading = |k: usize| theory.terms[k].as_ref().unwrap().log_z(eps, false);
     (0..found.log_z.len()).map(|k| found.log_z[k] - leading(k)).collect()
 }

@@ -103,9 +103,7 @@ impl Tree<'_> {
 
     fn refine(&self, cell: &Cell, value: &[Node], depth: usize) -> Result<Part, String> {
         let problem = self.problem;
-        if self.cells.fetch_add(1, Ordering::Relaxed) > problem.options.cells {
-            return Err(format!("the quadrature needs more than {} cells", problem.options.cells));
-        }
+        problem.go_on(self.cells.fetch_add(1, Ordering::Relaxed))?;
         let mut cell = cell.clone();
         let size = (0..self.dim).map(|i| cell.high[i] - cell.low[i]).fold(0.0, f64::max);
         let coarse = problem.is_coarse(size, |x| cell.distance(x, self.dim));

@@ -97,9 +97,7 @@ fn refine(
     sum.add(&Sums::of(problem, &parts[1]));
     let errors = sum.differences(&Sums::of(problem, &whole));
     all.cells += 1;
-    if all.cells > problem.options.cells {
-        return Err(format!("the quadrature needs more than {} panels", problem.options.cells));
-    }
+    problem.go_on(all.cells)?;
     let coarse = problem.is_coarse(b - a, |x| (a - x[0]).max(x[0] - b).max(0.0));
     if depth >= DEEPEST || !coarse && errors.iter().all(|e| *e <= problem.options.tolerance) {
         let [left, right] = parts;

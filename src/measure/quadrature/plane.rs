@@ -21,6 +21,9 @@ const DEEPEST: usize = 44;
 /// Above this depth the children of a cell are shared among threads.
 const SHARED: usize = 4;
 
+/// A rectangle with a shorter side, relative to the scale, is told by the nearest boundary.
+const SMALL: f64 = 1e-5;
+
 /// A graph may be this steep.
 const STEEP: f64 = 2.0;
 
@@ -94,12 +97,22 @@ impl Tree<'_> {
         cell.label = match (cell.runs.is_empty(), parent) {
             (false, _) => None,
             (true, Some(label)) => Some(label),
-            (true, None) => Some(self.side(around, cell.center()).unwrap_or_else(|| {
-                // No boundary at all. The centre of a symmetric box may be a maximum.
-                let aside = |i: usize| cell.low[i] + (0.43 + 0.11 * i as f64) * (cell.high[i] - cell.low[i]);
-                self.problem.label(&[aside(0), aside(1)])
-            })),
+            (true, None) => Some(self.told(cell.low, cell.high, around)),
         };
+    }
+
+    /// The well of a rectangle that no boundary crosses. Its orbit tells, since on which side of a curve a point lies beyond
+    /// its end is not known from the curve; the nearest boundary, where the rectangle is too small for the orbit's error.
+    fn told(&self, low: [f64; 2], high: [f64; 2], around: &[Run]) -> Option<u32> {
+        let inside = |s: f64, t: f64| [low[0] + s * (high[0] - low[0]), low[1] + t * (high[1] - low[1])];
+        let side = || self.side(around, inside(0.5, 0.5)).flatten();
+        // The centre of a symmetric box may be a maximum.
+        let orbit =
+            || self.problem.label(&inside(0.5, 0.5)).or_else(|| self.problem.label(&inside(0.43, 0.54)));
+        match (high[0] - low[0]).min(high[1] - low[1]) < SMALL * self.problem.wells.scale() {
+            true => side().or_else(orbit),
+            false => orbit().or_else(side),
+        }
     }
 
     /// The well on whose side of the nearest boundary a point lies; `None` without boundaries.
@@ -209,9 +222,9 @@ impl Tree<'_> {
                 match inside.first() {
                     Some((_, g)) => g.below,
                     None => {
-                        let v = 0.5 * (v0 + v1);
-                        let x = if axis == 0 { [middle, v] } else { [v, middle] };
-                        self.side(&cell.runs, x).unwrap_or(None)
+                        let (low, high) = ([w[0], v0], [w[1], v1]);
+                        let turned = |x: [f64; 2]| if axis == 0 { x } else { [x[1], x[0]] };
+                        self.told(turned(low), turned(high), &cell.runs)
                     }
                 },
             );
@@ -228,9 +241,7 @@ impl Tree<'_> {
 
     fn refine(&self, cell: &Cell, value: Option<&[Node]>, depth: usize) -> Result<Part, String> {
         let options = &self.problem.options;
-        if self.cells.fetch_add(1, Ordering::Relaxed) > options.cells {
-            return Err(format!("the quadrature needs more than {} cells", options.cells));
-        }
+        self.problem.go_on(self.cells.fetch_add(1, Ordering::Relaxed))?;
         if value.is_none() && (depth >= DEEPEST || self.is_nothing(cell)) {
             return Ok(self.unresolved(cell));
         }
