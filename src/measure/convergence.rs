@@ -17,7 +17,7 @@ use super::gibbs::{At, Estimate, SIGMAS, Sample, Table, Verdict};
 use super::laplace::Laplace;
 use super::mixture::LaplaceMixture;
 use super::quadrature::rule::gauss;
-use super::transport::{ENOUGH, Transport, on_the_line, to_atoms};
+use super::transport::{Transport, on_the_line, to_atoms};
 use super::wells::{Form, Wells};
 
 /// Distances and divergences at one temperature; `None` where one cannot be had.
@@ -94,9 +94,6 @@ pub struct Convergence {
 
 /// Relative error of distances by quadrature, whose nodes do not know where one atom's share ends and another's begins.
 const NODES: f64 = 2e-5;
-
-/// Relative gap between the bounds of a distance from samples.
-const DRAWN: f64 = 2e-4;
 
 /// Compares the measure with its limit. `seed` is that of the directions across the search's coordinates.
 pub fn convergence(wells: &Wells<'_>, laplace: &Laplace, table: &Table, seed: u64) -> Convergence {
@@ -256,8 +253,6 @@ fn distances(
         let moved: f64 = (0..cloud.len()).map(|n| weights[n] * least(n)).sum();
         moved + target.iter().zip(psi).map(|(t, p)| t * p).sum::<f64>()
     };
-    // Of samples nothing is known to more than their error.
-    let enough = if matches!(sample, Sample::Nodes(_)) { ENOUGH } else { DRAWN };
     let line = wells.dim() == 1 && across.is_none() && !region.is_periodic();
     let solve = |costs: &Mat<f64>, power: Option<i32>| -> (Transport, f64) {
         let exact = power.filter(|_| line).map(|power| {
@@ -270,7 +265,7 @@ fn distances(
             Some(value) if matches!(sample, Sample::Nodes(_)) => {
                 Transport { low: value, high: value, potentials: vec![0.0; atoms.len()] }
             }
-            _ => to_atoms(&weights, costs, &target, enough),
+            _ => to_atoms(&weights, costs, &target),
         };
         // At the optimum the value is the mean of this function.
         let least: Vec<f64> = (0..cloud.len())
@@ -348,7 +343,7 @@ fn exchange(wells: &Wells<'_>, laplace: &Laplace, atoms: &[(usize, f64)], cost: 
     let costs = Mat::from_fn(atoms.len(), atoms.len(), |i, n| {
         cost(region.distance(&wells.wells[atoms[i].0].x, &wells.wells[atoms[n].0].x))
     });
-    to_atoms(&moved, &costs, &target, ENOUGH).high / small
+    to_atoms(&moved, &costs, &target).high / small
 }
 
 fn predicted(wells: &Wells<'_>, laplace: &Laplace, atoms: &[(usize, f64)], eps: f64) -> [Option<f64>; 3] {

@@ -97,6 +97,10 @@ pub const CLAIMED: f64 = 5e-3;
 /// Effective sample size that a claimed weight needs.
 pub const ENOUGH: f64 = 400.0;
 
+/// Share of an effective size that intervals count on: chains stop when sizes are large enough, which prefers such as came out
+/// too large. Over hundreds of runs the spread of weights was that of three quarters.
+const SELECTED: f64 = 0.75;
+
 /// Exchanges accepted more rarely cut the ladder in two.
 const RARE: f64 = 0.02;
 
@@ -388,7 +392,8 @@ fn at(
         };
         let weight = hits / total as f64;
         found.weights.push(weight);
-        found.intervals.push(interval((weight * size).round() as usize, size.round().max(1.0) as usize));
+        let worth = SELECTED * size;
+        found.intervals.push(interval((weight * worth).round() as usize, worth.round().max(1.0) as usize));
         found.ess.push(size);
         found.r_hat.push(r_hat(&rows));
     }

@@ -1,14 +1,15 @@
 //! Optimal transport from weighted points to a few atoms, with bounds from both sides.
 //!
-//! In: weights of N points, their costs to J atoms, the atoms' weights. Out: [`Transport`]. The dual, a concave function of J
-//! numbers, is climbed by Newton's method for its entropic smoothing at falling strength (M. Cuturi, Sinkhorn distances,
-//! 2013, in the semi-dual form of A. Genevay et al., 2016); the unsmoothed dual bounds the cost from below, the smoothed
-//! plan, repaired to the right marginals (J. Altschuler, J. Weed & P. Rigollet, 2017), from above.
+//! In: weights of N points, their costs to J atoms, the atoms' weights. Out: [`Transport`]. Every point begins at the atom where
+//! it costs least; mass is then moved from atoms that have too much to such as have too little, always along the cheapest
+//! chain of atoms (successive shortest paths: R. K. Ahuja, T. L. Magnanti & J. B. Orlin, Network Flows, 1993, chapter 9, on
+//! the J atoms; the cheapest point to move between two of them is kept on a heap). The plan bounds the cost from above, the
+//! dual from below: they differ by rounding.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use faer::Mat;
-use rayon::prelude::*;
-
-use crate::linalg::solve_symmetric;
 
 /// The optimal cost between two bounds.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,143 +22,143 @@ pub struct Transport {
     pub potentials: Vec<f64>,
 }
 
-/// Relative gap of the bounds at which there is nothing left to do, where costs and weights have no error.
-pub const ENOUGH: f64 = 1e-7;
+/// Mass that rounding leaves over.
+const NOTHING: f64 = 1e-15;
 
-/// A gap that shrinks by less than this factor, twice, has come to what the points allow.
-const STALLED: f64 = 0.9;
+/// Times a point may be moved on average before the plan is left as it is.
+const MOVES: usize = 50;
 
-/// Products of shares below this do not count in a Hessian.
-const NOTHING: f64 = 1e-12;
-
-/// Points summed at a time.
-const CHUNK: usize = 4096;
-
-/// Sums over all points, at a strength of smoothing.
-struct Smooth {
-    /// `sum w log sum exp`, times the strength.
-    value: f64,
-    masses: Vec<f64>,
-    /// `sum w p_i p_j`.
-    products: Mat<f64>,
-    /// Cost of the plan, by atom.
-    costs: Vec<f64>,
+/// What it costs more to have a point at another atom, and the point.
+#[derive(Clone, Copy, PartialEq)]
+struct Move {
+    cost: f64,
+    point: u32,
 }
 
-fn smooth(weights: &[f64], costs: &Mat<f64>, psi: &[f64], strength: f64) -> Smooth {
-    let j = psi.len();
-    let chunks: Vec<Smooth> = (0..weights.len().div_ceil(CHUNK))
-        .into_par_iter()
-        .map(|c| {
-            let mut s =
-                Smooth { value: 0.0, masses: vec![0.0; j], products: Mat::zeros(j, j), costs: vec![0.0; j] };
-            let mut p = vec![0.0; j];
-            for n in c * CHUNK..((c + 1) * CHUNK).min(weights.len()) {
-                let cost = costs.col_as_slice(n);
-                let top = (0..j).map(|i| psi[i] - cost[i]).fold(f64::NEG_INFINITY, f64::max);
-                let mut sum = 0.0;
-                for i in 0..j {
-                    p[i] = ((psi[i] - cost[i] - top) / strength).exp();
-                    sum += p[i];
+impl Eq for Move {}
+
+impl Ord for Move {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.cost.total_cmp(&other.cost).then(self.point.cmp(&other.point))
+    }
+}
+
+impl PartialOrd for Move {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A plan that is being made.
+struct Plan<'a> {
+    costs: &'a Mat<f64>,
+    atoms: usize,
+    /// Mass of point n at atom i, at `n * atoms + i`.
+    masses: Vec<f64>,
+    /// Of every pair of atoms the points at the first by what they cost more at the second; with such as have left.
+    heaps: Vec<BinaryHeap<Reverse<Move>>>,
+}
+
+impl Plan<'_> {
+    /// The cheapest point to move from one atom to another.
+    fn cheapest(&mut self, from: usize, to: usize) -> Option<Move> {
+        let heap = &mut self.heaps[from * self.atoms + to];
+        while let Some(Reverse(top)) = heap.peek().copied() {
+            if self.masses[top.point as usize * self.atoms + from] > 0.0 {
+                return Some(top);
+            }
+            heap.pop();
+        }
+        None
+    }
+
+    /// Puts the moves of a point that has come to an atom on the heaps.
+    fn arrive(&mut self, point: usize, at: usize) {
+        for to in (0..self.atoms).filter(|&to| to != at) {
+            let cost = self.costs[(to, point)] - self.costs[(at, point)];
+            self.heaps[at * self.atoms + to].push(Reverse(Move { cost, point: point as u32 }));
+        }
+    }
+
+    /// The cheapest chain from an atom with too much to one with too little, by reduced costs (Dijkstra), as moves from atom
+    /// to atom. Potentials are brought up to date.
+    fn chain(&mut self, excess: &[f64], psi: &mut [f64]) -> Option<Vec<(usize, usize, Move)>> {
+        let j = self.atoms;
+        let mut distance: Vec<f64> =
+            excess.iter().map(|e| if *e > NOTHING { 0.0 } else { f64::INFINITY }).collect();
+        let mut before: Vec<Option<(usize, Move)>> = vec![None; j];
+        let mut done = vec![false; j];
+        let end = loop {
+            let near = |i: &usize| !done[*i] && distance[*i].is_finite();
+            let next = (0..j).filter(near).min_by(|a, b| distance[*a].total_cmp(&distance[*b]))?;
+            done[next] = true;
+            if excess[next] < -NOTHING {
+                break next;
+            }
+            for to in (0..j).filter(|&to| to != next) {
+                if done[to] {
+                    continue;
                 }
-                s.value += weights[n] * (top + strength * sum.ln());
-                for i in 0..j {
-                    p[i] /= sum;
-                    s.masses[i] += weights[n] * p[i];
-                    s.costs[i] += weights[n] * p[i] * cost[i];
-                }
-                for a in (0..j).filter(|&a| p[a] > NOTHING) {
-                    for b in 0..=a {
-                        s.products[(a, b)] += weights[n] * p[a] * p[b];
-                    }
+                let Some(step) = self.cheapest(next, to) else { continue };
+                let reach = distance[next] + (step.cost + psi[next] - psi[to]).max(0.0);
+                if reach < distance[to] {
+                    distance[to] = reach;
+                    before[to] = Some((next, step));
                 }
             }
-            s
-        })
-        .collect();
-    let mut all =
-        Smooth { value: 0.0, masses: vec![0.0; j], products: Mat::zeros(j, j), costs: vec![0.0; j] };
-    for s in chunks {
-        all.value += s.value;
-        all.products += &s.products;
-        all.masses.iter_mut().zip(&s.masses).for_each(|(a, b)| *a += b);
-        all.costs.iter_mut().zip(&s.costs).for_each(|(a, b)| *a += b);
+        };
+        let length = distance[end];
+        psi.iter_mut().zip(&distance).for_each(|(p, d)| *p += d.min(length));
+        let mut chain = vec![];
+        let mut at = end;
+        while let Some((from, step)) = before[at] {
+            chain.push((from, at, step));
+            at = from;
+        }
+        chain.reverse();
+        Some(chain)
     }
-    all
 }
 
 /// The optimal cost of moving `weights` (N, sum 1) to atoms of weights `target` (J, sum 1), with `costs[(i, n)]` from point n
-/// to atom i, zero or more. Bounds this close together, relatively, are `enough`.
-pub fn to_atoms(weights: &[f64], costs: &Mat<f64>, target: &[f64], enough: f64) -> Transport {
+/// to atom i, zero or more.
+pub fn to_atoms(weights: &[f64], costs: &Mat<f64>, target: &[f64]) -> Transport {
     let j = target.len();
-    if j == 1 {
-        let cost = weights.iter().enumerate().map(|(n, w)| w * costs[(0, n)]).sum();
-        return Transport { low: cost, high: cost, potentials: vec![0.0] };
-    }
-    let largest = costs.norm_max();
-    if !(largest > 0.0) {
-        return Transport { low: 0.0, high: 0.0, potentials: vec![0.0; j] };
+    let heaps = (0..j * j).map(|_| BinaryHeap::new()).collect();
+    let mut plan = Plan { costs, atoms: j, masses: vec![0.0; weights.len() * j], heaps };
+    let mut excess: Vec<f64> = target.iter().map(|t| -t).collect();
+    for (n, w) in weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+        let cost = costs.col_as_slice(n);
+        let Some(nearest) = (0..j).min_by(|a, b| cost[*a].total_cmp(&cost[*b])) else { continue };
+        plan.masses[n * j + nearest] = *w;
+        excess[nearest] += w;
+        plan.arrive(n, nearest);
     }
     let mut psi = vec![0.0; j];
-    let mut best = Transport { low: 0.0, high: f64::INFINITY, potentials: psi.clone() };
-    let mut strength = 0.25 * largest;
-    let mut stalled = 0;
-    while strength > 1e-11 * largest {
-        let mut now = smooth(weights, costs, &psi, strength);
-        let objective =
-            |s: &Smooth, psi: &[f64]| target.iter().zip(psi).map(|(t, p)| t * p).sum::<f64>() - s.value;
-        for _ in 0..60 {
-            let gradient: Vec<f64> = (0..j).map(|i| target[i] - now.masses[i]).collect();
-            let miss: f64 = gradient.iter().map(|g| g.abs()).sum();
-            if miss < 1e-10 {
-                break;
+    for _ in 0..MOVES * weights.len() {
+        let Some(chain) = plan.chain(&excess, &mut psi) else { break };
+        let (Some(first), Some(last)) = (chain.first(), chain.last()) else { break };
+        let (start, end) = (first.0, last.1);
+        let held = |&(from, _, step): &(usize, usize, Move)| plan.masses[step.point as usize * j + from];
+        let amount = chain.iter().map(held).fold(excess[start].min(-excess[end]), f64::min);
+        for &(from, to, step) in &chain {
+            let point = step.point as usize;
+            plan.masses[point * j + from] -= amount;
+            if plan.masses[point * j + to] <= 0.0 {
+                plan.arrive(point, to);
             }
-            // The first potential is fixed: only differences count.
-            let m = j - 1;
-            let damping = 1e-9 + 1e-3 * miss.min(1.0);
-            let hessian = Mat::from_fn(m, m, |a, b| {
-                let (a, b) = (a + 1, b + 1);
-                let diagonal = if a == b { now.masses[a] + damping } else { 0.0 };
-                (diagonal - now.products[(a.max(b), a.min(b))]) / strength
-            });
-            let mut step = gradient[1..].to_vec();
-            if solve_symmetric(hessian.as_ref(), &mut step).is_none() {
-                break;
-            }
-            let value = objective(&now, &psi);
-            let slope: f64 = step.iter().zip(&gradient[1..]).map(|(s, g)| s * g).sum();
-            let longest = step.iter().fold(0.0_f64, |m, s| m.max(s.abs()));
-            let mut length = (largest / longest.max(f64::MIN_POSITIVE)).min(1.0);
-            let mut moved = false;
-            for _ in 0..30 {
-                let mut trial = psi.clone();
-                trial[1..].iter_mut().zip(&step).for_each(|(p, s)| *p += length * s);
-                let there = smooth(weights, costs, &trial, strength);
-                if objective(&there, &trial) >= value + 1e-4 * length * slope {
-                    (psi, now, moved) = (trial, there, true);
-                    break;
-                }
-                length *= 0.4;
-            }
-            if !moved {
-                break;
-            }
+            plan.masses[point * j + to] += amount;
         }
-        let low = dual(weights, costs, &psi, target);
-        let high = repaired(&now, target, largest);
-        let gap = best.high - best.low;
-        if low > best.low {
-            (best.low, best.potentials) = (low, psi.clone());
-        }
-        best.high = best.high.min(high);
-        stalled = if best.high - best.low > STALLED * gap { stalled + 1 } else { 0 };
-        if best.high - best.low <= enough * best.high || stalled == 2 {
-            break;
-        }
-        strength *= 0.25;
+        excess[start] -= amount;
+        excess[end] += amount;
     }
-    best.high = best.high.max(best.low);
-    best
+    let moved: f64 =
+        (0..weights.len()).map(|n| (0..j).map(|i| plan.masses[n * j + i] * costs[(i, n)]).sum::<f64>()).sum();
+    // What is left over is moved as dearly as can be.
+    let left: f64 = excess.iter().map(|e| e.max(0.0)).sum();
+    let high = moved + left * costs.norm_max();
+    let low = dual(weights, costs, &psi, target).clamp(0.0, high);
+    Transport { low, high, potentials: psi }
 }
 
 fn dual(weights: &[f64], costs: &Mat<f64>, psi: &[f64], target: &[f64]) -> f64 {
@@ -167,17 +168,6 @@ fn dual(weights: &[f64], costs: &Mat<f64>, psi: &[f64], target: &[f64]) -> f64 {
     };
     let moved: f64 = weights.iter().enumerate().map(|(n, w)| w * least(n)).sum();
     moved + target.iter().zip(psi).map(|(t, p)| t * p).sum::<f64>()
-}
-
-/// The cost of the smoothed plan made to fit: what an atom has too much is taken off evenly and moved as dearly as can be.
-fn repaired(plan: &Smooth, target: &[f64], largest: f64) -> f64 {
-    let (mut cost, mut left) = (0.0, 0.0);
-    for (i, t) in target.iter().enumerate() {
-        let share = if plan.masses[i] > *t { t / plan.masses[i] } else { 1.0 };
-        cost += share * plan.costs[i];
-        left += (1.0 - share) * plan.masses[i];
-    }
-    cost + left * largest
 }
 
 /// The optimal cost on the line, where points and atoms are matched in their order, for a cost that is convex in the
@@ -220,12 +210,12 @@ mod tests {
         for power in [1, 2] {
             let truth = on_the_line(&points, &atoms, |d| d.powi(power));
             let costs = Mat::from_fn(3, points.len(), |i, n| (points[n].0 - atoms[i].0).abs().powi(power));
-            let found = to_atoms(&weights, &costs, &target, ENOUGH);
+            let found = to_atoms(&weights, &costs, &target);
             assert!(
                 found.low <= truth * (1.0 + 1e-12) && found.high >= truth * (1.0 - 1e-12),
                 "{found:?} {truth}"
             );
-            assert!(found.high - found.low < 1e-3 * truth, "{found:?}");
+            assert!(found.high - found.low < 1e-12 * truth, "{found:?}");
         }
     }
 
@@ -237,8 +227,8 @@ mod tests {
         let atoms = [(0.0, 0.4), (1.0, 0.35), (2.0, 0.25)];
         let truth = on_the_line(&points, &atoms, |d| d * d);
         let costs = Mat::from_fn(3, 30, |i, n| (points[n].0 - atoms[i].0).powi(2));
-        let found = to_atoms(&[1.0 / 30.0; 30], &costs, &[0.4, 0.35, 0.25], ENOUGH);
+        let found = to_atoms(&[1.0 / 30.0; 30], &costs, &[0.4, 0.35, 0.25]);
         assert!(found.low <= truth * (1.0 + 1e-9) && truth * (1.0 - 1e-9) <= found.high, "{found:?} {truth}");
-        assert!(found.high - found.low < 1e-3 * truth, "{found:?} {truth}");
+        assert!(found.high - found.low < 1e-12 * truth, "{found:?} {truth}");
     }
 }
