@@ -104,16 +104,31 @@ pub fn sample(
     let labels = Labels::new(wells);
     // Temperatures draw independently: what is unlucky at one is not at all of them.
     let seed = options.seed ^ eps.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut draws =
-        Draws::new(LaplaceMixture::proposal(wells, laplace, eps)?, options.samples, seed, PILOT_STREAM);
-    draws.round(wells, &labels, within);
-    // The first draws show where wells are no Gaussians. What is adapted to them does not count them.
-    if let Some(adapted) = draws.mixture.adapted(&draws.cloud()) {
-        draws = Draws::new(adapted, options.samples, seed, 0);
+    let start = |mixture: LaplaceMixture, attempt: usize| {
+        let stream = (attempt as u64) << 40;
+        let mut draws = Draws::new(mixture, options.samples, seed, stream);
         draws.round(wells, &labels, within);
-    }
+        draws
+    };
+    // Draws show where wells are no Gaussians. What is adapted to them does not count them.
+    let mut draws = start(LaplaceMixture::proposal(wells, laplace, eps)?, 0);
+    let mut attempt = 0;
     loop {
-        let found = Importance::of(wells, &draws);
+        let cloud = draws.cloud();
+        let adapted = match attempt {
+            0 => draws.mixture.adapted(&cloud),
+            ATTEMPTS.. => None,
+            _ => draws.mixture.beside(&cloud, &doubtful(wells, &cloud)),
+        };
+        if let Some(adapted) = adapted.filter(|_| !control.stopped()) {
+            attempt += 1;
+            draws = start(adapted, attempt);
+            continue;
+        }
+        if attempt == 0 {
+            attempt = ATTEMPTS;
+        }
+        let found = Importance::of(wells, &draws, cloud);
         let poor = (0..found.weights.len()).any(|k| {
             !(found.weight_errors[k] <= options.accuracy * found.weights[k].max(0.01))
                 || found.weights[k] > 1e-3 && found.ess[k] < 1000.0
@@ -128,8 +143,20 @@ pub fn sample(
     }
 }
 
-/// The streams of random numbers of the first draws, apart from all others.
-const PILOT_STREAM: u64 = 1 << 48;
+/// Times the mixture is adapted, at most.
+const ATTEMPTS: usize = 8;
+
+/// From this shape of the tail on a mixture is adapted once more.
+const TAIL: f64 = 0.5;
+
+/// Basins with weights of a heavy tail.
+fn doubtful(wells: &Wells<'_>, cloud: &Cloud) -> Vec<usize> {
+    let tail = |k: usize| {
+        let own = (0..cloud.len()).filter(|&n| cloud.labels[n] == Some(k as u32));
+        pareto::shape(&own.map(|n| cloud.log_weights[n]).collect::<Vec<f64>>())
+    };
+    (0..wells.wells.len()).filter(|&k| tail(k).is_some_and(|shape| shape > TAIL)).collect()
+}
 
 /// Draws from a mixture, in rounds of the same numbers from each component.
 struct Draws {
@@ -234,10 +261,9 @@ impl Drawn {
 }
 
 impl Importance {
-    fn of(wells: &Wells<'_>, draws: &Draws) -> Self {
+    fn of(wells: &Wells<'_>, draws: &Draws, cloud: Cloud) -> Self {
         let count = wells.wells.len();
         let (counts, rounds) = (&draws.counts, draws.rounds());
-        let cloud = draws.cloud();
         let total = cloud.len();
         let sizes = draws.parts.iter().map(|p| p.points.ncols());
         let strata: Vec<u32> = sizes

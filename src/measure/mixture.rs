@@ -24,6 +24,8 @@ pub(super) enum Shape {
 /// Where a component is and how wide in which direction.
 #[derive(Clone, Debug)]
 struct Place {
+    /// The well that it belongs to.
+    well: usize,
     x: Vec<f64>,
     /// Curvatures along `vectors`: variances are the temperature over these.
     values: Vec<f64>,
@@ -35,9 +37,10 @@ struct Place {
 }
 
 impl Place {
-    fn new(x: &[f64], values: &[f64], vectors: &Mat<f64>) -> Self {
+    fn new(well: usize, x: &[f64], values: &[f64], vectors: &Mat<f64>) -> Self {
         let d = values.len();
         Place {
+            well,
             x: x.to_vec(),
             values: values.to_vec(),
             vectors: vectors.clone(),
@@ -65,7 +68,9 @@ pub struct LaplaceMixture {
     region: Region,
     pub(super) eps: f64,
     pub(super) components: Vec<Component>,
+    /// Those of the wells, then more of theirs.
     places: Vec<Place>,
+    wells: usize,
 }
 
 /// Degrees of freedom, width and share of the heavy-tailed components.
@@ -78,9 +83,32 @@ const STUDENT_MOST: usize = 5;
 /// Effective samples a dimension from which a covariance is known well enough to draw by it.
 const PILOTS: f64 = 20.0;
 
+/// A component beside a well is where weights are this many times the mean, takes this share, and is wider than they are spread
+/// by this many times the well's own covariance.
+const HEAVY: f64 = 4.0;
+const BESIDE: f64 = 0.2;
+const ROOM: f64 = 4.0;
+
 /// The factor on standard deviations by which a proposal in `d` dimensions is wider than the measure.
 pub fn inflation(d: usize) -> f64 {
     (1.0 + 0.3 / (d.max(1) as f64).sqrt()).clamp(1.02, 1.1)
+}
+
+/// The components that draw at a place: a Gaussian, with a heavy-tailed one for this share of theirs.
+fn components(place: usize, share: f64, heavy: f64, d: usize) -> impl Iterator<Item = Component> {
+    let normal = Component {
+        place,
+        log_share: (share * (1.0 - heavy)).ln(),
+        inflation: inflation(d),
+        shape: Shape::Normal,
+    };
+    let student = Component {
+        place,
+        log_share: (share * heavy).ln(),
+        inflation: STUDENT_WIDTH,
+        shape: Shape::Student(FREEDOM),
+    };
+    [normal, student].into_iter().filter(|c| c.log_share > f64::NEG_INFINITY)
 }
 
 impl LaplaceMixture {
@@ -102,12 +130,12 @@ impl LaplaceMixture {
             if (0..d).any(|i| narrow(i).is_some()) {
                 return Err(format!("minimum {} is as wide as the period", well.id.text()));
             }
-            places.push(Place::new(&well.x, eigenvalues, vectors));
+            places.push(Place::new(places.len(), &well.x, eigenvalues, vectors));
         }
         if places.is_empty() {
             return Err("there is no minimum".into());
         }
-        Ok(LaplaceMixture { region: region.clone(), eps, components, places })
+        Ok(LaplaceMixture { region: region.clone(), eps, components, wells: places.len(), places })
     }
 
     /// The mixture by Laplace's weights to leading order, neither inflated nor with heavy tails.
@@ -130,61 +158,78 @@ impl LaplaceMixture {
         let weights = laplace.weights(eps, false).ok_or("the form of a minimum is not known")?;
         let d = wells.dim();
         let heavy = if d <= STUDENT_MOST { STUDENT_SHARE } else { 0.0 };
-        let mut components = vec![];
-        for (place, w) in weights.iter().enumerate() {
-            let share = 0.5 * w + 0.5 / weights.len() as f64;
-            let normal = share * (1.0 - heavy);
-            components.push(Component {
-                place,
-                log_share: normal.ln(),
-                inflation: inflation(d),
-                shape: Shape::Normal,
-            });
-            if heavy > 0.0 {
-                components.push(Component {
-                    place,
-                    log_share: (share * heavy).ln(),
-                    inflation: STUDENT_WIDTH,
-                    shape: Shape::Student(FREEDOM),
-                });
-            }
-        }
-        LaplaceMixture::new(wells, eps, components)
+        let all = (weights.iter().enumerate())
+            .flat_map(|(place, w)| components(place, 0.5 * w + 0.5 / weights.len() as f64, heavy, d))
+            .collect();
+        LaplaceMixture::new(wells, eps, all)
     }
 
-    /// The same with half of the normal share of each well spread as its samples are: where a well is no Gaussian, by a
+    /// The same with half of the share of each well spread as its samples are: where a well is no Gaussian, by a
     /// shoulder, say, samples of a Gaussian have weights of which few count. Of a well with fewer than [`PILOTS`] effective
     /// samples a dimension it is not known how they are spread. `None` if that is so of all.
     pub(super) fn adapted(&self, pilot: &Cloud) -> Option<Self> {
+        let d = self.places[0].x.len();
+        self.with(pilot, 0.5, |_, own| {
+            let size = 1.0 / own.iter().map(|(_, w)| w * w).sum::<f64>();
+            (size >= PILOTS * d as f64).then(|| (own.to_vec(), 0.0))
+        })
+    }
+
+    /// The same with a component more for each of these wells, where samples have weights far above the mean. `None` if there
+    /// are none.
+    pub(super) fn beside(&self, pilot: &Cloud, wells: &[usize]) -> Option<Self> {
+        self.with(pilot, BESIDE, |well, own| {
+            let mean = 1.0 / own.len() as f64;
+            let heavy: Vec<(usize, f64)> = own.iter().copied().filter(|(_, w)| *w > HEAVY * mean).collect();
+            (wells.contains(&well) && !heavy.is_empty()).then_some((heavy, ROOM))
+        })
+    }
+
+    /// With a place more for each well of which `pick` chooses samples among all of its basin, which are given with weights that
+    /// sum to 1, and how much of the well's own covariance is added to theirs. It takes `share` of the well's.
+    fn with(
+        &self,
+        pilot: &Cloud,
+        share: f64,
+        pick: impl Fn(usize, &[(usize, f64)]) -> Option<(Vec<(usize, f64)>, f64)>,
+    ) -> Option<Self> {
         let mut new = self.clone();
-        for well in 0..self.places.len() {
-            let Some(place) = self.spread(well, pilot) else { continue };
-            let normal = |c: &&mut Component| c.place == well && c.shape == Shape::Normal;
-            let Some(own) = new.components.iter_mut().find(normal) else { continue };
-            own.log_share -= std::f64::consts::LN_2;
-            let fresh = Component { place: new.places.len(), ..own.clone() };
-            new.components.push(fresh);
+        for well in 0..self.wells {
+            let own: Vec<usize> =
+                (0..pilot.len()).filter(|&n| pilot.labels[n] == Some(well as u32)).collect();
+            let total = log_sum(&own.iter().map(|&n| pilot.log_weights[n]).collect::<Vec<f64>>());
+            let own: Vec<(usize, f64)> =
+                own.into_iter().map(|n| (n, (pilot.log_weights[n] - total).exp())).collect();
+            let Some((chosen, prior)) = pick(well, &own) else { continue };
+            let Some(place) = self.spread(well, pilot, &chosen, prior) else { continue };
+            let mut taken = 0.0;
+            let places = &new.places;
+            for c in new.components.iter_mut().filter(|c| places[c.place].well == well) {
+                taken += share * c.log_share.exp();
+                c.log_share += (1.0 - share).ln();
+            }
+            let heavy = if place.x.len() <= STUDENT_MOST { STUDENT_SHARE } else { 0.0 };
+            new.components.extend(components(new.places.len(), taken, heavy, place.x.len()));
             new.places.push(place);
         }
         (new.places.len() > self.places.len()).then_some(new)
     }
 
-    /// Mean and covariance of what lies in the basin of a well.
-    fn spread(&self, well: usize, pilot: &Cloud) -> Option<Place> {
-        let d = self.places[well].x.len();
-        let own: Vec<usize> = (0..pilot.len()).filter(|&n| pilot.labels[n] == Some(well as u32)).collect();
-        let total = log_sum(&own.iter().map(|&n| pilot.log_weights[n]).collect::<Vec<f64>>());
-        let weights: Vec<f64> = own.iter().map(|&n| (pilot.log_weights[n] - total).exp()).collect();
-        let size = 1.0 / weights.iter().map(|w| w * w).sum::<f64>();
-        if !(size >= PILOTS * d as f64) {
-            return None;
-        }
-        let away: Vec<Vec<f64>> =
-            own.iter().map(|&n| self.region.difference(&self.places[well].x, pilot.point(n))).collect();
+    /// Mean and covariance of samples of a well.
+    fn spread(&self, well: usize, pilot: &Cloud, chosen: &[(usize, f64)], prior: f64) -> Option<Place> {
+        let home = &self.places[well];
+        let d = home.x.len();
+        let total: f64 = chosen.iter().map(|c| c.1).sum();
+        let away: Vec<(Vec<f64>, f64)> = (chosen.iter())
+            .map(|&(n, w)| (self.region.difference(&home.x, pilot.point(n)), w / total))
+            .collect();
         let mut mean = vec![0.0; d];
-        away.iter().zip(&weights).for_each(|(a, w)| axpy(*w, a, &mut mean));
-        let mut covariance = Mat::zeros(d, d);
-        for (a, w) in away.iter().zip(&weights) {
+        away.iter().for_each(|(a, w)| axpy(*w, a, &mut mean));
+        let mut covariance = Mat::from_fn(d, d, |i, j| {
+            let own = |k: usize| home.vectors[(i, k)] * home.vectors[(j, k)] * self.eps / home.values[k];
+            prior * (0..d).map(own).sum::<f64>()
+        });
+        for (a, w) in &away {
             for i in 0..d {
                 for j in 0..d {
                     covariance[(i, j)] += w * (a[i] - mean[i]) * (a[j] - mean[j]);
@@ -193,9 +238,10 @@ impl LaplaceMixture {
         }
         let (mut variances, mut vectors) = (vec![0.0; d], Mat::zeros(d, d));
         symmetric_eigen(covariance.as_ref(), &mut variances, vectors.as_mut());
-        let x: Vec<f64> = self.places[well].x.iter().zip(&mean).map(|(x, m)| x + m).collect();
+        let x: Vec<f64> = home.x.iter().zip(&mean).map(|(x, m)| x + m).collect();
         let values: Vec<f64> = variances.iter().map(|v| self.eps / v).collect();
-        values.iter().all(|v| *v > 0.0 && v.is_finite()).then(|| Place::new(&x, &values, &vectors))
+        let sound = values.iter().all(|v| *v > 0.0 && v.is_finite());
+        sound.then(|| Place::new(well, &x, &values, &vectors))
     }
 
     /// Logarithm of its density at a point (search coordinates).

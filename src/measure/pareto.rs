@@ -10,8 +10,12 @@ pub const RELIABLE: f64 = 0.7;
 /// Fewest weights in the tail.
 const FEWEST: usize = 5;
 
-/// The shape of the tail of these weights; `None` if there are too few of them to tell. Of weights that are all equal it
-/// is 0.
+/// Weights none of which is more than this many times their mean have no tail, however they lie among themselves: means of
+/// them are worth a quarter of as many independent draws, or more.
+const FLAT: f64 = 4.0;
+
+/// The shape of the tail of these weights; `None` if there are too few of them to tell. Of weights that are all equal, and of
+/// all that are less than [`FLAT`] times their mean, it is 0 at most.
 pub fn shape(log_weights: &[f64]) -> Option<f64> {
     let count = log_weights.len();
     let tail = (0.2 * count as f64).min(3.0 * (count as f64).sqrt()).ceil() as usize;
@@ -27,7 +31,9 @@ pub fn shape(log_weights: &[f64]) -> Option<f64> {
     let threshold = (sorted[count - tail - 1] - top).exp();
     let exceedances: Vec<f64> =
         sorted[count - tail..].iter().map(|l| ((l - top).exp() - threshold).max(0.0)).collect();
-    Some(fit(&exceedances))
+    let shape = fit(&exceedances);
+    let mean = sorted.iter().map(|l| (l - top).exp()).sum::<f64>() / count as f64;
+    Some(if FLAT * mean >= 1.0 { shape.min(0.0) } else { shape })
 }
 
 /// The shape of the generalised Pareto distribution of ascending exceedances.
@@ -79,6 +85,10 @@ mod tests {
         }
         assert_eq!(shape(&[0.0; 100]), Some(0.0));
         assert_eq!(shape(&[0.0; 4]), None);
+        // A few of twice the weight make no tail.
+        let few: Vec<f64> =
+            (0..2000).map(|k| if k % 100 == 0 { 2.0 } else { 1.0 + 1e-6 * k as f64 }).map(f64::ln).collect();
+        assert!(shape(&few).unwrap() <= 0.0);
         // Bounded weights have a negative shape.
         let even: Vec<f64> = (1..2000).map(|k| (k as f64 / 2000.0).ln()).collect();
         assert!(shape(&even).unwrap() < 0.0);
