@@ -6,6 +6,7 @@ mod common;
 mod command;
 mod data;
 mod export;
+mod formats;
 mod memorization;
 mod studies;
 mod study;
