@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Reads exported graphs with the programs they are for, and compares what these say with graph.json.
 
-    pip install networkx igraph pyarrow vtk lxml
+    pip install networkx igraph pyarrow vtk
     tests/export/run.py SMALE STUDY...      # runs each study with the program SMALE, into a folder that goes
-    tests/export/run.py SMALE --schema FOLDER STUDY...   # graph.gexf against the schema 1.3 too, gexf.xsd and what it includes
 
 Exit 1 if any of them reads anything else.
 """
@@ -53,7 +52,7 @@ def of_networkx(name, graph, truth):
     compare(name, nodes, edges, truth)
 
 
-def check(folder, schema):
+def check(folder):
     raw = json.loads((folder / "graph.json").read_text())
     truth = expected(raw)
     if tuple(map(int, nx.__version__.split(".")[:2])) >= (3, 4):
@@ -100,21 +99,9 @@ def check(folder, schema):
             assert energy[ends[0]] > energy[ends[1]]
     print(f"  vtk: {data.GetNumberOfPoints()} points")
 
-    if schema:
-        from lxml import etree
-
-        # What is written is 1.2, for the sake of readers; nothing in it is otherwise in 1.3.
-        text = (folder / "graph.gexf").read_text().replace('version="1.2"', 'version="1.3"')
-        text = text.replace("http://www.gexf.net/1.2draft", "http://www.gexf.net/1.3")
-        etree.XMLSchema(etree.parse(schema / "gexf.xsd")).assertValid(etree.fromstring(text.encode()))
-        print("  gexf: valid")
-
 
 def main():
     smale, *studies = sys.argv[1:]
-    schema = None
-    if studies[:1] == ["--schema"]:
-        schema, studies = Path(studies[1]), studies[2:]
     with tempfile.TemporaryDirectory() as scratch:
         for study in studies:
             results, exported = (Path(scratch) / f"{Path(study).stem}.{name}" for name in ("results", "export"))
@@ -122,7 +109,7 @@ def main():
             assert run.returncode in (0, 3)
             subprocess.run([smale, "export", results, "--out", exported, "--quiet"], check=True, stdout=subprocess.DEVNULL)
             print(Path(study).stem)
-            check(exported, schema)
+            check(exported)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ fn commands(text: &str) -> Vec<Vec<String>> {
             let words = words(line);
             match words.first().map(String::as_str) {
                 Some("smale") => found.push(words[1..].to_vec()),
-                Some("cargo") if words.get(1).is_some_and(|w| w == "run") && !words.contains(&"--example".into()) => {
+                Some("cargo")
+                    if words.get(1).is_some_and(|w| w == "run") && !words.contains(&"--example".into()) =>
+                {
                     let rest = words.iter().skip_while(|w| *w != "--").skip(1);
                     found.push(rest.cloned().collect());
                 }
@@ -146,7 +148,8 @@ fn links_lead_somewhere() {
             assert!(path.exists(), "{name}: {target}");
             if !fragment.is_empty() && path.extension().is_some_and(|e| e == "md") {
                 let there = std::fs::read_to_string(&path).unwrap();
-                let mut headings = there.lines().filter(|l| l.starts_with('#')).map(|l| l.trim_start_matches('#').trim());
+                let mut headings =
+                    there.lines().filter(|l| l.starts_with('#')).map(|l| l.trim_start_matches('#').trim());
                 assert!(headings.any(|h| anchor(h) == fragment), "{name}: {target}");
             }
         }
@@ -174,7 +177,8 @@ fn the_tutorial_does_what_it_says() {
         said += &String::from_utf8_lossy(&output.stdout);
     }
     let summary = |name: &str| -> serde_json::Value {
-        serde_json::from_slice(&std::fs::read(folder.path().join(name).join("summary.json")).unwrap()).unwrap()
+        serde_json::from_slice(&std::fs::read(folder.path().join(name).join("summary.json")).unwrap())
+            .unwrap()
     };
     // Two points stay apart while their distance is more than two sigma; the nearest are 0.41 from each other.
     assert_eq!(summary("study.results")["counts"][0], 6);
