@@ -9,7 +9,7 @@ use super::frame::{Frame, Symbol, Ticks, axes, legend, legend_height, ticks, tit
 use super::geometry::P;
 use super::style::{GREY, INK, branch_line, event_mark};
 use crate::continuation::{Diagram, Spectrum};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::export::check_diagram;
 
 const WIDTH: f64 = 900.0;
@@ -18,22 +18,30 @@ const LEFT: f64 = 104.0;
 const RIGHT: f64 = 26.0;
 /// Eigenvalues of a spectrum that are drawn: the lowest ones.
 const MOST: usize = 12;
+/// Fewer of each where they would be more lines than this in all.
+const LINES: usize = 600;
 /// Largest over typical eigenvalue from which on the axis is logarithmic away from zero.
 const WIDE: f64 = 30.0;
 
-/// Eigenvalues of the Hessian along all branches as an SVG document: the parameter to the right, the twelve lowest eigenvalues of
+/// Eigenvalues of the Hessian along all branches as an SVG document: the parameter to the right, the lowest eigenvalues of
 /// each point upwards, in colour and dashes of the point's index; a line at zero, with the events where they are; linear near zero
 /// and logarithmic away from it where the eigenvalues differ much. `spectra` is what
 /// [`spectra`](crate::continuation::spectra) has found along the branches of `diagram`.
 ///
 /// # Errors
-/// If a number of the diagram is not finite.
+/// If a number of the diagram is not finite, or the spectra are not its own.
 pub fn spectra(diagram: &Diagram, spectra: &[Spectrum], title: &str) -> Result<String> {
     check_diagram(diagram)?;
     let abscissa = Abscissa::new(diagram.range, false);
-    let shown = || spectra.iter().flat_map(|s| s.eigenvalues.iter().take(MOST).copied());
-    let ordinate = Ordinate::new(&shown().collect::<Vec<_>>());
-    let lines = lines(diagram, spectra, &abscissa, &ordinate);
+    let there = |s: &Spectrum| diagram.branches.get(s.branch).is_some_and(|b| s.step < b.points.len());
+    if !spectra.iter().all(there) {
+        return Err(Error::input("the spectra are not those of this diagram"));
+    }
+    let parts = parts(diagram, spectra);
+    let most = (LINES / parts.len().max(1)).clamp(1, MOST);
+    let shown: Vec<f64> = spectra.iter().flat_map(|s| s.eigenvalues.iter().take(most).copied()).collect();
+    let ordinate = Ordinate::new(&shown);
+    let lines = lines(diagram, &parts, most, &abscissa, &ordinate);
     let entries = entries(diagram, &lines);
     let width = WIDTH - LEFT - RIGHT;
     let top = 48.0 + legend_height(&entries, width) + 8.0;
@@ -89,37 +97,43 @@ struct Line {
     points: Vec<P>,
 }
 
-fn lines(diagram: &Diagram, spectra: &[Spectrum], abscissa: &Abscissa, ordinate: &Ordinate) -> Vec<Line> {
-    let mut lines = vec![];
-    for part in spectra.chunk_by(|a, b| a.branch == b.branch) {
-        let points = &diagram.branches[part[0].branch].points;
-        let index = |s: &Spectrum| points[s.step].index;
-        // Events, which have no index, end one part and begin the next.
+/// Parts of branches with one index, with that index; an event, which has none, ends one part and begins the next.
+fn parts<'a>(diagram: &Diagram, spectra: &'a [Spectrum]) -> Vec<(usize, &'a [Spectrum])> {
+    let index = |s: &Spectrum| diagram.branches[s.branch].points[s.step].index;
+    let mut parts = vec![];
+    for branch in spectra.chunk_by(|a, b| a.branch == b.branch) {
         let mut from = 0;
-        for k in 1..part.len() {
-            let here = index(&part[k]);
-            let next = part.get(k + 1).map(index);
+        for k in 1..branch.len() {
+            let here = index(&branch[k]);
+            let next = branch.get(k + 1).map(index);
             let jumps = matches!((here, next), (Some(a), Some(Some(b))) if a != b);
             if here.is_some() && next.is_some() && !jumps {
                 continue;
             }
-            let run = &part[from..=k];
-            if let Some(index) = run.iter().find_map(index) {
-                let count = run.iter().map(|s| s.eigenvalues.len()).min().unwrap_or(0).min(MOST);
-                lines.extend((0..count).map(|i| {
-                    Line {
-                        index,
-                        points: run
-                            .iter()
-                            .map(|s| {
-                                (abscissa.place(points[s.step].parameter), ordinate.place(s.eigenvalues[i]))
-                            })
-                            .collect(),
-                    }
-                }));
-            }
+            let run = &branch[from..=k];
+            parts.extend(run.iter().find_map(index).map(|index| (index, run)));
             from = if jumps { k + 1 } else { k };
         }
+    }
+    parts
+}
+
+/// The lowest `most` eigenvalues along the parts.
+fn lines(
+    diagram: &Diagram,
+    parts: &[(usize, &[Spectrum])],
+    most: usize,
+    abscissa: &Abscissa,
+    ordinate: &Ordinate,
+) -> Vec<Line> {
+    let parameter = |s: &Spectrum| diagram.branches[s.branch].points[s.step].parameter;
+    let mut lines = vec![];
+    for (index, run) in parts {
+        let count = run.iter().map(|s| s.eigenvalues.len()).min().unwrap_or(0).min(most);
+        lines.extend((0..count).map(|i| {
+            let place = |s: &Spectrum| (abscissa.place(parameter(s)), ordinate.place(s.eigenvalues[i]));
+            Line { index: *index, points: run.iter().map(place).collect() }
+        }));
     }
     lines
 }
@@ -219,7 +233,9 @@ mod tests {
         }
         // A line an eigenvalue on each of the four parts that meet in the pitchfork, none across zero.
         let abscissa = Abscissa::new(diagram.range, false);
-        let lines = lines(&diagram, &spectra, &abscissa, &Ordinate { unit: None, range: (-1.0, 1.0) });
+        let linear = Ordinate { unit: None, range: (-1.0, 1.0) };
+        let lines = lines(&diagram, &parts(&diagram, &spectra), 12, &abscissa, &linear);
+        assert!(super::spectra(&diagram, &[Spectrum { branch: 99, ..spectra[0].clone() }], "").is_err());
         assert_eq!(lines.len(), 8);
         for line in &lines {
             let (a, b) = line.points.iter().fold((0.0f64, 0.0f64), |(a, b), p| (a.min(p.1), b.max(p.1)));
