@@ -1,6 +1,7 @@
 //! The command `smale`: parse, call the library, print. One file a command.
 
 mod diff;
+mod export;
 mod landscapes;
 mod output;
 mod progress;
@@ -102,6 +103,9 @@ enum Command {
     Sweep(sweep::PlanArguments),
     /// Draw the page of a result folder again: report.html, with all of it
     Report(report::Arguments),
+    /// Write the graph of a result folder in other formats, or its pictures as PNG
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::Arguments),
     /// Say how the graph of one result folder became that of another: what vanished, appeared, leads elsewhere
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Arguments),
@@ -141,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Merge(arguments) => sweep::merge(&arguments, &common),
         Command::Sweep(arguments) => sweep::sweep(&arguments, &common),
         Command::Report(arguments) => report::run(&arguments, &common),
+        Command::Export(arguments) => export::run(&arguments, &common),
         Command::Diff(arguments) => diff::run(&arguments, &common),
         Command::Landscapes(arguments) => landscapes::run(&arguments, &common),
         Command::Schema => schema::run(&common),

@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
 }
 
 /// Names and contents.
-type Files = Vec<(String, Vec<u8>)>;
+pub(super) type Files = Vec<(String, Vec<u8>)>;
 
 /// The summary of a result folder, and those of its other files that are there.
 pub(super) fn read(dir: &Path) -> Result<(Value, Files)> {

@@ -29,6 +29,7 @@ mod plane;
 mod prove;
 mod section;
 mod smooth;
+mod spectra;
 mod splitting;
 mod switch;
 mod system;
@@ -46,6 +47,7 @@ pub use plane::{
     plane,
 };
 pub use section::Graphs;
+pub use spectra::{Spectrum, spectra};
 pub use splitting::splitting_tree;
 pub use times::{Times, times};
 pub use values::starting_values;

@@ -123,6 +123,19 @@ pub fn persistence_csv(set: &CriticalSet, graph: &MorseGraph, algebra: &Algebra)
     table(&columns, 0, rows).map(Some)
 }
 
+/// `tree.csv`: `node,energy,points,parent`, a row a node of the [tree](algebra::merge_tree) in which the minima merge, saddles of
+/// nearly equal energy in one as in the picture: leaves with the id of their minimum first, then the nodes where branches meet, by
+/// rising energy, with the ids of their saddles. `parent` is the node where it is joined with others, empty at a root.
+pub fn tree_csv(set: &CriticalSet, graph: &MorseGraph) -> Result<String> {
+    check_graph(set, graph)?;
+    let tree = algebra::merge_tree(set, graph, algebra::level_tolerance(set));
+    let rows = tree.nodes.iter().enumerate().map(|(node, n)| {
+        let points = n.points.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+        vec![node.to_string(), number(n.energy), points, n.parent.map_or(String::new(), |p| p.to_string())]
+    });
+    table(&["node", "energy", "points", "parent"], 0, rows)
+}
+
 /// `barriers.csv`: `a,b,saddle,energy,above_a,above_b,level`, a row a pair of minima that a path over saddles of index 1
 /// joins: a highest saddle on the lowest such path, its energy, and how far it is above each of the two. `None` above 500
 /// minima, which have too many pairs.

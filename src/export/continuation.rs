@@ -8,7 +8,7 @@ use super::table::table;
 use super::{level_name, lines, number, text, thinned};
 use crate::connection::Orbit;
 use crate::continuation::{
-    self, Arc, Cause, Cut, Diagram, Event, EventKind, Interval, Itinerary, Joining, SplittingTree,
+    self, Arc, Cause, Cut, Diagram, Event, EventKind, Interval, Itinerary, Joining, Spectrum, SplittingTree,
 };
 use crate::error::{Error, Result};
 
@@ -95,6 +95,58 @@ pub fn events_csv(diagram: &Diagram, itinerary: Option<&Itinerary>) -> Result<St
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     table(&columns, 0, rows.into_iter().map(|(_, row)| row))
 }
+
+/// `spectra.csv`: `branch,step,<parameter>,index,lambda0,lambda1,..`, a row a point at which the spectrum was computed; `branch` and
+/// `step` as in [`branches_csv`]. At most 64 eigenvalues, the lowest ones.
+///
+/// # Errors
+/// If a number is not finite.
+pub fn spectra_csv(diagram: &Diagram, spectra: &[Spectrum]) -> Result<String> {
+    check_diagram(diagram)?;
+    let count = spectra.iter().map(|s| s.eigenvalues.len()).max().unwrap_or(0).min(MOST_EIGENVALUES);
+    let names: Vec<String> = (0..count).map(|i| format!("lambda{i}")).collect();
+    let mut columns = vec!["branch", "step", diagram.parameter.as_str(), "index"];
+    columns.extend(names.iter().map(String::as_str));
+    let rows = spectra.iter().filter_map(|s| {
+        let point = diagram.branches.get(s.branch)?.points.get(s.step)?;
+        let mut row = vec![s.branch.to_string(), s.step.to_string(), number(point.parameter)];
+        row.push(point.index.map_or(String::new(), |index| index.to_string()));
+        row.extend((0..count).map(|i| s.eigenvalues.get(i).map_or(String::new(), |v| known(*v))));
+        Some(row)
+    });
+    table(&columns, 0, rows)
+}
+
+/// `splitting.csv`: `<parameter>,energy,event,lost_branch,lost_piece,into_branch,into_piece,renamed`, a row a merger of two minima; `into`
+/// is empty where it could not be told.
+///
+/// # Errors
+/// If a number is not finite.
+pub fn splitting_csv(tree: &SplittingTree) -> Result<String> {
+    let columns = [
+        tree.parameter.as_str(),
+        "energy",
+        "event",
+        "lost_branch",
+        "lost_piece",
+        "into_branch",
+        "into_piece",
+        "renamed",
+    ];
+    let rows = tree.mergers.iter().map(|m| {
+        let place = |arc: Option<&Arc>| {
+            arc.map_or([String::new(), String::new()], |a| [a.branch.to_string(), a.piece.to_string()])
+        };
+        let mut row = vec![number(m.parameter), known(m.energy), m.event.to_string()];
+        row.extend(place(Some(&m.lost)).into_iter().chain(place(m.into.as_ref())));
+        row.push(m.renamed.to_string());
+        row
+    });
+    table(&columns, 0, rows)
+}
+
+/// Eigenvalues in a row of the spectra.
+const MOST_EIGENVALUES: usize = 64;
 
 /// A number, or nothing where it is not known.
 fn known(value: f64) -> String {

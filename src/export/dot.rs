@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::{check_graph, edges, significant};
+use super::{barriers_out, check_graph, edges, level_name, number, significant};
 use crate::connection::{Loose, MorseGraph};
 use crate::critical::CriticalSet;
 use crate::error::Result;
 
 /// `graph.dot`: points of one index in one rank, minima lowest; labelled with id and energy, shaped by index; edges
-/// labelled with their sign; orbits between saddles that a Morse-Smale flow cannot have dashed and red.
+/// labelled with their sign; all with the attributes of the GraphML file, of which Graphviz draws nothing; orbits between saddles that a Morse-Smale flow cannot have dashed and red.
 pub fn graph_dot(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
     check_graph(set, graph)?;
     let mut out = String::new();
@@ -18,6 +18,10 @@ pub fn graph_dot(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<S
          node [fontname=\"Helvetica\", fontsize=10];\n  edge [fontname=\"Helvetica\", fontsize=8, arrowsize=0.6];",
         quoted(title)
     );
+    let barriers = barriers_out(set, graph);
+    let attribute = |name: &str, value: Option<f64>| {
+        value.map_or(String::new(), |v| format!(", {name}=\"{}\"", number(v)))
+    };
     // Ids are ordered by index, so that each index is one run.
     for points in (0..set.points.len()).collect::<Vec<_>>().chunk_by(|&a, &b| {
         let index = |id: usize| set.points[id].index;
@@ -32,16 +36,28 @@ pub fn graph_dot(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<S
             };
             let _ = writeln!(
                 out,
-                "    {id} [label=\"{id}{energy}\", shape={}, index={}];",
+                "    {id} [label=\"{id}{energy}\", shape={}, index={}{}{}, level={}, x=\"{}\"];",
                 shape(p.index),
-                p.index
+                p.index,
+                attribute("energy", Some(p.energy).filter(|e| !e.is_nan())),
+                attribute("barrier", barriers[id]),
+                level_name(p.level),
+                p.x.iter().map(|&x| number(x)).collect::<Vec<_>>().join(" ")
             );
         }
         let _ = writeln!(out, "  }}");
     }
-    for e in edges(graph) {
+    for e in edges(set, graph) {
         let sign = if e.sign < 0 { "-" } else { "+" };
-        let _ = writeln!(out, "  {} -> {} [label=\"{sign}\"];", e.source, e.target);
+        let _ = writeln!(
+            out,
+            "  {} -> {} [label=\"{sign}\", sign={}, level={}{}];",
+            e.source,
+            e.target,
+            e.sign,
+            level_name(e.level),
+            attribute("barrier", e.barrier)
+        );
     }
     for loose in &graph.loose {
         if let Loose::NotTransverse { from, to, .. } = loose {

@@ -2,17 +2,18 @@
 
 use std::fmt::Write;
 
-use super::{MOST_COORDINATES, check_graph, edges, escape_xml, level_name, number};
+use super::{barriers_out, check_graph, edges, escape_xml, level_name, number};
 use crate::connection::MorseGraph;
 use crate::critical::CriticalSet;
 use crate::error::Result;
 
-/// `graph.graphml`: nodes with `label`, `index`, `energy`, `level` and up to 16 dimensions `x0`, `x1`, ..; edges
-/// downhill with an id, `sign` and `level`.
-pub fn graph_graphml(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
+/// `graph.graphml`: nodes with `label`, `index`, `energy`, `barrier` (of a minimum: how far the lowest saddle that leads to another
+/// one is above it), `level` and up to `most` dimensions `x0`, `x1`, ..; edges downhill with an id, `sign`, `level` and `barrier`, the
+/// height of the upper end above the lower one.
+pub fn graph_graphml(set: &CriticalSet, graph: &MorseGraph, title: &str, most: usize) -> Result<String> {
     check_graph(set, graph)?;
     let n = set.region.dim();
-    let coordinates = if n <= MOST_COORDINATES { n } else { 0 };
+    let coordinates = if n <= most { n } else { 0 };
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\" \
          xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
@@ -26,19 +27,23 @@ pub fn graph_graphml(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Resu
     key("label", "node", "label", "string");
     key("index", "node", "index", "int");
     key("energy", "node", "energy", "double");
+    key("barrier", "node", "barrier", "double");
     key("level", "node", "level", "string");
     for i in 0..coordinates {
         key(&format!("x{i}"), "node", &format!("x{i}"), "double");
     }
     key("sign", "edge", "sign", "int");
     key("edge_level", "edge", "level", "string");
+    key("edge_barrier", "edge", "barrier", "double");
     let _ = writeln!(out, "  <graph id=\"G\" edgedefault=\"directed\">");
     let _ = writeln!(out, "    <data key=\"title\">{}</data>", escape_xml(title));
+    let barriers = barriers_out(set, graph);
+    let value = |key: &str, value: Option<f64>| {
+        value.map_or(String::new(), |v| format!("<data key=\"{key}\">{}</data>", number(v)))
+    };
     for (id, p) in set.points.iter().enumerate() {
-        let energy = match p.energy.is_nan() {
-            true => String::new(),
-            false => format!("<data key=\"energy\">{}</data>", number(p.energy)),
-        };
+        let energy =
+            value("energy", Some(p.energy).filter(|e| !e.is_nan())) + &value("barrier", barriers[id]);
         let _ = write!(
             out,
             "    <node id=\"{id}\"><data key=\"label\">{id}</data><data key=\"index\">{}</data>\
@@ -51,15 +56,16 @@ pub fn graph_graphml(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Resu
         }
         let _ = writeln!(out, "</node>");
     }
-    for (id, e) in edges(graph).into_iter().enumerate() {
+    for (id, e) in edges(set, graph).into_iter().enumerate() {
         let _ = writeln!(
             out,
             "    <edge id=\"e{id}\" source=\"{}\" target=\"{}\"><data key=\"sign\">{}</data>\
-             <data key=\"edge_level\">{}</data></edge>",
+             <data key=\"edge_level\">{}</data>{}</edge>",
             e.source,
             e.target,
             e.sign,
-            level_name(e.level)
+            level_name(e.level),
+            value("edge_barrier", e.barrier)
         );
     }
     out.push_str("  </graph>\n</graphml>\n");

@@ -39,6 +39,7 @@
 //! ```
 
 mod array;
+pub(crate) mod cells;
 mod complex;
 mod continuation;
 mod dot;
@@ -47,6 +48,8 @@ mod graphml;
 mod measure;
 mod memorization;
 mod node_link;
+mod nodes;
+pub(crate) mod parquet;
 mod plane;
 mod rates;
 mod read;
@@ -57,21 +60,24 @@ mod xml;
 use std::collections::BTreeMap;
 
 pub use array::critical_points_npy;
-pub use complex::{barriers_csv, complex_json, persistence_csv};
+pub use complex::{barriers_csv, complex_json, persistence_csv, tree_csv};
 pub(crate) use continuation::check_diagram;
-pub use continuation::{branches_csv, cut_name, event_name, events_csv, itinerary_json};
+pub use continuation::{
+    branches_csv, cut_name, event_name, events_csv, itinerary_json, spectra_csv, splitting_csv,
+};
 pub use dot::graph_dot;
 pub use gexf::graph_gexf;
 pub use graphml::graph_graphml;
 pub use measure::{MeasureRow, PerturbationRow, measure_csv, perturbations_csv};
 pub use memorization::{classes_csv, samples_csv};
 pub use node_link::graph_json;
+pub use nodes::{edges_csv, edges_parquet, nodes_csv, nodes_parquet};
 pub(crate) use plane::check_plane;
 pub use plane::{curves_csv, plane_json};
 pub use rates::{hierarchy_csv, quasipotential_csv, rates_csv};
-pub use read::read_graph;
+pub use read::{read_graph, read_orbits};
 pub use table::{basins_csv, critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
-pub use vtp::{curves_vtp, surface_vtp};
+pub use vtp::{curves_vtp, graph_vtp, surface_vtp};
 pub(crate) use xml::escape as escape_xml;
 
 use serde::Serialize;
@@ -80,8 +86,8 @@ use crate::connection::{Loose, MorseGraph};
 use crate::critical::{CriticalSet, Level};
 use crate::error::{Error, Result};
 
-/// Coordinates become attributes of the nodes in GraphML and GEXF up to this dimension.
-const MOST_COORDINATES: usize = 16;
+/// Coordinates become attributes of the nodes in the GraphML and GEXF files of a run up to this dimension.
+pub const MOST_COORDINATES: usize = 16;
 
 /// An edge as the graph formats write it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,10 +100,12 @@ struct Edge {
     level: Level,
     residual: f64,
     transversality: Option<f64>,
+    /// How far the energy of its upper end is above that of its lower end; `None` without energies.
+    barrier: Option<f64>,
 }
 
 /// The connections as edges, in their order.
-fn edges(graph: &MorseGraph) -> Vec<Edge> {
+fn edges(set: &CriticalSet, graph: &MorseGraph) -> Vec<Edge> {
     let mut parallel = BTreeMap::new();
     graph
         .connections
@@ -114,9 +122,33 @@ fn edges(graph: &MorseGraph) -> Vec<Edge> {
                 level: c.level,
                 residual: c.residual,
                 transversality: c.transversality.filter(finite),
+                barrier: Some(set.points[c.from].energy - set.points[c.to].energy).filter(finite),
             }
         })
         .collect()
+}
+
+/// For each point, if it is a minimum that a saddle of index 1 joins to another one, how far the lowest such saddle is above it. No
+/// path to any other minimum stays lower: the first saddle on it is one of these, and beyond the lowest of them there is another
+/// minimum at once.
+fn barriers_out(set: &CriticalSet, graph: &MorseGraph) -> Vec<Option<f64>> {
+    let mut below: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for c in &graph.connections {
+        if set.points[c.from].index == 1 && set.points[c.to].index == 0 {
+            below.entry(c.from).or_default().push(c.to);
+        }
+    }
+    let mut lowest: Vec<Option<f64>> = vec![None; set.points.len()];
+    for (saddle, ends) in &below {
+        let energy = set.points[*saddle].energy;
+        for end in ends.iter().filter(|end| ends.iter().any(|other| other != *end)) {
+            let above = energy - set.points[*end].energy;
+            if above.is_finite() && lowest[*end].is_none_or(|known| above < known) {
+                lowest[*end] = Some(above);
+            }
+        }
+    }
+    lowest
 }
 
 /// The name of a level in every format.

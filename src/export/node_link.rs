@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{check_graph, edges, level_name, lines, text, thinned};
+use super::{barriers_out, check_graph, edges, level_name, lines, text, thinned};
 use crate::connection::{Loose, MorseGraph, MorseSmale, Orbit};
 use crate::critical::CriticalSet;
 use crate::error::Result;
@@ -22,6 +22,8 @@ struct Node<'a> {
     gradient_norm: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     radius: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    barrier: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +36,8 @@ struct Link {
     residual: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     transversality: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    barrier: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -124,6 +128,7 @@ struct Unproven<'a> {
 /// edges that could not be proven with the reason, and the verdict on the flow.
 pub fn graph_json(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
     check_graph(set, graph)?;
+    let barriers = barriers_out(set, graph);
     let nodes = set.points.iter().enumerate().map(|(id, p)| Node {
         id,
         index: p.index,
@@ -133,8 +138,9 @@ pub fn graph_json(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<
         level: level_name(p.level),
         gradient_norm: p.gradient_norm,
         radius: Some(p.radius).filter(|r| r.is_finite()),
+        barrier: barriers[id],
     });
-    let links = edges(graph).into_iter().map(|e| Link {
+    let links = edges(set, graph).into_iter().map(|e| Link {
         source: e.source,
         target: e.target,
         key: e.key,
@@ -142,6 +148,7 @@ pub fn graph_json(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<
         level: level_name(e.level),
         residual: e.residual,
         transversality: e.transversality,
+        barrier: e.barrier,
     });
     let (nodes, links) = (lines(nodes)?, lines(links)?);
     let attributes = text(&attributes(set, graph, title))?;
@@ -174,7 +181,7 @@ fn attributes<'a>(set: &'a CriticalSet, graph: &'a MorseGraph, title: &'a str) -
             .filter(|m| m.gap.is_finite())
             .map(|m| NearMiss { from: m.from, to: m.to, gap: m.gap, direction: direction(m.backward) })
             .collect(),
-        unproven_edges: edges(graph)
+        unproven_edges: edges(set, graph)
             .iter()
             .zip(&graph.connections)
             .filter_map(|(e, c)| {

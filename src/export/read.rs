@@ -2,20 +2,23 @@
 
 use serde_json::Value;
 
-use crate::connection::{Connection, MorseGraph, MorseSmale, Orbit};
-use crate::critical::{Completeness, CriticalPoint, CriticalSet, Level, Work};
+use crate::connection::{Connection, Loose, Miss, MorseGraph, MorseSmale, Orbit};
+use crate::critical::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work};
 use crate::error::{Error, Result};
 use crate::landscape::Region;
 
-/// The points and connections of a `graph.json`, in the region that its `summary.json` names. Proofs, orbits and loose ends are not
-/// read: what was proven counts as checked.
+/// The points and connections of a `graph.json`, in the region that its `summary.json` names, with all that the file says of the
+/// graph: levels, loose ends, near misses, degenerate families, the verdict. Proofs are not in it, nor orbits but for their last points
+/// where they leave the region, nor the gradients at degenerate families, which count as zero.
+///
+/// [`graph_json`](super::graph_json) of what was read is the file again.
 ///
 /// # Errors
 /// If a key is missing, or is not what [`graph_json`](super::graph_json) writes.
 pub fn read_graph(summary: &Value, graph: &Value) -> Result<(CriticalSet, MorseGraph)> {
-    let missing = |what: &str| Error::input(format!("graph.json has no {what}"));
     let nodes = graph["nodes"].as_array().ok_or_else(|| missing("list of nodes"))?;
     let links = graph["links"].as_array().ok_or_else(|| missing("list of links"))?;
+    let about = &graph["graph"];
     let mut points = vec![];
     for (id, node) in nodes.iter().enumerate() {
         if whole(&node["id"]) != Some(id) {
@@ -33,8 +36,11 @@ pub fn read_graph(summary: &Value, graph: &Value) -> Result<(CriticalSet, MorseG
             proof: None,
         });
     }
-    let dim = points.first().map_or(1, |p| p.x.len());
-    if points.iter().any(|p| p.x.len() != dim) {
+    let degenerate: Vec<DegenerateFamily> =
+        list(&about["degenerate"]).iter().map(family).collect::<Result<_>>()?;
+    let places = || points.iter().map(|p| &p.x).chain(degenerate.iter().map(|f| &f.x));
+    let dim = places().next().map_or(1, Vec::len);
+    if places().any(|x| x.len() != dim) {
         return Err(Error::input("graph.json: its nodes do not have equally many coordinates"));
     }
     let mut connections = vec![];
@@ -47,13 +53,30 @@ pub fn read_graph(summary: &Value, graph: &Value) -> Result<(CriticalSet, MorseG
         let sign = if link["sign"].as_i64() == Some(-1) { -1 } else { 1 };
         let mut connection = Connection::new(end("source")?, end("target")?, sign, Orbit::default());
         connection.level = level(&link["level"]);
+        connection.residual = link["residual"].as_f64().unwrap_or(0.0);
+        connection.transversality = link["transversality"].as_f64();
         connections.push(connection);
     }
+    for entry in list(&about["unproven_edges"]) {
+        let ends = [&entry["source"], &entry["target"]].map(whole);
+        let between = connections.iter_mut().filter(|c| ends == [Some(c.from), Some(c.to)]);
+        if let Some(connection) = between.into_iter().nth(whole(&entry["key"]).unwrap_or(0)) {
+            connection.open = entry["reason"].as_str().map(str::to_owned);
+        }
+    }
+    let graph = MorseGraph {
+        connections,
+        loose: loose(about)?,
+        misses: list(&about["near_misses"]).iter().map(miss).collect::<Result<_>>()?,
+        morse_smale: verdict(about),
+        components: whole(&about["components"]).unwrap_or(0),
+        examined: vec![],
+    };
     let top = points.iter().map(|p| p.index).max().unwrap_or(0);
     let set = CriticalSet {
         region: region(&summary["region"], dim).unwrap_or_else(|| around(&points, dim)),
         points,
-        degenerate: vec![],
+        degenerate,
         completeness: Completeness::Unknown,
         coverage: Default::default(),
         euler_expected: None,
@@ -62,15 +85,101 @@ pub fn read_graph(summary: &Value, graph: &Value) -> Result<(CriticalSet, MorseG
         work: Work::default(),
         interrupted: false,
     };
-    let graph = MorseGraph {
-        connections,
-        loose: vec![],
-        misses: vec![],
-        morse_smale: MorseSmale::Unknown("read from a file".into()),
-        components: 0,
-        examined: vec![],
-    };
     Ok((set, graph))
+}
+
+/// Gives the connections of a graph the orbits of its `orbits.csv`.
+///
+/// # Errors
+/// If the table is none of orbits, or not of this graph.
+pub fn read_orbits(table: &str, graph: &mut MorseGraph) -> Result<()> {
+    let wrong =
+        |line: usize| Error::input(format!("orbits.csv: line {line} is no point of an orbit of the graph"));
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(|e| Error::input(format!("orbits.csv: {e}")))?;
+        let connection = record.get(0).and_then(|text| text.parse().ok());
+        let connection = connection.and_then(|number: usize| graph.connections.get_mut(number));
+        let finite = |text: &str| text.parse().ok().filter(|v: &f64| v.is_finite());
+        let x: Option<Vec<f64>> = record.iter().skip(3).map(finite).collect();
+        let (Some(connection), Some(x)) = (connection, x) else { return Err(wrong(row + 2)) };
+        connection.orbit.points.push(x);
+        connection.orbit.energies.push(record.get(2).and_then(finite).unwrap_or(f64::NAN));
+    }
+    Ok(())
+}
+
+fn missing(what: &str) -> Error {
+    Error::input(format!("graph.json has no {what}"))
+}
+
+/// The items of a list; none if it is not there.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn backward(entry: &Value) -> bool {
+    entry["direction"] == "backward"
+}
+
+fn family(entry: &Value) -> Result<DegenerateFamily> {
+    Ok(DegenerateFamily {
+        x: numbers(&entry["x"]).ok_or_else(|| missing("`x` of a degenerate family"))?,
+        energy: entry["energy"].as_f64().unwrap_or(f64::NAN),
+        eigenvalues: numbers(&entry["eigenvalues"]).unwrap_or_default(),
+        dimension: whole(&entry["dimension"]).unwrap_or(0),
+        gradient_norm: 0.0,
+        samples: list(&entry["samples"]).iter().filter_map(numbers).collect(),
+    })
+}
+
+fn loose(about: &Value) -> Result<Vec<Loose>> {
+    let id = |entry: &Value, key: &str| {
+        whole(&entry[key]).ok_or_else(|| missing(&format!("`{key}` of a loose orbit")))
+    };
+    let mut all = vec![];
+    for entry in list(&about["exits"]) {
+        let points: Vec<Vec<f64>> = numbers(&entry["x"]).into_iter().collect();
+        let orbit = Orbit { energies: vec![f64::NAN; points.len()], points };
+        all.push(Loose::Exit { point: id(entry, "point")?, orbit, backward: backward(entry) });
+    }
+    for entry in list(&about["not_transverse"]) {
+        let gap = entry["gap"].as_f64().unwrap_or(f64::INFINITY);
+        let (from, to) = (id(entry, "from")?, id(entry, "to")?);
+        all.push(Loose::NotTransverse { from, to, orbit: Orbit::default(), gap });
+    }
+    for entry in list(&about["to_degenerate"]) {
+        all.push(Loose::Degenerate {
+            point: id(entry, "point")?,
+            family: id(entry, "family")?,
+            orbit: Orbit::default(),
+            backward: backward(entry),
+        });
+    }
+    for entry in list(&about["lost"]) {
+        all.push(Loose::Lost {
+            point: id(entry, "point")?,
+            orbit: Orbit::default(),
+            backward: backward(entry),
+            reason: entry["reason"].as_str().unwrap_or_default().to_owned(),
+        });
+    }
+    Ok(all)
+}
+
+fn miss(entry: &Value) -> Result<Miss> {
+    let id = |key: &str| whole(&entry[key]).ok_or_else(|| missing(&format!("`{key}` of a near miss")));
+    let gap = entry["gap"].as_f64().ok_or_else(|| missing("`gap` of a near miss"))?;
+    Ok(Miss { from: id("from")?, to: id("to")?, gap, backward: backward(entry), mode: vec![] })
+}
+
+fn verdict(about: &Value) -> MorseSmale {
+    let reason = about["morse_smale_reason"].as_str().unwrap_or("read from a file");
+    match about["morse_smale"].as_bool() {
+        Some(true) => MorseSmale::Yes(level(&about["morse_smale_reason"])),
+        Some(false) => MorseSmale::No(reason.into()),
+        None => MorseSmale::Unknown(reason.into()),
+    }
 }
 
 fn whole(value: &Value) -> Option<usize> {
@@ -83,7 +192,8 @@ fn numbers(value: &Value) -> Option<Vec<f64>> {
 
 fn level(value: &Value) -> Level {
     match value.as_str() {
-        Some("proven" | "checked") => Level::Checked,
+        Some("proven") => Level::Proven,
+        Some("checked") => Level::Checked,
         _ => Level::Estimated,
     }
 }

@@ -1,4 +1,4 @@
-//! Manifolds as PolyData in VTK's XML format, for ParaView, PyVista and VTK itself.
+//! Manifolds and graphs as PolyData in VTK's XML format, for ParaView, PyVista and VTK itself.
 //!
 //! The arrays are inline, in base64: eight bytes with the length, then the numbers, all little-endian (K. Moreland et al., VTK
 //! File Formats, section XML).
@@ -9,7 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use faer::Mat;
 
-use super::MOST_COORDINATES;
+use super::{MOST_COORDINATES, barriers_out, check_graph, edges};
+use crate::connection::MorseGraph;
+use crate::critical::CriticalSet;
 use crate::error::{Error, Result};
 use crate::linalg::{dot, symmetric_eigen};
 use crate::manifold::{Curve, Surface};
@@ -30,7 +32,9 @@ pub fn curves_vtp(curves: &[Curve]) -> Result<Vec<u8>> {
     let energies: Vec<f64> = curves.iter().flat_map(|c| c.energies.iter().copied()).collect();
     let lengths: Vec<f64> = curves.iter().flat_map(|c| c.lengths.iter().copied()).collect();
     let sides: Vec<i64> = curves.iter().map(|c| i64::from(c.side)).collect();
-    write(&points, &lines, &[], &[("energy", energies), ("length", lengths)], &[("side", sides)])
+    let point_data = vec![("energy", Data::Real(energies)), ("length", Data::Real(lengths))];
+    Mesh { points, lines, point_data, cell_data: vec![("side", Data::Whole(sides))], ..Mesh::default() }
+        .write()
 }
 
 /// `manifold-<id>.vtp` of a two-dimensional manifold: triangles, with `energy` as point data.
@@ -40,65 +44,144 @@ pub fn curves_vtp(curves: &[Curve]) -> Result<Vec<u8>> {
 pub fn surface_vtp(surface: &Surface) -> Result<Vec<u8>> {
     let points: Vec<&[f64]> = surface.vertices.iter().map(Vec::as_slice).collect();
     let triangles: Vec<Vec<usize>> = surface.triangles.iter().map(|t| t.to_vec()).collect();
-    write(&points, &[], &triangles, &[("energy", surface.energies.clone())], &[])
+    let point_data = vec![("energy", Data::Real(surface.energies.clone()))];
+    Mesh { points, polygons: triangles, point_data, ..Mesh::default() }.write()
 }
 
-fn write(
-    points: &[&[f64]],
-    lines: &[Vec<usize>],
-    polygons: &[Vec<usize>],
-    point_data: &[(&str, Vec<f64>)],
-    cell_data: &[(&str, Vec<i64>)],
-) -> Result<Vec<u8>> {
-    let n = points.first().map_or(0, |x| x.len());
-    if points.iter().any(|x| x.len() != n || x.iter().any(|x| !x.is_finite())) {
-        return Err(Error::Numerics("a manifold has a coordinate that is not finite".into()));
+/// `graph.vtp`: each critical point as a vertex, then each connection as a polyline along its orbit, or straight where that is not
+/// known. Point data are `id` (-1 between the ends of an orbit), `index` (likewise) and `energy`; cell data, first of the vertices,
+/// then of the lines, `connection` (its number; -1 of a vertex), `sign` (0 of a vertex), `level` (0 estimated, 1 checked, 2 proven)
+/// and `barrier`: of a connection the height of the upper end above the lower one, of a minimum that of the lowest saddle which
+/// leads to another one, 0 of other points.
+///
+/// # Errors
+/// If a number is not finite, or the graph does not fit the set.
+pub fn graph_vtp(set: &CriticalSet, graph: &MorseGraph) -> Result<Vec<u8>> {
+    check_graph(set, graph)?;
+    let count = set.points.len();
+    let edges = edges(set, graph);
+    let mut points: Vec<&[f64]> = set.points.iter().map(|p| p.x.as_slice()).collect();
+    let mut energies: Vec<f64> = set.points.iter().map(|p| p.energy).collect();
+    let mut ids: Vec<i64> = (0..count as i64).collect();
+    let mut indices: Vec<i64> = set.points.iter().map(|p| p.index as i64).collect();
+    let mut lines = vec![];
+    for c in &graph.connections {
+        let mut line = vec![c.from];
+        // Its ends stand for the critical points themselves.
+        let within = 1..c.orbit.points.len().saturating_sub(1);
+        for k in within {
+            line.push(points.len());
+            points.push(&c.orbit.points[k]);
+            energies.push(c.orbit.energies.get(k).copied().unwrap_or(f64::NAN));
+            ids.push(-1);
+            indices.push(-1);
+        }
+        line.push(c.to);
+        lines.push(line);
     }
-    let mut out = String::from(
-        "<?xml version=\"1.0\"?>\n<VTKFile type=\"PolyData\" version=\"1.0\" byte_order=\"LittleEndian\" \
-         header_type=\"UInt64\">\n<PolyData>\n",
-    );
-    let _ = writeln!(
-        out,
-        "<Piece NumberOfPoints=\"{}\" NumberOfVerts=\"0\" NumberOfLines=\"{}\" NumberOfStrips=\"0\" NumberOfPolys=\"{}\">",
-        points.len(),
-        lines.len(),
-        polygons.len()
-    );
-    let known = |values: &[f64]| values.iter().all(|v| !v.is_nan());
-    let scalars = point_data.iter().find(|(_, values)| known(values)).map(|(name, _)| *name);
-    let _ = writeln!(out, "<PointData{}>", scalars.map_or(String::new(), |s| format!(" Scalars=\"{s}\"")));
-    for (name, values) in point_data.iter().filter(|(_, values)| known(values)) {
-        if values.iter().any(|v| v.is_infinite()) {
+    let level = |level| level as i64;
+    let of_points = barriers_out(set, graph);
+    let barriers = of_points.into_iter().chain(edges.iter().map(|e| e.barrier)).map(|b| b.unwrap_or(0.0));
+    let of = |first: i64, rest: &mut dyn Iterator<Item = i64>| {
+        Data::Whole(std::iter::repeat_n(first, count).chain(rest).collect())
+    };
+    let levels = set.points.iter().map(|p| level(p.level)).chain(edges.iter().map(|e| level(e.level)));
+    let cell_data = vec![
+        ("connection", of(-1, &mut (0..edges.len() as i64))),
+        ("sign", of(0, &mut edges.iter().map(|e| i64::from(e.sign)))),
+        ("level", Data::Whole(levels.collect())),
+        ("barrier", Data::Real(barriers.collect())),
+    ];
+    let point_data =
+        vec![("energy", Data::Real(energies)), ("id", Data::Whole(ids)), ("index", Data::Whole(indices))];
+    let vertices = (0..count).map(|id| vec![id]).collect();
+    Mesh { points, vertices, lines, point_data, cell_data, ..Mesh::default() }.write()
+}
+
+/// Numbers, one a point or a cell.
+enum Data {
+    Real(Vec<f64>),
+    Whole(Vec<i64>),
+}
+
+/// What a file holds; cells are lists of places of points.
+#[derive(Default)]
+struct Mesh<'a> {
+    points: Vec<&'a [f64]>,
+    vertices: Vec<Vec<usize>>,
+    lines: Vec<Vec<usize>>,
+    polygons: Vec<Vec<usize>>,
+    point_data: Vec<(&'a str, Data)>,
+    cell_data: Vec<(&'a str, Data)>,
+}
+
+impl Mesh<'_> {
+    fn write(&self) -> Result<Vec<u8>> {
+        let Mesh { points, vertices, lines, polygons, point_data, cell_data } = self;
+        let n = points.first().map_or(0, |x| x.len());
+        if points.iter().any(|x| x.len() != n || x.iter().any(|x| !x.is_finite())) {
+            return Err(Error::Numerics("a manifold has a coordinate that is not finite".into()));
+        }
+        let mut out = String::from(
+            "<?xml version=\"1.0\"?>\n<VTKFile type=\"PolyData\" version=\"1.0\" byte_order=\"LittleEndian\" \
+             header_type=\"UInt64\">\n<PolyData>\n",
+        );
+        let _ = writeln!(
+            out,
+            "<Piece NumberOfPoints=\"{}\" NumberOfVerts=\"{}\" NumberOfLines=\"{}\" NumberOfStrips=\"0\" \
+             NumberOfPolys=\"{}\">",
+            points.len(),
+            vertices.len(),
+            lines.len(),
+            polygons.len()
+        );
+        // Of a field there are no energies.
+        let known = |data: &Data| !matches!(data, Data::Real(values) if values.iter().any(|v| v.is_nan()));
+        let scalars = point_data.iter().find(|(_, data)| known(data)).map(|(name, _)| *name);
+        let _ =
+            writeln!(out, "<PointData{}>", scalars.map_or(String::new(), |s| format!(" Scalars=\"{s}\"")));
+        for (name, data) in point_data.iter().filter(|(_, data)| known(data)) {
+            put(&mut out, name, data)?;
+        }
+        if n > 3 && n <= MOST_COORDINATES {
+            for i in 0..n {
+                floats(&mut out, &format!("x{i}"), 1, points.iter().map(|x| x[i]));
+            }
+        }
+        out.push_str("</PointData>\n<CellData>\n");
+        for (name, data) in cell_data {
+            put(&mut out, name, data)?;
+        }
+        out.push_str("</CellData>\n<Points>\n");
+        let shown = in_space(points, n);
+        floats(&mut out, "Points", 3, shown.iter().flatten().copied());
+        out.push_str("</Points>\n");
+        for (name, cells) in [("Verts", vertices), ("Lines", lines), ("Polys", polygons)] {
+            let _ = writeln!(out, "<{name}>");
+            integers(&mut out, "connectivity", cells.iter().flatten().map(|v| *v as i64));
+            let ends = cells.iter().scan(0, |end, cell| {
+                *end += cell.len() as i64;
+                Some(*end)
+            });
+            integers(&mut out, "offsets", ends);
+            let _ = writeln!(out, "</{name}>");
+        }
+        out.push_str("</Piece>\n</PolyData>\n</VTKFile>\n");
+        Ok(out.into_bytes())
+    }
+}
+
+fn put(out: &mut String, name: &str, data: &Data) -> Result<()> {
+    match data {
+        Data::Whole(values) => integers(out, name, values.iter().copied()),
+        Data::Real(values) if values.iter().all(|v| v.is_finite()) => {
+            floats(out, name, 1, values.iter().copied());
+        }
+        Data::Real(_) => {
             return Err(Error::Numerics(format!("a manifold has a value of `{name}` that is not finite")));
         }
-        floats(&mut out, name, 1, values.iter().copied());
     }
-    if n > 3 && n <= MOST_COORDINATES {
-        for i in 0..n {
-            floats(&mut out, &format!("x{i}"), 1, points.iter().map(|x| x[i]));
-        }
-    }
-    out.push_str("</PointData>\n<CellData>\n");
-    for (name, values) in cell_data {
-        integers(&mut out, name, values.iter().copied());
-    }
-    out.push_str("</CellData>\n<Points>\n");
-    let shown = in_space(points, n);
-    floats(&mut out, "Points", 3, shown.iter().flatten().copied());
-    out.push_str("</Points>\n");
-    for (name, cells) in [("Lines", lines), ("Polys", polygons)] {
-        let _ = writeln!(out, "<{name}>");
-        integers(&mut out, "connectivity", cells.iter().flatten().map(|v| *v as i64));
-        let ends = cells.iter().scan(0, |end, cell| {
-            *end += cell.len() as i64;
-            Some(*end)
-        });
-        integers(&mut out, "offsets", ends);
-        let _ = writeln!(out, "</{name}>");
-    }
-    out.push_str("</Piece>\n</PolyData>\n</VTKFile>\n");
-    Ok(out.into_bytes())
+    Ok(())
 }
 
 fn floats(out: &mut String, name: &str, components: usize, values: impl Iterator<Item = f64>) {

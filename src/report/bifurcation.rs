@@ -242,7 +242,7 @@ fn smooth(lengths: &[f64], placed: &[P]) -> Vec<Vec<P>> {
         .collect()
 }
 
-fn mark_of(kind: &EventKind) -> EventMark {
+pub(super) fn mark_of(kind: &EventKind) -> EventMark {
     match kind {
         EventKind::Fold => EventMark::Fold,
         EventKind::Pitchfork { supercritical: true } => EventMark::Supercritical,
@@ -268,17 +268,20 @@ fn entries(diagram: &Diagram, pieces: &[Piece], connections: usize) -> Vec<(Symb
             (Symbol::Branch(index), name)
         })
         .collect();
-    for (mark, one, many) in EVENTS {
-        let count = diagram.events.iter().filter(|e| mark_of(&e.kind) == mark).count();
-        if count > 0 {
-            entries.push((Symbol::Event(mark), counted(count, one, many)));
-        }
-    }
+    entries.extend(event_entries(diagram));
     if connections > 0 {
         let text = counted(connections, "saddle connection", "saddle connections");
         entries.push((Symbol::Pattern(CONNECTION, DOTS), text));
     }
     entries
+}
+
+/// The legend's entries for the events that there are.
+pub(super) fn event_entries(diagram: &Diagram) -> Vec<(Symbol, String)> {
+    let count = |mark| diagram.events.iter().filter(|e| mark_of(&e.kind) == mark).count();
+    let counts = EVENTS.into_iter().map(|(mark, one, many)| (mark, count(mark), one, many));
+    let met = counts.filter(|(_, count, ..)| *count > 0);
+    met.map(|(mark, count, one, many)| (Symbol::Event(mark), counted(count, one, many))).collect()
 }
 
 #[cfg(test)]

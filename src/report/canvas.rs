@@ -17,8 +17,13 @@ const UNIT: f64 = 10.0;
 /// plotters divides font sizes by this.
 const FONT_UNIT: f64 = 1.24;
 
-/// Letters are the reader's own: the first of these that there is.
+/// Letters are the reader's own: the first of these that there is. A font inside would make each document ten times as large.
 const FONTS: &str = "Helvetica, Arial, DejaVu Sans, sans-serif";
+
+/// On a dark desktop light and dark change places, and colours keep their hue. Whoever prints or converts the document sees the
+/// light one.
+pub(super) const DARK: &str =
+    "@media (prefers-color-scheme: dark) { svg { filter: invert(0.9) hue-rotate(180deg) } }";
 
 /// How a line is drawn; width in pixels.
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +154,7 @@ pub(super) fn document(
     let end = body.rfind("</svg>").unwrap_or(body.len());
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
-         width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {across} {down}\">\n<title>{}</title>\n\
+         width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {across} {down}\">\n<title>{}</title>\n<style>{DARK}</style>\n\
          <rect width=\"{across}\" height=\"{down}\" fill=\"#FFFFFF\"/>\n",
         escape_xml(title)
     );

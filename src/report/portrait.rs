@@ -25,6 +25,8 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = 24.0;
 /// Grid points along the longer side.
 const GRID: usize = 241;
+/// The same in the table.
+const TABLE: usize = 61;
 /// Points evaluated at a time.
 const BATCH: usize = 1024;
 /// Data points that are drawn at most.
@@ -65,6 +67,54 @@ pub fn portrait(
             Err(Error::input(format!("a phase portrait needs one or two dimensions; this landscape has {n}")))
         }
     }
+}
+
+/// `portrait.csv`: what the portrait shows of the landscape itself, on a grid of some sixty points along the longer side of its
+/// window: `x0,x1,energy`, or `x0,x1,v0,v1` with the velocity of a field without an energy; in one dimension without `x1` and
+/// `v1`. Values that are not finite are empty.
+///
+/// # Errors
+/// As [`portrait`].
+pub fn portrait_csv(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph) -> Result<String> {
+    check_graph(set, graph)?;
+    let places: Vec<Vec<f64>> = match landscape.dim() {
+        1 => super::profile::places(set, TABLE),
+        2 => {
+            let frame = window(set, graph, 0.0);
+            let (columns, rows) = grid_size(&frame, TABLE);
+            let place =
+                |k: usize| vec![along(frame.x, k % columns, columns), along(frame.y, k / columns, rows)];
+            (0..columns * rows).map(place).collect()
+        }
+        n => {
+            return Err(Error::input(format!(
+                "a phase portrait needs one or two dimensions; this landscape has {n}"
+            )));
+        }
+    };
+    let energies = energies(landscape, places.len(), |k, point| point.copy_from_slice(&places[k]));
+    let n = landscape.dim();
+    let coordinates = (0..n).map(|i| format!("x{i}"));
+    let mut out = match landscape.has_energy() {
+        true => coordinates.chain(["energy".to_owned()]).collect::<Vec<_>>(),
+        false => coordinates.chain((0..n).map(|i| format!("v{i}"))).collect(),
+    }
+    .join(",");
+    let mut against = vec![0.0; n];
+    for (x, energy) in places.iter().zip(energies) {
+        let mut row = x.clone();
+        if landscape.has_energy() {
+            row.push(energy);
+        } else {
+            landscape.gradient(x, &mut against);
+            row.extend(against.iter().map(|v| -v));
+        }
+        let text = |v: &f64| if v.is_finite() { format!("{v:?}") } else { String::new() };
+        out.push('\n');
+        out.push_str(&row.iter().map(text).collect::<Vec<_>>().join(","));
+    }
+    out.push('\n');
+    Ok(out)
 }
 
 fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
@@ -211,14 +261,22 @@ pub(super) fn energies(
     energies
 }
 
+/// Columns and rows of a grid over the frame with so many points along its longer side.
+fn grid_size(frame: &Frame, longer: usize) -> (usize, usize) {
+    let side = frame.width().max(frame.height());
+    let count =
+        |length: f64| ((longer - 1) as f64 * length / side).round().max((longer / 6) as f64) as usize + 1;
+    (count(frame.width()), count(frame.height()))
+}
+
+/// Place `i` of `count` that are evenly spread over the range, ends included.
+fn along(range: (f64, f64), i: usize, count: usize) -> f64 {
+    let t = i as f64 / (count - 1) as f64;
+    range.0 * (1.0 - t) + range.1 * t
+}
+
 fn sampled(landscape: &dyn Landscape, frame: &Frame) -> Grid {
-    let longer = frame.width().max(frame.height());
-    let count = |side: f64| ((GRID - 1) as f64 * side / longer).round().max(40.0) as usize + 1;
-    let (columns, rows) = (count(frame.width()), count(frame.height()));
-    let along = |range: (f64, f64), i: usize, count: usize| {
-        let t = i as f64 / (count - 1) as f64;
-        range.0 * (1.0 - t) + range.1 * t
-    };
+    let (columns, rows) = grid_size(frame, GRID);
     let values = energies(landscape, columns * rows, |k, point| {
         point[0] = along(frame.x, k % columns, columns);
         point[1] = along(frame.y, k / columns, rows);

@@ -76,6 +76,14 @@ pub(super) fn profile(landscape: &dyn Landscape, set: &CriticalSet, title: &str)
     })
 }
 
+/// So many places evenly spread over what the picture shows, ends included, and five times as many as asked for: there is but one
+/// dimension to spread them over.
+pub(super) fn places(set: &CriticalSet, count: usize) -> Vec<Vec<f64>> {
+    let (low, high) = shown(set);
+    let count = 5 * count;
+    (0..count).map(|i| vec![low + (high - low) * i as f64 / (count - 1) as f64]).collect()
+}
+
 /// The velocity of a field on the line.
 fn velocity(landscape: &dyn Landscape, x: f64) -> f64 {
     let mut against = [0.0];

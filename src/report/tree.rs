@@ -11,7 +11,7 @@ use super::layout::minima_order;
 use super::scale::Scale;
 use super::style::{GREY, INK, counted, label, marker};
 use crate::connection::MorseGraph;
-use crate::connection::algebra::{Tree, merge_tree};
+use crate::connection::algebra::{Tree, level_tolerance, merge_tree};
 use crate::critical::CriticalSet;
 use crate::error::Result;
 use crate::export::check_graph;
@@ -25,8 +25,6 @@ const WIDTHS: (f64, f64, f64) = (900.0, 2600.0, 8.0);
 const MOST_LABELS: usize = 60;
 /// Leaves nearer than this to each other have no ids.
 const NARROWEST: f64 = 5.5;
-/// Saddles whose energies differ by less than this share of all energies join at one level.
-const LEVEL: f64 = 1e-9;
 
 /// The disconnectivity graph as an SVG document: energies upwards, minima as leaves at their energies; where a saddle of
 /// index 1 joins branches, a bar at its energy. Components that no saddle joins go on dashed.
@@ -44,9 +42,7 @@ pub fn tree(
     title: &str,
 ) -> Result<String> {
     check_graph(set, graph)?;
-    let energies = set.points.iter().map(|p| p.energy);
-    let (low, high) = energies.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), e| (a.min(e), b.max(e)));
-    let tree = merge_tree(set, graph, LEVEL * (high - low).max(0.0));
+    let tree = merge_tree(set, graph, level_tolerance(set));
     let order = minima_order(set, graph);
     let (narrow, wide, leaf) = WIDTHS;
     let width = (LEFT + RIGHT + leaf * order.len() as f64).clamp(narrow, wide);

@@ -11,7 +11,7 @@ use super::section::Section;
 use super::{Study, keys};
 use crate::connection::Order;
 use crate::continuation::{
-    self, Branch, Diagram, End, Event, EventKind, Graphs, Itinerary, Plane, SplittingTree, Times,
+    self, Branch, Diagram, End, Event, EventKind, Graphs, Itinerary, Plane, Spectrum, SplittingTree, Times,
 };
 use crate::control::{Control, Progress};
 use crate::critical::{self, Level};
@@ -21,8 +21,16 @@ use crate::landscape::{Family, Region, parameter_names};
 use crate::report::{self, Ordinate};
 
 /// Names of the files.
-pub(super) const FILES: [&str; 5] =
-    ["branches.csv", "events.csv", "itinerary.json", "bifurcation-diagram.svg", "splitting-tree.svg"];
+pub(super) const FILES: [&str; 8] = [
+    "branches.csv",
+    "events.csv",
+    "itinerary.json",
+    "bifurcation-diagram.svg",
+    "splitting-tree.svg",
+    "splitting.csv",
+    "spectra.csv",
+    "spectra.svg",
+];
 
 /// Names of the files about the plane of two parameters.
 pub(super) const PLANE_FILES: [&str; 3] = ["curves.csv", "plane.json", "phase-diagram.svg"];
@@ -173,6 +181,8 @@ pub(super) struct Continuation {
     to: f64,
     diagram: Diagram,
     itinerary: Option<Itinerary>,
+    /// Hessian spectra along the branches.
+    spectra: Vec<Spectrum>,
     tree: Option<SplittingTree>,
     /// Along the noise: speciation and collapse beside what the tree shows.
     times: Option<Times>,
@@ -215,7 +225,8 @@ pub(super) fn run(study: &Study, family: &dyn Family, control: &Control<'_>) -> 
         Some(second) if !control.stopped() => Some(second.plane(study, asked, family, control)?),
         _ => None,
     };
-    Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, tree, times, plane })
+    let spectra = if control.stopped() { vec![] } else { continuation::spectra(family, &diagram)? };
+    Ok(Continuation { from: asked.from, to: asked.to, diagram, itinerary, spectra, tree, times, plane })
 }
 
 /// The critical points at some parameter values, with these.
@@ -335,12 +346,16 @@ impl Continuation {
         let image = study.report.image.map(|[rows, columns]| (rows, columns));
         let ordinate = study.continuation.as_ref().map_or(&Ordinate::Energy, |asked| &asked.ordinate);
         let drawn = tree.filter(|tree| !tree.leaves.is_empty());
+        let spectra = Some(self.spectra.as_slice()).filter(|s| !s.is_empty());
         let contents = [
             Some(export::branches_csv(&self.diagram)?),
             Some(export::events_csv(&self.diagram, itinerary)?),
             export::itinerary_json(&self.diagram, itinerary, tree, title)?,
             Some(report::bifurcation_diagram(&self.diagram, itinerary, ordinate, title)?),
             drawn.map(|tree| report::splitting_tree(tree, self.diagram.range, image, title)).transpose()?,
+            drawn.map(export::splitting_csv).transpose()?,
+            spectra.map(|s| export::spectra_csv(&self.diagram, s)).transpose()?,
+            spectra.map(|s| report::spectra(&self.diagram, s, title)).transpose()?,
         ];
         let named = FILES.iter().zip(contents);
         let mut files: Vec<(String, Vec<u8>)> =

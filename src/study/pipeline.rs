@@ -50,14 +50,17 @@ pub const FILES: &[&str] = &[
     "graph.gexf",
     "graph.dot",
     "graph.svg",
+    "edges.csv",
     "orbits.csv",
     BASINS,
     "portrait.svg",
+    "portrait.csv",
     "complex.json",
     "persistence.csv",
     "barriers.csv",
     "persistence.svg",
     "tree.svg",
+    "tree.csv",
     LYAPUNOV,
     memorization::FILES[0],
     memorization::FILES[1],
@@ -74,6 +77,9 @@ pub const FILES: &[&str] = &[
     continuing::FILES[2],
     continuing::FILES[3],
     continuing::FILES[4],
+    continuing::FILES[5],
+    continuing::FILES[6],
+    continuing::FILES[7],
     continuing::PLANE_FILES[0],
     continuing::PLANE_FILES[1],
     continuing::PLANE_FILES[2],
@@ -453,11 +459,13 @@ fn tables(set: &CriticalSet) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn graph_files(set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let most = export::MOST_COORDINATES;
     let mut files = vec![
         ("graph.json".to_string(), export::graph_json(set, graph, title)?.into_bytes()),
-        ("graph.graphml".to_string(), export::graph_graphml(set, graph, title)?.into_bytes()),
-        ("graph.gexf".to_string(), export::graph_gexf(set, graph, title)?.into_bytes()),
+        ("graph.graphml".to_string(), export::graph_graphml(set, graph, title, most)?.into_bytes()),
+        ("graph.gexf".to_string(), export::graph_gexf(set, graph, title, most)?.into_bytes()),
         ("graph.dot".to_string(), export::graph_dot(set, graph, title)?.into_bytes()),
+        ("edges.csv".to_string(), export::edges_csv(set, graph)?),
     ];
     if let Some(orbits) = export::orbits_csv(set, graph)? {
         files.push(("orbits.csv".to_string(), orbits.into_bytes()));
@@ -477,6 +485,8 @@ fn pictures(
     if landscape.dim() <= 2 {
         let portrait = report::portrait(landscape, set, graph, title)?;
         files.push(("portrait.svg".to_string(), portrait.into_bytes()));
+        let table = report::portrait_csv(landscape, set, graph)?;
+        files.push(("portrait.csv".to_string(), table.into_bytes()));
     }
     Ok(files)
 }
@@ -503,6 +513,7 @@ fn algebra_files(
         ("persistence.csv", export::persistence_csv(set, graph, algebra)?),
         ("barriers.csv", export::barriers_csv(set, graph)?),
         ("persistence.svg", persistence),
+        ("tree.csv", tree.is_some().then(|| export::tree_csv(set, graph)).transpose()?),
         ("tree.svg", tree),
     ];
     Ok(files.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?.into_bytes()))).collect())

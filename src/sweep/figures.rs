@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::manifest::Manifest;
-use super::table::{Cell, Column, Row, Type, csv};
 use crate::error::Result;
+use crate::export::cells::{Cell, Column, Row, Type, csv};
 use crate::report::{self, Estimate, Overlay, Panel, PanelRow, Regimes, Series, panels, regimes};
 
 /// Quantities of the first row of plots, and of the second; those that are not empty are shown.

@@ -5,9 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::part::{self, Absent, Columns};
-use super::table::Column;
 use super::{Cell, Sweep, measure};
 use crate::error::{Error, Result};
+use crate::export::cells::Column;
 use crate::study::{Axis, Folder, Override, Study};
 
 /// The name of the plan in its folder.

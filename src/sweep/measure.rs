@@ -6,13 +6,13 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::table::{Cell, Column, Row, Type};
 use super::{Point, Sweep};
 use crate::connection::{self, MorseGraph, MorseSmale};
 use crate::control::Control;
 use crate::critical::{self, Completeness, CriticalPoint, CriticalSet};
 use crate::data::Points;
 use crate::error::{Error, Result};
+use crate::export::cells::{Cell, Column, Row, Type};
 use crate::export::level_name;
 use crate::landscape::{Family, Landscape};
 use crate::memorization::{Class, Geometry, HeldOut, Memorization, Noises, Place, noises};

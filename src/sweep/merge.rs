@@ -8,10 +8,10 @@ use std::path::Path;
 
 use super::figures::{self, Figures};
 use super::manifest::Manifest;
-use super::parquet::Table;
 use super::part::{self, Absent};
-use super::table::{Cell, csv};
 use crate::error::{Error, Result};
+use crate::export::cells::{Cell, csv};
+use crate::export::parquet::Table;
 use crate::study::Folder;
 
 const GRID: &str = "grid.parquet";

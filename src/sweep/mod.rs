@@ -15,19 +15,17 @@ mod figures;
 mod manifest;
 pub mod measure;
 mod merge;
-mod parquet;
 mod part;
 mod run;
-mod table;
 
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+pub use crate::export::cells::{Cell, Column, Row, Type};
 pub use manifest::{MANIFEST, Manifest, Plan, plan};
 pub use merge::{Merged, list, merge};
 pub use run::{Done, Swept, run_all, run_task};
-pub use table::{Cell, Column, Row, Type};
 
 use crate::error::{Error, Result};
 use crate::study::{Axis, Override, Setting, Study, SweepSection};

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::hex;
-use super::table::{Column, Row, csv, parse_csv};
 use crate::error::{Error, Result};
+use crate::export::cells::{Column, Row, csv, parse_csv};
 
 /// The folder of the files of tasks.
 pub(super) const TASKS: &str = "tasks";
@@ -116,8 +116,8 @@ fn parse(bytes: &[u8], task: u64, study: &str, columns: &Columns<'_>) -> std::re
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Cell, Type};
     use super::*;
+    use crate::export::cells::{Cell, Type};
 
     #[test]
     fn every_wrong_byte_and_every_cut_is_noticed() {

@@ -851,3 +851,55 @@ fn the_page_is_made_again() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), page);
     assert_eq!(smale(&folder, &["report", "nowhere"]).status.code(), Some(2));
 }
+
+/// The files of a folder are written again, in every format; the next run clears them away.
+#[test]
+fn a_folder_is_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "points.csv", "1,0\n-1,0\n0,1\n");
+    let run = ["graph", "--landscape", "mixture", "--data", "points.csv", "--set", "sigma=0.4", "--out", "r"];
+    assert!(smale(&folder, &run).status.success());
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let (json, edges) = (read("r/graph.json"), read("r/edges.csv"));
+
+    let output = smale(&folder, &["export", "r", "--out", "e", "--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let made: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(made["files"].as_array().unwrap().len(), 9);
+    // In two dimensions nothing is left out of the files of a run.
+    for name in ["graph.json", "graph.graphml", "graph.gexf", "graph.dot", "edges.csv"] {
+        assert_eq!(read(&format!("e/{name}")), read(&format!("r/{name}")), "{name}");
+    }
+    assert!(!folder.path().join("e/summary.json").exists());
+
+    let output = smale(&folder, &["export", "r", "--format", "png,csv"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for name in ["graph.png", "portrait.png", "tree.png", "persistence.png"] {
+        let png = read(&format!("r/{name}"));
+        assert_eq!(&png[1..4], b"PNG");
+        let side = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+        let svg = String::from_utf8(read(&format!("r/{}", name.replace("png", "svg")))).unwrap();
+        let units =
+            |key: &str| svg.split(&format!("{key}=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert_eq!(
+            [units("width"), units("height")],
+            [16, 20].map(|at| (side(at) / 2).to_string()),
+            "{name}"
+        );
+    }
+    assert_eq!((read("r/graph.json"), read("r/edges.csv")), (json, edges));
+    assert!(smale(&folder, &["report", "r"]).status.success());
+    assert!(smale(&folder, &run).status.success());
+    assert!(!folder.path().join("r/graph.png").exists() && !folder.path().join("r/nodes.csv").exists());
+
+    refuses(&folder, &["export", "nowhere"], &["nowhere", "no such folder"]);
+    refuses(&folder, &["export", "."], &["summary.json"]);
+    let said = refuses(&folder, &["export", "r", "--format", "xlsx"], &["xlsx"]);
+    for known in ["json", "graphml", "gexf", "dot", "csv", "parquet", "vtk", "png"] {
+        assert!(said.contains(known), "{said}");
+    }
+    let critical = [&["critical"], &run[1..]].concat();
+    assert!(smale(&folder, &critical).status.success());
+    refuses(&folder, &["export", "r"], &["graph.json", "smale graph"]);
+    refuses(&folder, &["export", "r", "--format", "png"], &["picture"]);
+}

@@ -288,7 +288,7 @@ fn parallel_edges_are_counted_by_key() {
     let keys: Vec<u64> =
         json["edges"].as_array().unwrap().iter().map(|e| e["key"].as_u64().unwrap()).collect();
     assert_eq!(keys, [0, 1]);
-    let graphml = export::graph_graphml(&set, &graph, "").unwrap();
+    let graphml = export::graph_graphml(&set, &graph, "", 16).unwrap();
     assert!(graphml.contains("<edge id=\"e0\" source=\"2\" target=\"0\">"));
     assert!(graphml.contains("<edge id=\"e1\" source=\"2\" target=\"0\">"));
 }
@@ -298,8 +298,8 @@ fn titles_cannot_break_a_format() {
     let (set, graph) = with_loose_ends();
     let title = "a <b> & \"c\" \\ \u{7}";
     for text in [
-        export::graph_graphml(&set, &graph, title).unwrap(),
-        export::graph_gexf(&set, &graph, title).unwrap(),
+        export::graph_graphml(&set, &graph, title, 16).unwrap(),
+        export::graph_gexf(&set, &graph, title, 16).unwrap(),
         report::drawing(&set, &graph, None, title).unwrap(),
         report::portrait(&Wells(vec![1.0, 0.7]), &set, &graph, title).unwrap(),
     ] {
@@ -391,7 +391,7 @@ fn the_portrait_shows_each_point_with_the_marker_of_its_index() {
     let svg = report::portrait(&landscape, &set, &landscape.graph(&set), "").unwrap();
     // One marker more of each kind stands in the legend; maxima also colour nothing else that is filled.
     assert_eq!(count(&svg, "fill=\"#0072B2\""), 4 + 1);
-    assert_eq!(count(&svg, "fill=\"#E69F00\""), 4 + 1);
+    assert_eq!(count(&svg, "fill=\"#C77F00\""), 4 + 1);
     assert_eq!(count(&svg, "fill=\"#009E73\""), 1 + 1);
     for label in ["4 minima", "4 saddles of index 1", "1 maximum", "unstable manifold", "stable manifold"] {
         assert!(svg.contains(label), "{label}");

@@ -3,9 +3,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod book;
 mod command;
 mod data;
 mod export;
+mod formats;
 mod memorization;
 mod studies;
 mod study;

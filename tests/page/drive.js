@@ -7,7 +7,6 @@
   HTMLAnchorElement.prototype.click = () => {};
   {
     await frame();
-    said.ready = performance.now();
     const state = window.smale.state();
     said.title = document.querySelector("h1").textContent;
     said.figures = document.querySelectorAll("#gallery figure").length;

@@ -23,7 +23,7 @@ pub use homology::{Group, expected_betti, homology, homology_mod2, mismatches, r
 pub use isomorphism::{Skeleton, isomorphism};
 pub use persistence::{Pair, persistence};
 pub use smith::{Smith, smith};
-pub use tree::{Barrier, Merge, Node, Tree, barriers, merge_tree, merges};
+pub use tree::{Barrier, Merge, Node, Tree, barriers, level_tolerance, merge_tree, merges};
 
 use super::{Loose, MorseGraph};
 use crate::critical::{Completeness, CriticalSet, Level};

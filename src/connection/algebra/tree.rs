@@ -65,6 +65,13 @@ pub struct Tree {
     pub roots: Vec<usize>,
 }
 
+/// A billionth of the range of all energies: the tolerance of the tree that is drawn and written.
+pub fn level_tolerance(set: &CriticalSet) -> f64 {
+    let energies = set.points.iter().map(|p| p.energy);
+    let (low, high) = energies.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), e| (a.min(e), b.max(e)));
+    1e-9 * (high - low).max(0.0)
+}
+
 /// The tree in which the minima merge. Saddles whose energies differ from that of the lowest among them by no more than
 /// `tolerance` (in units of the energy) count as one level: what they join meets in one node.
 pub fn merge_tree(set: &CriticalSet, graph: &MorseGraph, tolerance: f64) -> Tree {

@@ -16,23 +16,35 @@ const MOST_BYTES: usize = 6_000_000;
 
 const PARTS: [(&str, &str); 2] = [("style", include_str!("page.css")), ("script", include_str!("page.js"))];
 
-/// What each figure shows, by how its name begins.
-const WORDS: [(&str, &str); 15] = [
-    ("portrait", "Phase portrait: contours of the energy, critical points by index, connecting orbits."),
-    ("graph", "Connection graph: critical points by index and energy, connections downhill."),
-    ("tree", "Disconnectivity graph: minima merge at the barriers between them."),
-    ("persistence", "Persistence diagram: pairs of critical points by their energies."),
-    ("bifurcation-diagram", "Bifurcation diagram: branches along the parameter, solid where stable."),
-    ("splitting-tree", "Splitting tree: minima and where they merge along the parameter."),
-    ("phase-diagram", "Phase diagram: regions of two parameters with the same graph."),
-    ("memorization", "Memorization curves."),
-    ("regimes", "Regimes of memorization and generalization."),
-    ("convergence", "Distances to the limit at falling temperature, with errors and theory."),
-    ("basin-weights", "Weights of the basins at falling temperature, with errors and theory."),
-    ("rates", "Rates between minima at falling temperature."),
-    ("spectra", "Hessian spectra along the parameter."),
-    ("manifold", "Invariant manifolds."),
-    ("", "Figure."),
+/// What each figure shows, by how its name begins, and the table with its data.
+const WORDS: [(&str, &str, &str); 15] = [
+    (
+        "portrait",
+        "Phase portrait: contours of the energy, critical points by index, connecting orbits.",
+        "portrait.csv",
+    ),
+    ("graph", "Connection graph: critical points by index and energy, connections downhill.", "edges.csv"),
+    ("tree", "Disconnectivity graph: minima merge at the barriers between them.", "tree.csv"),
+    ("persistence", "Persistence diagram: pairs of critical points by their energies.", "persistence.csv"),
+    (
+        "bifurcation-diagram",
+        "Bifurcation diagram: branches along the parameter, solid where stable.",
+        "branches.csv",
+    ),
+    ("splitting-tree", "Splitting tree: minima and where they merge along the parameter.", "splitting.csv"),
+    ("phase-diagram", "Phase diagram: regions of two parameters with the same graph.", "curves.csv"),
+    ("memorization", "Memorization curves.", "memorization.csv"),
+    ("regimes", "Regimes of memorization and generalization.", "memorization.csv"),
+    ("convergence", "Distances to the limit at falling temperature, with errors and theory.", "measure.csv"),
+    ("basin-weights", "Weights of the basins at falling temperature, with errors and theory.", "measure.csv"),
+    ("rates", "Rates between minima at falling temperature.", "rates.csv"),
+    (
+        "spectra",
+        "Hessian spectra: eigenvalues along the parameter, with the events where one crosses zero.",
+        "spectra.csv",
+    ),
+    ("manifold", "Invariant manifolds.", ""),
+    ("", "Figure.", ""),
 ];
 
 /// The page of a run, from its summary and its files (name and content, in the order of the page).
@@ -58,8 +70,12 @@ pub fn page(summary: &Value, files: &[(String, Vec<u8>)]) -> Result<String> {
             .map_err(|_| Error::Numerics(format!("{name} is no text, so the page can't show it")))?;
         match (name.as_str(), extension) {
             ("graph.json" | "itinerary.json", _) => {
-                let value: Value = serde_json::from_str(text)
+                let mut value: Value = serde_json::from_str(text)
                     .map_err(|e| Error::Numerics(format!("{name} can't be read: {e}")))?;
+                // There a second time, for other readers.
+                if let Some(graph) = value.as_object_mut().filter(|g| g.contains_key("links")) {
+                    graph.remove("edges");
+                }
                 data.insert(stem.to_owned(), value);
             }
             ("orbits.csv", _) => {
@@ -68,9 +84,9 @@ pub fn page(summary: &Value, files: &[(String, Vec<u8>)]) -> Result<String> {
             }
             (_, "csv") => tables.push(json!({ "name": name, "csv": text })),
             _ => {
-                let words =
-                    WORDS.iter().find(|(begin, _)| stem.starts_with(begin)).map_or("", |(_, words)| words);
-                figures.push(json!({ "name": name, "svg": text, "words": words }));
+                let known = WORDS.iter().find(|(begin, ..)| stem.starts_with(begin));
+                let (words, table) = known.map_or(("", ""), |(_, words, table)| (*words, *table));
+                figures.push(json!({ "name": name, "svg": text, "words": words, "table": table }));
             }
         }
     }

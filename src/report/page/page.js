@@ -10,10 +10,14 @@
     return e;
   };
   const show = (v) => (typeof v !== "number" ? String(v) : Number.isInteger(v) ? String(v) : String(+v.toPrecision(6)));
-  // Okabe and Ito (2008): colours that stay apart for colour-blind readers; the shape tells the index, too.
-  const COLORS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#94673c", "#8a8a8a"];
-  const color = (index) => COLORS[Math.min(index, COLORS.length - 1)];
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // After Okabe and Ito (2008), colours that stay apart for colour-blind readers; the shape tells the index, too. Those of the theme
+  // are in the style, and asked for once.
+  const shade = (index) => `--i${Math.min(index, 6)}`;
+  let palette = [];
+  const repaint = () => { palette = [0, 1, 2, 3, 4, 5, 6].map((k) => css(shade(k))); };
+  repaint();
+  const color = (index) => palette[Math.min(index, 6)];
   const NAMES = ["minimum", "saddle of index 1"];
   const kind = (index) => NAMES[index] || `point of index ${index}`;
 
@@ -56,6 +60,7 @@
     position = layout();
     if (chosen !== null && !byId.has(chosen)) chosen = null;
     axes();
+    picked();
     [connections, portrait].forEach((v) => v.fit());
     detail();
   };
@@ -108,6 +113,7 @@
     for (let k = 0; k < Math.min(2, d); k++) {
       let v = Float64Array.from({ length: d }, (_, i) => Math.cos(1 + i * (k + 1.7)));
       for (let turn = 0; turn < 40; turn++) {
+        const before = v;
         const w = new Float64Array(d);
         for (const n of nodes) {
           let dot = 0;
@@ -118,6 +124,8 @@
         const norm = Math.hypot(...w);
         if (!(norm > 0)) break;
         v = w.map((a) => a / norm);
+        // Near enough for the eye; where two directions are alike either will do.
+        if (turn > 14 || v.every((a, i) => Math.abs(a - before[i]) < 1e-4)) break;
       }
       found.push(v);
     }
@@ -149,11 +157,13 @@
   // ---- A view: a canvas that is moved, zoomed, and asked for its points ----
   const corners = (index) => [null, 4, 3, 4, 5, 6][index] === undefined ? 8 : [null, 4, 3, 4, 5, 6][index];
   const view = (canvas, at, lines) => {
-    let scale = [1, 1], shift = [0, 0], raf = 0;
+    let scale = [1, 1], shift = [0, 0], raf = 0, spots = [];
+    const spot = (i) => spots[i];
     const size = () => [canvas.clientWidth || 400, canvas.clientHeight || 400];
     const pixel = ([x, y]) => [x * scale[0] + shift[0], y * scale[1] + shift[1]];
     const fit = () => {
       const [w, h] = size(), all = nodes.map((_, i) => at(i));
+      spots = all;
       const range = (k) => { let a = Infinity, b = -Infinity; for (const p of all) { a = Math.min(a, p[k]); b = Math.max(b, p[k]); } return a <= b ? [a, b] : [0, 1]; };
       const [x, y] = [range(0), range(1)];
       const side = (r, length) => (length - 60) / (r[1] - r[0] || 1);
@@ -179,24 +189,24 @@
       g.setTransform(ratio, 0, 0, ratio, 0, 0);
       g.clearRect(0, 0, w, h);
       const selected = chosen === null ? -1 : byId.get(chosen);
-      lines(g, pixel, selected);
+      lines(g, pixel, selected, spot);
       const r = nodes.length > 400 ? 2.5 : nodes.length > 80 ? 4 : 6;
       g.strokeStyle = css("--paper");
       g.lineWidth = 1;
-      nodes.forEach((n, i) => { g.fillStyle = color(n.index); marker(g, pixel(at(i)), n.index, r); });
+      nodes.forEach((n, i) => { g.fillStyle = color(n.index); marker(g, pixel(spots[i]), n.index, r); });
       g.fillStyle = css("--ink");
       g.font = "11px Helvetica, Arial, sans-serif";
-      if (nodes.length <= 60) nodes.forEach((n, i) => { const [x, y] = pixel(at(i)); g.fillText(n.id, x + r + 2, y - r); });
+      if (nodes.length <= 60) nodes.forEach((n, i) => { const [x, y] = pixel(spots[i]); g.fillText(n.id, x + r + 2, y - r); });
       if (selected >= 0) {
         g.strokeStyle = css("--alarm");
         g.lineWidth = 2.5;
-        const [x, y] = pixel(at(selected));
+        const [x, y] = pixel(spots[selected]);
         g.beginPath(); g.arc(x, y, r + 5, 0, 7); g.stroke();
       }
     };
     const nearest = (px, py) => {
       let best = -1, least = 15 * 15;
-      nodes.forEach((_, i) => { const [x, y] = pixel(at(i)), d = (x - px) ** 2 + (y - py) ** 2; if (d < least) { least = d; best = i; } });
+      nodes.forEach((_, i) => { const [x, y] = pixel(spots[i]), d = (x - px) ** 2 + (y - py) ** 2; if (d < least) { least = d; best = i; } });
       return best;
     };
     const zoom = (factor, px, py) => {
@@ -233,10 +243,10 @@
       e.preventDefault();
     });
     addEventListener("resize", () => fit());
-    return { fit, redraw, pixel: (i) => pixel(at(i)) };
+    return { fit, redraw, pixel: (i) => pixel(spots[i]) };
   };
   const touches = (e, selected) => selected >= 0 && (byId.get(e.source) === selected || byId.get(e.target) === selected);
-  const straight = (at) => (g, pixel, selected) => {
+  const straight = (g, pixel, selected, spot) => {
     for (const own of [false, true]) {
       g.strokeStyle = own ? css("--alarm") : css("--soft");
       g.lineWidth = own ? 2 : 1;
@@ -246,18 +256,19 @@
         if (touches(e, selected) !== own) continue;
         const [a, b] = [byId.get(e.source), byId.get(e.target)];
         if (a === undefined || b === undefined) continue;
-        g.moveTo(...pixel(at(a))); g.lineTo(...pixel(at(b)));
+        g.moveTo(...pixel(spot(a))); g.lineTo(...pixel(spot(b)));
       }
       g.stroke();
     }
     g.globalAlpha = 1;
   };
   const inLayout = (i) => position[i];
-  const inSpace = (i) => ["abscissa", "ordinate"].map((id) => coordinate($(id).value, nodes[i].x, nodes[i].energy));
-  const connections = view($("connections"), inLayout, straight(inLayout));
-  const portrait = view($("portrait"), inSpace, (g, pixel, selected) => {
-    if (!orbits) return straight(inSpace)(g, pixel, selected);
-    const [a, b] = [$("abscissa").value, $("ordinate").value];
+  let shown = ["", ""];
+  const inSpace = (i) => shown.map((axis) => coordinate(axis, nodes[i].x, nodes[i].energy));
+  const connections = view($("connections"), inLayout, straight);
+  const portrait = view($("portrait"), inSpace, (g, pixel, selected, spot) => {
+    if (!orbits) return straight(g, pixel, selected, spot);
+    const [a, b] = shown;
     for (const own of [false, true]) {
       g.strokeStyle = own ? css("--alarm") : css("--soft");
       g.lineWidth = own ? 2 : 1;
@@ -270,7 +281,9 @@
       g.stroke();
     }
   });
-  ["abscissa", "ordinate"].forEach((id) => $(id).addEventListener("change", () => portrait.fit()));
+  const picked = () => { shown = [$("abscissa").value, $("ordinate").value]; };
+  ["abscissa", "ordinate"].forEach((id) => $(id).addEventListener("change", () => { picked(); portrait.fit(); }));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { repaint(); [connections, portrait].forEach((v) => v.redraw()); });
 
   // ---- The chosen point ----
   const choose = (id) => {
@@ -288,7 +301,7 @@
     const top = Math.max(0, ...values), bottom = Math.min(0, ...values), y = (v) => 5 + ((h - 10) * (top - v)) / (top - bottom || 1), step = w / values.length;
     values.forEach((v, i) => {
       const bar = document.createElementNS(SVG, "rect");
-      const geometry = { x: i * step, y: Math.min(y(v), y(0)), width: Math.max(step - (step > 3 ? 1 : 0), 0.5), height: Math.max(Math.abs(y(v) - y(0)), 0.5), fill: v < 0 ? "#d55e00" : "#0072b2" };
+      const geometry = { x: i * step, y: Math.min(y(v), y(0)), width: Math.max(step - (step > 3 ? 1 : 0), 0.5), height: Math.max(Math.abs(y(v) - y(0)), 0.5), style: `fill:var(${v < 0 ? "--alarm" : "--i0"})` };
       for (const [k, a] of Object.entries(geometry)) bar.setAttribute(k, a);
       svg.append(bar);
     });
@@ -360,17 +373,23 @@
   }
 
   // ---- Figures ----
-  for (const { name, svg, words } of D.figures) {
+  for (const { name, svg, words, table: beside } of D.figures) {
     $("figures").hidden = false;
     const url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
     const figure = make("figure"), image = make("img", null, { alt: words, src: url, loading: "lazy" }), caption = make("figcaption", `${words} `);
     caption.append(make("a", name, { href: url, download: name }));
+    if (D.tables.some((t) => t.name === beside)) {
+      const button = make("button", `its data: ${beside}`, { type: "button", class: "link" });
+      button.addEventListener("click", () => { $("which").value = beside; open(beside); $("tables").scrollIntoView(); $("table").focus(); });
+      caption.append(button);
+    }
     figure.append(image, caption);
     $("gallery").append(figure);
   }
 
   // ---- Tables ----
   const parse = (text) => {
+    if (!text.includes('"')) return text.split("\n").filter((line) => line).map((line) => line.split(","));
     const rows = [];
     let row = [], field = "", quoted = false;
     for (let i = 0; i < text.length; i++) {
@@ -387,13 +406,14 @@
     if (field || row.length) rows.push([...row, field]);
     return rows;
   };
-  const PAGE = 200;
+  // Rows at a time: as many cells as are laid out at once.
+  const PAGE = 200, CELLS = 4000;
   let table = null;
   const parsed = new Map();
   const open = (name) => {
     const source = D.tables.find((t) => t.name === name);
     if (!parsed.has(name)) { const rows = parse(source.csv); parsed.set(name, { name, head: rows[0] || [], rows: rows.slice(1) }); }
-    table = { ...parsed.get(name), by: null, up: true, shown: PAGE };
+    table = { ...parsed.get(name), by: null, up: true, shown: Math.max(20, Math.min(PAGE, Math.round(CELLS / (parsed.get(name).head.length || 1)))) };
     fill();
   };
   const ordered = () => {
@@ -419,10 +439,13 @@
     const points = table.head[0] === "id";
     for (const r of rows.slice(0, table.shown)) {
       const tr = make("tr");
-      r.forEach((f) => tr.append(make("td", f, { dir: "auto" })));
+      // What could be text may be of either direction.
+      for (const f of r) tr.append(make("td", f, Number.isNaN(+f) ? { dir: "auto" } : null));
       if (points && own) {
         tr.dataset.id = r[0];
         tr.addEventListener("click", () => { if (intervals.length && nodes !== own.nodes) take(own); choose(+r[0]); });
+        // For the keyboard; the click goes on to the row.
+        tr.firstChild.replaceChildren(make("button", r[0], { type: "button", "aria-label": `choose point ${r[0]}` }));
       }
       body.append(tr);
     }
@@ -438,7 +461,7 @@
     $("rows").textContent = `${rows.length} row${rows.length === 1 ? "" : "s"}`;
     mark();
   };
-  const mark = () => { if (table) for (const tr of $("table").querySelectorAll("tr[data-id]")) tr.setAttribute("aria-selected", String(+tr.dataset.id === chosen)); };
+  const mark = () => { if (table) for (const tr of $("table").querySelectorAll("tr[data-id]")) if (+tr.dataset.id === chosen) tr.setAttribute("aria-current", "true"); else tr.removeAttribute("aria-current"); };
   const quoted = (f) => (/[",\n\r]/.test(f) ? `"${f.replaceAll('"', '""')}"` : f);
   if (D.tables.length) {
     $("tables").hidden = false;
@@ -470,7 +493,7 @@
     if (own) take(own); else go(0);
     const highest = first.nodes.reduce((m, n) => Math.max(m, n.index), 0);
     for (let k = 0; k <= highest; k++) {
-      const mark = make("span", "●■▲◆⬟⬢"[k] || "●", { style: `color:${color(k)}`, "aria-hidden": "true" });
+      const mark = make("span", "●■▲◆⬟⬢"[k] || "●", { style: `color:var(${shade(k)})`, "aria-hidden": "true" });
       $("legend").append(mark, document.createTextNode(` ${kind(k)}   `));
     }
     if (own && intervals.length) {

@@ -1,4 +1,4 @@
-//! Tables of typed columns: what a sweep writes.
+//! Tables of typed columns: what a sweep writes, and the nodes and edges of a graph.
 
 use serde::{Deserialize, Serialize};
 
@@ -137,7 +137,7 @@ impl Cell {
 }
 
 /// Rows as CSV (RFC 4180, comma, `\n`), with a header line if `header`.
-pub(super) fn csv(columns: &[Column], rows: &[Row], header: bool) -> Result<Vec<u8>> {
+pub(crate) fn csv(columns: &[Column], rows: &[Row], header: bool) -> Result<Vec<u8>> {
     let failed = |e: &dyn std::fmt::Display| Error::Numerics(format!("a table cannot be written: {e}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     if header {
@@ -150,7 +150,7 @@ pub(super) fn csv(columns: &[Column], rows: &[Row], header: bool) -> Result<Vec<
 }
 
 /// Rows of CSV without a header; `None` if they do not fit the columns.
-pub(super) fn parse_csv(columns: &[Column], bytes: &[u8]) -> Option<Vec<Row>> {
+pub(crate) fn parse_csv(columns: &[Column], bytes: &[u8]) -> Option<Vec<Row>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
     let row = |record: std::result::Result<csv::StringRecord, csv::Error>| {
         let record = record.ok().filter(|record| record.len() == columns.len())?;

@@ -1,5 +1,6 @@
 //! Tables as Parquet files (Apache Parquet format 2.x): a column chunk after the other, in groups of rows.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as Physical};
@@ -9,9 +10,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{Type as Node, TypePtr};
 
-use super::table::{Cell, Column, Row, Type};
+use super::cells::{Cell, Column, Row, Type};
 use crate::error::{Error, Result};
-use crate::study::Staged;
 
 /// A group of rows is written when it has so many rows
 const MOST_ROWS: usize = 100_000;
@@ -19,20 +19,20 @@ const MOST_ROWS: usize = 100_000;
 const MOST_NUMBERS: usize = 4_000_000;
 
 /// A Parquet file that is being written.
-pub(super) struct Table {
-    writer: SerializedFileWriter<Staged>,
+pub(crate) struct Table<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
     columns: Vec<Column>,
     rows: Vec<Row>,
     numbers: usize,
     written: u64,
 }
 
-impl Table {
+impl<W: Write + Send> Table<W> {
     /// Begins a file with these columns, all of which may hold empty cells.
-    pub(super) fn new(file: Staged, columns: &[Column]) -> Result<Table> {
+    pub(crate) fn new(file: W, columns: &[Column]) -> Result<Table<W>> {
         let schema = || {
             let fields = columns.iter().map(field).collect::<Written<Vec<_>>>()?;
-            Node::group_type_builder("sweep").with_fields(fields).build()
+            Node::group_type_builder("smale").with_fields(fields).build()
         };
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -45,7 +45,7 @@ impl Table {
     }
 
     /// Appends rows.
-    pub(super) fn extend(&mut self, rows: Vec<Row>) -> Result<()> {
+    pub(crate) fn extend(&mut self, rows: Vec<Row>) -> Result<()> {
         for row in rows {
             let lists = row.iter().map(|cell| if let Cell::Reals(list) = cell { list.len() } else { 1 });
             self.numbers += lists.sum::<usize>();
@@ -58,7 +58,7 @@ impl Table {
     }
 
     /// Writes what is left and the end of the file. Returns it with the number of its rows.
-    pub(super) fn finish(mut self) -> Result<(Staged, u64)> {
+    pub(crate) fn finish(mut self) -> Result<(W, u64)> {
         self.flush()?;
         let file = self.writer.into_inner().map_err(failed)?;
         Ok((file, self.written))
@@ -112,7 +112,11 @@ fn field(column: &Column) -> Written<TypePtr> {
     Ok(Arc::new(node))
 }
 
-fn group(writer: &mut SerializedFileWriter<Staged>, columns: &[Column], rows: &[Row]) -> Written<()> {
+fn group<W: Write + Send>(
+    writer: &mut SerializedFileWriter<W>,
+    columns: &[Column],
+    rows: &[Row],
+) -> Written<()> {
     let mut group = writer.next_row_group()?;
     let mut place = 0;
     while let Some(column) = group.next_column()? {
