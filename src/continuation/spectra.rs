@@ -12,7 +12,7 @@ use crate::landscape::Family;
 use crate::linalg::symmetric_eigen;
 
 /// Operations that all decompositions together may take: beyond that only every so many points have spectra.
-const MOST_WORK: f64 = 3e10;
+const MOST_WORK: f64 = 3e9;
 /// Spectra are not computed above this dimension.
 const MOST_DIMENSIONS: usize = 400;
 
