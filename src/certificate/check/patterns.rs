@@ -37,6 +37,9 @@ const LOW: usize = 3;
 /// What weighs less than that is bounded together.
 const LIGHT: f64 = 1e-15;
 
+/// Weights with differences, a mean, and a bound of what was left out.
+type Heavy = (Vec<(I, Vec<I>)>, Vec<I>, f64);
+
 /// The place of the largest, nearly.
 fn largest(v: &[I]) -> usize {
     (0..v.len()).fold(0, |best, k| if v[k].mid() > v[best].mid() { k } else { best })
@@ -194,7 +197,7 @@ impl Patterns {
 
     /// Weights and differences of the points that weigh something, the mean of all differences, and at least the sum of the weights of
     /// the others times the squares of theirs.
-    fn heavy(&self, p: &[I], c: &[f64]) -> (Vec<(I, Vec<I>)>, Vec<I>, f64) {
+    fn heavy(&self, p: &[I], c: &[f64]) -> Heavy {
         let (mut heavy, mut first, mut second) = (vec![], ZERO, ZERO);
         for (k, p) in p.iter().enumerate() {
             if p.hi <= LIGHT {
