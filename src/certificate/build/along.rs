@@ -61,8 +61,9 @@ pub fn along(
         (control.progress)(Progress { stage: "parameter", done, total: 1000, note: "" });
         let middle = 0.5 * from + 0.5 * to;
         let outcome = at(family, &range.parameter, middle, region, search, options, control).and_then(|c| {
-            let half = 0.5 * (to - from);
-            widest(c, &range.parameter, (from, middle, to), half.min(0.5 * least), options)
+            // What is as small as that is taken as a whole or not at all: next to a fold there would be no end of smaller ones.
+            let floor = if to - from <= least { f64::INFINITY } else { 0.25 * least };
+            widest(c, &range.parameter, (from, middle, to), floor, options)
         });
         if control.stopped() {
             return Err("the computation was interrupted".into());
