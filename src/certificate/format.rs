@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// What the first field says.
-pub const FORMAT: &str = "smale certificate 1";
+pub const FORMAT: &str = "smale certificate 2";
 /// What is trusted, word for word: a part of the claim.
 pub const TRUSTED: &str = "IEEE 754 arithmetic in round-to-nearest; the correct rounding of the functions of CORE-MATH; the \
                            compiler; the checker's own source";
@@ -72,6 +72,8 @@ pub struct Certificate {
     pub trusted: String,
     /// The energy.
     pub landscape: Definition,
+    /// A parameter of the energy of which the claim holds for all values between two; absent if for the value stated only.
+    pub along: Option<Along>,
     /// The set on which the claim holds; absent where the claim is about the balls and tubes listed only.
     pub region: Option<Region>,
     /// Fields may be off by this much: `|X + grad E| <= e0`.
@@ -128,6 +130,59 @@ pub enum Definition {
         /// See above.
         confinement: Hex,
     },
+}
+
+/// All values of a parameter between two: of a formula one of its parameters, of a mixture `sigma`, of a modern Hopfield network `beta`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Along {
+    /// Its name.
+    pub parameter: String,
+    /// The smallest value.
+    pub lower: Hex,
+    /// The largest; the energy's own lies between the two.
+    pub upper: Hex,
+}
+
+/// What the first field of a file of several says.
+pub const SEVERAL: &str = "smale certificates 1";
+
+/// The first line of a file of several certificates along a parameter; each further line is one of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// [`SEVERAL`].
+    pub format: String,
+    /// The parameter.
+    pub parameter: String,
+    /// The smallest value of it.
+    pub lower: Hex,
+    /// The largest.
+    pub upper: Hex,
+    /// Intervals between the two of which nothing is claimed, ascending.
+    pub gaps: Vec<Gap>,
+}
+
+/// Values of a parameter of which nothing is claimed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gap {
+    /// The smallest.
+    pub lower: Hex,
+    /// The largest.
+    pub upper: Hex,
+    /// Why, as far as it is known: free text.
+    pub reason: String,
+}
+
+impl Header {
+    /// As a line.
+    ///
+    /// # Errors
+    /// If it holds a number that is not finite.
+    pub fn line(&self) -> Result<String, String> {
+        serde_json::to_string(self).map(|text| text + "\n").map_err(|e| e.to_string())
+    }
 }
 
 /// Rows with weights.
@@ -199,7 +254,7 @@ pub struct Edge {
     pub end: Option<usize>,
     /// Half the length of the block along the eigenvector.
     pub half: Hex,
-    /// The slope of its cone.
+    /// Half its width across, in lengths of `half`.
     pub slope: Hex,
     /// The tube, in the order in which it is followed.
     pub tube: Vec<Cylinder>,
@@ -222,7 +277,7 @@ pub struct Cylinder {
 
 /// A subdivision of the region and of its boundary. A tree is a text in the order parent, lower half, upper half: a digit bisects that
 /// coordinate; a letter closes a box: `n` (the gradient is larger than e0 there, by its enclosure), `m` (the same, by the mean value
-/// form), `z` (in the ball of uniqueness of a listed point), `o` (outside). On the boundary `n` and `m` say that the flow enters.
+/// form), `z` (in the ball of uniqueness of a listed point, or, at the level `full`, in the block of a saddle), `o` (outside). On the boundary `n` and `m` say that the flow enters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cover {

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Common, output, run};
-use crate::certificate::check::{Verdict, verify};
+use crate::certificate::check::{Several, Verdict, is_several, verify, verify_several};
 use crate::certificate::format::LARGEST;
 use crate::error::{Error, Result};
 
@@ -34,6 +34,9 @@ pub(super) fn verify_file(arguments: &Arguments, common: &Common) -> Result<Exit
     let mut bytes = vec![];
     // One byte more than is read shows that there are too many.
     file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(|e| Error::file(&arguments.file, e))?;
+    if is_several(&bytes) {
+        return several(arguments, common, &bytes);
+    }
     let verdict = verify(&bytes);
     let (code, word, text) = match &verdict {
         Verdict::Unreadable(why) => return Err(Error::file(&arguments.file, why)),
@@ -41,8 +44,11 @@ pub(super) fn verify_file(arguments: &Arguments, common: &Common) -> Result<Exit
         Verdict::Proven(c) => {
             let all = if c.complete { "all points of the region" } else { "the points listed" };
             let text = format!(
-                "{}\n{}proven: {}, {all}, by index {:?}, {} halves of manifolds; for every field within e0 = {:e} and e1 = {:e}\n",
+                "{}\n{}{}proven: {}, {all}, by index {:?}, {} halves of manifolds; for every field within e0 = {:e} and e1 = {:e}\n",
                 c.landscape,
+                c.along
+                    .as_ref()
+                    .map_or(String::new(), |(p, a, b)| format!("for all {p} from {a:?} to {b:?}\n")),
                 c.region.as_ref().map_or(String::new(), |r| format!("in {r}\n")),
                 c.level.name(),
                 c.counts,
@@ -56,11 +62,64 @@ pub(super) fn verify_file(arguments: &Arguments, common: &Common) -> Result<Exit
     if common.json {
         let detail = match &verdict {
             Verdict::Proven(c) => json!({
-                "verdict": word, "landscape": c.landscape, "region": c.region, "level": c.level, "complete": c.complete, "counts": c.counts, "edges": c.edges,
+                "verdict": word, "landscape": c.landscape, "along": c.along, "region": c.region, "level": c.level, "complete": c.complete, "counts": c.counts, "edges": c.edges,
                 "e0": c.e0, "e1": c.e1,
             }),
             _ => json!({ "verdict": word, "reason": text.trim_end() }),
         };
+        output::print(&run::pretty(&detail)?)?;
+    } else {
+        output::print(&text)?;
+    }
+    Ok(ExitCode::from(code))
+}
+
+/// A file of certificates along a parameter.
+fn several(arguments: &Arguments, common: &Common, bytes: &[u8]) -> Result<ExitCode> {
+    let (code, detail, text) = match verify_several(bytes) {
+        Several::Unreadable(why) => return Err(Error::file(&arguments.file, why)),
+        Several::NotProven(why) => {
+            (1, json!({ "verdict": "not proven", "reason": why }), format!("not proven: {why}\n"))
+        }
+        Several::Proven { parameter, range, pieces, gaps } => {
+            let mut lines: Vec<(f64, String)> = pieces
+                .iter()
+                .map(|p| {
+                    let (level, counts) = (p.claim.level.name(), &p.claim.counts);
+                    let text = format!(
+                        "{:?} to {:?}: {level}, by index {counts:?}, e0 = {:e}\n",
+                        p.lower, p.upper, p.claim.e0
+                    );
+                    (p.lower, text)
+                })
+                .chain(
+                    gaps.iter()
+                        .map(|(a, b, why)| (*a, format!("{a:?} to {b:?}: nothing is claimed; {why}\n"))),
+                )
+                .collect();
+            lines.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let all: String = lines.into_iter().map(|l| l.1).collect();
+            let landscape = pieces.first().map_or("", |p| p.claim.landscape.as_str());
+            let text = format!(
+                "{landscape}\nproven: {} certificates along {parameter}, with the gaps listed they cover {:?} to {:?}\n{all}",
+                pieces.len(),
+                range.0,
+                range.1
+            );
+            let intervals: Vec<serde_json::Value> = pieces
+                .iter()
+                .map(|p| json!({ "lower": p.lower, "upper": p.upper, "level": p.claim.level, "counts": p.claim.counts, "e0": p.claim.e0, "e1": p.claim.e1 }))
+                .collect();
+            let open: Vec<serde_json::Value> =
+                gaps.iter().map(|(a, b, why)| json!({ "lower": a, "upper": b, "reason": why })).collect();
+            let detail = json!({
+                "verdict": "proven", "landscape": landscape, "parameter": parameter, "lower": range.0, "upper": range.1, "intervals": intervals,
+                "gaps": open,
+            });
+            (0, detail, text)
+        }
+    };
+    if common.json {
         output::print(&run::pretty(&detail)?)?;
     } else {
         output::print(&text)?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::pipeline::{Outcome, critical_options, frame, title};
 use super::{Section, Study};
+use crate::certificate::build::along::{Covered, Range, along};
 use crate::certificate::build::attack::{Attack, attack};
 use crate::certificate::build::parameters::{Radii, radii};
 use crate::certificate::build::{self, Built, Options};
@@ -13,10 +14,12 @@ use crate::certificate::format::Level;
 use crate::control::Control;
 use crate::critical::{self, CriticalSet};
 use crate::error::{Error, Result, shown};
-use crate::landscape::{Family, Landscape};
+use crate::landscape::{Family, Landscape, Region};
 
 /// The file.
 pub(super) const CERTIFICATE: &str = "certificate.json";
+/// The file of certificates along a parameter.
+pub(super) const CERTIFICATES: &str = "certificates.jsonl";
 /// Levels by their names in a study.
 pub(super) const LEVELS: [&str; 4] = ["auto", "critical set", "memories", "full"];
 
@@ -31,6 +34,8 @@ pub struct CertifySection {
     pub length: Option<f64>,
     /// Perturbations with which the certificate is attacked; 0 for none.
     pub perturb: usize,
+    /// All values of a parameter between two, for which certificates are wanted; none if absent.
+    pub range: Option<Range>,
 }
 
 pub(super) fn read(section: &mut Section) -> Result<CertifySection> {
@@ -45,7 +50,24 @@ pub(super) fn read(section: &mut Section) -> Result<CertifySection> {
     if let Some(e0) = e0.filter(|e| *e < 0.0) {
         return Err(section.error("e0", format!("`e0` must be zero or more, not {}", shown(e0))));
     }
+    let range = match (section.text("parameter")?, section.number("from")?, section.number("to")?) {
+        (None, None, None) => None,
+        (Some(parameter), Some(from), Some(to)) if from < to => Some(Range { parameter, from, to }),
+        (Some(_), Some(_), Some(_)) => {
+            return Err(section.error("to", "`to` must be larger than `from`".to_string()));
+        }
+        (parameter, from, _) => {
+            let missing = match (parameter, from) {
+                (None, _) => "parameter",
+                (_, None) => "from",
+                _ => "to",
+            };
+            let error = section.error(missing, format!("`{missing}` is missing"));
+            return Err(error.with_help("certificates along a parameter need `parameter`, `from` and `to`"));
+        }
+    };
     Ok(CertifySection {
+        range,
         level,
         e0,
         length: section.number("length")?,
@@ -162,6 +184,9 @@ pub(super) fn alone(
 ) -> Result<Outcome> {
     let built = started.elapsed().as_secs_f64();
     let region = study.region_for(family.dim())?;
+    if let Some(range) = study.certify.as_ref().and_then(|c| c.range.as_ref()) {
+        return over(study, family, range, region.as_ref(), started, control);
+    }
     let set = critical::search(family, region.as_ref(), &critical_options(study), control)?;
     let searched = started.elapsed().as_secs_f64();
     if set.interrupted {
@@ -189,4 +214,74 @@ pub(super) fn alone(
         files,
         interrupted,
     })
+}
+
+/// The same along a parameter.
+fn over(
+    study: &Study,
+    family: &dyn Family,
+    range: &Range,
+    region: Option<&Region>,
+    started: Instant,
+    control: &Control<'_>,
+) -> Result<Outcome> {
+    let built = started.elapsed().as_secs_f64();
+    let section = study.certify.clone().unwrap_or_default();
+    let options =
+        Options { level: section.level, e0: section.e0, length: section.length, title: title(study) };
+    family.with_parameter(&range.parameter, range.from)?;
+    let covered = along(family, range, region, &critical_options(study), &options, control);
+    let total = started.elapsed().as_secs_f64();
+    let interrupted = control.stopped();
+    let files: Vec<(String, Vec<u8>)> =
+        covered.iter().map(|c| (CERTIFICATES.to_string(), c.text.clone().into_bytes())).collect();
+    let shortfall = match &covered {
+        Err(why) => Some(format!("there are no certificates: {why}")),
+        Ok(c) if c.certificates.is_empty() => Some("there are no certificates: see the gaps".to_string()),
+        Ok(_) => None,
+    };
+    let mut summary = frame(study, family.dim(), interrupted, shortfall.as_deref(), &files);
+    summary["certificates"] = covered.as_ref().map_or(Value::Null, |c| intervals(range, c));
+    let headline = covered.as_ref().map_or_else(Clone::clone, |c| in_words(range, c));
+    Ok(Outcome {
+        summary,
+        timings: json!({ "landscape": built, "certificate": total - built, "total": total }),
+        headline: format!("{}\n{headline}", title(study)),
+        shortfall: shortfall.filter(|_| !interrupted),
+        files,
+        interrupted,
+    })
+}
+
+fn intervals(range: &Range, covered: &Covered) -> Value {
+    let proven: Vec<Value> = covered
+        .certificates
+        .iter()
+        .map(|c| {
+            let (lower, upper) = c.along.as_ref().map_or((0.0, 0.0), |a| (a.lower.0, a.upper.0));
+            let top = c.zeros.iter().map(|z| z.index).max().unwrap_or(0);
+            let counts: Vec<usize> =
+                (0..=top).map(|k| c.zeros.iter().filter(|z| z.index == k).count()).collect();
+            json!({ "lower": lower, "upper": upper, "level": c.level, "counts": counts, "e0": c.e0.0, "e1": c.e1.0 })
+        })
+        .collect();
+    let open: Vec<Value> =
+        covered.gaps.iter().map(|(a, b, why)| json!({ "lower": a, "upper": b, "reason": why })).collect();
+    json!({ "parameter": range.parameter, "from": range.from, "to": range.to, "proven": proven, "not_proven": open })
+}
+
+fn in_words(range: &Range, covered: &Covered) -> String {
+    let open: f64 = covered.gaps.iter().map(|g| g.1 - g.0).sum();
+    let mut text = format!(
+        "{} certificates along {}; {:.1} % of {} to {} is proven",
+        covered.certificates.len(),
+        range.parameter,
+        100.0 * (1.0 - open / (range.to - range.from)),
+        range.from,
+        range.to
+    );
+    for (a, b, why) in &covered.gaps {
+        text += &format!("\nnot proven from {a} to {b}: {why}");
+    }
+    text
 }

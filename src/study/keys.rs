@@ -396,6 +396,14 @@ const CERTIFY: &[Key] = &[
         "0",
         "perturbations of either kind with which the certificate is attacked",
     ),
+    key(
+        "parameter",
+        Takes::Text,
+        "",
+        "certificates for all values of this parameter between `from` and `to`",
+    ),
+    key("from", Takes::Number, "", "smallest value of `parameter`"),
+    key("to", Takes::Number, "", "largest value of `parameter`"),
 ];
 
 const REPORT: &[Key] = &[

@@ -85,6 +85,7 @@ pub const FILES: &[&str] = &[
     continuing::PLANE_FILES[2],
     PAGE,
     certifying::CERTIFICATE,
+    certifying::CERTIFICATES,
 ];
 
 /// What came out.

@@ -161,8 +161,8 @@ def cosine(u):
 
 
 class Formula:
-    def __init__(self, d):
-        self.parameters = {k: I(float.fromhex(v)) for k, v in d["parameters"]}
+    def __init__(self, d, number):
+        self.parameters = {k: number(k, v) for k, v in d["parameters"]}
         self.confinement = I(float.fromhex(d["confinement"]))
         text = " ".join(d["energy"].split()).replace("^", "**")
         self.tree = ast.parse(text, mode="eval").body
@@ -215,7 +215,7 @@ def fail(why):
 class Patterns:
     """-(u) log sum w_k exp(..) + quadratic, written out as jets."""
 
-    def __init__(self, d):
+    def __init__(self, d, number):
         data = d["data"]
         rows = [floats(r) for r in data["rows"]]
         weights = floats(data["weights"])
@@ -223,16 +223,17 @@ class Patterns:
         if hashlib.sha256(packed).hexdigest() != data["sha256"]:
             fail("the hash of the data")
         c = I(float.fromhex(d["confinement"]))
+        self.confinement = c
         self.weights = [iv.log(I(w)) for w in weights]
         if d["kind"] == "mixture":
-            a, s = I(float.fromhex(d["a"])), I(float.fromhex(d["sigma"]))
+            a, s = I(float.fromhex(d["a"])), number("sigma", d["sigma"])
             self.z = [[a * I(v) for v in r] for r in rows]
             self.s = self.t = 1 / (s * s)
             self.kappa = self.s + c
             self.distances = True
         else:
             self.z = [[I(v) for v in r] for r in rows]
-            self.s, self.t = I(1), I(float.fromhex(d["beta"]))
+            self.s, self.t = I(1), number("beta", d["beta"])
             self.kappa = 1 + c
             self.distances = False
 
@@ -286,7 +287,7 @@ class Patterns:
         out = {(0, 0): I(0)}
         key = lambda *idx: (idx.count(0), idx.count(1))
         for a in range(2):
-            out[key(a)] = self.kappa * x[a] - self.s * (I(c[a]) + m[a])
+            out[key(a)] = self.s * (x[a] - I(c[a]) - m[a]) + self.confinement * x[a]
         m2 = lambda a, b: sum((q * (square(e[a]) if a == b else e[a] * e[b]) for q, e in zip(p, d)), I(0))
         if order >= 2:
             for a, b in [(0, 0), (0, 1), (1, 1)]:
@@ -301,8 +302,22 @@ class Patterns:
 
 
 class Field:
-    def __init__(self, d):
-        self.e = Formula(d) if d["kind"] == "formula" else Patterns(d)
+    def __init__(self, d, along):
+        used = []
+
+        def number(name, text):
+            value = float.fromhex(text)
+            if along is None or along["parameter"] != name:
+                return I(value)
+            used.append(name)
+            low, high = float.fromhex(along["lower"]), float.fromhex(along["upper"])
+            if not low <= value <= high:
+                fail("the parameter's interval")
+            return span(low, high)
+
+        self.e = Formula(d, number) if d["kind"] == "formula" else Patterns(d, number)
+        if along is not None and not used:
+            fail("the parameter")
 
     def gradient(self, x):
         j = self.e.jet(x, 1)
@@ -312,6 +327,21 @@ class Field:
         c = self.e.jet(x, 2).c
         z = lambda k: c.get(k, I(0))
         return [[z((2, 0)), z((1, 1))], [z((1, 1)), z((0, 2))]]
+
+    def cell(self, x):
+        """The Hessian over a small box, of a formula by the mean value form as well."""
+        natural = self.hessian(x)
+        if isinstance(self.e, Patterns):
+            return natural
+        c = [I(mp.mpf(v.mid)) for v in x]
+        at, t = self.hessian(c), self.e.jet(x, 3).c
+        third = lambda i, j, k: t.get(((i, j, k).count(0), (i, j, k).count(1)), I(0))
+        out = [[None, None], [None, None]]
+        for i in range(2):
+            for j in range(2):
+                m = at[i][j] + third(i, j, 0) * (x[0] - c[0]) + third(i, j, 1) * (x[1] - c[1])
+                out[i][j] = span(max(lo(m), lo(natural[i][j])), min(hi(m), hi(natural[i][j])))
+        return out
 
     def tight(self, x):
         c = [I(mp.mpf(v.mid)) for v in x]
@@ -374,24 +404,77 @@ def check_zero(f, z, e0, e1):
     q = frobenius([[dot(v[i], v[j]) - (1 if i == j else 0) for j in range(2)] for i in range(2)])
     least = min(abs(t) for t in w)
     rest = frobenius(e)
-    if not (q < 1 and rest < least) or sum(t < 0 for t in w) != z["index"]:
+    if not (q < 0.5 and rest < least) or sum(t < 0 for t in w) != z["index"]:
         fail(f"the index of {x}")
-    m = lo((I(least) - I(rest)) / (1 + I(q)))
     n = hi(length(g))
-    phi = lambda l, d: lo((I(m) - I(l) * I(d) / 2) * I(d) - I(n))
-    l = f.lipschitz(x, big)
-    if not (0 < r < big and phi(l, r) > e0 and phi(l, big) > e0 and lo(I(m) - I(e1) - I(l) * I(big)) > 0):
+    form = form_of(z["index"], v[0])
+    ball = profile(f, form, x, big)
+    if not (0 < r < big and ball[-1] > e1 and phi(ball, big, r) - n > e0):
         fail(f"the ball about {x}")
     if basin:
-        b = f.lipschitz(x, basin)
-        if not (z["index"] in (0, 2) and basin > r and phi(b, r) > e0 and phi(b, basin) > e0):
+        wide = profile(f, form, x, basin)
+        if not (z["index"] in (0, 2) and basin > r and phi(wide, basin, r) - n > e0 and phi(wide, basin, basin) - n > e0):
             fail(f"the basin of {x}")
-    mid = (r + big) / 2
-    steep = min(phi(l, mid), phi(l, big))
-    lost = (I(big) - I(mid)) * iv.sqrt(square(I(steep)) - square(I(e0)))
-    if not (steep > e0 and lo(lost) > hi(I(r) * (I(e0) + I(n)) + I(l) * I(r) ** 3 / 6)):
-        fail(f"orbits may come back to {x}")
     return dict(x=x, r=r, unique=big, basin=basin, index=z["index"])
+
+
+def form_of(index, u):
+    """A lower bound of the form's smallest eigenvalue over Hessians: of H, -H, or -<u,Hu> and that across."""
+
+    def extreme(sign):
+        def least(h):
+            a, d = (I(lo(sign * h[i][i])) for i in range(2))
+            b = I(max(mag(h[0][1]), mag(h[1][0])))
+            return lo((a + d - iv.sqrt(square(a - d) + 4 * square(b))) / 2)
+
+        return least
+
+    def saddle(h):
+        s = square(u[0]) + square(u[1])
+        along = lambda p, q: (square(p) * h[0][0] + 2 * p * q * h[0][1] + square(q) * h[1][1]) / s
+        return min(lo(-along(u[0], u[1])), lo(along(-u[1], u[0])))
+
+    return saddle if index == 1 else extreme(1 if index == 0 else -1)
+
+
+STEPS, CELLS = 16, 16
+
+
+def ball(big, k):
+    """Radius k of the steps; any that ascend will do: a little less than the cells' sides, so that those that touch are none of theirs."""
+    return mp.mpf(big) if k + 1 == STEPS else mp.mpf(big) * (k + 1) / STEPS * (1 - mp.mpf(2) ** -30)
+
+
+def profile(f, form, x, big):
+    """Bounds on balls of radius big j/STEPS, ascending."""
+    ends = [[mp.mpf(c) - mp.mpf(big) + 2 * mp.mpf(big) * k / CELLS for k in range(CELLS + 1)] for c in x]
+    widen = mp.mpf(2) ** -50 * (mp.mpf(big) + max(abs(mp.mpf(c)) for c in x))
+    at = form(f.hessian([I(t) for t in x]))
+    out = [at] * STEPS
+    for i in range(CELLS):
+        for j in range(CELLS):
+            b = [span(ends[0][i] - widen, ends[0][i + 1] + widen), span(ends[1][j] - widen, ends[1][j + 1] + widen)]
+            near = lo(length([I(mig(b[k] - I(x[k]))) for k in range(2)]))
+            if near > big:
+                continue
+            m = form(f.cell(b))
+            out = [min(v, m) if ball(big, k) >= near else v for k, v in enumerate(out)]
+    slope = f.lipschitz(x, big)
+    out = [max(v, lo(I(at) - I(slope) * I(ball(big, k)))) for k, v in enumerate(out)]
+    for k in range(STEPS - 2, -1, -1):
+        out[k] = max(out[k], out[k + 1])
+    return out
+
+
+def phi(steps, big, d):
+    total, start = I(0), mp.mpf(0)
+    for k, m in enumerate(steps):
+        end = min(mp.mpf(d), ball(big, k))
+        total += I(m) * (I(end) - I(start))
+        if end == mp.mpf(d):
+            break
+        start = end
+    return lo(total)
 
 
 def replay(tree, box, leaf):
@@ -415,7 +498,38 @@ def replay(tree, box, leaf):
         fail("a tree ends too early")
 
 
+def home(c, k, z):
+    """Where the gradient may be small: the ball, or at the level "full" a saddle's block, which both halves must share."""
+    off = lambda x: [x[i] - I(z["x"][i]) for i in range(2)]
+    if c["level"] != "full" or z["index"] != 1:
+        return lambda x: hi(length([I(mag(v)) for v in off(x)])) < z["unique"]
+    shapes = [(e["half"], e["slope"]) for e in c["edges"] if e["of"] == k and not e["up"]]
+    if len(shapes) != 2 or shapes[0] != shapes[1]:
+        fail("the halves of a saddle do not share a block")
+    a, s = (float.fromhex(v) for v in shapes[0])
+    axis = Axis(floats(c["zeros"][k]["vectors"][0]))
+    return lambda x: mag(axis.along(off(x))) <= a and mag(axis.across(off(x))) <= lo(I(a) * I(s))
+
+
+def passes(at, base, d, wide, normal, e0):
+    place = lambda t: [base[i] + t * d[i] for i in range(2)]
+    open_ = [(-mp.mpf(wide), mp.mpf(wide), 0)]
+    while open_:
+        a, b, depth = open_.pop()
+        m = (a + b) / 2
+        g = dot(normal, at(place(I(m)))[0])
+        slope = dot(normal, apply(at(place(span(a, b)))[1], d))
+        if lo(g + (span(a, b) - I(m)) * slope) > e0:
+            continue
+        if depth >= 9:
+            return False
+        open_ += [(a, m, depth + 1), (m, b, depth + 1)]
+    return True
+
+
 def check_cover(f, c, zeros, e0):
+    homes = [home(c, k, z) for k, z in enumerate(zeros)]
+    exceeds = lambda g: lo(iv.sqrt(sum((square(I(mig(v))) for v in g), I(0)))) > e0
     region = c["region"]
     if "box" in region:
         l, u = floats(region["box"]["lower"]), floats(region["box"]["upper"])
@@ -447,12 +561,11 @@ def check_cover(f, c, zeros, e0):
 
     def leaf(x, t):
         if t == "n":
-            return any(mig(g) > e0 for g in f.gradient(x))
+            return exceeds(f.gradient(x))
         if t == "m":
-            return any(mig(g) > e0 for g in f.tight(x))
+            return exceeds(f.tight(x))
         if t == "z":
-            far = lambda z: hi(length([I(mag(x[i] - I(z["x"][i]))) for i in range(2)]))
-            return any(far(z) < z["unique"] for z in zeros)
+            return any(h(x) for h in homes)
         return t == "o" and outside(x)
 
     replay(c["cover"]["inside"], box, leaf)
@@ -466,22 +579,18 @@ def check_edge(f, c, e, zeros, region, e0, e1):
     if z["index"] != 1 or e["side"] not in (1, -1):
         fail("an edge of no saddle")
     a, s = float.fromhex(e["half"]), float.fromhex(e["slope"])
-    axis = Axis(floats(c["zeros"][e["of"]]["vectors"][1 if e["up"] else 0]))
+    vector = floats(c["zeros"][e["of"]]["vectors"][0])
+    axis = Axis([-vector[1], vector[0]] if e["up"] else vector)
     place = [I(t) for t in x]
     at = lambda p: ([sign * g for g in f.gradient(p)], [[sign * h for h in r] for r in f.hessian(p)])
-    g, h = at(place)
-    reach = hi(I(a) * iv.sqrt(1 + I(s) ** 2))
-    change = I(f.lipschitz(x, reach)) * I(reach)
-    hu = apply(h, axis.u)
-    p = -axis.along(hu) - change
-    st = axis.across(apply(h, axis.v)) - change
-    mixed = I(mag(axis.across(hu))) + change
-    noise = hi(I(e0) + length(g))
-    cone = 4 * I(s) ** 2 * (p - e1) * (st - e1)
-    off = (1 - I(s) ** 2) * mixed + (1 + I(s) ** 2) * I(e1)
-    ok = 0 < s <= 1 and a > 0 and reach < z["unique"] and lo(p - e1) > 0 and lo(st - e1) > 0
-    ok = ok and lo(I(a) * (p - mixed * I(s))) > noise and lo(I(a) * (st * I(s) - mixed)) > noise
-    if not (ok and lo(cone) > hi(off**2)):
+    b = I(a) * I(s)
+    ok = s > 0 and a > 0 and hi(iv.sqrt(I(a) ** 2 + b**2)) < z["unique"]
+    for side in (1, -1):
+        exit_ = [place[i] + side * I(a) * axis.u[i] for i in range(2)]
+        wall = [place[i] + side * b * axis.v[i] for i in range(2)]
+        ok = ok and passes(at, exit_, axis.v, hi(b), [-side * t for t in axis.u], e0)
+        ok = ok and passes(at, wall, axis.u, a, [side * t for t in axis.v], e0)
+    if not ok:
         fail(f"the block at {x}")
     center = [place[i] + I(e["side"] * a) * axis.u[i] for i in range(2)]
     disc = (center, axis, hi(I(a) * I(s)))
@@ -561,12 +670,14 @@ def main(path):
         fail("the hash")
     c = json.loads(body + "}")
     e0, e1 = float.fromhex(c["e0"]), float.fromhex(c["e1"])
-    f = Field(c["landscape"])
+    if c["format"] != "smale certificate 2":
+        fail("the format")
+    f = Field(c["landscape"], c.get("along"))
     zeros = [check_zero(f, z, e0, e1) for z in c["zeros"]]
     for i, a in enumerate(zeros):
         for b in zeros[:i]:
             d = length([I(a["x"][k]) - I(b["x"][k]) for k in range(2)])
-            if not lo(d) > hi(I(a["unique"]) + I(b["unique"])):
+            if not lo(d) > hi(I(a["r"]) + I(b["r"])):
                 fail("two balls meet")
     check_cover(f, c, zeros, e0)
     for e in c["edges"]:

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod along;
 mod attacks;
 mod enclosures;
 mod refusals;

@@ -14,6 +14,11 @@ fn a_connection_of_saddles_is_named() {
     // At f = 0 the axis x = 0 is invariant and joins the two saddles.
     let why = certify(&formula(FLIP, &[("K", 0.75), ("f", 0.0)]), None).unwrap_err();
     assert!(why.contains("of index 1"), "{why}");
+    // Both of them are named: the numbers of points of index 1.
+    let set = super::points(&formula(FLIP, &[("K", 0.75), ("f", 0.0)]), None);
+    let saddles: Vec<usize> = (0..set.points.len()).filter(|k| set.points[*k].index == 1).collect();
+    let named = [(saddles[0], saddles[1]), (saddles[1], saddles[0])];
+    assert!(named.iter().any(|(a, b)| why.contains(&format!("points {a} and {b}"))), "{why}");
 }
 
 #[test]
@@ -63,6 +68,7 @@ fn by_hand(
             parameters: vec![],
             confinement: hex(0.0),
         },
+        along: None,
         region: Some(CheckedRegion::Box { lower: HexVec(vec![bounds[0]]), upper: HexVec(vec![bounds[1]]) }),
         e0: hex(0.0),
         e1: hex(0.0),

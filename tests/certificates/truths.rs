@@ -96,6 +96,24 @@ fn mixtures_and_memories() {
     assert!(saddle.center.0.iter().all(|x| (x - 0.5).abs() < 1e-12));
 }
 
+/// Six Gaussians at equal distances on a circle: by symmetry a minimum near each, a saddle between neighbours, a maximum in the middle; each
+/// saddle leads to its two neighbours, so that two halves end at each minimum.
+#[test]
+fn equally_spaced_on_a_circle() {
+    let turn = |k: usize| std::f64::consts::TAU * k as f64 / 6.0;
+    let data = Mat::from_fn(2, 6, |i, k| if i == 0 { turn(k).cos() } else { turn(k).sin() });
+    let noise = Noise::Fixed { a: 1.0, sigma: 0.35 };
+    let built = certify(&Mixture::new(data, vec![1.0; 6], noise, 0.0).unwrap(), None).unwrap();
+    let claim = proven(&built.text);
+    assert_eq!((claim.level, claim.counts), (Level::Full, vec![6, 6, 1]));
+    let c = &built.certificate;
+    for (k, z) in c.zeros.iter().enumerate() {
+        let ends = c.edges.iter().filter(|e| !e.up && e.end == Some(k)).count();
+        assert_eq!(ends, if z.index == 0 { 2 } else { 0 });
+    }
+    assert_eq!(c.edges.iter().filter(|e| e.up && e.end.is_some()).count(), 6);
+}
+
 /// In 4 dimensions minima and saddles only, without completeness: two Gaussians at distance 4 sigma on an axis.
 #[test]
 fn memories_in_more_dimensions() {

@@ -181,8 +181,9 @@ impl World<'_> {
         let value = 0.5 * trace + if e.up { root } else { -root };
         let rows = [[j[0][1], value - j[0][0]], [value - j[1][1], j[1][0]]];
         let mut d = if norm(&rows[0]) > norm(&rows[1]) { rows[0] } else { rows[1] };
-        let own = &self.c.zeros[e.of].vectors[usize::from(e.up)].0;
-        let sign = f64::from(e.side) * dot(&d, own).signum() / norm(&d);
+        let v = &self.c.zeros[e.of].vectors[0].0;
+        let own = if e.up { vec![-v[1], v[0]] } else { v.clone() };
+        let sign = f64::from(e.side) * dot(&d, &own).signum() / norm(&d);
         d = d.map(|d| sign * d);
         let extent = match self.region {
             Region::Ball { radius, .. } => radius.0,

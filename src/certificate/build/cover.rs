@@ -3,6 +3,7 @@
 use rayon::join;
 
 use super::Builder;
+use crate::certificate::check::Oracle;
 use crate::certificate::format::{Cover, Region, Zero};
 
 /// Boxes, as ends.
@@ -20,10 +21,24 @@ const BESIDE: u32 = 7;
 /// Deepest bisection.
 const DEEPEST: u32 = 70;
 
+/// Points and, of saddles of a `full` certificate, the block's half-length and slope.
+pub(super) struct Homes<'a> {
+    pub(super) zeros: &'a [Zero],
+    pub(super) blocks: Vec<Option<(f64, f64)>>,
+}
+
+impl Homes<'_> {
+    fn hold(&self, x: &Sides) -> bool {
+        self.zeros.iter().zip(&self.blocks).any(|(z, block)| {
+            in_ball(x, z) && block.is_none_or(|(half, slope)| Oracle::in_block(z, half, slope, x))
+        })
+    }
+}
+
 /// Both subdivisions.
-pub(super) fn cover(b: &Builder<'_>, region: &Region, zeros: &[Zero], e0: f64) -> Result<Cover, Stuck> {
+pub(super) fn cover(b: &Builder<'_>, region: &Region, homes: &Homes<'_>, e0: f64) -> Result<Cover, Stuck> {
     let boundary = boundary(b, region, e0)?;
-    Ok(Cover { inside: inside(b, region, zeros, e0)?, boundary })
+    Ok(Cover { inside: inside(b, region, homes, e0)?, boundary })
 }
 
 /// That of the boundary.
@@ -74,10 +89,10 @@ fn enters(b: &Builder<'_>, region: &Region, face: usize, x: &Sides, e0: f64) -> 
 }
 
 /// That of the region.
-fn inside(b: &Builder<'_>, region: &Region, zeros: &[Zero], e0: f64) -> Result<String, Stuck> {
+fn inside(b: &Builder<'_>, region: &Region, homes: &Homes<'_>, e0: f64) -> Result<String, Stuck> {
     let whole = b.oracle.whole(region).map_err(|why| Stuck { at: vec![], why })?;
     let leaf = |x: &Sides| -> Result<Option<char>, String> {
-        if zeros.iter().any(|z| in_ball(x, z)) {
+        if homes.hold(x) {
             return Ok(Some('z'));
         }
         if b.oracle.is_excluded(region, x, 'o', e0) {
@@ -93,12 +108,10 @@ fn inside(b: &Builder<'_>, region: &Region, zeros: &[Zero], e0: f64) -> Result<S
         }
         let middle: Sides = x.iter().map(|(lo, hi)| 0.5 * (lo + hi)).map(|m| (m, m)).collect();
         let hopeless = !b.both.exceeds(&middle, e0)
-            && !zeros.iter().any(|z| in_ball(&middle, z))
+            && !homes.hold(&middle)
             && !b.oracle.is_excluded(region, &middle, 'o', e0);
         if hopeless {
-            return Err(
-                "no component of the gradient is larger than e0 there, away from all points listed".into()
-            );
+            return Err("the gradient is not larger than e0 there, away from all points listed".into());
         }
         Ok(None)
     };

@@ -4,17 +4,17 @@ use std::cell::RefCell;
 
 use super::Builder;
 use crate::certificate::format::{Cylinder, Edge, Hex, HexVec, Region, Zero};
-use crate::flow::cone::{Field, blocks};
+use crate::flow::cone::{Block, Field, blocks};
 use crate::flow::tube::{self, Goal, Line, Why, tube};
 use crate::flow::{self, Flow, integrate};
 use crate::linalg::{dot, norm};
+use crate::rigor::{Disc, Interval};
 
-/// A half that is to be followed.
+/// Two halves that are to be followed: the unstable manifold of a point, or its stable one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Half {
+pub(super) struct Pair {
     pub(super) of: usize,
     pub(super) up: bool,
-    pub(super) side: i8,
 }
 
 /// Up to this dimension orbits are followed closely.
@@ -26,81 +26,157 @@ enum Arrived {
     Outside,
 }
 
-/// The half with its block and tube.
-pub(super) fn edge(b: &Builder<'_>, zeros: &[Zero], half: Half, e0: f64, e1: f64) -> Result<Edge, String> {
-    let zero = &zeros[half.of];
+/// A block that was found about a point.
+struct Start {
+    half: f64,
+    slope: f64,
+    /// Where it is left, on the side 1 and on the side -1.
+    exits: [Disc; 2],
+}
+
+/// Half-lengths of blocks that are tried, in units of the ball's radius.
+const HALVES: [f64; 12] = [0.9, 0.78, 0.66, 0.55, 0.45, 0.36, 0.28, 0.21, 0.15, 0.1, 0.05, 0.02];
+/// Their widths, in lengths.
+const SLOPES: [f64; 12] = [0.02, 0.04, 0.07, 0.1, 0.15, 0.22, 0.32, 0.45, 0.65, 0.95, 1.4, 2.1];
+
+/// In the plane: of each length the narrowest blocks that hold.
+fn planar(b: &Builder<'_>, zero: &Zero, up: bool, wide: f64) -> Vec<Start> {
+    let v = &zero.vectors[0].0;
+    let direction = if up { vec![-v[1], v[0]] } else { v.clone() };
+    let size = norm(&direction);
+    let mut found = vec![];
+    for share in HALVES {
+        let half = share * zero.unique.0;
+        let mut fits = SLOPES.iter().filter(|s| share * (1.0 + *s * *s).sqrt() < 0.999);
+        let Some(slope) = fits.find(|s| b.oracle.block(zero, up, half, **s, wide)).copied() else { continue };
+        let exit = |side: f64| Disc {
+            center: zero
+                .center
+                .0
+                .iter()
+                .zip(&direction)
+                .map(|(x, u)| Interval::about(x + side * half / size * u, 1e-14 * (x.abs() + half)))
+                .collect(),
+            direction: direction.iter().map(|u| side * u).collect(),
+            radius: half * slope * (1.0 + 1e-12),
+            thickness: 0.0,
+        };
+        found.push(Start { half, slope, exits: [exit(1.0), exit(-1.0)] });
+    }
+    // A block near the middle of those that hold is the farthest from not holding.
+    let middle = found.len() / 2;
+    let mut order: Vec<usize> = (0..found.len()).collect();
+    order.sort_by_key(|k| k.abs_diff(middle));
+    let mut found: Vec<Option<Start>> = found.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|k| found[k].take()).take(4).collect()
+}
+
+/// In other dimensions, by the bounds of `flow/cone.rs`.
+fn spatial(field: Field<'_>, zero: &Zero, up: bool, wide: f64, e1: f64) -> Vec<Start> {
     let n = zero.center.0.len();
-    let field = if half.up { Field::uphill(&b.both) } else { Field::downhill(&b.both) };
-    let residual = b.sites[half.of].residual;
-    // A little more than is claimed, so that the checker's rounding finds room; and what is left of the gradient at the centre.
-    let wide = e0 * (1.0 + 1e-5) + 2.0 * residual;
-    let slack = 1e-13 * b.steepness;
-    let vector = &zero.vectors[if half.up { n - 1 } else { 0 }].0;
+    let vector = &zero.vectors[if up { n - 1 } else { 0 }].0;
+    let started = |block: Block| {
+        let turned = if dot(&block.direction, vector) < 0.0 { -1.0 } else { 1.0 };
+        let exits = [block.exit(turned), block.exit(-turned)];
+        Start { half: block.half, slope: block.slope, exits }
+    };
     let largest = 0.7 * zero.unique.0;
-    let found = blocks(field, &zero.center.0, 0.0, largest, wide + slack, e1 * (1.0 + 1e-9));
+    blocks(field, &zero.center.0, 0.0, largest, wide, e1).into_iter().map(started).collect()
+}
+
+/// Both halves, that of side 1 first, with one block and their tubes.
+pub(super) fn pair(
+    b: &Builder<'_>,
+    zeros: &[Zero],
+    pair: Pair,
+    e0: f64,
+    e1: f64,
+) -> Result<[Edge; 2], String> {
+    let zero = &zeros[pair.of];
+    let n = zero.center.0.len();
+    let field = if pair.up { Field::uphill(&b.both) } else { Field::downhill(&b.both) };
+    let residual = b.sites[pair.of].residual;
+    // A little more than is claimed, so that the checker's rounding finds room; and what is left of the gradient at the centre.
+    let wide = e0 * (1.0 + 1e-5) + 2.0 * residual + 1e-13 * b.steepness;
+    let found = match n {
+        2 => planar(b, zero, pair.up, wide),
+        _ => spatial(field, zero, pair.up, wide, e1 * (1.0 + 1e-9)),
+    };
     if found.is_empty() {
-        return Err("no block about its point meets the cone conditions".into());
+        return Err("no block about its point is left along its axis and entered across".into());
     }
     let mut reason = String::new();
-    for block in &found {
-        let turned = if dot(&block.direction, vector) < 0.0 { -1.0 } else { 1.0 };
-        let side = f64::from(half.side) * turned;
-        let start = block.exit(side);
-        let from: Vec<f64> = start.center.iter().map(|e| e.mid()).collect();
-        let (line, goal, end, near) = match guide(b, zeros, half, &from) {
-            Ok(found) => found,
-            Err(why) => {
-                reason = why;
-                continue;
-            }
-        };
-        let most = if n <= LOW { 4000 } else { 1500 };
-        let options = tube::Options { e0: wide + slack, most, ..tube::Options::default() };
-        match tube(field, &start, &line, &goal, &options, &|| b.control.stopped()) {
-            Ok(tube) => {
-                let edge = Edge {
-                    of: half.of,
-                    up: half.up,
-                    side: half.side,
-                    end,
-                    half: Hex(block.half),
-                    slope: Hex(block.slope),
-                    tube: tube.cylinders.iter().map(written).collect(),
-                };
-                match b.oracle.edge(zeros, b.region.as_ref(), &edge, e0, e1) {
-                    Ok(()) => return Ok(edge),
-                    Err(why) => reason = format!("the checker says: {why}"),
-                }
-            }
-            Err(blocked) => {
-                let place: Vec<String> = blocked.at.iter().take(3).map(|x| format!("{x:.4}")).collect();
-                let why = match blocked.why {
-                    Why::Narrow => "no cylinder could be proven",
-                    Why::Short => "the tube is too wide for the basin",
-                    Why::Many => "the cylinders allowed were used up",
-                    Why::Stopped => "the computation was interrupted",
-                };
-                reason = format!(
-                    "{why} near ({}{}), after {} cylinders, at the radius {:.1e}, where the transverse curvature is {:.2e}",
-                    place.join(", "),
-                    if n > 3 { ", .." } else { "" },
-                    blocked.cylinders,
-                    blocked.radius,
-                    blocked.transverse
-                );
-                if let Some((d, k)) = near.filter(|(d, _)| *d < 0.02 * b.extent) {
-                    reason += &format!(
-                        "; the orbit passes point {k}, of index {}, at a distance of {d:.1e}: one that joins points {} and {k} is not excluded",
-                        zeros[k].index, half.of
-                    );
-                }
-                if blocked.why == Why::Stopped {
-                    break;
-                }
-            }
+    for start in &found {
+        let one = |k: usize| half(b, zeros, pair, start, k, wide, e0);
+        match one(0).and_then(|first| Ok([first, one(1)?])) {
+            Ok(both) => return Ok(both),
+            Err(why) => reason = why,
+        }
+        if b.control.stopped() {
+            break;
         }
     }
     Err(reason)
+}
+
+/// One half, from its block on.
+fn half(
+    b: &Builder<'_>,
+    zeros: &[Zero],
+    pair: Pair,
+    start: &Start,
+    number: usize,
+    wide: f64,
+    e0: f64,
+) -> Result<Edge, String> {
+    let n = zeros[pair.of].center.0.len();
+    let field = if pair.up { Field::uphill(&b.both) } else { Field::downhill(&b.both) };
+    let disc = &start.exits[number];
+    let from: Vec<f64> = disc.center.iter().map(|e| e.mid()).collect();
+    let (line, goal, end, near) = guide(b, zeros, pair, &from)?;
+    let most = if n <= LOW { 4000 } else { 600 };
+    let options = tube::Options { e0: wide, most, ..tube::Options::default() };
+    match tube(field, disc, &line, &goal, &options, &|| b.control.stopped()) {
+        Ok(tube) => {
+            let edge = Edge {
+                of: pair.of,
+                up: pair.up,
+                side: [1, -1][number],
+                end,
+                half: Hex(start.half),
+                slope: Hex(start.slope),
+                tube: tube.cylinders.iter().map(written).collect(),
+            };
+            match b.oracle.edge(zeros, b.region.as_ref(), &edge, e0) {
+                Ok(()) => Ok(edge),
+                Err(why) => Err(format!("the checker says: {why}")),
+            }
+        }
+        Err(blocked) => {
+            let place: Vec<String> = blocked.at.iter().take(3).map(|x| format!("{x:.4}")).collect();
+            let why = match blocked.why {
+                Why::Narrow => "no cylinder could be proven",
+                Why::Short => "the tube is too wide for the basin",
+                Why::Many => "the cylinders allowed were used up",
+                Why::Stopped => "the computation was interrupted",
+            };
+            let mut reason = format!(
+                "{why} near ({}{}), after {} cylinders, at the radius {:.1e}, where the transverse curvature is {:.2e}",
+                place.join(", "),
+                if n > 3 { ", .." } else { "" },
+                blocked.cylinders,
+                blocked.radius,
+                blocked.transverse
+            );
+            if let Some((d, k)) = near.filter(|(d, _)| *d < 0.02 * b.extent) {
+                reason += &format!(
+                    "; the orbit passes point {k}, of index {}, at a distance of {d:.1e}: one that joins points {} and {k} is not excluded",
+                    zeros[k].index, pair.of
+                );
+            }
+            Err(reason)
+        }
+    }
 }
 
 fn written(c: &crate::rigor::Cylinder) -> Cylinder {
@@ -117,17 +193,17 @@ fn written(c: &crate::rigor::Cylinder) -> Cylinder {
 type Guide = (Line, Goal, Option<usize>, Option<(f64, usize)>);
 
 /// The numerical orbit from a place to where it ends, and the ball to be reached there.
-fn guide(b: &Builder<'_>, zeros: &[Zero], half: Half, from: &[f64]) -> Result<Guide, String> {
+fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Guide, String> {
     let n = from.len();
-    let flow = if half.up { Flow::backward(b.landscape) } else { Flow::forward(b.landscape) };
-    let wanted = if half.up { n } else { 0 };
+    let flow = if pair.up { Flow::backward(b.landscape) } else { Flow::forward(b.landscape) };
+    let wanted = if pair.up { n } else { 0 };
     let scale = b.extent;
     let (tolerance, longest) = if n <= LOW { (1e-10, 0.005) } else { (1e-7, 0.03) };
     let options = flow::Options { tolerance: tolerance * scale, longest: longest * scale, steps: 60_000 };
     let along = |x: &[f64]| {
         let mut g = vec![0.0; n];
         b.landscape.gradient(x, &mut g);
-        g.iter_mut().for_each(|g| *g *= if half.up { 1.0 } else { -1.0 });
+        g.iter_mut().for_each(|g| *g *= if pair.up { 1.0 } else { -1.0 });
         g
     };
     let far = |x: &[f64], y: &[f64]| norm(&x.iter().zip(y).map(|(a, b)| a - b).collect::<Vec<f64>>());
@@ -137,7 +213,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], half: Half, from: &[f64]) -> Result<Gu
     integrate(&flow, from, &options, |state| {
         points.borrow_mut().push((state.x.to_vec(), along(state.x)));
         for (k, z) in zeros.iter().enumerate() {
-            if k == half.of {
+            if k == pair.of {
                 continue;
             }
             let d = far(state.x, &z.center.0);
@@ -148,7 +224,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], half: Half, from: &[f64]) -> Result<Gu
             }
         }
         let outside = b.region.as_ref().map_or(f64::NEG_INFINITY, |r| beyond(r, state.x));
-        if half.up && outside > 0.25 * scale {
+        if pair.up && outside > 0.25 * scale {
             arrived = Some(Arrived::Outside);
         }
         arrived.is_none()
@@ -167,7 +243,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], half: Half, from: &[f64]) -> Result<Gu
             let near = nearest.map_or(String::new(), |(d, k)| {
                 let index = zeros[k].index;
                 if d < 1e-5 * scale {
-                    format!(": it ends at point {k}, of index {index}; an orbit that joins points {} and {k} is not excluded, so that nothing is structurally stable", half.of)
+                    format!(": it ends at point {k}, of index {index}; an orbit that joins points {} and {k} is not excluded, so that nothing is structurally stable", pair.of)
                 } else {
                     format!(": it comes as near as {d:.1e} to point {k}, of index {index}")
                 }

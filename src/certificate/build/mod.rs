@@ -4,6 +4,7 @@
 //! field fattened by (e0, e1), `e1 = e0/length`; what holds at one radius holds at every smaller one, so that the largest is found by
 //! bisection, object by object: points, boundary, region, orbits. Nothing is handed out that the checker has not accepted.
 
+pub mod along;
 pub mod attack;
 mod cover;
 mod edges;
@@ -16,7 +17,8 @@ use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
-use self::edges::Half;
+use self::cover::Homes;
+use self::edges::Pair;
 use self::field::Both;
 use self::points::Site;
 use super::check::{self, MOST_DIMENSIONS, Oracle, Verdict};
@@ -81,8 +83,6 @@ struct Builder<'a> {
     extent: f64,
     /// A size of gradients.
     steepness: f64,
-    /// Is it to be shown that no orbit comes back to a point?
-    full: bool,
     control: &'a Control<'a>,
 }
 
@@ -90,6 +90,8 @@ struct Builder<'a> {
 const COVERED: usize = 3;
 /// Steps of bisection between a radius and a quarter of it.
 const STEPS: usize = 5;
+/// Above this dimension the radius of orbits is found to within a factor of four.
+const MANY: usize = 16;
 /// Quarterings before a radius is given up as zero.
 const QUARTERS: usize = 24;
 /// Of the largest radius found this share is claimed, to leave room.
@@ -145,17 +147,8 @@ pub fn build(
     let extent = set.region.radius();
     let region = complete.then(|| stated(&set.region.shape));
     let both = Both { inner: enclosed.as_ref(), oracle: &oracle };
-    let mut b = Builder {
-        landscape,
-        oracle: &oracle,
-        both,
-        sites: vec![],
-        region,
-        extent,
-        steepness: 0.0,
-        full: level == Level::Full,
-        control,
-    };
+    let mut b =
+        Builder { landscape, oracle: &oracle, both, sites: vec![], region, extent, steepness: 0.0, control };
     // Of memories only minima and what joins them.
     let chosen: Vec<usize> =
         (0..set.points.len()).filter(|k| complete || set.points[*k].index <= 1).collect();
@@ -171,10 +164,8 @@ pub fn build(
         .collect();
     let closest = nearest.iter().fold(2.0 * extent, |m: f64, d| m.min(*d));
     let length = options.length.unwrap_or(0.5 * closest);
-    let sites: Vec<Result<Site, String>> = (0..places.len())
-        .into_par_iter()
-        .map(|i| Site::new(&b, places[i], (2.0 * extent).min(4.0 * nearest[i]), 0.499 * nearest[i]))
-        .collect();
+    let sites: Vec<Result<Site, String>> =
+        (0..places.len()).into_par_iter().map(|i| Site::new(&b, places[i], nearest[i])).collect();
     let mut left_out = vec![];
     let mut kept = vec![];
     for (site, id) in sites.into_iter().zip(&chosen) {
@@ -196,7 +187,7 @@ pub fn build(
     // Points. Those that cannot be proven at all are left out of memories.
     let mut drop = vec![];
     for (k, site) in b.sites.iter().enumerate() {
-        let test = |e0: f64, e1: f64| site.zero(&b, e0, e1).map(|_| ()).map_err(|why| (site.x.clone(), why));
+        let test = |e0: f64, e1: f64| site.zero(e0, e1).map(|_| ()).map_err(|why| (site.x.clone(), why));
         let name = format!("point {}, of index {}", kept[k], site.index);
         if let Err(why) = search.lower(&name, POINT, &test) {
             if complete || search.fixed && options.level.is_some() {
@@ -213,11 +204,12 @@ pub fn build(
     if let Some(region) = &b.region {
         let test = |e0: f64, _: f64| cover::boundary(&b, region, e0).map(|_| ()).map_err(|s| (s.at, s.why));
         search.lower("the region's boundary", BOUNDARY, &test)?;
-        let test = |e0: f64, e1: f64| {
-            let zeros = b.zeros(e0, e1).map_err(|why| (vec![], why))?;
-            cover::cover(&b, region, &zeros, e0).map(|_| ()).map_err(|s| (s.at, s.why))
-        };
-        search.lower("the region outside the points' balls", REGION, &test)?;
+        // That no point is missing is seen at the smallest of radii; how large it may be, once there are blocks.
+        let e0 = if search.fixed { search.e } else { 1e-3 * search.e };
+        let zeros = b.zeros(e0, search.e1(e0))?;
+        let homes = Homes { zeros: &zeros, blocks: vec![None; zeros.len()] };
+        cover::cover(&b, region, &homes, e0)
+            .map_err(|s| sentence("the region outside the points' balls", &s.at, &s.why))?;
     }
     // Orbits.
     let edges = if level == Level::CriticalSet {
@@ -228,11 +220,19 @@ pub fn build(
     if control.stopped() {
         return Err("the computation was interrupted".into());
     }
+    if let Some(region) = &b.region {
+        let test = |e0: f64, e1: f64| {
+            let zeros = b.zeros(e0, e1).map_err(|why| (vec![], why))?;
+            let homes = homes(&zeros, &edges, level);
+            cover::cover(&b, region, &homes, e0).map(|_| ()).map_err(|s| (s.at, s.why))
+        };
+        search.lower("the region outside the points' balls and blocks", REGION, &test)?;
+    }
     let e0 = if search.fixed { search.e } else { search.e * SHARE };
     let e1 = if length > 0.0 { e0 / length } else { 0.0 };
     let zeros = b.zeros(e0, e1)?;
     let cover = match &b.region {
-        Some(region) => Some(cover::cover(&b, region, &zeros, e0).map_err(|s| s.why)?),
+        Some(region) => Some(cover::cover(&b, region, &homes(&zeros, &edges, level), e0).map_err(|s| s.why)?),
         None => None,
     };
     let mut certificate = Certificate {
@@ -242,6 +242,7 @@ pub fn build(
         complete,
         trusted: TRUSTED.into(),
         landscape: definition,
+        along: None,
         region: b.region.clone(),
         e0: Hex(e0),
         e1: Hex(e1),
@@ -283,9 +284,19 @@ fn stated(shape: &Shape) -> Region {
 
 impl Builder<'_> {
     fn zeros(&self, e0: f64, e1: f64) -> Result<Vec<Zero>, String> {
-        let all: Vec<Result<Zero, String>> = self.sites.par_iter().map(|s| s.zero(self, e0, e1)).collect();
+        let all: Vec<Result<Zero, String>> = self.sites.par_iter().map(|s| s.zero(e0, e1)).collect();
         all.into_iter().collect()
     }
+}
+
+/// Where the gradient may be small, once there are edges.
+fn homes<'a>(zeros: &'a [Zero], edges: &[Edge], level: Level) -> Homes<'a> {
+    let planar = zeros.first().is_some_and(|z| z.center.0.len() > 1);
+    let block = |k: usize| {
+        let own = edges.iter().find(|e| e.of == k && !e.up).filter(|_| level == Level::Full && planar);
+        own.map(|e| (e.half.0, e.slope.0))
+    };
+    Homes { zeros, blocks: (0..zeros.len()).map(block).collect() }
 }
 
 /// A place and a sentence.
@@ -312,7 +323,7 @@ impl Search {
         advice: &'static str,
         test: &dyn Fn(f64, f64) -> Result<(), Failure>,
     ) -> Result<(), String> {
-        let (e, why) = largest(self.e, self.length, self.fixed, test)
+        let (e, why) = largest(self.e, self.length, self.fixed, STEPS, test)
             .map_err(|(at, why)| sentence(object, &at, &why))?;
         if let Some((at, why)) = why {
             self.set(e, object.into(), at, why, advice);
@@ -341,6 +352,7 @@ fn largest(
     top: f64,
     length: f64,
     fixed: bool,
+    steps: usize,
     test: &dyn Fn(f64, f64) -> Result<(), Failure>,
 ) -> Result<(f64, Option<Failure>), Failure> {
     let at = |e: f64| test(e, if length > 0.0 { e / length } else { 0.0 });
@@ -349,10 +361,12 @@ fn largest(
         Err(why) if fixed || top == 0.0 => return Err(why),
         Err(why) => why,
     };
-    at(0.0)?;
+    if steps > 0 {
+        at(0.0)?;
+    }
     let mut high = top;
     let mut low = 0.0;
-    for _ in 0..QUARTERS {
+    for _ in 0..if steps > 0 { QUARTERS } else { 6 } {
         let e = 0.25 * high;
         match at(e) {
             Ok(()) => {
@@ -362,8 +376,11 @@ fn largest(
             Err(reason) => (high, why) = (e, reason),
         }
     }
+    if low == 0.0 && steps == 0 {
+        at(0.0)?;
+    }
     if low > 0.0 {
-        for _ in 0..STEPS {
+        for _ in 0..steps {
             let e = (low * high).sqrt();
             match at(e) {
                 Ok(()) => low = e,
@@ -384,19 +401,23 @@ fn orbits(
     left_out: &mut Vec<String>,
 ) -> Result<Vec<Edge>, String> {
     let n = b.landscape.dim();
-    let mut halves = vec![];
+    let mut pairs = vec![];
     for (k, site) in b.sites.iter().enumerate() {
         if site.index == 1 {
-            halves.extend([1, -1].map(|side| Half { of: k, up: false, side }));
+            pairs.push(Pair { of: k, up: false });
             if level == Level::Full && n == 2 {
-                halves.extend([1, -1].map(|side| Half { of: k, up: true, side }));
+                pairs.push(Pair { of: k, up: true });
             }
         }
     }
     let mut edges: Vec<Edge> = vec![];
     let mut bad: Vec<usize> = vec![];
-    let total = halves.len();
-    for batch in halves.chunks(BATCH) {
+    let total = 2 * pairs.len();
+    // Where a tube takes long the radius is looked for from below that of the points.
+    if n > MANY && !search.fixed {
+        search.e *= 0.1;
+    }
+    for batch in pairs.chunks(BATCH) {
         (b.control.progress)(Progress { stage: "tubes", done: edges.len(), total, note: "" });
         let (top, length, fixed) = (search.e, search.length, search.fixed);
         let all = b.zeros(top, search.e1(top)).map_err(|why| format!("points: {why}"))?;
@@ -405,10 +426,10 @@ fn orbits(
         let known: Mutex<BTreeMap<u64, Arc<Vec<Zero>>>> =
             Mutex::new(BTreeMap::from([(top.to_bits(), Arc::new(all))]));
         let known = &known;
-        type Outcome = Result<(f64, Option<Failure>, Edge), Failure>;
+        type Outcome = Result<(f64, Option<Failure>, [Edge; 2]), Failure>;
         let found: Vec<Outcome> = batch
             .par_iter()
-            .map(|half| {
+            .map(|pair| {
                 let best = std::cell::RefCell::new(None);
                 let test = |e0: f64, e1: f64| {
                     let held = known.lock().ok().and_then(|known| known.get(&e0.to_bits()).cloned());
@@ -422,29 +443,29 @@ fn orbits(
                             zeros
                         }
                     };
-                    let place = builder.sites[half.of].x.clone();
-                    let edge = edges::edge(builder, &zeros, *half, e0, e1).map_err(|why| (place, why))?;
+                    let place = builder.sites[pair.of].x.clone();
+                    let edge = edges::pair(builder, &zeros, *pair, e0, e1).map_err(|why| (place, why))?;
                     *best.borrow_mut() = Some(edge);
                     Ok(())
                 };
-                let (e, why) = largest(top, length, fixed, &test)?;
+                let (e, why) = largest(top, length, fixed, if n > MANY { 0 } else { STEPS }, &test)?;
                 let edge = best.into_inner().ok_or_else(|| (vec![], "nothing was found".to_string()))?;
                 Ok((e, why, edge))
             })
             .collect();
-        for (half, outcome) in batch.iter().zip(found) {
-            let direction = if half.up { "stable" } else { "unstable" };
-            let name = format!("half of the {direction} manifold of point {}", kept[half.of]);
+        for (pair, outcome) in batch.iter().zip(found) {
+            let direction = if pair.up { "stable" } else { "unstable" };
+            let name = format!("the {direction} manifold of point {}", kept[pair.of]);
             match outcome {
-                Ok((e, why, edge)) => {
+                Ok((e, why, both)) => {
                     if let (true, Some((at, why))) = (e < search.e, why) {
                         search.set(e, name, at, why, ORBIT);
                     }
-                    edges.push(edge);
+                    edges.extend(both);
                 }
                 Err((at, why)) if level == Level::Memories && !complete => {
                     left_out.push(sentence(&name, &at, &why));
-                    bad.push(half.of);
+                    bad.push(pair.of);
                 }
                 Err((at, why)) => return Err(sentence(&name, &at, &why)),
             }

@@ -3,7 +3,8 @@
 //! A tree is replayed box by box, one enclosure a leaf; there is no search, and no recursion.
 
 use super::field::Field;
-use super::interval::{I, dot, length};
+use super::interval::{I, dot, length, sum};
+use super::tubes::Block;
 use super::zeros::Found;
 use crate::certificate::format::{Cover, Region};
 
@@ -110,14 +111,35 @@ fn replay(tree: &str, whole: &[I], field: &Field, what: &str, leaf: &Leaf<'_>) -
 /// Is there no zero of any perturbed field where the gradient is within these bounds? Where one of them is missing the energy need not
 /// be smooth.
 fn excludes(g: &[I], e0: f64) -> bool {
-    g.iter().all(|g| g.is_bounded()) && g.iter().any(|g| g.mig() > e0)
+    let size = sum(g.iter().map(|g| I::of(g.mig()).sqr())).sqrt();
+    g.iter().all(|g| g.is_bounded()) && size.lo > e0
+}
+
+/// The set about a point outside which the gradient is to be larger than e0.
+pub(super) enum Home<'a> {
+    /// The ball of uniqueness.
+    Ball(&'a Found),
+    /// The block through which orbits pass on to minima.
+    Block(Block),
+}
+
+impl Home<'_> {
+    fn holds(&self, x: &[I]) -> bool {
+        match self {
+            Home::Ball(z) => {
+                let d: Vec<I> = x.iter().zip(&z.center).map(|(x, c)| I::of((*x - I::of(*c)).mag())).collect();
+                length(&d).hi < z.unique
+            }
+            Home::Block(block) => block.holds(x),
+        }
+    }
 }
 
 /// Is the box what the letter says, inside the region?
 pub(super) fn inside(
     field: &Field,
     place: &Place<'_>,
-    zeros: &[Found],
+    homes: &[Home<'_>],
     e0: f64,
     x: &[I],
     letter: char,
@@ -126,11 +148,8 @@ pub(super) fn inside(
         'n' => Ok(excludes(&field.gradient(x), e0)),
         'm' => Ok(excludes(&field.gradient_by_mean_value(x), e0)),
         'z' => {
-            field.count((zeros.len() * x.len()) as u64);
-            Ok(zeros.iter().any(|z| {
-                let d: Vec<I> = x.iter().zip(&z.center).map(|(x, c)| I::of((*x - I::of(*c)).mag())).collect();
-                length(&d).hi < z.unique
-            }))
+            field.count((homes.len() * x.len()) as u64);
+            Ok(homes.iter().any(|home| home.holds(x)))
         }
         'o' => Ok(matches!(place.region, Region::Ball { .. }) && place.avoids(x, 0.0)),
         _ => Err(format!("`{letter}` is no letter of a subdivision")),
@@ -217,6 +236,7 @@ pub(super) fn check(
     region: &Region,
     cover: &Cover,
     zeros: &[Found],
+    homes: &[Home<'_>],
     e0: f64,
 ) -> Result<(), String> {
     if field.n > MOST_DIMENSIONS {
@@ -233,6 +253,6 @@ pub(super) fn check(
     if let Some(k) = zeros.iter().position(|z| !place.holds_ball(&z.center, z.radius)) {
         return Err(format!("point {k} does not lie in the region"));
     }
-    let leaf = |x: &[I], letter: char| inside(field, &place, zeros, e0, x, letter);
+    let leaf = |x: &[I], letter: char| inside(field, &place, homes, e0, x, letter);
     replay(&cover.inside, &whole(&place), field, "of the region", &leaf)
 }

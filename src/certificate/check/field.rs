@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::interval::{ALL, I, ZERO, points, sum};
+use super::interval::{ALL, I, ZERO, dot, points, sum};
 use super::jet;
 use super::matrix::Square;
 use super::patterns::{self, Patterns};
 use super::text::{self, Op};
-use crate::certificate::format::{DIMENSIONS, Data, Definition};
+use crate::certificate::format::{Along, DIMENSIONS, Data, Definition};
 
 /// Highest dimension of a formula: third derivatives are worked out one by one.
 const FORMULA: usize = 8;
@@ -34,8 +34,26 @@ enum Kind {
 
 impl Field {
     /// Of a definition, which is looked at for what it should not hold.
-    pub(super) fn new(definition: &Definition) -> Result<Field, String> {
+    ///
+    /// With `along` a parameter is all numbers between two: then every enclosure holds of all of them.
+    pub(super) fn new(definition: &Definition, along: Option<&Along>) -> Result<Field, String> {
         let n = definition.dim();
+        let mut taken = along.is_none();
+        // A number of the definition, or all that it stands for.
+        let mut number = |name: &str, value: f64| -> Result<I, String> {
+            match along.filter(|along| along.parameter == name) {
+                None => Ok(I::of(value)),
+                Some(along) => {
+                    taken = true;
+                    let (lo, hi) = (along.lower.0, along.upper.0);
+                    if lo <= value && value <= hi {
+                        Ok(I::new(lo, hi))
+                    } else {
+                        Err(format!("`{name}` does not lie in the interval stated for it"))
+                    }
+                }
+            }
+        };
         if n == 0 || n > DIMENSIONS {
             return Err(format!("the landscape has {n} dimensions; it must have between 1 and {DIMENSIONS}"));
         }
@@ -44,8 +62,10 @@ impl Field {
                 if n > FORMULA {
                     return Err(format!("the checker takes formulas in up to {FORMULA} dimensions, not {n}"));
                 }
-                let named: BTreeMap<String, f64> =
-                    parameters.iter().map(|(name, v)| (name.clone(), v.0)).collect();
+                let mut named: BTreeMap<String, I> = BTreeMap::new();
+                for (name, v) in parameters {
+                    named.insert(name.clone(), number(name, v.0)?);
+                }
                 if named.len() != parameters.len() {
                     return Err("a parameter is declared twice".into());
                 }
@@ -66,7 +86,8 @@ impl Field {
             Definition::Mixture { data, a, sigma, confinement } => {
                 let (rows, weights) = stored(data)?;
                 let (a, sigma, confinement) = (a.0, sigma.0, confinement.0);
-                if !(sigma > 1e-50 && sigma < 1e50 && a >= 0.0 && confinement >= 0.0) {
+                let sigma = number("sigma", sigma)?;
+                if !(sigma.lo > 1e-50 && sigma.hi < 1e50 && a >= 0.0 && confinement >= 0.0) {
                     return Err("`sigma` must be positive, `a` and `confinement` zero or more".into());
                 }
                 let p = Patterns::mixture(&rows, &weights, a, sigma, confinement);
@@ -75,14 +96,18 @@ impl Field {
             }
             Definition::ModernHopfield { data, beta, confinement } => {
                 let (rows, weights) = stored(data)?;
-                if !(beta.0 > 0.0 && confinement.0 >= 0.0) {
+                let beta = number("beta", beta.0)?;
+                if !(beta.lo > 0.0 && confinement.0 >= 0.0) {
                     return Err("`beta` must be positive, `confinement` zero or more".into());
                 }
-                let p = Patterns::hopfield(&rows, &weights, beta.0, confinement.0);
+                let p = Patterns::hopfield(&rows, &weights, beta, confinement.0);
                 let cost = p.cost();
                 (Kind::Patterns(p), cost)
             }
         };
+        if !taken {
+            return Err("an interval is stated for a parameter that is not there, or that the checker takes as a number only".into());
+        }
         Ok(Field { n, kind, cost: cost as u64, work: AtomicU64::new(0) })
     }
 
@@ -132,6 +157,27 @@ impl Field {
             }
             Kind::Patterns(p) => p.hessian(x),
         }
+    }
+
+    /// The Hessian over a small box, by its enclosure and, of a formula in few dimensions, by the mean value form.
+    pub(super) fn hessian_of_cell(&self, x: &[I]) -> Square {
+        let natural = self.hessian(x);
+        let Kind::Formula { ops, .. } = &self.kind else { return natural };
+        let n = self.n;
+        if n > 3 {
+            return natural;
+        }
+        self.spend(4);
+        let c: Vec<I> = x.iter().map(|x| I::of(x.mid())).collect();
+        let (at, third) = (self.hessian(&c), jet::evaluate(ops, x, 3).third);
+        if !natural.e.iter().chain(&third).all(|e| e.is_bounded()) {
+            return natural;
+        }
+        let step: Vec<I> = x.iter().zip(&c).map(|(x, c)| *x - *c).collect();
+        Square::from_fn(n, |i, j| {
+            let change = dot(&third[(i * n + j) * n..(i * n + j + 1) * n], &step);
+            natural.at(i, j).meet(at.at(i, j) + change)
+        })
     }
 
     /// The gradient over a box, by its enclosure and by the mean value form; empty only if one of them is wrong.
@@ -201,10 +247,21 @@ pub(super) struct Fall<'a> {
 }
 
 impl Fall<'_> {
+    /// Gradient over a box.
+    pub(super) fn gradient(&self, x: &[I]) -> Vec<I> {
+        let g = self.field.gradient(x);
+        if self.up { g.into_iter().map(|g| -g).collect() } else { g }
+    }
+
+    /// Hessian over a box.
+    pub(super) fn hessian(&self, x: &[I]) -> Square {
+        let h = self.field.hessian(x);
+        if self.up { h.negated() } else { h }
+    }
+
     /// Gradient and Hessian at a place.
     pub(super) fn at(&self, x: &[f64]) -> (Vec<I>, Square) {
         let place = points(x);
-        let (g, h) = (self.field.gradient(&place), self.field.hessian(&place));
-        if self.up { (g.into_iter().map(|g| -g).collect(), h.negated()) } else { (g, h) }
+        (self.gradient(&place), self.hessian(&place))
     }
 }

@@ -33,6 +33,37 @@ impl Square {
         self
     }
 
+    /// `(A B + B A)/2` of a symmetric A, that is this, and all symmetric B: a symmetric matrix.
+    pub(super) fn symmetric_product(&self, b: &Square) -> Square {
+        let n = self.n;
+        let half = I::of(0.5);
+        let lower: Vec<I> = (0..n * n)
+            .map(|k| {
+                let (i, j) = (k / n, k % n);
+                if j > i {
+                    return ZERO;
+                }
+                half * sum((0..n).map(|k| self.at(i, k) * b.at(k, j) + b.at(i, k) * self.at(k, j)))
+            })
+            .collect();
+        Square::from_fn(n, |i, j| if j <= i { lower[i * n + j] } else { lower[j * n + i] })
+    }
+
+    /// A lower bound of the smallest eigenvalue of every symmetric matrix in it: of up to two rows from what the entries' ends give.
+    pub(super) fn least_eigenvalue(&self) -> f64 {
+        match self.n {
+            1 => self.at(0, 0).lo,
+            2 => {
+                // It grows with the diagonal entries and falls with the size of the other.
+                let (a, d) = (I::of(self.at(0, 0).lo), I::of(self.at(1, 1).lo));
+                let b = I::of(self.at(0, 1).mag().max(self.at(1, 0).mag()));
+                let root = ((a - d).sqr() + I::of(4.0) * b.sqr()).sqrt();
+                ((a + d - root) * I::of(0.5)).lo
+            }
+            _ => self.smallest_eigenvalue(),
+        }
+    }
+
     /// At least the spectral norm: the smaller of Frobenius' norm and `sqrt(|A|_1 |A|_inf)`.
     pub(super) fn norm(&self) -> f64 {
         let magnitude = |i: usize, j: usize| I::of(self.at(i, j).mag());

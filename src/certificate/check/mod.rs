@@ -10,16 +10,20 @@ mod interval;
 mod jet;
 mod matrix;
 mod patterns;
+mod several;
 mod text;
 mod tubes;
 mod zeros;
 
 use rayon::prelude::*;
 
-use self::cover::Place;
-use self::field::Field;
+use self::cover::{Home, Place};
+use self::field::{Fall, Field};
 pub use self::interval::I;
+pub use self::several::{Piece, Several, is_several, verify_several};
+use self::tubes::Block;
 use self::zeros::Found;
+pub(super) use self::zeros::{Form, Profile};
 use super::format::{Certificate, Data, Definition, Edge, FORMAT, Level, POINTS, Region, TRUSTED, Zero};
 
 pub use self::cover::MOST_DIMENSIONS;
@@ -40,6 +44,8 @@ pub enum Verdict {
 pub struct Claim {
     /// Of which landscape.
     pub landscape: String,
+    /// For which values of a parameter, if it is not for one only: its name, the smallest and the largest.
+    pub along: Option<(String, f64, f64)>,
     /// In which region; `None` if the claim has none.
     pub region: Option<String>,
     /// How much.
@@ -82,7 +88,7 @@ pub fn prove(c: &Certificate) -> Result<Claim, String> {
     if !(e0 >= 0.0 && e1 >= 0.0) {
         return Err("e0 and e1 must be zero or more".into());
     }
-    let field = Field::new(&c.landscape)?;
+    let field = Field::new(&c.landscape, c.along.as_ref())?;
     let n = field.n;
     if c.zeros.len() > POINTS || c.edges.len() > 4 * POINTS {
         return Err(format!("there are more than {POINTS} points, or too many edges"));
@@ -98,16 +104,17 @@ pub fn prove(c: &Certificate) -> Result<Claim, String> {
     }
     for (k, a) in found.iter().enumerate() {
         if let Some(j) = found[..k].iter().position(|b| !zeros::apart(a, b)) {
-            return Err(format!("the balls of points {j} and {k} meet"));
+            return Err(format!("the balls that hold points {j} and {k} meet"));
         }
     }
     let place = c.region.as_ref().map(|r| Place::new(r, n)).transpose()?;
-    level(c, &found, n, e0)?;
+    level(c, &found, n)?;
     if let (true, Some(region), Some(cover)) = (c.complete, &c.region, &c.cover) {
-        cover::check(&field, region, cover, &found, e0)?;
+        let homes = homes(c, &found, n)?;
+        cover::check(&field, region, cover, &found, &homes, e0)?;
     }
     let edge = |(k, e): (usize, &Edge)| {
-        tubes::check(&field, &c.zeros, &found, place.as_ref(), e, e0, e1)
+        tubes::check(&field, &c.zeros, &found, place.as_ref(), e, e0)
             .map_err(|why| format!("edge {k}, of point {}: {why}", e.of))
     };
     let results: Vec<Result<(), String>> = c.edges.par_iter().enumerate().map(edge).collect();
@@ -119,6 +126,7 @@ pub fn prove(c: &Certificate) -> Result<Claim, String> {
     let counts = (0..=top).map(|k| found.iter().filter(|f| f.index == k).count()).collect();
     Ok(Claim {
         landscape: described(&c.landscape),
+        along: c.along.as_ref().map(|a| (a.parameter.clone(), a.lower.0, a.upper.0)),
         region: c.region.as_ref().map(bounds),
         level: c.level,
         complete: c.complete,
@@ -170,7 +178,7 @@ fn point(field: &Field, k: usize, zero: &Zero, e0: f64, e1: f64) -> Result<Found
 }
 
 /// Does the level claimed follow from what is listed, if every item of it holds?
-fn level(c: &Certificate, found: &[Found], n: usize, e0: f64) -> Result<(), String> {
+fn level(c: &Certificate, found: &[Found], n: usize) -> Result<(), String> {
     if c.complete != c.cover.is_some() || (c.complete && c.region.is_none()) {
         return Err("completeness is claimed without a covered region, or not claimed with one".into());
     }
@@ -205,16 +213,34 @@ fn level(c: &Certificate, found: &[Found], n: usize, e0: f64) -> Result<(), Stri
                 return Err("the boundary operator is not that of the edges".into());
             }
         }
-        Level::Full => full(c, found, n, e0, &both)?,
+        Level::Full => full(c, found, n, &both)?,
     }
     Ok(())
+}
+
+/// Where the gradient may be as small as e0: about a saddle, at the level `full`, in a block from which orbits go on to minima.
+fn homes<'a>(c: &Certificate, found: &'a [Found], n: usize) -> Result<Vec<Home<'a>>, String> {
+    let home = |(k, f): (usize, &'a Found)| {
+        if c.level != Level::Full || f.index != 1 || n < 2 {
+            return Ok(Home::Ball(f));
+        }
+        let mut shapes = c.edges.iter().filter(|e| e.of == k && !e.up).map(|e| (e.half.0, e.slope.0));
+        match (shapes.next(), shapes.next()) {
+            (Some(a), Some(b)) if a == b => Block::new(&c.zeros[k], false, a.0, a.1)
+                .map(Home::Block)
+                .map_err(|why| format!("point {k}: {why}")),
+            _ => Err(format!(
+                "the two halves of the unstable manifold of point {k} do not leave through one block"
+            )),
+        }
+    };
+    found.iter().enumerate().map(home).collect()
 }
 
 fn full(
     c: &Certificate,
     found: &[Found],
     n: usize,
-    e0: f64,
     both: &dyn Fn(usize, bool) -> bool,
 ) -> Result<(), String> {
     if !c.complete {
@@ -225,9 +251,6 @@ fn full(
         return Err(format!(
             "point {k} has index {index}: that its manifolds meet transversely is beyond what is checked"
         ));
-    }
-    if let Some(k) = found.iter().position(|f| !f.never_returns(e0)) {
-        return Err(format!("orbits that come back to point {k} are not excluded"));
     }
     for (k, f) in found.iter().enumerate() {
         let (down, up) = (f.index == 1, f.index == 1 && n == 2);
@@ -330,8 +353,8 @@ impl Oracle {
     ///
     /// # Errors
     /// Why the checker does not take it.
-    pub fn new(definition: &super::format::Definition) -> Result<Oracle, String> {
-        Field::new(definition).map(|field| Oracle { field })
+    pub fn new(definition: &Definition) -> Result<Oracle, String> {
+        Field::new(definition, None).map(|field| Oracle { field })
     }
 
     /// The Hessian's Lipschitz constant on a ball, as the checker bounds it.
@@ -349,52 +372,43 @@ impl Oracle {
         self.field.hessian(&boxed(x)).e
     }
 
-    /// Does this point hold?
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn point(&self, zero: &Zero, e0: f64, e1: f64) -> Result<(), String> {
-        zeros::check(&self.field, zero, e0, e1).map(|_| ())
+    /// What holds at a point's centre, whatever e0 and e1.
+    pub(super) fn form(&self, zero: &Zero) -> Result<Form, String> {
+        Form::new(&self.field, zero)
     }
 
-    /// Does it, and can no orbit come back to it?
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn point_without_return(&self, zero: &Zero, e0: f64, e1: f64) -> Result<(), String> {
-        let found = zeros::check(&self.field, zero, e0, e1)?;
-        if found.never_returns(e0) {
-            Ok(())
-        } else {
-            Err("orbits that come back to it are not excluded".into())
-        }
+    /// How the form of a point falls with the distance.
+    pub(super) fn profile(&self, form: &Form, radius: f64) -> Profile {
+        form.profile(&self.field, radius)
+    }
+
+    /// Is this a block about a point that holds?
+    pub(super) fn block(&self, zero: &Zero, up: bool, half: f64, slope: f64, e0: f64) -> bool {
+        Block::new(zero, up, half, slope)
+            .is_ok_and(|block| block.isolates(Fall { field: &self.field, up }, &taken(zero), e0))
+    }
+
+    /// Does a box lie in the block of a point?
+    pub(super) fn in_block(zero: &Zero, half: f64, slope: f64, x: &[(f64, f64)]) -> bool {
+        Block::new(zero, false, half, slope).is_ok_and(|block| block.holds(&boxed(x)))
     }
 
     /// Does this edge hold, between these points?
     ///
     /// # Errors
     /// Why not.
-    pub fn edge(
-        &self,
-        zeros: &[Zero],
-        region: Option<&Region>,
-        edge: &Edge,
-        e0: f64,
-        e1: f64,
-    ) -> Result<(), String> {
-        let found = |k: usize| zeros::check(&self.field, &zeros[k], e0, e1);
+    pub fn edge(&self, zeros: &[Zero], region: Option<&Region>, edge: &Edge, e0: f64) -> Result<(), String> {
         let place = region.map(|r| Place::new(r, self.field.n)).transpose()?;
-        // Only the two points of the edge are looked at.
-        let mut two = vec![found(edge.of)?];
-        let mut own = vec![zeros[edge.of].clone()];
+        // Points are checked by themselves, and only the two of the edge are looked at.
+        let (mut two, mut own) = (vec![taken(&zeros[edge.of])], vec![zeros[edge.of].clone()]);
         let mut moved = edge.clone();
         moved.of = 0;
         if let Some(end) = edge.end {
-            two.push(found(end)?);
+            two.push(taken(&zeros[end]));
             own.push(zeros[end].clone());
             moved.end = Some(1);
         }
-        tubes::check(&self.field, &own, &two, place.as_ref(), &moved, e0, e1)
+        tubes::check(&self.field, &own, &two, place.as_ref(), &moved, e0)
     }
 
     /// The boxes from which the boundary's trees start.
@@ -441,6 +455,12 @@ impl Oracle {
         };
         (1..=top).map(|k| operator(c, &found, k)).collect()
     }
+}
+
+/// A point taken at its word.
+fn taken(zero: &Zero) -> Found {
+    let (radius, unique, basin) = (zero.radius.0, zero.unique.0, zero.basin.0);
+    Found { center: zero.center.0.clone(), radius, unique, basin, index: zero.index }
 }
 
 fn boxed(x: &[(f64, f64)]) -> Vec<I> {

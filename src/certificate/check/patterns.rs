@@ -1,6 +1,6 @@
 //! The checker's own enclosures of energies that are a quadratic minus a log-sum-exp: mixtures and modern Hopfield networks.
 //!
-//! `grad E = kappa x - s m(x)`, `Hess E = kappa I - s t C(x)`, `D3 E = -s t^2 T(x)` with mean m, covariance C and third central moment T of
+//! `grad E = s (x - m(x)) + confinement x`, `Hess E = kappa I - s t C(x)`, `D3 E = -s t^2 T(x)` with mean m, covariance C and third central moment T of
 //! the points z_k under weights `p_k ~ exp(l_k)`, where `grad l_k = t z_k` up to what is the same for all k:
 //!
 //! * mixture: `z = a y`, `kappa = 1/sigma^2 + confinement`, `s = t = 1/sigma^2`, `l_k = log w_k - |x - z_k|^2/(2 sigma^2)`;
@@ -13,8 +13,11 @@ use super::matrix::Square;
 pub(super) struct Patterns {
     n: usize,
     z: Vec<Vec<I>>,
+    /// The same, one after the other, if they are numbers; else empty.
+    plain: Vec<f64>,
     log_weights: Vec<I>,
     kappa: I,
+    confinement: I,
     s: I,
     t: I,
     /// Are logits minus squares of distances?
@@ -34,27 +37,35 @@ const LOW: usize = 3;
 /// What weighs less than that is bounded together.
 const LIGHT: f64 = 1e-15;
 
+/// Weights with differences, a mean, and a bound of what was left out.
+type Heavy = (Vec<(I, Vec<I>)>, Vec<I>, f64);
+
+/// The place of the largest, nearly.
+fn largest(v: &[I]) -> usize {
+    (0..v.len()).fold(0, |best, k| if v[k].mid() > v[best].mid() { k } else { best })
+}
+
 impl Patterns {
     pub(super) fn mixture(
         rows: &[Vec<f64>],
         weights: &[f64],
         a: f64,
-        sigma: f64,
+        sigma: I,
         confinement: f64,
     ) -> Patterns {
         let z = rows
             .iter()
             .map(|r| r.iter().map(|y| if a == 1.0 { I::of(*y) } else { I::of(a) * I::of(*y) }).collect());
-        let s = ONE.over(I::of(sigma).sqr());
-        Patterns::new(z.collect(), weights, s + I::of(confinement), s, s, true)
+        let s = ONE.over(sigma.sqr());
+        Patterns::new(z.collect(), weights, I::of(confinement), s, s, true)
     }
 
-    pub(super) fn hopfield(rows: &[Vec<f64>], weights: &[f64], beta: f64, confinement: f64) -> Patterns {
+    pub(super) fn hopfield(rows: &[Vec<f64>], weights: &[f64], beta: I, confinement: f64) -> Patterns {
         let z = rows.iter().map(|r| points(r)).collect();
-        Patterns::new(z, weights, ONE + I::of(confinement), ONE, I::of(beta), false)
+        Patterns::new(z, weights, I::of(confinement), ONE, beta, false)
     }
 
-    fn new(z: Vec<Vec<I>>, weights: &[f64], kappa: I, s: I, t: I, distances: bool) -> Patterns {
+    fn new(z: Vec<Vec<I>>, weights: &[f64], confinement: I, s: I, t: I, distances: bool) -> Patterns {
         let k = z.len();
         let (mut pairs, mut halves) = (vec![0.0; k * k], vec![ZERO; k * k]);
         let half = I::of(0.5);
@@ -71,7 +82,10 @@ impl Patterns {
         let span = pairs.iter().fold(0.0, |m: f64, d| m.max(*d));
         let n = z.first().map_or(0, Vec::len);
         let log_weights = weights.iter().map(|w| if *w == 1.0 { ZERO } else { I::of(*w).log() }).collect();
-        Patterns { n, z, log_weights, kappa, s, t, distances, pairs, span, halves }
+        let kappa = if confinement == ZERO { s } else { s + confinement };
+        let exact = z.iter().flatten().all(|z| z.is_point());
+        let plain = if exact { z.iter().flatten().map(|z| z.lo).collect() } else { vec![] };
+        Patterns { n, z, plain, log_weights, kappa, confinement, s, t, distances, pairs, span, halves }
     }
 
     /// How much work an enclosure over a box is, in operations.
@@ -81,35 +95,61 @@ impl Patterns {
 
     /// Encloses all weights over a box: `1/sum_j exp(l_j - l_k)`, each difference linear in x, so that it is exact over a box.
     fn weights(&self, x: &[I]) -> Vec<I> {
-        if x.iter().all(|x| x.is_point()) {
+        if x.iter().all(|x| x.is_point()) && self.t.is_point() {
             return self.weights_at(x);
         }
         let k = self.z.len();
-        self.by_differences(|j, i| {
+        let middle: Vec<f64> = x.iter().map(|x| x.mid()).collect();
+        let top = largest(&self.logits(&middle));
+        self.by_differences(top, |j, i| {
             let along = (0..self.n).map(|a| (self.z[j][a] - self.z[i][a]) * x[a]);
             self.log_weights[j] - self.log_weights[i] + self.t * (sum(along) - self.halves[j * k + i])
         })
     }
 
-    fn by_differences(&self, difference: impl Fn(usize, usize) -> I) -> Vec<I> {
+    /// Weights from bounds of `l_j - l_i`. Those that are shown to be light beside `top`, which may be any, are bounded by that alone.
+    fn by_differences(&self, top: usize, difference: impl Fn(usize, usize) -> I) -> Vec<I> {
         let k = self.z.len();
-        (0..k)
-            .map(|i| {
-                let others = (0..k).filter(|j| *j != i).map(|j| difference(j, i).exp());
-                let p = ONE.over(ONE + sum(others));
-                I::new(p.lo.max(0.0), p.hi.min(1.0))
-            })
-            .collect()
+        let beside: Vec<I> = (0..k).map(|j| if j == top { ONE } else { difference(j, top).exp() }).collect();
+        let (heavy, light): (Vec<usize>, Vec<usize>) =
+            (0..k).partition(|j| *j == top || !(beside[*j].hi < 1e-13));
+        let rest = sum(light.iter().map(|j| I::of(beside[*j].hi))).hi;
+        let mut all: Vec<I> = beside.iter().map(|b| I::new(0.0, b.hi.min(1.0))).collect();
+        for i in heavy.iter().copied() {
+            let others = heavy.iter().filter(|j| **j != i).map(|j| difference(*j, i).exp());
+            let mut total = ONE + sum(others);
+            if rest > 0.0 {
+                // exp(l_j - l_i) = exp(l_j - l_top)/exp(l_i - l_top).
+                total = total + I::new(0.0, I::of(rest).over(beside[i]).hi);
+            }
+            let p = ONE.over(total);
+            all[i] = I::new(p.lo.max(0.0), p.hi.min(1.0));
+        }
+        all
+    }
+
+    /// The square of the distance of point k from a place. Where the points are numbers it is summed in plain arithmetic: a term has three
+    /// roundings and a sum of n terms n - 1 of them, all of the same sign, and what underflows loses less than the smallest normal number.
+    fn square(&self, k: usize, x: &[f64]) -> I {
+        match self.plain.get(k * self.n..(k + 1) * self.n) {
+            Some(z) => {
+                let s: f64 = z.iter().zip(x).map(|(z, x)| (x - z) * (x - z)).sum();
+                let n = self.n as f64;
+                let error = s * ((n + 8.0) * f64::EPSILON) + n * (4.0 * f64::MIN_POSITIVE);
+                let square = I::about(s, error);
+                if square.is_bounded() { I::new(square.lo.max(0.0), square.hi) } else { square }
+            }
+            None => sum(self.z[k].iter().zip(x).map(|(z, x)| (I::of(*x) - *z).sqr())),
+        }
     }
 
     /// Logits at a place.
-    fn logits(&self, x: &[I]) -> Vec<I> {
+    fn logits(&self, x: &[f64]) -> Vec<I> {
         let one = |k: usize| {
             if self.distances {
-                let apart: Vec<I> = x.iter().zip(&self.z[k]).map(|(x, z)| *x - *z).collect();
-                self.log_weights[k] - self.t * (sum(apart.iter().map(|d| d.sqr())) * I::of(0.5))
+                self.log_weights[k] - self.t * (self.square(k, x) * I::of(0.5))
             } else {
-                self.log_weights[k] + self.t * dot(&self.z[k], x)
+                self.log_weights[k] + self.t * dot(&self.z[k], &points(x))
             }
         };
         (0..self.z.len()).map(one).collect()
@@ -117,7 +157,7 @@ impl Patterns {
 
     /// Weights at a single place.
     fn weights_at(&self, x: &[I]) -> Vec<I> {
-        let logits = self.logits(x);
+        let logits = self.logits(&x.iter().map(|x| x.lo).collect::<Vec<f64>>());
         let top = logits.iter().fold(f64::NEG_INFINITY, |m, l| m.max(l.mid()));
         let parts: Vec<I> = logits.iter().map(|l| (*l - I::of(top)).exp()).collect();
         let total = sum(parts.iter().copied());
@@ -130,9 +170,10 @@ impl Patterns {
 
     /// Weights over a ball.
     fn weights_in_ball(&self, center: &[f64], radius: f64) -> Vec<I> {
-        let logits = self.logits(&points(center));
+        let logits = self.logits(center);
         let k = self.z.len();
-        self.by_differences(|j, i| {
+        let top = largest(&logits);
+        self.by_differences(top, |j, i| {
             let reach = (self.t * I::of(self.pairs[j * k + i]) * I::of(radius)).hi;
             (logits[j] - logits[i]).plus_minus(reach)
         })
@@ -146,12 +187,35 @@ impl Patterns {
             .collect()
     }
 
-    /// Differences of the points from c, and the mean of these.
+    /// Differences of all points from c, and the mean of these.
     fn about(&self, p: &[I], c: &[f64]) -> (Vec<Vec<I>>, Vec<I>) {
         let d: Vec<Vec<I>> =
             self.z.iter().map(|z| z.iter().zip(c).map(|(z, c)| *z - I::of(*c)).collect()).collect();
         let mean = (0..self.n).map(|a| sum(d.iter().zip(p).map(|(d, p)| *p * d[a]))).collect();
         (d, mean)
+    }
+
+    /// Weights and differences of the points that weigh something, the mean of all differences, and at least the sum of the weights of
+    /// the others times the squares of theirs.
+    fn heavy(&self, p: &[I], c: &[f64]) -> Heavy {
+        let (mut heavy, mut first, mut second) = (vec![], ZERO, ZERO);
+        for (k, p) in p.iter().enumerate() {
+            if p.hi <= LIGHT {
+                let square = self.square(k, c);
+                first = first + I::of(p.hi) * square.sqrt();
+                second = second + I::of(p.hi) * square;
+            } else {
+                heavy.push((*p, self.z[k].iter().zip(c).map(|(z, c)| *z - I::of(*c)).collect::<Vec<I>>()));
+            }
+        }
+        let off = if first == ZERO { 0.0 } else { first.hi };
+        let mean = (0..self.n)
+            .map(|a| {
+                let own = sum(heavy.iter().map(|(p, d)| *p * d[a]));
+                if off == 0.0 { own } else { own.plus_minus(off) }
+            })
+            .collect();
+        (heavy, mean, if second == ZERO { 0.0 } else { second.hi })
     }
 
     pub(super) fn gradient(&self, x: &[I]) -> Vec<I> {
@@ -160,8 +224,13 @@ impl Patterns {
         if c.iter().any(|c| !c.is_finite()) {
             return vec![super::interval::ALL; self.n];
         }
-        let (_, mean) = self.about(&p, &c);
-        (0..self.n).map(|a| self.kappa * x[a] - self.s * (I::of(c[a]) + mean[a])).collect()
+        let (_, mean, _) = self.heavy(&p, &c);
+        (0..self.n)
+            .map(|a| {
+                let own = self.s * (x[a] - I::of(c[a]) - mean[a]);
+                if self.confinement == ZERO { own } else { own + self.confinement * x[a] }
+            })
+            .collect()
     }
 
     pub(super) fn hessian(&self, x: &[I]) -> Square {
@@ -171,18 +240,15 @@ impl Patterns {
         if c.iter().any(|c| !c.is_finite()) {
             return Square::from_fn(n, |_, _| super::interval::ALL);
         }
-        let (d, mean) = self.about(&p, &c);
-        let heavy: Vec<usize> = (0..p.len()).filter(|k| p[*k].hi > LIGHT).collect();
         // No entry of d d' is larger than |d|^2.
-        let light =
-            sum((0..p.len()).filter(|k| p[*k].hi <= LIGHT).map(|k| I::of(p[k].hi) * length(&d[k]).sqr())).hi;
+        let (heavy, mean, light) = self.heavy(&p, &c);
         let mut moments = vec![ZERO; n * n];
-        for k in heavy {
+        for (p, d) in &heavy {
             for a in 0..n {
-                let scaled = p[k] * d[k][a];
+                let scaled = *p * d[a];
                 for b in 0..=a {
                     moments[a * n + b] =
-                        moments[a * n + b] + if a == b { p[k] * d[k][a].sqr() } else { scaled * d[k][b] };
+                        moments[a * n + b] + if a == b { *p * d[a].sqr() } else { scaled * d[b] };
                 }
             }
         }
@@ -215,6 +281,9 @@ impl Patterns {
         let c = self.middle(&p);
         if c.iter().any(|c| !c.is_finite()) {
             return f64::INFINITY;
+        }
+        if self.n > LOW && !self.plain.is_empty() {
+            return self.third_by_size(&p, &c);
         }
         let (d, mean) = self.about(&p, &c);
         let off = length(&mean).hi;
@@ -250,5 +319,19 @@ impl Patterns {
         }
         let by_entries = squares.sqrt().hi;
         if by_entries < by_size { by_entries } else { by_size }
+    }
+
+    /// At least `E|z - m|^3`, for any weights within the bounds. With q the middles of the weights, c is the mean of the points under q,
+    /// nearly: each coordinate of c is a quotient of sums of K products, its error below `(2 K + 8) eps` times the largest coordinate;
+    /// so the mean of `z - c` under the weights themselves is not longer than that, times the sum of q, and `sum |p - q| |z - c|`.
+    fn third_by_size(&self, p: &[I], c: &[f64]) -> f64 {
+        let sizes: Vec<f64> = (0..p.len()).map(|k| self.square(k, c).sqrt().hi).collect();
+        let largest = self.plain.iter().fold(0.0f64, |m, z| m.max(z.abs()));
+        let total = sum(p.iter().map(|p| I::of(p.mid())));
+        let rounding =
+            I::of((2.0 * p.len() as f64 + 8.0) * f64::EPSILON) * I::of(largest) * I::of(self.n as f64).sqrt();
+        let spread = sum(p.iter().zip(&sizes).map(|(p, r)| (*p - I::of(p.mid())).abs() * I::of(*r)));
+        let off = (total * rounding + spread).hi;
+        sum(p.iter().zip(&sizes).map(|(p, r)| I::of(p.hi) * (I::of(*r) + I::of(off)).power(3))).hi
     }
 }

@@ -84,7 +84,7 @@ enum Token {
 type Result<T> = std::result::Result<T, String>;
 
 /// The operations of an energy of `dim` coordinates; the last one is its value.
-pub(super) fn compile(text: &str, dim: usize, parameters: &BTreeMap<String, f64>) -> Result<Vec<Op>> {
+pub(super) fn compile(text: &str, dim: usize, parameters: &BTreeMap<String, I>) -> Result<Vec<Op>> {
     if text.len() > LONGEST {
         return Err(format!("the formula has {} characters, more than {LONGEST}", text.len()));
     }
@@ -300,7 +300,7 @@ fn single(mut parts: Vec<(bool, Node)>, many: fn(Vec<(bool, Node)>) -> Node) -> 
 
 struct Compiler<'a> {
     dim: usize,
-    parameters: &'a BTreeMap<String, f64>,
+    parameters: &'a BTreeMap<String, I>,
     ops: Vec<Op>,
     /// Indices of the loops around, innermost last.
     loops: Vec<(String, f64)>,
@@ -403,7 +403,7 @@ impl Compiler<'_> {
             return Ok(Value::Const(I::of(*value)));
         }
         if let Some(value) = self.parameters.get(name) {
-            return Ok(Value::Const(I::of(*value)));
+            return Ok(Value::Const(*value));
         }
         match name {
             "n" | "dim" => Ok(Value::Const(I::of(self.dim as f64))),

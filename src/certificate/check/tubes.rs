@@ -1,10 +1,15 @@
 //! Halves of one-dimensional manifolds: out of a block about their point, through a tube, to where they end.
 //!
-//! What holds of a block: coordinates (xi, eta) about the centre x, xi along the unit vector u. Over the ball that holds
-//! `|xi| <= a, |eta| <= s a` let `-<u,Hu> >= p`, all eigenvalues of H orthogonal to u be at least h, what of `Hu` is orthogonal to u at most c,
-//! and `|g(x)| <= n`. If `a (p - c s) > e0 + n`, `a (h s - c) > e0 + n` and `4 s^2 (p - e1)(h - e1) > ((1 - s^2) c + (1 + s^2) e1)^2`, then
-//! for each of the fields either half of the unstable manifold of its zero in the block leaves through the disc `xi = a` (or `-a`),
-//! `|eta| <= s a`, and nowhere else.
+//! What holds of a block: coordinates (xi, eta) about the centre x, xi along the unit vector u. Let `|xi| <= a, |eta| <= s a` lie in the ball in which the
+//! form Q of `zeros.rs` shows that there is one zero and one orbit that stays. Let each of the fields lead out through `xi = a` and
+//! `xi = -a`, by more than zero, and in through `|eta| = s a`: `-sign(xi) <u,g> > e0`, `<eta,g> > e0 |eta|`. Then, by degree, the zero lies in the block.
+//! Its unstable manifold, one-dimensional, cannot stay; each half leaves through `xi = a` or `xi = -a`, and since on it the form of the difference from the
+//! zero falls from nothing, hence is negative, hence xi differs from that of the zero, the halves leave through one of them each. What enters the block
+//! ends at the zero or leaves through these two discs.
+//!
+//! In the plane the four sides are looked at piece by piece. In more dimensions let over a ball that holds the block `-<u,Hu> >= p`, all eigenvalues
+//! of H orthogonal to u be at least h, what of `Hu` is orthogonal to u at most c, and `|g(x)| <= n`: `a (p - c s) > e0 + n`,
+//! `a (h s - c) > e0 + n`.
 //!
 //! What holds of a cylinder `c + t u + (t^2/2) q + w`, `|w| <= rho(t) = r + k t`: with N = w/|w| - (k + t <q,w>/|w|) u along the wall's outward
 //! normal, `<N, g> > |N| e0` there, and `-<u, g> > e0` in it, show that orbits of each of the fields go on to its last disc. By
@@ -68,6 +73,21 @@ impl Axis {
         self.d.iter().map(|d| d.over(self.size)).collect()
     }
 
+    /// The same, more quickly and less well: H is a multiple of the identity and a rest, of which what is orthogonal is bounded by
+    /// Frobenius' norm.
+    fn roughly_across(&self, h: &Square, bent: &[I]) -> f64 {
+        let n = h.n;
+        let mean = (0..n).map(|i| h.at(i, i).mid()).fold(f64::NEG_INFINITY, f64::max);
+        let u = self.unit();
+        let along = self.along(bent);
+        // P (H - mean) P = H - mean - u m' - m u' + (<u,Hu> + mean) u u', m = H u.
+        let rest = Square::from_fn(n, |i, j| {
+            let own = if i == j { h.at(i, j) - I::of(mean) } else { h.at(i, j) };
+            own - u[i] * bent[j] - bent[i] * u[j] + (along + I::of(mean)) * (u[i] * u[j])
+        });
+        (I::of(mean) - I::of(rest.norm())).lo
+    }
+
     /// At most the smallest eigenvalue of H on what is orthogonal; nothing to say on a line.
     fn smallest_across(&self, h: &Square, bent: &[I]) -> f64 {
         let n = h.n;
@@ -93,47 +113,121 @@ impl Axis {
     }
 }
 
+/// The direction of a half, as far as its sign: of the eigenvector, and in the plane upwards across that of the other.
+fn direction(zero: &Zero, up: bool) -> Vec<f64> {
+    match (zero.vectors.len(), up) {
+        (2, true) => vec![-zero.vectors[0].0[1], zero.vectors[0].0[0]],
+        (n, true) => zero.vectors[n - 1].0.clone(),
+        _ => zero.vectors[0].0.clone(),
+    }
+}
+
+/// A block about a point, in the ball of uniqueness.
+pub(super) struct Block {
+    center: Vec<f64>,
+    axis: Axis,
+    a: I,
+    b: I,
+}
+
+impl Block {
+    /// That of half-length `a`, and of `slope` times that across; the error says why it is none.
+    pub(super) fn new(zero: &Zero, up: bool, half: f64, slope: f64) -> Result<Block, String> {
+        if !(half > 0.0 && slope > 0.0 && half.is_finite() && slope <= 100.0) {
+            return Err("its block is none".into());
+        }
+        let axis = Axis::new(&direction(zero, up))?;
+        let (a, b) = (I::of(half), I::of(half) * I::of(slope));
+        Ok(Block { center: zero.center.0.clone(), axis, a, b })
+    }
+
+    /// Does a box lie in it?
+    pub(super) fn holds(&self, x: &[I]) -> bool {
+        let d: Vec<I> = x.iter().zip(&self.center).map(|(x, c)| *x - I::of(*c)).collect();
+        let across = match d.as_slice() {
+            [p, q] => (dot(&[-self.axis.d[1], self.axis.d[0]], &[*p, *q]).over(self.axis.size)).mag(),
+            _ => length(&self.axis.off(&d)).hi,
+        };
+        self.axis.along(&d).mag() <= self.a.lo && across <= self.b.lo
+    }
+
+    /// Do all fields lead out of it along its axis and into it across?
+    pub(super) fn isolates(&self, fall: Fall<'_>, found: &Found, e0: f64) -> bool {
+        let n = self.center.len();
+        let reach = (self.a.sqr() + self.b.sqr()).sqrt().hi;
+        if n == 1 {
+            // Between the two distances the gradient is larger than e0.
+            return self.a.lo >= found.radius && self.a.hi <= found.unique;
+        }
+        if !(reach < found.unique) {
+            return false;
+        }
+        let u = self.axis.unit();
+        if let &[p, q] = u.as_slice() {
+            let v = [-q, p];
+            let side = |along: &[I], across: &[I], far: I, wide: f64, sign: f64, way: f64| {
+                let base: Vec<I> =
+                    (0..2).map(|i| I::of(self.center[i]) + I::of(sign) * far * along[i]).collect();
+                let normal: Vec<I> = along.iter().map(|u| I::of(sign * way) * *u).collect();
+                passes(fall, &base, across, wide, &normal, e0)
+            };
+            return [1.0, -1.0].into_iter().all(|sign| {
+                side(&u, &v, self.a, self.b.hi, sign, -1.0) && side(&v, &u, self.b, self.a.hi, sign, 1.0)
+            });
+        }
+        let (g, h) = fall.at(&self.center);
+        let change = I::of(fall.field.lipschitz(&self.center, reach)) * I::of(reach);
+        let bent: Vec<I> = h.times(&u);
+        let unstable = -self.axis.along(&bent) - change;
+        let noise = I::of(e0) + length(&g);
+        let stable = I::of(self.axis.smallest_across(&h, &bent)) - change;
+        let mixed = I::of(self.axis.off_size(&bent)) + change;
+        (self.a * unstable - mixed * self.b).lo > noise.hi && (self.b * stable - mixed * self.a).lo > noise.hi
+    }
+}
+
+/// Most bisections of a side.
+const BISECTIONS: u32 = 8;
+
+/// Is `<normal, g> > e0` at `base + tau d`, `|tau| <= wide`? By enclosures over pieces, and the mean value form about their middles.
+fn passes(fall: Fall<'_>, base: &[I], d: &[I], wide: f64, normal: &[I], e0: f64) -> bool {
+    let place = |t: I| -> Vec<I> { base.iter().zip(d).map(|(b, d)| *b + t * *d).collect() };
+    let mut open = vec![(-wide, wide, 0)];
+    while let Some((from, to, depth)) = open.pop() {
+        let middle = 0.5 * from + 0.5 * to;
+        let over = place(I::new(from, to));
+        let at = dot(normal, &fall.gradient(&place(I::of(middle))));
+        if !(at.hi > e0) {
+            return false;
+        }
+        let slope = dot(normal, &fall.hessian(&over).times(d));
+        let bound = at + (I::new(from, to) - I::of(middle)) * slope;
+        if bound.lo > e0 {
+            continue;
+        }
+        if depth >= BISECTIONS || !(from < middle && middle < to) {
+            return false;
+        }
+        open.push((from, middle, depth + 1));
+        open.push((middle, to, depth + 1));
+    }
+    true
+}
+
 /// Where the half leaves its point's block.
-fn exit(fall: Fall<'_>, zero: &Zero, found: &Found, edge: &Edge, e0: f64, e1: f64) -> Result<Disc, String> {
-    let (a, s) = (edge.half.0, edge.slope.0);
-    if !(a > 0.0 && s > 0.0 && s <= 1.0) || !(edge.side == 1 || edge.side == -1) {
-        return Err("its block is none".into());
+fn exit(fall: Fall<'_>, zero: &Zero, found: &Found, edge: &Edge, e0: f64) -> Result<Disc, String> {
+    if !(edge.side == 1 || edge.side == -1) {
+        return Err("its side is none".into());
     }
-    let n = found.center.len();
-    let vector = &zero.vectors[if edge.up { n - 1 } else { 0 }].0;
-    let axis = Axis::new(vector)?;
-    let (g, h) = fall.at(&found.center);
-    let (half, slope) = (I::of(a), I::of(s));
-    let reach = (half * (ONE + slope.sqr()).sqrt()).hi;
-    if !(reach < found.unique) {
-        return Err("its block is not in the ball of uniqueness".into());
-    }
-    let change = I::of(fall.field.lipschitz(&found.center, reach)) * I::of(reach);
-    let bent: Vec<I> = h.times(&axis.unit());
-    let unstable = -axis.along(&bent) - change;
-    let noise = I::of(e0) + length(&g);
-    let (e1, four) = (I::of(e1), I::of(4.0));
-    let holds = if n == 1 {
-        (half * unstable).lo > noise.hi && (unstable - e1).lo > 0.0
-    } else {
-        let stable = I::of(axis.smallest_across(&h, &bent)) - change;
-        let mixed = I::of(axis.off_size(&bent)) + change;
-        let (out, inwards) = (unstable - e1, stable - e1);
-        let cone = four * slope.sqr() * out * inwards;
-        let off = (ONE - slope.sqr()) * mixed + (ONE + slope.sqr()) * e1;
-        (half * (unstable - mixed * slope)).lo > noise.hi
-            && (half * (stable * slope - mixed)).lo > noise.hi
-            && out.lo > 0.0
-            && inwards.lo > 0.0
-            && cone.lo > off.sqr().hi
-    };
-    if !holds {
-        return Err("its block's cone conditions do not hold".into());
+    let block = Block::new(zero, edge.up, edge.half.0, edge.slope.0)?;
+    if !block.isolates(fall, found, e0) {
+        return Err("its block is not left along its axis and entered across".into());
     }
     let side = f64::from(edge.side);
-    let step = I::of(side * a);
-    let center = found.center.iter().zip(axis.unit()).map(|(x, u)| I::of(*x) + step * u).collect();
-    Ok(Disc { center, axis: vector.iter().map(|u| side * u).collect(), radius: (half * slope).hi })
+    let step = I::of(side) * block.a;
+    let center = block.center.iter().zip(block.axis.unit()).map(|(x, u)| I::of(*x) + step * u).collect();
+    let axis = direction(zero, edge.up).iter().map(|u| side * u).collect();
+    Ok(Disc { center, axis, radius: if block.center.len() == 1 { 0.0 } else { block.b.hi } })
 }
 
 /// The last disc of a cylinder into which a disc leads.
@@ -166,7 +260,6 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
     let twisted: Vec<I> = bent.iter().zip(&q).map(|(m, q)| *m - a * *q).collect();
     let twist = I::of(axis.off_size(&twisted));
     let carried = I::of(axis.off_size(&h.times(&q)));
-    let mu = axis.smallest_across(&h, &bent);
     let (half, k) = (I::of(0.5), I::of(growth));
     // Behind and before the centre one after the other: each bound is concave on a piece, its terms of second order taken at their largest.
     let pieces =
@@ -182,26 +275,33 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
     let far = |(t, s, sag): &(I, I, I)| t.sqr() + (*s + *sag).sqr();
     let ball = sizes.iter().map(|p| far(p).sqrt().hi).fold(0.0, f64::max);
     let lipschitz = I::of(fall.field.lipschitz(c, ball));
-    for ((from, to), size) in pieces.iter().zip(&sizes) {
-        let (t, s, sag) = *size;
-        let rest = half * lipschitz * far(size);
-        let slow = (sag + s) * mixed;
-        let tilt = k.abs() + t * turn;
-        let steep = (ONE + tilt.sqr()).sqrt();
-        let lost = across + t.sqr() * (half * carried + turn * b.abs()) + tilt * slow;
-        for end in [*from, *to] {
-            let at = I::of(end);
-            let fallen = a + at * b;
-            if !((-fallen - slow - rest).lo > e0) {
-                return Err("orbits are not shown to go on in it".into());
-            }
-            if mu < f64::INFINITY {
-                let entry = rho(at) * I::of(mu) - at.abs() * twist - k * fallen - lost;
-                if !((entry.over(steep) - rest).lo > e0) {
-                    return Err("the flow is not shown to enter through its wall".into());
+    let crossed = |mu: f64| -> Result<(), String> {
+        for ((from, to), size) in pieces.iter().zip(&sizes) {
+            let (t, s, sag) = *size;
+            let rest = half * lipschitz * far(size);
+            let slow = (sag + s) * mixed;
+            let tilt = k.abs() + t * turn;
+            let steep = (ONE + tilt.sqr()).sqrt();
+            let lost = across + t.sqr() * (half * carried + turn * b.abs()) + tilt * slow;
+            for end in [*from, *to] {
+                let at = I::of(end);
+                let fallen = a + at * b;
+                if !((-fallen - slow - rest).lo > e0) {
+                    return Err("orbits are not shown to go on in it".into());
+                }
+                if mu < f64::INFINITY {
+                    let entry = rho(at) * I::of(mu) - at.abs() * twist - k * fallen - lost;
+                    if !((entry.over(steep) - rest).lo > e0) {
+                        return Err("the flow is not shown to enter through its wall".into());
+                    }
                 }
             }
         }
+        Ok(())
+    };
+    // In many dimensions a bound that is quick to find is often enough.
+    if n < 4 || crossed(axis.roughly_across(&h, &bent)).is_err() {
+        crossed(axis.smallest_across(&h, &bent))?;
     }
     let (step, square) = (last.over(axis.size), last.sqr() * half);
     let center = (0..n).map(|i| I::of(c[i]) + step * axis.d[i] + square * q[i]).collect();
@@ -238,7 +338,6 @@ pub(super) fn check(
     place: Option<&Place<'_>>,
     edge: &Edge,
     e0: f64,
-    e1: f64,
 ) -> Result<(), String> {
     let n = field.n;
     let (Some(zero), Some(start)) = (zeros.get(edge.of), found.get(edge.of)) else {
@@ -248,8 +347,11 @@ pub(super) fn check(
     if start.index != index || (edge.up && n < 2) {
         return Err("its point has not one such direction".into());
     }
+    if n > 2 && !edge.up && !zero.values.0.first().is_some_and(|w| *w < 0.0) {
+        return Err("the eigenvalues of its point are not in order".into());
+    }
     let fall = Fall { field, up: edge.up };
-    let mut disc = exit(fall, zero, start, edge, e0, e1)?;
+    let mut disc = exit(fall, zero, start, edge, e0)?;
     for (number, cylinder) in edge.tube.iter().enumerate() {
         disc = cross(fall, &disc, cylinder, e0).map_err(|why| format!("cylinder {number}: {why}"))?;
         if field.exhausted() {

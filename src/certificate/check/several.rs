@@ -1,0 +1,151 @@
+//! Several certificates along a parameter: each is proven, and that their intervals cover what the first line says.
+
+use super::{Claim, prove};
+use crate::certificate::format::{Certificate, Definition, Header, LARGEST, SEVERAL};
+
+/// A certificate of the file and its interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    /// The smallest value of the parameter.
+    pub lower: f64,
+    /// The largest.
+    pub upper: f64,
+    /// What was proven for all of them.
+    pub claim: Claim,
+}
+
+/// What the checker says of a file of several.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Several {
+    /// Every certificate is proven, and they cover the interval but for the gaps listed. Neighbours hold of one field at least at which
+    /// they meet: it has both graphs, so that they are the same.
+    Proven {
+        /// The parameter.
+        parameter: String,
+        /// Its smallest and its largest value.
+        range: (f64, f64),
+        /// Intervals, ascending.
+        pieces: Vec<Piece>,
+        /// Of these values nothing is claimed; each with the reason that the file gives.
+        gaps: Vec<(f64, f64, String)>,
+    },
+    /// Something is not: the first that was found.
+    NotProven(String),
+    /// It is no such file.
+    Unreadable(String),
+}
+
+/// Does a file begin as one of several does?
+pub fn is_several(bytes: &[u8]) -> bool {
+    bytes.starts_with(format!("{{\"format\":\"{SEVERAL}\"").as_bytes())
+}
+
+/// Checks a file of several.
+pub fn verify_several(bytes: &[u8]) -> Several {
+    if bytes.len() > LARGEST {
+        return Several::Unreadable(format!("the file has more than the {LARGEST} bytes that are read"));
+    }
+    let mut lines = bytes.split_inclusive(|b| *b == b'\n');
+    let header: Header = match serde_json::from_slice(lines.next().unwrap_or_default()) {
+        Ok(header) => header,
+        Err(e) => {
+            return Several::Unreadable(format!("its first line is not that of several certificates: {e}"));
+        }
+    };
+    if header.format != SEVERAL || !(header.lower.0 < header.upper.0) {
+        return Several::Unreadable("its first line names no interval".into());
+    }
+    let mut pieces: Vec<Piece> = vec![];
+    let mut first: Option<Certificate> = None;
+    for (number, line) in lines.enumerate() {
+        let c = match Certificate::open(line) {
+            Ok(c) => c,
+            Err(why) => return Several::Unreadable(format!("certificate {number}: {why}")),
+        };
+        let Some(along) = c.along.clone().filter(|a| a.parameter == header.parameter) else {
+            return Several::NotProven(format!("certificate {number} is not along `{}`", header.parameter));
+        };
+        let claim = match prove(&c) {
+            Ok(claim) => claim,
+            Err(why) => return Several::NotProven(format!("certificate {number}: {why}")),
+        };
+        let like = |f: &Certificate| {
+            f.level == c.level
+                && f.complete == c.complete
+                && f.region == c.region
+                && same(&f.landscape, &c.landscape, &header.parameter)
+        };
+        if !first.as_ref().is_none_or(like) {
+            return Several::NotProven(format!(
+                "certificate {number} is about something else than the first"
+            ));
+        }
+        first.get_or_insert(c);
+        pieces.push(Piece { lower: along.lower.0, upper: along.upper.0, claim });
+    }
+    match covered(&header, &pieces) {
+        Err(why) => Several::NotProven(why),
+        Ok(()) => Several::Proven {
+            parameter: header.parameter,
+            range: (header.lower.0, header.upper.0),
+            pieces,
+            gaps: header.gaps.into_iter().map(|g| (g.lower.0, g.upper.0, g.reason)).collect(),
+        },
+    }
+}
+
+/// Do pieces and gaps cover the interval? And where two pieces meet, are their points as many?
+fn covered(header: &Header, pieces: &[Piece]) -> Result<(), String> {
+    let mut all: Vec<(f64, f64, Option<&Piece>)> =
+        pieces.iter().map(|p| (p.lower, p.upper, Some(p))).collect();
+    all.extend(header.gaps.iter().map(|g| (g.lower.0, g.upper.0, None)));
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut reached = header.lower.0;
+    let mut before: Option<&Piece> = None;
+    for (lower, upper, piece) in all {
+        if lower > reached {
+            return Err(format!(
+                "values between {reached:?} and {lower:?} are neither covered nor listed as a gap"
+            ));
+        }
+        if let (Some(a), Some(b)) = (before, piece)
+            && b.lower <= a.upper
+            && a.claim.complete
+            && a.claim.counts != b.claim.counts
+        {
+            return Err(format!("two certificates that meet at {:?} do not agree", b.lower));
+        }
+        before = piece.or(before);
+        reached = reached.max(upper);
+    }
+    if reached < header.upper.0 {
+        return Err(format!("values above {reached:?} are neither covered nor listed as a gap"));
+    }
+    Ok(())
+}
+
+/// Are two landscapes the same but for the parameter?
+fn same(a: &Definition, b: &Definition, parameter: &str) -> bool {
+    let mut b = b.clone();
+    match (a, &mut b) {
+        (Definition::Formula { parameters: of, .. }, Definition::Formula { parameters, .. }) => {
+            for ((_, value), (name, other)) in of.iter().zip(parameters.iter_mut()) {
+                if name == parameter {
+                    *other = *value;
+                }
+            }
+        }
+        (Definition::Mixture { sigma: of, .. }, Definition::Mixture { sigma, .. })
+            if parameter == "sigma" =>
+        {
+            *sigma = *of
+        }
+        (Definition::ModernHopfield { beta: of, .. }, Definition::ModernHopfield { beta, .. })
+            if parameter == "beta" =>
+        {
+            *beta = *of;
+        }
+        _ => return false,
+    }
+    *a == b
+}
