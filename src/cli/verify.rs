@@ -87,34 +87,42 @@ fn several(arguments: &Arguments, common: &Common, bytes: &[u8]) -> Result<ExitC
                 .map(|p| {
                     let (level, counts) = (p.claim.level.name(), &p.claim.counts);
                     let text = format!(
-                        "{:?} to {:?}: {level}, by index {counts:?}, e0 = {:e}\n",
-                        p.lower, p.upper, p.claim.e0
+                        "{:?} to {:?}: {level}, by index {counts:?}, {} halves of manifolds; e0 = {:e}, e1 = {:e}\n",
+                        p.lower, p.upper, p.claim.edges, p.claim.e0, p.claim.e1
                     );
                     (p.lower, text)
                 })
                 .chain(
                     gaps.iter()
-                        .map(|(a, b, why)| (*a, format!("{a:?} to {b:?}: nothing is claimed; {why}\n"))),
+                        .map(|(a, b, why)| (*a, format!("{a:?} to {b:?}: nothing is claimed; {why:?}\n"))),
                 )
                 .collect();
             lines.sort_by(|a, b| a.0.total_cmp(&b.0));
             let all: String = lines.into_iter().map(|l| l.1).collect();
-            let landscape = pieces.first().map_or("", |p| p.claim.landscape.as_str());
+            let first = pieces.first().map(|p| &p.claim);
+            let landscape = first.map_or("", |c| c.landscape.as_str());
+            let region = first.and_then(|c| c.region.clone());
+            let complete = first.is_some_and(|c| c.complete);
+            let all_points =
+                if complete { "all points of the region" } else { "the points listed, others there may be" };
+            let open: f64 = gaps.iter().map(|g| g.1 - g.0).sum();
             let text = format!(
-                "{landscape}\nproven: {} certificates along {parameter}, with the gaps listed they cover {:?} to {:?}\n{all}",
+                "{landscape}\n{}proven: {} certificates along {parameter}, {all_points}; they cover {:?} to {:?} but for {:.1} % of it\n{all}",
+                region.as_ref().map_or(String::new(), |r| format!("in {r}\n")),
                 pieces.len(),
                 range.0,
-                range.1
+                range.1,
+                100.0 * open / (range.1 - range.0)
             );
             let intervals: Vec<serde_json::Value> = pieces
                 .iter()
-                .map(|p| json!({ "lower": p.lower, "upper": p.upper, "level": p.claim.level, "counts": p.claim.counts, "e0": p.claim.e0, "e1": p.claim.e1 }))
+                .map(|p| json!({ "lower": p.lower, "upper": p.upper, "level": p.claim.level, "counts": p.claim.counts, "edges": p.claim.edges, "e0": p.claim.e0, "e1": p.claim.e1 }))
                 .collect();
-            let open: Vec<serde_json::Value> =
+            let listed: Vec<serde_json::Value> =
                 gaps.iter().map(|(a, b, why)| json!({ "lower": a, "upper": b, "reason": why })).collect();
             let detail = json!({
                 "verdict": "proven", "landscape": landscape, "parameter": parameter, "lower": range.0, "upper": range.1, "intervals": intervals,
-                "gaps": open,
+                "region": region, "complete": complete, "gaps": listed,
             });
             (0, detail, text)
         }

@@ -4,7 +4,7 @@ use smale::Control;
 use smale::certificate::build::Options;
 use smale::certificate::build::along::{Covered, Range, along};
 use smale::certificate::check::{Several, Verdict, prove, verify, verify_several};
-use smale::certificate::format::{Certificate, Hex};
+use smale::certificate::format::{Certificate, Definition, Hex};
 use smale::critical;
 use smale::landscape::Family;
 
@@ -94,4 +94,32 @@ fn along_the_width_of_a_mixture() {
     let mut changed = covered.certificates[0].clone();
     changed.along.as_mut().unwrap().upper = Hex(0.75);
     assert!(prove(&changed).is_err());
+}
+
+/// What the first line and the names say is printed beside what is proven: neither may say more.
+#[test]
+fn nothing_is_said_that_is_not_proven() {
+    let tilted = formula("(x - f)^2 + y^2 + u", &[("f", 0.0), ("u", 0.0)]);
+    let covered = over(&tilted, "f", 0.0, 1.0);
+    assert!(covered.gaps.is_empty(), "{:?}", covered.gaps);
+    let not_proven = |text: &str| matches!(verify_several(text.as_bytes()), Several::NotProven(_));
+    assert!(!not_proven(&covered.text));
+    let first = covered.text.lines().next().unwrap();
+    let gap = |lower: &str, upper: &str| {
+        let gap = format!("\"gaps\":[{{\"lower\":\"{lower}\",\"upper\":\"{upper}\",\"reason\":\"\"}}]");
+        let line = first.replacen("\"gaps\":[]", &gap, 1);
+        assert_ne!(line, first);
+        line
+    };
+    // One gap and no certificate; gaps that turn back, that are outside.
+    assert!(not_proven(&(gap("0x0p+0", "0x1p+0") + "\n")));
+    for (lower, upper) in [("0x1p-1", "0x1p-2"), ("0x1p-1", "0x1p+1"), ("-0x1p+0", "0x1p-1")] {
+        assert!(not_proven(&covered.text.replacen(first, &gap(lower, upper), 1)), "{lower} {upper}");
+    }
+    // A name of two lines.
+    let mut forged = covered.certificates[0].clone();
+    let Definition::Formula { energy, parameters, .. } = &mut forged.landscape else { panic!() };
+    *energy = energy.replace(" + u", "");
+    parameters[1].0 = "u = 0\nproven: full, by index [4, 4, 1]".into();
+    assert!(prove(&forged).unwrap_err().contains("name"));
 }

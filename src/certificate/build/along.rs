@@ -4,7 +4,7 @@
 //! parameter is all numbers of an interval, is found by trying. What is left on either side is treated likewise.
 
 use super::{Options, build};
-use crate::certificate::check::prove;
+use crate::certificate::check::{Several, prove, verify_several};
 use crate::certificate::format::{Along, Certificate, Gap, Header, Hex, SEVERAL};
 use crate::control::{Control, Progress};
 use crate::critical;
@@ -52,6 +52,13 @@ pub fn along(
     control: &Control<'_>,
 ) -> Result<Covered, String> {
     let mut covered = Covered { certificates: vec![], gaps: vec![], text: String::new() };
+    // All of them are about one region: the widest that the landscape has of its own at the ends and in the middle.
+    let own = |value: f64| family.with_parameter(&range.parameter, value).ok()?.region();
+    let widest_own = || {
+        let own = [range.from, 0.5 * range.from + 0.5 * range.to, range.to].into_iter().filter_map(own);
+        own.max_by(|a, b| a.radius().total_cmp(&b.radius()))
+    };
+    let region = region.cloned().or_else(widest_own);
     let least = SMALLEST * (range.to - range.from);
     // The leftmost interval last, so that it comes first.
     let mut open = vec![(range.from, range.to)];
@@ -60,11 +67,12 @@ pub fn along(
         let done = (share.clamp(0.0, 1.0) * 1000.0) as usize;
         (control.progress)(Progress { stage: "parameter", done, total: 1000, note: "" });
         let middle = 0.5 * from + 0.5 * to;
-        let outcome = at(family, &range.parameter, middle, region, search, options, control).and_then(|c| {
-            // What is as small as that is taken as a whole or not at all: next to a fold there would be no end of smaller ones.
-            let floor = if to - from <= least { f64::INFINITY } else { 0.25 * least };
-            widest(c, &range.parameter, (from, middle, to), floor, options)
-        });
+        let outcome = at(family, &range.parameter, middle, region.as_ref(), search, options, control)
+            .and_then(|c| {
+                // What is as small as that is taken as a whole or not at all: next to a fold there would be no end of smaller ones.
+                let floor = if to - from <= least { f64::INFINITY } else { 0.25 * least };
+                widest(c, &range.parameter, (from, middle, to), floor, options)
+            });
         if control.stopped() {
             return Err("the computation was interrupted".into());
         }
@@ -104,7 +112,12 @@ pub fn along(
     for c in &covered.certificates {
         covered.text += &c.seal()?;
     }
-    Ok(covered)
+    // What is written has been accepted as a whole.
+    match verify_several(covered.text.as_bytes()) {
+        Several::Proven { .. } => Ok(covered),
+        _ if covered.certificates.is_empty() => Ok(covered),
+        Several::NotProven(why) | Several::Unreadable(why) => Err(why),
+    }
 }
 
 /// The certificate at one value.

@@ -16,8 +16,12 @@ const FORMULA: usize = 8;
 const LARGEST: usize = 4_000_000;
 /// Most differences of coordinates of pairs of data.
 const PAIRS: usize = 500_000_000;
-/// Most work, in operations on intervals, give or take.
-const WORK: u64 = 400_000_000_000;
+/// Most work on a file, in operations on intervals, give or take.
+pub(super) const WORK: u64 = 400_000_000_000;
+/// What is counted for reading a formula.
+const READING: u64 = 2_000_000;
+/// Longest name of a parameter.
+const NAME: usize = 100;
 
 /// An energy in verified arithmetic.
 pub(super) struct Field {
@@ -25,6 +29,7 @@ pub(super) struct Field {
     kind: Kind,
     cost: u64,
     work: AtomicU64,
+    most: u64,
 }
 
 enum Kind {
@@ -35,8 +40,9 @@ enum Kind {
 impl Field {
     /// Of a definition, which is looked at for what it should not hold.
     ///
-    /// With `along` a parameter is all numbers between two: then every enclosure holds of all of them.
-    pub(super) fn new(definition: &Definition, along: Option<&Along>) -> Result<Field, String> {
+    /// With `along` a parameter is all numbers between two: then every enclosure holds of all of them. `most` is how much work may
+    /// be spent.
+    pub(super) fn new(definition: &Definition, along: Option<&Along>, most: u64) -> Result<Field, String> {
         let n = definition.dim();
         let mut taken = along.is_none();
         // A number of the definition, or all that it stands for.
@@ -57,10 +63,15 @@ impl Field {
         if n == 0 || n > DIMENSIONS {
             return Err(format!("the landscape has {n} dimensions; it must have between 1 and {DIMENSIONS}"));
         }
+        let mut begun = READING;
         let (kind, cost) = match definition {
             Definition::Formula { energy, parameters, confinement, .. } => {
                 if n > FORMULA {
                     return Err(format!("the checker takes formulas in up to {FORMULA} dimensions, not {n}"));
+                }
+                // Names are printed: one of several lines would say what it likes.
+                if parameters.iter().any(|(name, _)| !is_name(name)) {
+                    return Err("a parameter has a name that is none: letters, digits and _ make one".into());
                 }
                 let mut named: BTreeMap<String, I> = BTreeMap::new();
                 for (name, v) in parameters {
@@ -90,6 +101,7 @@ impl Field {
                 if !(sigma.lo > 1e-50 && sigma.hi < 1e50 && a >= 0.0 && confinement >= 0.0) {
                     return Err("`sigma` must be positive, `a` and `confinement` zero or more".into());
                 }
+                begun = pairs(&rows);
                 let p = Patterns::mixture(&rows, &weights, a, sigma, confinement);
                 let cost = p.cost();
                 (Kind::Patterns(p), cost)
@@ -100,6 +112,7 @@ impl Field {
                 if !(beta.lo > 0.0 && confinement.0 >= 0.0) {
                     return Err("`beta` must be positive, `confinement` zero or more".into());
                 }
+                begun = pairs(&rows);
                 let p = Patterns::hopfield(&rows, &weights, beta, confinement.0);
                 let cost = p.cost();
                 (Kind::Patterns(p), cost)
@@ -108,12 +121,17 @@ impl Field {
         if !taken {
             return Err("an interval is stated for a parameter that is not there, or that the checker takes as a number only".into());
         }
-        Ok(Field { n, kind, cost: cost as u64, work: AtomicU64::new(0) })
+        Ok(Field { n, kind, cost: cost as u64, work: AtomicU64::new(begun), most })
     }
 
     /// Has so much been computed that checking must end?
     pub(super) fn exhausted(&self) -> bool {
-        self.work.load(Ordering::Relaxed) > WORK
+        self.spent() > self.most
+    }
+
+    /// Operations so far.
+    pub(super) fn spent(&self) -> u64 {
+        self.work.load(Ordering::Relaxed)
     }
 
     fn spend(&self, times: u64) {
@@ -209,6 +227,18 @@ impl Field {
         };
         if bound >= 0.0 { bound } else { f64::INFINITY }
     }
+}
+
+/// Differences of coordinates of pairs of rows.
+fn pairs(rows: &[Vec<f64>]) -> u64 {
+    (rows.len() * rows.len() * rows.first().map_or(0, Vec::len)) as u64
+}
+
+fn is_name(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && text.len() <= NAME
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn confined(own: I, more: I, confinement: I) -> I {

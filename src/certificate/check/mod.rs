@@ -78,6 +78,11 @@ pub fn verify(bytes: &[u8]) -> Verdict {
 /// # Errors
 /// What is not proven.
 pub fn prove(c: &Certificate) -> Result<Claim, String> {
+    Ok(prove_within(c, field::WORK)?.0)
+}
+
+/// The same with at most so much work; what was spent comes with the claim.
+fn prove_within(c: &Certificate, most: u64) -> Result<(Claim, u64), String> {
     if c.format != FORMAT {
         return Err("the format is not one that this checker knows".into());
     }
@@ -88,7 +93,7 @@ pub fn prove(c: &Certificate) -> Result<Claim, String> {
     if !(e0 >= 0.0 && e1 >= 0.0) {
         return Err("e0 and e1 must be zero or more".into());
     }
-    let field = Field::new(&c.landscape, c.along.as_ref())?;
+    let field = Field::new(&c.landscape, c.along.as_ref(), most)?;
     let n = field.n;
     if c.zeros.len() > POINTS || c.edges.len() > 4 * POINTS {
         return Err(format!("there are more than {POINTS} points, or too many edges"));
@@ -124,7 +129,7 @@ pub fn prove(c: &Certificate) -> Result<Claim, String> {
     }
     let top = found.iter().map(|f| f.index).max().unwrap_or(0);
     let counts = (0..=top).map(|k| found.iter().filter(|f| f.index == k).count()).collect();
-    Ok(Claim {
+    let claim = Claim {
         landscape: described(&c.landscape),
         along: c.along.as_ref().map(|a| (a.parameter.clone(), a.lower.0, a.upper.0)),
         region: c.region.as_ref().map(bounds),
@@ -134,7 +139,8 @@ pub fn prove(c: &Certificate) -> Result<Claim, String> {
         edges: c.edges.len(),
         e0,
         e1,
-    })
+    };
+    Ok((claim, field.spent()))
 }
 
 /// A landscape in words.
@@ -354,7 +360,7 @@ impl Oracle {
     /// # Errors
     /// Why the checker does not take it.
     pub fn new(definition: &Definition) -> Result<Oracle, String> {
-        Field::new(definition, None).map(|field| Oracle { field })
+        Field::new(definition, None, field::WORK).map(|field| Oracle { field })
     }
 
     /// The Hessian's Lipschitz constant on a ball, as the checker bounds it.

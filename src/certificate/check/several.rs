@@ -1,6 +1,6 @@
 //! Several certificates along a parameter: each is proven, and that their intervals cover what the first line says.
 
-use super::{Claim, prove};
+use super::{Claim, field, prove_within};
 use crate::certificate::format::{Certificate, Definition, Header, LARGEST, SEVERAL};
 
 /// A certificate of the file and its interval.
@@ -17,8 +17,8 @@ pub struct Piece {
 /// What the checker says of a file of several.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Several {
-    /// Every certificate is proven, and they cover the interval but for the gaps listed. Neighbours hold of one field at least at which
-    /// they meet: it has both graphs, so that they are the same.
+    /// Every certificate is proven, and they cover the interval but for the gaps listed. Where neighbours that list all points meet
+    /// they hold of one field at least, and their points are as many; of two that do not it is not known whether they list the same.
     Proven {
         /// The parameter.
         parameter: String,
@@ -34,6 +34,9 @@ pub enum Several {
     /// It is no such file.
     Unreadable(String),
 }
+
+/// Most certificates in a file.
+const PIECES: usize = 10_000;
 
 /// Does a file begin as one of several does?
 pub fn is_several(bytes: &[u8]) -> bool {
@@ -57,6 +60,7 @@ pub fn verify_several(bytes: &[u8]) -> Several {
     }
     let mut pieces: Vec<Piece> = vec![];
     let mut first: Option<Certificate> = None;
+    let mut work = field::WORK;
     for (number, line) in lines.enumerate() {
         let c = match Certificate::open(line) {
             Ok(c) => c,
@@ -65,8 +69,16 @@ pub fn verify_several(bytes: &[u8]) -> Several {
         let Some(along) = c.along.clone().filter(|a| a.parameter == header.parameter) else {
             return Several::NotProven(format!("certificate {number} is not along `{}`", header.parameter));
         };
-        let claim = match prove(&c) {
-            Ok(claim) => claim,
+        if number >= PIECES {
+            return Several::Unreadable(format!(
+                "it holds more than the {PIECES} certificates that are read"
+            ));
+        }
+        let claim = match prove_within(&c, work) {
+            Ok((claim, spent)) => {
+                work = work.saturating_sub(spent);
+                claim
+            }
             Err(why) => return Several::NotProven(format!("certificate {number}: {why}")),
         };
         let like = |f: &Certificate| {
@@ -96,6 +108,16 @@ pub fn verify_several(bytes: &[u8]) -> Several {
 
 /// Do pieces and gaps cover the interval? And where two pieces meet, are their points as many?
 fn covered(header: &Header, pieces: &[Piece]) -> Result<(), String> {
+    if pieces.is_empty() {
+        return Err("it holds no certificate, and claims nothing".into());
+    }
+    let mut end = header.lower.0;
+    for gap in &header.gaps {
+        if !(gap.lower.0 >= end && gap.lower.0 < gap.upper.0 && gap.upper.0 <= header.upper.0) {
+            return Err("its gaps do not ascend within the interval".into());
+        }
+        end = gap.upper.0;
+    }
     let mut all: Vec<(f64, f64, Option<&Piece>)> =
         pieces.iter().map(|p| (p.lower, p.upper, Some(p))).collect();
     all.extend(header.gaps.iter().map(|g| (g.lower.0, g.upper.0, None)));
@@ -115,7 +137,8 @@ fn covered(header: &Header, pieces: &[Piece]) -> Result<(), String> {
         {
             return Err(format!("two certificates that meet at {:?} do not agree", b.lower));
         }
-        before = piece.or(before);
+        // The one that reaches furthest.
+        before = [before, piece].into_iter().flatten().max_by(|a, b| a.upper.total_cmp(&b.upper));
         reached = reached.max(upper);
     }
     if reached < header.upper.0 {
