@@ -80,12 +80,13 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
             }
         }
     }
+    let own = common.out.as_deref().is_none_or(|out| is_same(out, dir));
+    spare(common.out.as_deref().unwrap_or(dir), own, &summary, &made)?;
     let folder = Folder::open(common.out.as_deref().unwrap_or(dir))?;
     for (name, bytes) in &made {
         folder.write(name, bytes)?;
     }
     // In the result folder itself the next run has to know what to clear away.
-    let own = common.out.as_deref().is_none_or(|out| is_same(out, dir));
     if own && list(&mut summary, &made) {
         folder.write("summary.json", pretty(&summary)?.as_bytes())?;
     }
@@ -95,6 +96,26 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
         false => paths.iter().map(|path| format!("{}\n", path.display())).collect(),
     })?;
     Ok(End::Done)
+}
+
+/// Nothing is replaced that is not known to be ours: in the result folder itself what its summary lists, elsewhere nothing but
+/// the results of an earlier export, which lie in no result folder.
+fn spare(out: &Path, own: bool, summary: &Value, made: &Files) -> Result<()> {
+    if !own && out.join("summary.json").exists() {
+        let message = format!("{} is the folder of another result", out.display());
+        return Err(Error::input(message).with_help("--out takes a folder without a summary.json"));
+    }
+    let listed =
+        |name: &str| summary["files"].as_array().is_some_and(|files| files.iter().any(|f| f == name));
+    let foreign = |(name, _): &&(String, Vec<u8>)| out.join(name).exists() && !listed(name);
+    match made.iter().find(foreign).filter(|_| own) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::input(format!(
+            "{} is there already, and is no file of this result",
+            out.join(name).display()
+        ))
+        .with_help("--out DIR writes to another folder")),
+    }
 }
 
 fn is_same(a: &Path, b: &Path) -> bool {
@@ -133,7 +154,9 @@ fn graph(dir: &Path, summary: &Value, files: &Files) -> Result<Graph> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|e| Error::file(&path, format!("is no JSON: {e}")))?;
     let (set, mut graph) = export::read_graph(summary, &value)?;
-    if let Some(table) = found("orbits.csv").and_then(|bytes| std::str::from_utf8(bytes).ok()) {
+    if let Some(bytes) = found("orbits.csv") {
+        let path = dir.join("orbits.csv");
+        let table = std::str::from_utf8(bytes).map_err(|e| Error::file(&path, e))?;
         export::read_orbits(table, &mut graph)?;
     }
     let title = value["graph"]["title"].as_str().or(summary["title"].as_str()).unwrap_or("graph").to_owned();

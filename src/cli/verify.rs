@@ -106,13 +106,16 @@ fn several(arguments: &Arguments, common: &Common, bytes: &[u8]) -> Result<ExitC
             let all_points =
                 if complete { "all points of the region" } else { "the points listed, others there may be" };
             let open: f64 = gaps.iter().map(|g| g.1 - g.0).sum();
+            let gap = match gaps.is_empty() {
+                true => String::new(),
+                false => format!(" but for {:.2} % of it", 100.0 * open / (range.1 - range.0)),
+            };
             let text = format!(
-                "{landscape}\n{}proven: {} certificates along {parameter}, {all_points}; they cover {:?} to {:?} but for {:.1} % of it\n{all}",
+                "{landscape}\n{}proven: {} certificates along {parameter}, {all_points}; they cover {:?} to {:?}{gap}\n{all}",
                 region.as_ref().map_or(String::new(), |r| format!("in {r}\n")),
                 pieces.len(),
                 range.0,
-                range.1,
-                100.0 * open / (range.1 - range.0)
+                range.1
             );
             let intervals: Vec<serde_json::Value> = pieces
                 .iter()

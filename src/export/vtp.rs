@@ -95,7 +95,7 @@ pub fn graph_vtp(set: &CriticalSet, graph: &MorseGraph) -> Result<Vec<u8>> {
     let point_data =
         vec![("energy", Data::Real(energies)), ("id", Data::Whole(ids)), ("index", Data::Whole(indices))];
     let vertices = (0..count).map(|id| vec![id]).collect();
-    Mesh { points, vertices, lines, point_data, cell_data, ..Mesh::default() }.write()
+    Mesh { points, vertices, lines, point_data, cell_data, all: true, ..Mesh::default() }.write()
 }
 
 /// Numbers, one a point or a cell.
@@ -113,11 +113,13 @@ struct Mesh<'a> {
     polygons: Vec<Vec<usize>>,
     point_data: Vec<(&'a str, Data)>,
     cell_data: Vec<(&'a str, Data)>,
+    /// Are all coordinates written, however many?
+    all: bool,
 }
 
 impl Mesh<'_> {
     fn write(&self) -> Result<Vec<u8>> {
-        let Mesh { points, vertices, lines, polygons, point_data, cell_data } = self;
+        let Mesh { points, vertices, lines, polygons, point_data, cell_data, all } = self;
         let n = points.first().map_or(0, |x| x.len());
         if points.iter().any(|x| x.len() != n || x.iter().any(|x| !x.is_finite())) {
             return Err(Error::Numerics("a manifold has a coordinate that is not finite".into()));
@@ -143,7 +145,7 @@ impl Mesh<'_> {
         for (name, data) in point_data.iter().filter(|(_, data)| known(data)) {
             put(&mut out, name, data)?;
         }
-        if n > 3 && n <= MOST_COORDINATES {
+        if n > 3 && (*all || n <= MOST_COORDINATES) {
             for i in 0..n {
                 floats(&mut out, &format!("x{i}"), 1, points.iter().map(|x| x[i]));
             }

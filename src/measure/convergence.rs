@@ -103,6 +103,9 @@ pub fn convergence(wells: &Wells<'_>, laplace: &Laplace, table: &Table, seed: u6
     Convergence { rows, fits, conclusion }
 }
 
+/// Most atoms of a limit to which distances are computed: they take the square of their number.
+const ATOMS: usize = 200;
+
 /// The atoms of the limit: wells and weights. `None` if the limit is not one of atoms.
 fn atoms(wells: &Wells<'_>, laplace: &Laplace) -> Option<Vec<(usize, f64)>> {
     let atoms: Vec<(usize, f64)> =
@@ -114,7 +117,7 @@ fn atoms(wells: &Wells<'_>, laplace: &Laplace) -> Option<Vec<(usize, f64)>> {
 fn row(wells: &Wells<'_>, laplace: &Laplace, at: &At, seed: u64) -> Row {
     let mut row = Row { eps: at.eps, ..Row::default() };
     let (Some(used), Some(sample)) = (at.used(), &at.sample) else { return row };
-    if let Some(atoms) = atoms(wells, laplace) {
+    if let Some(atoms) = atoms(wells, laplace).filter(|atoms| atoms.len() <= ATOMS) {
         row.distances = distances(wells, &atoms, at.eps, sample, seed);
         row.predicted = predicted(wells, laplace, &atoms, at.eps);
         let weights: Vec<Estimate> = atoms.iter().map(|(k, _)| used.weights[*k]).collect();
@@ -431,9 +434,12 @@ pub fn exponent(points: &[(f64, Estimate)]) -> Option<Estimate> {
         .min_by(|a, b| a.error().total_cmp(&b.error()))
 }
 
-/// The slope of `log v` over `log eps` and its standard error.
+/// The slope of `log v` over `log eps` and its standard error. No point counts more than a hundred times another: higher orders are
+/// the same whatever the errors.
 fn slope(points: &[(f64, Estimate)]) -> Option<(f64, f64)> {
-    let weight = |e: &Estimate| (e.error() / (SIGMAS * e.value)).max(1e-6).powi(-2);
+    let error = |e: &Estimate| e.error() / (SIGMAS * e.value);
+    let largest = points.iter().map(|p| error(&p.1)).fold(1e-5, f64::max);
+    let weight = |e: &Estimate| error(e).max(0.1 * largest).powi(-2);
     let mean = |f: &dyn Fn(&(f64, Estimate)) -> f64| {
         let total: f64 = points.iter().map(|p| weight(&p.1)).sum();
         points.iter().map(|p| weight(&p.1) * f(p)).sum::<f64>() / total
@@ -542,6 +548,12 @@ fn conclude(wells: &Wells<'_>, laplace: &Laplace, table: &Table, rows: &[Row], f
         return Conclusion::NotEnough(
             "the limit is not one of points, and distances to it are not computed".into(),
         );
+    }
+    let count = laplace.limit.iter().filter(|w| **w > 0.0).count();
+    if count > ATOMS {
+        return Conclusion::NotEnough(format!(
+            "the limit has {count} points, and distances are computed to {ATOMS} at most"
+        ));
     }
     if rows.len() < 3 {
         return Conclusion::NotEnough("a rate needs at least three temperatures".into());

@@ -499,7 +499,7 @@ fn bridges(wells: &Wells<'_>, chains: &Mcmc, drawn: &[(f64, Importance)], table:
     }
 }
 
-/// Of tables that are right in all, the share in which two routes are said to contradict each other somewhere.
+/// Of tables that are right in all, the share in which two routes are said to contradict each other somewhere, at most.
 const FALSE_ALARMS: f64 = 0.005;
 
 /// Factor on intervals of 95% by which two routes may miss each other, so many numbers being compared.

@@ -110,24 +110,26 @@ pub fn sample(
         draws.round(wells, &labels, within);
         draws
     };
-    // Draws show where wells are no Gaussians. What is adapted to them does not count them.
+    // The first draws show how wells differ from Gaussians, and the next whether that is enough. Those that an answer comes from
+    // have decided nothing.
     let mut draws = start(LaplaceMixture::proposal(wells, laplace, eps)?, 0);
-    let mut attempt = 0;
-    loop {
+    for attempt in 1..=ATTEMPTS {
         let cloud = draws.cloud();
         let adapted = match attempt {
-            0 => draws.mixture.adapted(&cloud),
-            ATTEMPTS.. => None,
+            1 => draws.mixture.adapted(&cloud),
             _ => draws.mixture.beside(&cloud, &doubtful(wells, &cloud)),
         };
-        if let Some(adapted) = adapted.filter(|_| !control.stopped()) {
-            attempt += 1;
-            draws = start(adapted, attempt);
-            continue;
+        match adapted.filter(|_| !control.stopped()) {
+            Some(adapted) => draws = start(adapted, attempt),
+            None if attempt == 1 => break,
+            None => {
+                draws = start(draws.mixture, ATTEMPTS + 1);
+                break;
+            }
         }
-        if attempt == 0 {
-            attempt = ATTEMPTS;
-        }
+    }
+    loop {
+        let cloud = draws.cloud();
         let found = Importance::of(wells, &draws, cloud);
         let poor = (0..found.weights.len()).any(|k| {
             !(found.weight_errors[k] <= options.accuracy * found.weights[k].max(0.01))

@@ -80,6 +80,12 @@ const STUDENT_SHARE: f64 = 0.1;
 /// Up to this dimension there are any: above it their samples miss the wells.
 const STUDENT_MOST: usize = 5;
 
+/// A period is at least so many standard deviations.
+const ALL_AROUND: f64 = 14.0;
+
+/// A basin with less of the measure is not adapted to.
+const WORTH: f64 = 1e-4;
+
 /// Effective samples a dimension from which a covariance is known well enough to draw by it.
 const PILOTS: f64 = 20.0;
 
@@ -125,7 +131,7 @@ impl LaplaceMixture {
                 // One standard deviation along a coordinate.
                 let variance: f64 =
                     (0..d).map(|j| vectors[(i, j)].powi(2) / eigenvalues[j]).sum::<f64>() * eps;
-                (14.0 * variance.sqrt() > period).then_some(())
+                (ALL_AROUND * variance.sqrt() > period).then_some(())
             };
             if (0..d).any(|i| narrow(i).is_some()) {
                 return Err(format!("minimum {} is as wide as the period", well.id.text()));
@@ -194,10 +200,14 @@ impl LaplaceMixture {
         pick: impl Fn(usize, &[(usize, f64)]) -> Option<(Vec<(usize, f64)>, f64)>,
     ) -> Option<Self> {
         let mut new = self.clone();
+        let all = pilot.log_total();
         for well in 0..self.wells {
             let own: Vec<usize> =
                 (0..pilot.len()).filter(|&n| pilot.labels[n] == Some(well as u32)).collect();
             let total = log_sum(&own.iter().map(|&n| pilot.log_weights[n]).collect::<Vec<f64>>());
+            if !(total - all > WORTH.ln()) {
+                continue;
+            }
             let own: Vec<(usize, f64)> =
                 own.into_iter().map(|n| (n, (pilot.log_weights[n] - total).exp())).collect();
             let Some((chosen, prior)) = pick(well, &own) else { continue };
@@ -235,6 +245,12 @@ impl LaplaceMixture {
                     covariance[(i, j)] += w * (a[i] - mean[i]) * (a[j] - mean[j]);
                 }
             }
+        }
+        // The nearest image alone is counted of a periodic coordinate.
+        let is_wide =
+            |i: usize| self.region.period_of(i).is_some_and(|p| ALL_AROUND * covariance[(i, i)].sqrt() > p);
+        if (0..d).any(is_wide) {
+            return None;
         }
         let (mut variances, mut vectors) = (vec![0.0; d], Mat::zeros(d, d));
         symmetric_eigen(covariance.as_ref(), &mut variances, vectors.as_mut());

@@ -157,7 +157,7 @@ pub fn to_atoms(weights: &[f64], costs: &Mat<f64>, target: &[f64]) -> Transport 
     // What is left over is moved as dearly as can be.
     let left: f64 = excess.iter().map(|e| e.max(0.0)).sum();
     let high = moved + left * costs.norm_max();
-    let low = dual(weights, costs, &psi, target).clamp(0.0, high);
+    let low = dual(weights, costs, &psi, target).max(0.0).min(high);
     Transport { low, high, potentials: psi }
 }
 

@@ -240,13 +240,19 @@ impl OutlineBuilder for Letters {
 }
 
 fn number(node: &Node<'_, '_>, name: &str) -> Option<f32> {
-    node.attribute(name)?.parse().ok().filter(|v: &f32| v.is_finite())
+    node.attribute(name)?.parse().ok().filter(is_drawable)
+}
+
+/// No picture is that large, and the painter's numbers are of 32 bits.
+fn is_drawable(v: &f32) -> bool {
+    v.abs() <= 1e6
 }
 
 fn points(text: &str) -> Result<Vec<(f32, f32)>> {
     let point = |pair: &str| {
         let (x, y) = pair.split_once(',')?;
-        Some((x.parse().ok()?, y.parse().ok()?))
+        let [x, y] = [x, y].map(|v| v.parse().ok().filter(is_drawable));
+        Some((x?, y?))
     };
     text.split_whitespace().map(|p| point(p).ok_or_else(|| failed(&format!("{p} is no point")))).collect()
 }

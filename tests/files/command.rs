@@ -894,6 +894,15 @@ fn a_folder_is_exported() {
 
     refuses(&folder, &["export", "nowhere"], &["nowhere", "no such folder"]);
     refuses(&folder, &["export", "."], &["summary.json"]);
+    // What is not ours is not replaced, and one result does not go into another.
+    let mine = folder.path().join("r/nodes.parquet");
+    std::fs::write(&mine, "mine").unwrap();
+    refuses(&folder, &["export", "r", "--format", "parquet"], &["nodes.parquet", "--out"]);
+    assert_eq!(std::fs::read(&mine).unwrap(), b"mine");
+    std::fs::remove_file(&mine).unwrap();
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    std::fs::write(folder.path().join("other/summary.json"), "{}").unwrap();
+    refuses(&folder, &["export", "r", "--out", "other"], &["another result"]);
     let said = refuses(&folder, &["export", "r", "--format", "xlsx"], &["xlsx"]);
     for known in ["json", "graphml", "gexf", "dot", "csv", "parquet", "vtk", "png"] {
         assert!(said.contains(known), "{said}");

@@ -52,8 +52,11 @@ pub fn along(
     control: &Control<'_>,
 ) -> Result<Covered, String> {
     let mut covered = Covered { certificates: vec![], gaps: vec![], text: String::new() };
-    // All of them are about one region: the widest that the landscape has of its own at the ends and in the middle.
-    let own = |value: f64| family.with_parameter(&range.parameter, value).ok()?.region();
+    // All of them are about one region: the widest that a search takes at the ends and in the middle.
+    let own = |value: f64| {
+        let landscape = family.with_parameter(&range.parameter, value).ok()?;
+        Some(critical::search(landscape.as_ref(), None, search, control).ok()?.region)
+    };
     let widest_own = || {
         let own = [range.from, 0.5 * range.from + 0.5 * range.to, range.to].into_iter().filter_map(own);
         own.max_by(|a, b| a.radius().total_cmp(&b.radius()))
