@@ -419,13 +419,17 @@ const CAUTION: f64 = 1.25;
 pub fn exponent(points: &[(f64, Estimate)]) -> Option<Estimate> {
     let mut points = points.to_vec();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let fits: Vec<(f64, f64)> = (2..=points.len()).map(|m| slope(&points[..m])).collect::<Option<_>>()?;
+    let fits: Vec<(f64, f64)> =
+        (2..=points.len()).map(|m| slope(&points[..m], 1.0)).collect::<Option<_>>()?;
+    // Higher orders are the same whatever the errors of the points.
+    let even: Vec<(f64, f64)> =
+        (2..=points.len()).map(|m| slope(&points[..m], 0.0)).collect::<Option<_>>()?;
     // The temperature that a fit to the lowest ones is about, on the scale of its square root.
     let root = |m: usize| (0.5 * points[..m].iter().map(|p| p.0.ln()).sum::<f64>() / m as f64).exp();
     let half = |k: usize| {
         let (value, error) = fits[k];
         let shrunk = root(k + 2) / root(k + 3);
-        let left = (fits[k + 1].0 - value).abs() * shrunk / (1.0 - shrunk);
+        let left = (even[k + 1].0 - even[k].0).abs() * shrunk / (1.0 - shrunk);
         let apart = |(v, e): &(f64, f64)| (value - v).abs() - SIGMAS * e;
         SIGMAS * error + CAUTION * fits[..k].iter().map(apart).fold(left, f64::max)
     };
@@ -434,12 +438,9 @@ pub fn exponent(points: &[(f64, Estimate)]) -> Option<Estimate> {
         .min_by(|a, b| a.error().total_cmp(&b.error()))
 }
 
-/// The slope of `log v` over `log eps` and its standard error. No point counts more than a hundred times another: higher orders are
-/// the same whatever the errors.
-fn slope(points: &[(f64, Estimate)]) -> Option<(f64, f64)> {
-    let error = |e: &Estimate| e.error() / (SIGMAS * e.value);
-    let largest = points.iter().map(|p| error(&p.1)).fold(1e-5, f64::max);
-    let weight = |e: &Estimate| error(e).max(0.1 * largest).powi(-2);
+/// The slope of `log v` over `log eps` and its standard error; points count by their errors to the power `-2 power`.
+fn slope(points: &[(f64, Estimate)], power: f64) -> Option<(f64, f64)> {
+    let weight = |e: &Estimate| (e.error() / (SIGMAS * e.value)).max(1e-6).powf(-2.0 * power);
     let mean = |f: &dyn Fn(&(f64, Estimate)) -> f64| {
         let total: f64 = points.iter().map(|p| weight(&p.1)).sum();
         points.iter().map(|p| weight(&p.1) * f(p)).sum::<f64>() / total
@@ -606,12 +607,21 @@ mod tests {
     #[test]
     fn exponents_of_power_laws() {
         let at = |eps: f64, v: f64| (eps, Estimate::about(v, 1e-4 * v));
-        let points: Vec<(f64, Estimate)> = [0.5, 0.2, 0.1, 0.05, 0.02]
-            .iter()
-            .map(|&e| at(e, 3.0 * f64::sqrt(e) * (1.0 + 0.4 * e)))
-            .collect();
+        let law = |e: f64| at(e, 3.0 * e.sqrt() * (1.0 + 0.4 * e));
+        let high = [0.5, 0.2, 0.1, 0.05, 0.02].map(law);
+        let found = exponent(&high).unwrap();
+        assert!(found.low < 0.5 && 0.5 < found.high, "{found:?}");
+        let points = [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002].map(law);
         let found = exponent(&points).unwrap();
         assert!(found.low < 0.5 && 0.5 < found.high && found.high - found.low < 0.05, "{found:?}");
+        // Corrections as the square root; a point that is known badly among others that are known well.
+        let slow = [0.2, 0.1, 0.05, 0.02, 0.01].map(|e: f64| at(e, 3.0 * e.sqrt() * (1.0 + 0.4 * e.sqrt())));
+        let found = exponent(&slow).unwrap();
+        assert!(found.low < 0.5 && 0.5 < found.high, "{found:?}");
+        let mut mixed = [0.04, 0.02, 0.01].map(law);
+        mixed[0].1 = Estimate::about(mixed[0].1.value, 0.03 * mixed[0].1.value);
+        let found = exponent(&mixed).unwrap();
+        assert!(found.low < 0.5 && 0.5 < found.high, "{found:?}");
         assert!(exponent(&points[..2]).is_none());
     }
 }

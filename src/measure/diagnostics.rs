@@ -120,9 +120,8 @@ pub fn r_hat(chains: &[Vec<f64>]) -> f64 {
     plain(&ranked(&halves)).max(plain(&ranked(&folded)))
 }
 
-/// Effective sample size of the mean of these values: that of split chains by Geyer's initial monotone sequence, or that by
-/// means of batches if it is smaller, since small correlations over long times get lost in a sequence's noise. Values that are
-/// all equal have none to speak of: their number is returned.
+/// Effective sample size of the mean of these values (split chains, Geyer's initial monotone sequence). Values that are all
+/// equal have none to speak of: their number is returned.
 pub fn ess(chains: &[Vec<f64>]) -> f64 {
     let halves = split(chains);
     let (m, n) = (halves.len(), halves.first().map_or(0, Vec::len));
@@ -157,9 +156,6 @@ pub fn ess(chains: &[Vec<f64>]) -> f64 {
         time += 2.0 * last;
         lag += 2;
     }
-    let length = (n as f64).powf(2.0 / 3.0).round() as usize;
-    let batches: Vec<f64> = halves.iter().flat_map(|c| c.chunks_exact(length)).map(mean).collect();
-    time = time.max(length as f64 * variance(&batches) / marginal);
     // Anticorrelated chains are worth more than independent ones, up to a bound.
     total / time.max(1.0 / total.log10().max(1.0))
 }
