@@ -15,7 +15,7 @@ const FEWEST: usize = 5;
 const FLAT: f64 = 4.0;
 
 /// The shape of the tail of these weights; `None` if there are too few of them to tell. Of weights that are all equal, and of
-/// all that are less than [`FLAT`] times their mean, it is 0 at most.
+/// such as are less than four times their mean, it is 0 at most.
 pub fn shape(log_weights: &[f64]) -> Option<f64> {
     let count = log_weights.len();
     let tail = (0.2 * count as f64).min(3.0 * (count as f64).sqrt()).ceil() as usize;
