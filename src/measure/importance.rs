@@ -50,7 +50,8 @@ pub struct Importance {
     pub log_total: f64,
     /// Its standard error.
     pub total_error: f64,
-    /// Shape of the tail of the importance weights in each basin; `None` where too few samples fell.
+    /// Shape of the tail of the importance weights in each basin, 0 at most where they are worth half as many equal ones;
+    /// `None` where too few samples fell.
     pub pareto: Vec<Option<f64>>,
     /// Effective sample size in each basin.
     pub ess: Vec<f64>,
@@ -323,8 +324,11 @@ impl Importance {
             found.errors.push(error);
             found.weights.push(weight);
             found.weight_errors.push(weight_error);
-            found.pareto.push(pareto::shape(&own));
-            found.ess.push(if squares > 0.0 { 1.0 / squares } else { 0.0 });
+            let size = if squares > 0.0 { 1.0 / squares } else { 0.0 };
+            // Draws that are worth half as many equal ones: none counts so much that its tail could matter.
+            let even = 2.0 * size >= own.len() as f64;
+            found.pareto.push(pareto::shape(&own).map(|k| if even { k.min(0.0) } else { k }));
+            found.ess.push(size);
         }
         found.strata = strata;
         found
