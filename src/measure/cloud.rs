@@ -28,6 +28,16 @@ impl Cloud {
         self.log_weights.is_empty()
     }
 
+    /// The points in the basin of a well.
+    pub fn basin(&self, well: usize) -> Vec<usize> {
+        (0..self.len()).filter(|&n| self.labels[n] == Some(well as u32)).collect()
+    }
+
+    /// The logarithms of the weights of some points.
+    pub fn log_weights_of(&self, points: &[usize]) -> Vec<f64> {
+        points.iter().map(|&n| self.log_weights[n]).collect()
+    }
+
     /// The point number `n`.
     pub fn point(&self, n: usize) -> &[f64] {
         self.points.col_as_slice(n)

@@ -106,18 +106,25 @@ pub fn convergence(wells: &Wells<'_>, laplace: &Laplace, table: &Table, seed: u6
 /// Most atoms of a limit to which distances are computed: they take the square of their number.
 const ATOMS: usize = 200;
 
-/// The atoms of the limit: wells and weights. `None` if the limit is not one of atoms.
-fn atoms(wells: &Wells<'_>, laplace: &Laplace) -> Option<Vec<(usize, f64)>> {
+/// The atoms of the limit, wells and weights, or why distances to it are not computed.
+fn atoms(wells: &Wells<'_>, laplace: &Laplace) -> std::result::Result<Vec<(usize, f64)>, String> {
     let atoms: Vec<(usize, f64)> =
         laplace.limit.iter().copied().enumerate().filter(|(_, w)| *w > 0.0).collect();
     let point = |k: usize| matches!(wells.wells[k].form, Form::Regular { .. } | Form::Flat { .. });
-    (!atoms.is_empty() && atoms.iter().all(|(k, _)| point(*k))).then_some(atoms)
+    if atoms.is_empty() || !atoms.iter().all(|(k, _)| point(*k)) {
+        return Err("the limit is not one of points, and distances to it are not computed".into());
+    }
+    if atoms.len() > ATOMS {
+        let count = atoms.len();
+        return Err(format!("the limit has {count} points, and distances are computed to {ATOMS} at most"));
+    }
+    Ok(atoms)
 }
 
 fn row(wells: &Wells<'_>, laplace: &Laplace, at: &At, seed: u64) -> Row {
     let mut row = Row { eps: at.eps, ..Row::default() };
     let (Some(used), Some(sample)) = (at.used(), &at.sample) else { return row };
-    if let Some(atoms) = atoms(wells, laplace).filter(|atoms| atoms.len() <= ATOMS) {
+    if let Ok(atoms) = atoms(wells, laplace) {
         row.distances = distances(wells, &atoms, at.eps, sample, seed);
         row.predicted = predicted(wells, laplace, &atoms, at.eps);
         let weights: Vec<Estimate> = atoms.iter().map(|(k, _)| used.weights[*k]).collect();
@@ -545,16 +552,8 @@ fn conclude(wells: &Wells<'_>, laplace: &Laplace, table: &Table, rows: &[Row], f
             100.0 * outside
         ));
     }
-    if atoms(wells, laplace).is_none() {
-        return Conclusion::NotEnough(
-            "the limit is not one of points, and distances to it are not computed".into(),
-        );
-    }
-    let count = laplace.limit.iter().filter(|w| **w > 0.0).count();
-    if count > ATOMS {
-        return Conclusion::NotEnough(format!(
-            "the limit has {count} points, and distances are computed to {ATOMS} at most"
-        ));
+    if let Err(why) = atoms(wells, laplace) {
+        return Conclusion::NotEnough(why);
     }
     if rows.len() < 3 {
         return Conclusion::NotEnough("a rate needs at least three temperatures".into());

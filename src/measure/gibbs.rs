@@ -313,8 +313,9 @@ pub fn gibbs(
     }
     // Cut to the region there is nothing beyond it.
     table.unseen = if table.cut || control.stopped() { None } else { beyond::unseen(wells, warmest) };
+    let apart = apart(wells, &table);
     for k in 0..table.at.len() {
-        table.at[k].verdict = verdict(wells, &table, &table.at[k]);
+        table.at[k].verdict = verdict(wells, &table, &table.at[k], apart);
     }
     table
 }
@@ -516,7 +517,7 @@ fn apart(wells: &Wells<'_>, table: &Table) -> f64 {
 /// Share of the measure that flows to no known minimum from which on no other route's numbers are believed, either.
 const ELSEWHERE: f64 = 0.01;
 
-fn verdict(wells: &Wells<'_>, table: &Table, at: &At) -> Verdict {
+fn verdict(wells: &Wells<'_>, table: &Table, at: &At, apart: f64) -> Verdict {
     let no = |why: String| Verdict::NotEnough(why);
     if wells.wells.is_empty() {
         return no("no minimum is known".into());
@@ -538,7 +539,6 @@ fn verdict(wells: &Wells<'_>, table: &Table, at: &At) -> Verdict {
         let (name, share) = (a.route.name(), 100.0 * a.elsewhere);
         return no(format!("{name}: {share:.1}% of the measure flows to no known minimum"));
     }
-    let apart = apart(wells, table);
     let sound: Vec<&Answer> = at.answers.iter().filter(|a| a.failure.is_none()).collect();
     for a in &sound {
         for k in (0..wells.wells.len()).filter(|&k| is_claimed(a.weights[k].value.max(used.weights[k].value)))

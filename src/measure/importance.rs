@@ -130,8 +130,7 @@ pub fn sample(
         }
     }
     loop {
-        let cloud = draws.cloud();
-        let found = Importance::of(wells, &draws, cloud);
+        let found = Importance::of(wells, &draws);
         let poor = (0..found.weights.len()).any(|k| {
             !(found.weight_errors[k] <= options.accuracy * found.weights[k].max(0.01))
                 || found.weights[k] > 1e-3 && found.ess[k] < 1000.0
@@ -154,10 +153,7 @@ const TAIL: f64 = 0.5;
 
 /// Basins with weights of a heavy tail.
 fn doubtful(wells: &Wells<'_>, cloud: &Cloud) -> Vec<usize> {
-    let tail = |k: usize| {
-        let own = (0..cloud.len()).filter(|&n| cloud.labels[n] == Some(k as u32));
-        pareto::shape(&own.map(|n| cloud.log_weights[n]).collect::<Vec<f64>>())
-    };
+    let tail = |k: usize| pareto::shape(&cloud.log_weights_of(&cloud.basin(k)));
     (0..wells.wells.len()).filter(|&k| tail(k).is_some_and(|shape| shape > TAIL)).collect()
 }
 
@@ -264,9 +260,10 @@ impl Drawn {
 }
 
 impl Importance {
-    fn of(wells: &Wells<'_>, draws: &Draws, cloud: Cloud) -> Self {
+    fn of(wells: &Wells<'_>, draws: &Draws) -> Self {
         let count = wells.wells.len();
         let (counts, rounds) = (&draws.counts, draws.rounds());
+        let cloud = draws.cloud();
         let total = cloud.len();
         let sizes = draws.parts.iter().map(|p| p.points.ncols());
         let strata: Vec<u32> = sizes
@@ -306,10 +303,7 @@ impl Importance {
             mixture: draws.mixture.clone(),
         };
         for k in 0..count as u32 {
-            let own: Vec<f64> = (0..total)
-                .filter(|&n| found.cloud.labels[n] == Some(k))
-                .map(|n| found.cloud.log_weights[n])
-                .collect();
+            let own = found.cloud.log_weights_of(&found.cloud.basin(k as usize));
             let log_z = log_sum(&own);
             let weight = (log_z - log_total).exp();
             let is_own = |n: usize| f64::from(u8::from(found.cloud.labels[n] == Some(k)));

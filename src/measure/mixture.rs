@@ -202,9 +202,8 @@ impl LaplaceMixture {
         let mut new = self.clone();
         let all = pilot.log_total();
         for well in 0..self.wells {
-            let own: Vec<usize> =
-                (0..pilot.len()).filter(|&n| pilot.labels[n] == Some(well as u32)).collect();
-            let total = log_sum(&own.iter().map(|&n| pilot.log_weights[n]).collect::<Vec<f64>>());
+            let own = pilot.basin(well);
+            let total = log_sum(&pilot.log_weights_of(&own));
             if !(total - all > WORTH.ln()) {
                 continue;
             }
