@@ -254,15 +254,10 @@ fn over(
 }
 
 fn intervals(range: &Range, covered: &Covered) -> Value {
-    let proven: Vec<Value> = covered
-        .certificates
-        .iter()
-        .map(|c| {
-            let (lower, upper) = c.along.as_ref().map_or((0.0, 0.0), |a| (a.lower.0, a.upper.0));
-            let top = c.zeros.iter().map(|z| z.index).max().unwrap_or(0);
-            let counts: Vec<usize> =
-                (0..=top).map(|k| c.zeros.iter().filter(|z| z.index == k).count()).collect();
-            json!({ "lower": lower, "upper": upper, "level": c.level, "counts": counts, "e0": c.e0.0, "e1": c.e1.0 })
+    let proven: Vec<Value> = (covered.pieces.iter())
+        .map(|p| {
+            let c = &p.claim;
+            json!({ "lower": p.lower, "upper": p.upper, "level": c.level, "counts": c.counts, "e0": c.e0, "e1": c.e1 })
         })
         .collect();
     let open: Vec<Value> =

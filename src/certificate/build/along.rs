@@ -4,7 +4,7 @@
 //! parameter is all numbers of an interval, is found by trying. What is left on either side is treated likewise.
 
 use super::{Options, build};
-use crate::certificate::check::{Several, prove, verify_several};
+use crate::certificate::check::{Piece, Several, prove, verify_several};
 use crate::certificate::format::{Along, Certificate, Gap, Header, Hex, SEVERAL};
 use crate::control::{Control, Progress};
 use crate::critical;
@@ -26,6 +26,8 @@ pub struct Range {
 pub struct Covered {
     /// Certificates, each with its interval, in order.
     pub certificates: Vec<Certificate>,
+    /// What the checker says of each.
+    pub pieces: Vec<Piece>,
     /// What is not proven, in order: from, to, why.
     pub gaps: Vec<(f64, f64, String)>,
     /// As a file.
@@ -51,11 +53,11 @@ pub fn along(
     options: &Options,
     control: &Control<'_>,
 ) -> Result<Covered, String> {
-    let mut covered = Covered { certificates: vec![], gaps: vec![], text: String::new() };
+    let mut covered = Covered { certificates: vec![], pieces: vec![], gaps: vec![], text: String::new() };
     // All of them are about one region: the widest that a search takes at the ends and in the middle.
     let own = |value: f64| {
         let landscape = family.with_parameter(&range.parameter, value).ok()?;
-        Some(critical::search(landscape.as_ref(), None, search, control).ok()?.region)
+        critical::settle_region(landscape.as_ref(), None).ok()
     };
     let widest_own = || {
         let own = [range.from, 0.5 * range.from + 0.5 * range.to, range.to].into_iter().filter_map(own);
@@ -117,10 +119,11 @@ pub fn along(
     }
     // What is written has been accepted as a whole.
     match verify_several(covered.text.as_bytes()) {
-        Several::Proven { .. } => Ok(covered),
-        _ if covered.certificates.is_empty() => Ok(covered),
-        Several::NotProven(why) | Several::Unreadable(why) => Err(why),
+        Several::Proven { pieces, .. } => covered.pieces = pieces,
+        _ if covered.certificates.is_empty() => {}
+        Several::NotProven(why) | Several::Unreadable(why) => return Err(why),
     }
+    Ok(covered)
 }
 
 /// The certificate at one value.
