@@ -59,9 +59,11 @@ const OF_THE_GRAPH: [Format; 7] =
 pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
     let dir = &arguments.dir;
     let (mut summary, files) = read(dir)?;
-    let mut formats = arguments.formats.clone();
-    if formats.is_empty() {
-        formats = OF_THE_GRAPH.to_vec();
+    let mut formats: Vec<Format> = vec![];
+    for format in if arguments.formats.is_empty() { &OF_THE_GRAPH[..] } else { &arguments.formats } {
+        if !formats.contains(format) {
+            formats.push(*format);
+        }
     }
     let graph = match formats.iter().any(|format| *format != Format::Png) {
         true => Some(graph(dir, &summary, &files)?),
@@ -69,20 +71,16 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
     };
     let mut made: Files = vec![];
     for format in formats {
-        let new = match (&graph, format) {
+        made.extend(match (&graph, format) {
             (_, Format::Png) => pictures(dir, &files)?,
             (Some(graph), format) => graph.files(format)?,
             (None, _) => vec![],
-        };
-        for (name, bytes) in new {
-            if !made.iter().any(|(known, _)| *known == name) {
-                made.push((name, bytes));
-            }
-        }
+        });
     }
-    let own = common.out.as_deref().is_none_or(|out| is_same(out, dir));
-    spare(common.out.as_deref().unwrap_or(dir), own, &summary, &made)?;
-    let folder = Folder::open(common.out.as_deref().unwrap_or(dir))?;
+    let out = common.out.as_deref().unwrap_or(dir);
+    let own = is_same(out, dir);
+    spare(out, own, &summary, &made)?;
+    let folder = Folder::open(out)?;
     for (name, bytes) in &made {
         folder.write(name, bytes)?;
     }
