@@ -8,7 +8,7 @@ use smale::{export, report};
 
 /// `E(x) = sum_i a_i (x_i^2 - 1)^2`: 3^n critical points with coordinates in {-1, 0, 1}; the index is the number of
 /// zeros; orbits between neighbouring indices run along an axis.
-struct Wells(Vec<f64>);
+pub(crate) struct Wells(pub(crate) Vec<f64>);
 
 struct Diagonal(Mat<f64>);
 
@@ -58,7 +58,7 @@ impl Landscape for Wells {
 }
 
 impl Wells {
-    fn set(&self) -> CriticalSet {
+    pub(crate) fn set(&self) -> CriticalSet {
         let n = self.0.len();
         let mut points: Vec<CriticalPoint> = (0..3usize.pow(n as u32))
             .map(|code| {
@@ -98,19 +98,24 @@ impl Wells {
     }
 
     fn graph(&self, set: &CriticalSet) -> MorseGraph {
+        self.graph_by(set, 300)
+    }
+
+    /// The graph with orbits of so many steps.
+    pub(crate) fn graph_by(&self, set: &CriticalSet, steps: usize) -> MorseGraph {
         let mut connections = vec![];
         for (from, p) in set.points.iter().enumerate() {
             for i in (0..p.x.len()).filter(|&i| p.x[i] == 0.0) {
                 for (side, sign) in [(-1.0, -1), (1.0, 1)] {
-                    let points: Vec<Vec<f64>> = (0..=300)
+                    let points: Vec<Vec<f64>> = (0..=steps)
                         .map(|s| {
                             let mut x = p.x.clone();
-                            x[i] = side * s as f64 / 300.0;
+                            x[i] = side * s as f64 / steps as f64;
                             x
                         })
                         .collect();
                     let energies = points.iter().map(|x| self.energy(x)).collect();
-                    let to = set.points.iter().position(|q| q.x == points[300]).expect("an end is a point");
+                    let to = set.points.iter().position(|q| q.x == points[steps]).expect("an end is a point");
                     let orbit = Orbit { points, energies };
                     connections.push(Connection::new(from, to, sign, orbit));
                 }

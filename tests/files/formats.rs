@@ -8,76 +8,25 @@ use std::io::Write;
 use base64::Engine;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use smale::connection::{Connection, Loose, Miss, MorseGraph, MorseSmale, Orbit};
-use smale::critical::{Completeness, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work};
+use smale::connection::{Loose, Miss, MorseGraph, MorseSmale, Orbit};
+use smale::critical::{CriticalSet, DegenerateFamily, Level};
 use smale::export;
-use smale::landscape::Region;
+
+use crate::export::Wells;
 
 /// Weights of `E = a (x^2 - 1)^2 + b (y^2 - 1)^2`: minima at (+-1, +-1) with energy 0, saddles (0, +-1) at a and (+-1, 0) at b, and the
 /// maximum 0 at a + b.
 const WEIGHTS: [f64; 2] = [1.0, 0.7];
 
 fn known() -> (CriticalSet, MorseGraph) {
-    let energy = |x: &[f64]| x.iter().zip(WEIGHTS).map(|(x, a)| a * (x * x - 1.0).powi(2)).sum::<f64>();
-    let mut places: Vec<Vec<f64>> =
-        (0..9).map(|k| vec![f64::from(k % 3) - 1.0, f64::from(k / 3) - 1.0]).collect();
-    let zeros = |x: &[f64]| x.iter().filter(|v| **v == 0.0).count();
-    places.sort_by_key(|x| zeros(x));
-    let point = |x: Vec<f64>| {
-        let mut eigenvalues: Vec<f64> =
-            x.iter().zip(WEIGHTS).map(|(x, a)| 4.0 * a * (3.0 * x * x - 1.0)).collect();
-        eigenvalues.sort_by(f64::total_cmp);
-        CriticalPoint {
-            energy: energy(&x),
-            index: zeros(&x),
-            eigenvalues,
-            gradient_norm: 1.0 / 3.0 * 1e-15,
-            radius: 1e-14,
-            level: if zeros(&x) == 0 { Level::Proven } else { Level::Checked },
-            proof: None,
-            x,
-        }
-    };
-    let points: Vec<CriticalPoint> = places.into_iter().map(point).collect();
-    let mut connections = vec![];
-    for (from, p) in points.iter().enumerate() {
-        for i in (0..2).filter(|i| p.x[*i] == 0.0) {
-            for side in [-1.0, 1.0] {
-                let along = |s: f64| {
-                    let mut x = p.x.clone();
-                    x[i] = side * s;
-                    x
-                };
-                let points_of: Vec<Vec<f64>> = (0..=30).map(|s| along(f64::from(s) / 30.0)).collect();
-                let energies = points_of.iter().map(|x| energy(x)).collect();
-                let to = points.iter().position(|q| q.x == along(1.0)).unwrap();
-                let orbit = Orbit { points: points_of, energies };
-                let mut c = Connection::new(from, to, side as i8, orbit);
-                c.residual = 0.1 + 0.2;
-                connections.push(c);
-            }
-        }
+    let wells = Wells(WEIGHTS.to_vec());
+    let mut set = wells.set();
+    for p in &mut set.points {
+        p.gradient_norm = 1.0 / 3.0 * 1e-15;
+        p.level = if p.index == 0 { Level::Proven } else { Level::Checked };
     }
-    let set = CriticalSet {
-        points,
-        degenerate: vec![],
-        completeness: Completeness::Proven,
-        euler_expected: Some(1),
-        rough: false,
-        coverage: Default::default(),
-        highest_index: 2,
-        region: Region::ball(vec![0.0; 2], 3.0),
-        work: Work::default(),
-        interrupted: false,
-    };
-    let graph = MorseGraph {
-        connections,
-        loose: vec![],
-        misses: vec![],
-        morse_smale: MorseSmale::Yes(Level::Checked),
-        components: 1,
-        examined: vec![true, true],
-    };
+    let mut graph = wells.graph_by(&set, 30);
+    graph.connections.iter_mut().for_each(|c| c.residual = 0.1 + 0.2);
     (set, graph)
 }
 
