@@ -53,10 +53,12 @@ pub fn measure_csv(rows: &[MeasureRow]) -> Result<String> {
 /// A row of `perturbations.csv`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerturbationRow {
-    /// Seed of the field.
+    /// Seed of the change.
     pub seed: u64,
-    /// No gradient of the field is longer.
-    pub slope: f64,
+    /// No gradient of the field that was added is longer; `None` where data were changed.
+    pub slope: Option<f64>,
+    /// Standard deviation of what was added to the data; `None` where a field was.
+    pub data_noise: Option<f64>,
     /// Is the graph the same up to numbering?
     pub same_graph: bool,
     /// The unchanged landscape's minimum.
@@ -69,16 +71,18 @@ pub struct PerturbationRow {
     pub weight: Option<f64>,
 }
 
-/// `perturbations.csv`: `seed,slope,same_graph,minimum,limit_weight,temperature,weight`, a row a field and a minimum.
+/// `perturbations.csv`: `seed,slope,data_noise,same_graph,minimum,limit_weight,temperature,weight`, a row a change and a minimum.
 ///
 /// # Errors
 /// None that plain rows can meet.
 pub fn perturbations_csv(rows: &[PerturbationRow]) -> Result<String> {
-    let columns = ["seed", "slope", "same_graph", "minimum", "limit_weight", "temperature", "weight"];
+    let columns =
+        ["seed", "slope", "data_noise", "same_graph", "minimum", "limit_weight", "temperature", "weight"];
     let rows = rows.iter().map(|r| {
         vec![
             r.seed.to_string(),
-            number(r.slope),
+            known(r.slope),
+            known(r.data_noise),
             r.same_graph.to_string(),
             r.minimum.to_string(),
             number(r.limit),

@@ -289,6 +289,10 @@ impl Landscape for Mixture {
         Some(self.scaled.as_ref())
     }
 
+    fn data_weights(&self) -> Option<Vec<f64>> {
+        Some(self.log_weights.iter().map(|w| w.exp()).collect())
+    }
+
     fn wells(&self) -> Option<Mat<f64>> {
         Some(self.kernel.wells())
     }

@@ -113,6 +113,11 @@ pub trait Landscape: Send + Sync {
         None
     }
 
+    /// The weights of those patterns (length K, sum 1), rows that were equal added up; `None` if all weigh the same.
+    fn data_weights(&self) -> Option<Vec<f64>> {
+        None
+    }
+
     /// Where minima are to be looked for first, one point a column: by default at the data.
     fn wells(&self) -> Option<Mat<f64>> {
         self.data().map(|d| d.to_owned())

@@ -153,6 +153,11 @@ impl Landscape for ModernHopfield {
         Some(self.patterns.as_ref())
     }
 
+    fn data_weights(&self) -> Option<Vec<f64>> {
+        let total = rows::log_total(&self.log_weights);
+        Some(self.log_weights.iter().map(|w| (w - total).exp()).collect())
+    }
+
     fn wells(&self) -> Option<Mat<f64>> {
         Some(self.kernel.wells())
     }

@@ -1,7 +1,8 @@
-//! The spectral gap of a diffusion at small noise, from its generator discretised.
+//! The small eigenvalues of a diffusion at small noise, from its generator discretised.
 //!
-//! In: a landscape in one, two or three dimensions, where its critical points lie, a temperature. Out: the smallest eigenvalue
-//! above zero of `-(eps Lap - grad E . grad)`, the rate at which the slowest thing forgets where it began, with an error bar.
+//! In: a landscape in one, two or three dimensions, where its critical points lie, a temperature. Out: the smallest eigenvalues
+//! above zero of `-(eps Lap - grad E . grad)`, with error bars. The first one, the spectral gap, is the rate at which the slowest
+//! thing forgets where it began; there are as many exponentially small ones as there are minima but one.
 //!
 //! - [`line`](mod@line): one dimension, on the line or on a circle, to near rounding at any barrier.
 //! - [`grid`](mod@grid): two and three dimensions, by finite volumes whose stationary law is the Gibbs measure on the grid.
@@ -14,9 +15,13 @@ mod elimination;
 pub mod grid;
 pub mod line;
 
+/// Digits that an eigenvalue loses by being orthogonal to the first one: roundings of the inverse's largest part, relative, for
+/// each time that it is larger.
+const LOST: f64 = 1e-14;
+
 /// An eigenvalue and how far it can be off.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Gap {
+pub struct Eigenvalue {
     /// The eigenvalue, per unit of time.
     pub value: f64,
     /// A bound of its error from what refinement changes; not proven.

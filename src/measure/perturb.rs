@@ -1,8 +1,9 @@
 //! How the limit of the measure and the connection graph bear a small change of the landscape.
 //!
-//! In: a landscape, its critical points and graph, a size. Out: [`Change`]s, one a random smooth field added to the energy: a
-//! sum of waves whose gradient is nowhere longer than the size asked for. The graph of a Morse-Smale flow stays as it is under
-//! a small enough change; the limit of the measure need not: between minima of equal depth any change decides.
+//! In: a landscape's critical points and graph, and landscapes that differ from it a little: a random smooth field added to the
+//! energy, a sum of waves whose gradient is nowhere longer than the size asked for ([`Perturbed`]), or the same made of other
+//! data. Out: a [`Change`] for each. The graph of a Morse-Smale flow stays as it is under a small enough change; the limit of the
+//! measure need not: between minima of equal depth any change decides.
 
 use faer::{Mat, MatMut, MatRef};
 use rand::{RngExt, SeedableRng};
@@ -150,7 +151,7 @@ impl Landscape for Perturbed<'_> {
 /// What one change did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// Seed of the field.
+    /// Seed of the change.
     pub seed: u64,
     /// Is the graph the same up to numbering?
     pub same_graph: bool,
@@ -160,27 +161,23 @@ pub struct Change {
     pub at_temperature: Vec<(usize, f64)>,
 }
 
-/// What is changed and how.
+/// How many changes, and where they are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many fields.
+    /// How many landscapes.
     pub count: usize,
-    /// No gradient of a field is longer (energy over length).
-    pub slope: f64,
-    /// Length of the waves.
-    pub length: f64,
     /// Temperature at which weights are compared beside the limit.
     pub temperature: f64,
     /// Seed of the first; the others count up.
     pub seed: u64,
 }
 
-/// Adds fields to the landscape one by one and looks at what becomes of limit and graph.
+/// Makes one changed landscape after the other, by its seed, and looks at what becomes of limit and graph.
 ///
 /// # Errors
-/// As those of the search.
-pub fn perturbations(
-    landscape: &dyn Landscape,
+/// As those of the search, and of what makes the landscapes.
+pub fn perturbations<'a>(
+    changed: &dyn Fn(u64) -> Result<Box<dyn Landscape + 'a>>,
     set: &CriticalSet,
     graph: &MorseGraph,
     options: &Options,
@@ -193,25 +190,29 @@ pub fn perturbations(
             break;
         }
         let seed = options.seed.wrapping_add(k);
-        let changed = Perturbed::new(landscape, options.slope, options.length, seed);
+        let changed = changed(seed)?;
         let asked = critical::Options { method: critical::Method::Search, ..critical::Options::default() };
-        let there = search(&changed, Some(&set.region), &asked, control)?;
-        let joined = connect(&changed, &there, &connection::Options::default(), control);
+        let there = search(changed.as_ref(), Some(&set.region), &asked, control)?;
+        let joined = connect(changed.as_ref(), &there, &connection::Options::default(), control);
         let same_graph = isomorphism(&skeleton, &Skeleton::new(&there, &joined))?.is_some();
-        let wells = Wells::new(&changed, None, &there);
+        let reduced = changed.reduce();
+        let wells = Wells::new(changed.as_ref(), reduced.as_ref(), &there);
         let theory = laplace(&wells);
+        let ids = wells.wells.iter().map(|w| match w.id {
+            WellId::Minimum(id) => Some(id),
+            _ => None,
+        });
+        let ids: Vec<Option<usize>> = ids.collect();
         let nearest = |x: &[f64]| {
             (set.points.iter().enumerate())
                 .filter(|(_, p)| p.index == 0)
                 .min_by(|a, b| set.region.distance(&a.1.x, x).total_cmp(&set.region.distance(&b.1.x, x)))
                 .map_or(0, |(id, _)| id)
         };
-        let named = |weights: &[f64]| {
-            let regular = |id: WellId| matches!(id, WellId::Minimum(_));
-            (wells.wells.iter().zip(weights))
-                .filter(|(w, _)| regular(w.id))
-                .map(|(w, weight)| (nearest(&w.x), *weight))
-                .collect::<Vec<_>>()
+        let named = |weights: &[f64]| -> Vec<(usize, f64)> {
+            (ids.iter().zip(weights))
+                .filter_map(|(id, weight)| Some((nearest(&there.points[(*id)?].x), *weight)))
+                .collect()
         };
         let at_temperature = theory.weights(options.temperature, true).unwrap_or_default();
         changes.push(Change {

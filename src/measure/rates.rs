@@ -8,13 +8,13 @@
 use faer::Mat;
 
 use super::chain::{Chain, Merge};
-use super::generator::{Gap, grid, line};
+use super::generator::{Eigenvalue, grid, line};
 use super::kramers::{Network, Order, network};
 use super::passage;
 use crate::connection::MorseGraph;
 use crate::control::Control;
 use crate::critical::{CriticalSet, Level};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::landscape::{Landscape, Reduced};
 use crate::linalg::{column, symmetric_eigen};
 
@@ -64,12 +64,14 @@ pub struct Row {
     pub reason: String,
 }
 
-/// The spectral gap at a temperature.
+/// A small eigenvalue of the generator at a temperature.
 #[derive(Clone, Debug, PartialEq)]
-pub struct GapRow {
+pub struct EigenvalueRow {
     /// The temperature.
     pub temperature: f64,
-    /// Logarithm of the gap.
+    /// Its place above zero: 1 is the spectral gap.
+    pub number: usize,
+    /// Its logarithm.
     pub log_value: f64,
     /// Its error, relative to it.
     pub error: Option<f64>,
@@ -90,8 +92,8 @@ pub struct Rates {
     pub network: Network,
     /// Rates, by temperature, then saddle.
     pub rows: Vec<Row>,
-    /// Gaps, by temperature; none of a single well or of wells that are not joined.
-    pub gaps: Vec<GapRow>,
+    /// Small eigenvalues, by temperature, ascending; none of a single well or of wells that are not joined.
+    pub eigenvalues: Vec<EigenvalueRow>,
     /// At each temperature, in which order minima merge (ids of minima).
     pub merges: Vec<(f64, Vec<Merge>)>,
     /// What else is to be said, as sentences.
@@ -139,7 +141,7 @@ pub fn rates(
     let reduced = landscape.reduce();
     let inner = Inner::new(landscape, reduced.as_ref(), set);
     let mut all =
-        Rates { notes: network.doubts.clone(), network, rows: vec![], gaps: vec![], merges: vec![] };
+        Rates { notes: network.doubts.clone(), network, rows: vec![], eigenvalues: vec![], merges: vec![] };
     for (saddle, why) in &all.network.left_out {
         all.notes.push(format!("no rate over saddle {saddle}: {why}"));
     }
@@ -189,7 +191,7 @@ impl Rates {
         let merges = chain.merges().into_iter();
         let named = merges.map(|m| Merge { state: ids[m.state], into: ids[m.into], ..m }).collect();
         self.merges.push((temperature, named));
-        self.gap(temperature, &chain, fails.as_ref(), inner, set, options, control);
+        self.spectrum(temperature, &chain, fails.as_ref(), inner, set, options, control);
         if inner.landscape.dim() > 3 && options.walkers > 0 {
             self.passage(temperature, &chain, fails, inner, set, options, control);
         }
@@ -206,7 +208,7 @@ impl Rates {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn gap(
+    fn spectrum(
         &mut self,
         temperature: f64,
         chain: &Chain,
@@ -216,32 +218,44 @@ impl Rates {
         options: &Options,
         control: &Control<'_>,
     ) {
-        let theory = chain.log_spectrum().get(1).copied().filter(|l| l.is_finite());
-        let found = if options.generator && inner.landscape.dim() <= 3 {
-            generator(inner, set, temperature, options, control)
+        let theory = chain.log_spectrum();
+        let theory = |k: usize| theory.get(k).copied().filter(|l| l.is_finite());
+        let (found, why) = if options.generator && inner.landscape.dim() <= 3 {
+            match generator(inner, set, temperature, options, control) {
+                Ok(found) => (found, String::new()),
+                Err(why) => (vec![], why.to_string()),
+            }
         } else {
-            Err(Error::Numerics("the generator is discretised in up to three dimensions".into()))
+            (vec![], "the generator is discretised in up to three dimensions".into())
         };
-        match (found, theory) {
-            (Ok(gap), theory) => self.gaps.push(GapRow {
+        let mut number = 0;
+        for value in &found {
+            number += 1;
+            self.eigenvalues.push(EigenvalueRow {
                 temperature,
-                log_value: gap.value.ln(),
-                error: Some(gap.error / gap.value),
-                log_theory: theory,
+                number,
+                log_value: value.value.ln(),
+                error: Some(value.error / value.value),
+                log_theory: theory(number),
                 method: "generator",
                 level: Level::Checked,
                 reason: String::new(),
-            }),
-            (Err(why), Some(theory)) => self.gaps.push(GapRow {
+            });
+        }
+        let error = self.chain_error(temperature, fails.is_none());
+        let why = if found.is_empty() { why } else { "it did not settle on the grids".into() };
+        while let Some(log_value) = theory(number + 1) {
+            number += 1;
+            self.eigenvalues.push(EigenvalueRow {
                 temperature,
-                log_value: theory,
-                error: self.chain_error(temperature, fails.is_none()),
+                number,
+                log_value,
+                error,
                 log_theory: None,
                 method: "chain",
                 level: Level::Estimated,
-                reason: fails.map_or_else(|| why.to_string(), |f| format!("{why}; {f}")),
-            }),
-            (Err(_), None) => {}
+                reason: fails.map_or_else(|| why.clone(), |f| format!("{why}; {f}")),
+            });
         }
     }
 
@@ -322,19 +336,19 @@ impl Rates {
     }
 }
 
-/// The gap of the generator in the inner coordinates, and in the rest, whichever is smaller.
+/// The small eigenvalues of the generator, in the inner coordinates and in the rest.
 fn generator(
     inner: &Inner<'_>,
     set: &CriticalSet,
     temperature: f64,
     options: &Options,
     control: &Control<'_>,
-) -> Result<Gap> {
+) -> Result<Vec<Eigenvalue>> {
     let of = |index: usize| set.points.iter().zip(&inner.points).filter(move |(p, _)| p.index == index);
     let minima: Vec<Vec<f64>> = of(0).map(|(_, x)| x.clone()).collect();
-    let gap = if inner.landscape.dim() == 1 {
+    let mut found = if inner.landscape.dim() == 1 {
         let points: Vec<f64> = inner.points.iter().map(|x| x[0]).collect();
-        line::spectral_gap(inner.landscape, &points, temperature)?
+        line::spectrum(inner.landscape, &points, temperature, (minima.len() - 1).max(1))?
     } else {
         // Energies of the inner landscape differ by a constant.
         let lowest = of(0).map(|(p, x)| inner.landscape.energy(x) - p.energy).next().unwrap_or(0.0);
@@ -342,12 +356,17 @@ fn generator(
         let curvature = inner.points.iter().map(|x| stiffness(inner.landscape, x)).fold(0.0, f64::max);
         let domain =
             grid::Domain { landscape: inner.landscape, minima: &minima, top, curvature, temperature };
-        grid::spectral_gap(&domain, &options.grid, control)?
+        grid::spectrum(&domain, &options.grid, control)?
     };
-    match inner.normal {
-        Some(normal) if normal < gap.value => Ok(Gap { value: normal, error: 0.0, ..gap }),
-        _ => Ok(gap),
+    if let (Some(normal), Some(last)) = (inner.normal, found.last().copied())
+        && normal < last.value
+    {
+        // Across the hull the process is that of a quadratic.
+        found.push(Eigenvalue { value: normal, error: 0.0, ..last });
+        found.sort_by(|a, b| a.value.total_cmp(&b.value));
+        found.pop();
     }
+    Ok(found)
 }
 
 /// The size of the largest eigenvalue of the Hessian, zero where it is not finite.

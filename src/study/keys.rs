@@ -374,6 +374,12 @@ const MEASURE: &[Key] = &[
         "0.01",
         "the largest slope of such a field, as a share of the landscape's range of energies over its extent",
     ),
+    key(
+        "data_noise",
+        Takes::Number,
+        "0",
+        "standard deviation of normal noise on all data, drawn anew as many times as there are perturbations",
+    ),
 ];
 
 const CERTIFY: &[Key] = &[

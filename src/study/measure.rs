@@ -16,7 +16,7 @@ use crate::measure::convergence::{Convergence, FITTED, convergence};
 use crate::measure::diffusion::Process;
 use crate::measure::gibbs::{Answer, At, Estimate, Options, Route, Table, Verdict, gibbs};
 use crate::measure::laplace::{Laplace, laplace};
-use crate::measure::perturb::{self, Change, perturbations};
+use crate::measure::perturb::{self, Change, Perturbed, perturbations};
 use crate::measure::quadrature::confines;
 use crate::measure::shares::{Shares, of_samples};
 use crate::measure::wells::{Form, WellId, Wells};
@@ -66,6 +66,8 @@ pub struct MeasureSection {
     pub perturbations: usize,
     /// Their size, relative to the landscape's own scales of energy and length; positive.
     pub perturbation: f64,
+    /// Standard deviation of noise on the data, drawn anew as many times; zero or more, 0 for none.
+    pub data_noise: f64,
 }
 
 impl MeasureSection {
@@ -107,7 +109,11 @@ pub(super) fn read(section: &mut Section) -> Result<MeasureSection> {
         draw: section.integer("draw")?.unwrap_or(plain.draw),
         perturbations: section.integer("perturbations")?.unwrap_or(plain.perturbations),
         perturbation: section.number("perturbation")?.unwrap_or(plain.perturbation),
+        data_noise: section.number("data_noise")?.unwrap_or(plain.data_noise),
     };
+    if !(asked.data_noise >= 0.0) {
+        return Err(section.error("data_noise", "`data_noise` must be zero or more".to_string()));
+    }
     let limits = [
         ("samples", asked.samples.unwrap_or(0), MOST_SAMPLES),
         ("states", asked.states.unwrap_or(0), MOST_SAMPLES),
@@ -132,12 +138,22 @@ pub(super) struct Measured {
     coordinates: Vec<MeasureRow>,
     shares: Vec<MeasureRow>,
     drawn: Vec<(&'static str, Shares)>,
-    changes: Vec<Change>,
-    change: Option<perturb::Options>,
+    disturbed: Vec<Disturbed>,
     notes: Vec<String>,
     pub(super) interrupted: bool,
     /// Transitions between minima.
     beside: rates::Beside,
+}
+
+/// What changes of one sort did.
+struct Disturbed {
+    /// The largest slope of the fields that were added; `None` where data were changed.
+    slope: Option<f64>,
+    /// Standard deviation of the noise on the data; `None` where fields were added.
+    data_noise: Option<f64>,
+    /// Where weights were compared beside the limit.
+    temperature: f64,
+    changes: Vec<Change>,
 }
 
 /// What the summary says of a well.
@@ -237,8 +253,7 @@ pub(super) fn run(
         coordinates,
         shares: vec![],
         drawn: vec![],
-        changes: vec![],
-        change: None,
+        disturbed: vec![],
         notes,
         beside: rates::of_energy(landscape, set, graph, &temperatures, study.seed, control)?,
     };
@@ -250,12 +265,22 @@ pub(super) fn run(
         let lowest = wells.lowest();
         let highest = set.points.iter().map(|p| p.energy).fold(f64::NEG_INFINITY, f64::max);
         let (energy, length) = ((highest - lowest).max(0.0), wells.scale());
-        let coldest = temperatures.iter().copied().fold(f64::INFINITY, f64::min);
+        let temperature = temperatures.iter().copied().fold(f64::INFINITY, f64::min);
         let slope = section.perturbation * if energy > 0.0 { energy } else { 1.0 } / length;
-        let count = section.perturbations;
-        let options = perturb::Options { count, slope, length, temperature: coldest, seed: study.seed };
-        all.changes = perturbations(landscape, set, graph, &options, control)?;
-        all.change = Some(options);
+        let options = perturb::Options { count: section.perturbations, temperature, seed: study.seed };
+        let field = |seed| -> Result<Box<dyn Landscape + '_>> {
+            Ok(Box::new(Perturbed::new(landscape, slope, length, seed)))
+        };
+        let changes = perturbations(&field, set, graph, &options, control)?;
+        all.disturbed.push(Disturbed { slope: Some(slope), data_noise: None, temperature, changes });
+        if section.data_noise > 0.0 {
+            let other = |seed| -> Result<Box<dyn Landscape>> {
+                Ok(study.build_with_data_noise(section.data_noise, seed)?)
+            };
+            let changes = perturbations(&other, set, graph, &options, control)?;
+            let data_noise = Some(section.data_noise);
+            all.disturbed.push(Disturbed { slope: None, data_noise, temperature, changes });
+        }
     }
     Ok(all)
 }
@@ -344,13 +369,14 @@ impl Measured {
             self.drawn.push((name, found));
         }
         if let Some(data) = landscape.data() {
-            self.drawn.push(("data_share", Shares::of(landscape, set, data)));
+            let weights = landscape.data_weights();
+            self.drawn.push(("data_share", Shares::of(landscape, set, data, weights.as_deref())));
         }
         for (name, found) in &self.drawn {
-            for (id, hits) in &found.hits {
-                let (value, low, high) = found.share(*hits);
+            for &(id, value) in &found.shares {
                 // The data are all there are: their shares are no estimates.
                 let all = *name == "data_share";
+                let (low, high) = found.interval(value);
                 self.shares.push(MeasureRow {
                     temperature: temperature.filter(|_| !all),
                     quantity: (*name).into(),
@@ -468,20 +494,22 @@ impl Measured {
         if let Some(svg) = self.weights_picture(title)? {
             files.push((FILES[2].to_string(), svg.into_bytes()));
         }
-        if let Some(options) = &self.change {
-            let rows: Vec<PerturbationRow> = (self.changes.iter())
-                .flat_map(|c| {
-                    c.limit.iter().enumerate().map(move |(k, (minimum, limit))| PerturbationRow {
+        if !self.disturbed.is_empty() {
+            let mut rows = vec![];
+            for d in &self.disturbed {
+                for c in &d.changes {
+                    rows.extend(c.limit.iter().enumerate().map(|(k, (minimum, limit))| PerturbationRow {
                         seed: c.seed,
-                        slope: options.slope,
+                        slope: d.slope,
+                        data_noise: d.data_noise,
                         same_graph: c.same_graph,
                         minimum: *minimum,
                         limit: *limit,
-                        temperature: options.temperature,
+                        temperature: d.temperature,
                         weight: c.at_temperature.get(k).map(|w| w.1),
-                    })
-                })
-                .collect();
+                    }));
+                }
+            }
             files.push((FILES[3].to_string(), export::perturbations_csv(&rows)?.into_bytes()));
         }
         files.extend(self.beside.files.iter().cloned());
@@ -632,25 +660,28 @@ impl Measured {
             let ends = |(name, s): &(&str, Shares)| json!({ "of": name, "count": s.count, "elsewhere": s.elsewhere });
             value["shares"] = self.drawn.iter().map(ends).collect();
         }
-        if let Some(options) = &self.change {
-            let same = self.changes.iter().filter(|c| c.same_graph).count();
-            value["perturbations"] = json!({
-                "count": self.changes.len(),
-                "slope": finite(options.slope),
-                "same_graph": same,
-                "largest_change_of_limit": finite(self.largest_change()),
+        for d in &self.disturbed {
+            let (key, size) = match d.slope {
+                Some(slope) => ("perturbations", ("slope", slope)),
+                None => ("data_noise", ("deviation", d.data_noise.unwrap_or(0.0))),
+            };
+            value[key] = json!({
+                "count": d.changes.len(),
+                size.0: finite(size.1),
+                "same_graph": d.changes.iter().filter(|c| c.same_graph).count(),
+                "largest_change_of_limit": finite(self.largest_change(&d.changes)),
             });
         }
         value
     }
 
     /// The largest change of a limit weight under a perturbation.
-    fn largest_change(&self) -> f64 {
+    fn largest_change(&self, changes: &[Change]) -> f64 {
         let before = |id: usize| {
             let text = WellId::Minimum(id).text();
             self.ids.iter().position(|own| *own == text).map_or(0.0, |k| self.laplace.limit[k])
         };
-        self.changes.iter().flat_map(|c| &c.limit).map(|(id, w)| (w - before(*id)).abs()).fold(0.0, f64::max)
+        changes.iter().flat_map(|c| &c.limit).map(|(id, w)| (w - before(*id)).abs()).fold(0.0, f64::max)
     }
 
     /// The level of the least certain number that was used.

@@ -242,6 +242,16 @@ impl Study {
         Ok(())
     }
 
+    /// The landscape with normal noise of this standard deviation on every number of its data.
+    ///
+    /// # Errors
+    /// If it has no data, or none can be built of those.
+    pub fn build_with_data_noise(&self, noise: f64, seed: u64) -> Result<Box<dyn Family>> {
+        let mut landscape = self.landscape.clone();
+        landscape.disturb_data(noise, seed)?;
+        build_kind(self.kind, &landscape)
+    }
+
     /// The rows of data that the landscape is built from; `None` if it has none.
     pub fn data(&self) -> Result<Option<Points>> {
         self.landscape.clone().points("data")

@@ -7,6 +7,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution as _, StandardNormal};
+
 use super::keys;
 use super::section::Section;
 use super::value::{Entry, Value};
@@ -60,6 +64,27 @@ impl Section {
         let table = self.raw_table(DATA)?;
         if let Some(entry) = self.entries.iter_mut().find(|e| e.key == DATA) {
             entry.loaded = table;
+            entry.read = false;
+        }
+        Ok(())
+    }
+
+    /// Puts normal noise of this standard deviation on every number of the data.
+    ///
+    /// # Errors
+    /// If the landscape has no data.
+    pub(super) fn disturb_data(&mut self, noise: f64, seed: u64) -> Result<()> {
+        let Some(table) = self.raw_table(DATA)? else {
+            return Err(Error::input(format!("there are no `{DATA}` to put noise on")));
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let moved = |v: &f64| {
+            let z: f64 = StandardNormal.sample(&mut rng);
+            v + noise * z
+        };
+        let values = table.values.iter().map(moved).collect();
+        if let Some(entry) = self.entries.iter_mut().find(|e| e.key == DATA) {
+            entry.loaded = Some(Arc::new(RawTable { columns: table.columns, values }));
             entry.read = false;
         }
         Ok(())

@@ -51,13 +51,16 @@ pub(super) fn of_energy(
         files.push((FILES[0].to_owned(), export::rates_csv(&found)?.into_bytes()));
         files.push((FILES[1].to_owned(), export::hierarchy_csv(&found)?.into_bytes()));
     }
-    Ok(Beside { files, rows: gap_rows(&found), summary: summary(&found), notes: found.notes })
+    Ok(Beside { files, rows: eigenvalue_rows(&found), summary: summary(&found), notes: found.notes })
 }
 
-fn gap_rows(found: &Rates) -> Vec<MeasureRow> {
-    let row = |g: &rates::GapRow| MeasureRow {
+fn eigenvalue_rows(found: &Rates) -> Vec<MeasureRow> {
+    let row = |g: &rates::EigenvalueRow| MeasureRow {
         temperature: Some(g.temperature),
-        quantity: "spectral_gap".into(),
+        quantity: match g.number {
+            1 => "spectral_gap".into(),
+            more => format!("eigenvalue_{more}"),
+        },
         minimum: String::new(),
         value: Some(g.log_value.exp()).filter(|v| *v > 0.0),
         error: g.error.map(|e| e * g.log_value.exp()),
@@ -65,7 +68,7 @@ fn gap_rows(found: &Rates) -> Vec<MeasureRow> {
         method: g.method.into(),
         level: export::level_name(g.level).into(),
     };
-    found.gaps.iter().map(row).collect()
+    found.eigenvalues.iter().map(row).collect()
 }
 
 fn summary(found: &Rates) -> Value {
@@ -76,7 +79,7 @@ fn summary(found: &Rates) -> Value {
         let (k, clearance) = (finite(p.correction), finite(p.clearance));
         json!({ "saddle": p.saddle, "between": p.between, "k": k, "clearance": clearance })
     };
-    let gap = |g: &rates::GapRow| {
+    let gap = |g: &rates::EigenvalueRow| {
         json!({
             "temperature": g.temperature,
             "log_gap": finite(Some(g.log_value)),
@@ -88,7 +91,7 @@ fn summary(found: &Rates) -> Value {
         "convention": "dX = -grad E dt + sqrt(2 temperature) dW",
         "wells": found.network.wells.iter().map(well).collect::<Vec<_>>(),
         "passes": found.network.passes.iter().map(pass).collect::<Vec<_>>(),
-        "gaps": found.gaps.iter().map(gap).collect::<Vec<_>>(),
+        "gaps": found.eigenvalues.iter().filter(|e| e.number == 1).map(gap).collect::<Vec<_>>(),
     })
 }
 

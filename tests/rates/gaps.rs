@@ -3,7 +3,7 @@
 use smale::control::Control;
 use smale::landscape::formula::Formula;
 use smale::measure::generator::grid::{self, Mean, Options};
-use smale::measure::generator::line::{Line, spectral_gap};
+use smale::measure::generator::line::{Line, spectral_gap, spectrum};
 
 use crate::cases::{DOUBLE, HALF, Solved, close, formula};
 
@@ -62,6 +62,43 @@ fn around_a_circle() {
     // No energy: the Laplacian on a circle.
     let flat = Formula::new(1, "0*x", &[], &period, None).unwrap();
     close(spectral_gap(&flat, &[0.0], 0.3).unwrap().value, 0.3, 1e-12);
+    // eps k^2, each twice.
+    let all = spectrum(&flat, &[0.0], 0.3, 4).unwrap();
+    assert_eq!(all.len(), 4);
+    for (found, truth) in all.iter().zip([0.3, 0.3, 1.2, 1.2]) {
+        close(found.value, truth, 1e-11);
+    }
+}
+
+/// A harmonic well has all multiples of its curvature (the polynomials of Hermite).
+#[test]
+fn a_harmonic_well_has_a_ladder() {
+    let well = formula(1, "3*(x - 0.2)^2/2");
+    let all = spectrum(&well, &[0.2], 0.05, 4).unwrap();
+    assert_eq!(all.len(), 4);
+    for (k, found) in all.iter().enumerate() {
+        close(found.value, 3.0 * (k + 1) as f64, 1e-11);
+        assert!(found.error < 1e-9);
+    }
+}
+
+/// The spectrum of a sum is that of its terms, added up: four wells, three small eigenvalues.
+#[test]
+fn two_double_wells_at_once() {
+    let eps = 0.1;
+    let other = "0.7*(y^2 - 1)^2/4";
+    let along = |energy: &str| spectral_gap(&formula(1, energy), &[-1.0, 0.0, 1.0], eps).unwrap().value;
+    let (a, b) = (along(DOUBLE), along("0.7*(x^2 - 1)^2/4"));
+    let solved = Solved::new(2, &format!("{DOUBLE} + {other}"), &[-2.0, -2.0], &[2.0, 2.0]);
+    let minima = solved.minima();
+    assert_eq!(minima.len(), 4);
+    let found = grid::spectrum(&solved.domain(&minima, eps), &Options::default(), &Control::quiet()).unwrap();
+    assert_eq!(found.len(), 3);
+    for (found, truth) in found.iter().zip([a.min(b), a.max(b), a + b]) {
+        println!("{found:?} {:e}", found.value / truth - 1.0);
+        close(found.value, truth, 1e-3);
+        assert!((found.value - truth).abs() <= found.error, "{found:?} against {truth}");
+    }
 }
 
 #[test]

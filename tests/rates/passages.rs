@@ -62,5 +62,5 @@ fn beyond_three_dimensions_walkers_stand_beside_the_chain() {
     let error = simulated[0].error.unwrap() + chain[0].error.unwrap();
     assert!(error < 0.5 && (simulated[0].log_rate - chain[0].log_rate).abs() < error);
     assert!(found.notes.iter().any(|n| n.contains("too long")));
-    assert!(found.gaps.iter().all(|g| g.method == "chain" && g.error.is_some()));
+    assert!(found.eigenvalues.iter().all(|g| g.method == "chain" && g.error.is_some()));
 }

@@ -1,6 +1,6 @@
 //! The generator in two and three dimensions (and one), by finite volumes.
 //!
-//! In: a landscape, its minima, the energy of its highest saddle and its largest curvature, a temperature. Out: the [`Gap`].
+//! In: a landscape, its minima, the energy of its highest saddle and its largest curvature, a temperature. Out: the smallest [`Eigenvalue`]s.
 //!
 //! Nodes lie on a square grid, wherever the energy is at most some temperatures above the highest saddle and the place can be
 //! reached from a minimum. A node weighs `pi = exp(-E/eps)`, neighbours at distance h are joined by `(eps/h^2)` times a mean
@@ -16,8 +16,8 @@ use std::collections::HashMap;
 
 use faer::Mat;
 
-use super::Gap;
 use super::elimination::{Factors, dissect};
+use super::{Eigenvalue, LOST};
 use crate::control::Control;
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
@@ -103,9 +103,13 @@ const BATCH: usize = 4096;
 /// Dimensions at most.
 const MOST: usize = 3;
 /// Vectors that are iterated at most.
-const BLOCK: usize = 4;
+const BLOCK: usize = 8;
 /// Iterations of the inverse at most.
 const ITERATIONS: usize = 80;
+/// So many rounds others than the gap may take.
+const PATIENCE: usize = 8;
+/// Relative change in a round at which they are settled.
+const SETTLED: f64 = 1e-9;
 
 fn fell_short<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::Numerics(message.into()))
@@ -220,8 +224,8 @@ impl Grid {
         Ok(Grid { levels, later, spacing: step, minima })
     }
 
-    /// The smallest eigenvalues above zero that iteration finds, ascending: the first one to all digits.
-    fn smallest(&self, mean: Mean, temperature: f64, entries: usize) -> Result<f64> {
+    /// The smallest eigenvalues above zero, ascending: the first one, and those of the others that the iteration has settled.
+    fn smallest(&self, mean: Mean, temperature: f64, entries: usize) -> Result<Vec<f64>> {
         let n = self.levels.len();
         let weight: Vec<f64> = self.levels.iter().map(|l| (-l).exp()).collect();
         let later: Vec<Vec<(u32, f64)>> = self
@@ -268,8 +272,9 @@ impl Grid {
             without_mean(&mut u);
             block.push(u);
         }
-        let mut last = f64::NAN;
-        for _ in 0..ITERATIONS {
+        let mut last: Vec<f64> = vec![];
+        let mut settled = 0;
+        for round in 0..ITERATIONS {
             let mut images = vec![];
             orthonormalize(&mut block, &inner);
             for u in &block {
@@ -293,12 +298,18 @@ impl Grid {
                 .rev()
                 .map(|k| (0..n).map(|i| (0..p).map(|j| vectors[(j, k)] * images[j][i]).sum()).collect())
                 .collect();
-            let value = 1.0 / values[p - 1];
-            if (value - last).abs() <= 1e-12 * value {
-                return Ok(value);
+            let inverse: Vec<f64> = values.iter().rev().take_while(|v| **v > 0.0).map(|v| 1.0 / v).collect();
+            let still = |k: &usize, reach: f64| {
+                last.get(*k).is_some_and(|last| (inverse[*k] - last).abs() <= reach * inverse[*k])
+            };
+            let gap = still(&0, 1e-12);
+            settled = (0..inverse.len()).take_while(|k| still(k, SETTLED)).count();
+            last = inverse;
+            if gap && (settled == self.minima.len() || round >= PATIENCE) {
+                break;
             }
-            last = value;
         }
+        last.truncate(settled.max(1));
         Ok(last)
     }
 }
@@ -331,14 +342,24 @@ fn orthonormalize(block: &mut Vec<Vec<f64>>, inner: &impl Fn(&[f64], &[f64]) -> 
 pub fn gap_on_one(domain: &Domain<'_>, spacing: f64, cut: f64, mean: Mean, options: &Options) -> Result<f64> {
     let h = spacing * (domain.temperature / domain.curvature).sqrt();
     let grid = Grid::new(domain, h, cut, options.most(domain), &Control::quiet())?;
-    grid.smallest(mean, domain.temperature, options.entries)
+    Ok(grid.smallest(mean, domain.temperature, options.entries)?[0])
 }
 
-/// The spectral gap in up to three dimensions.
+/// The spectral gap in up to three dimensions: the first of the [`spectrum`].
+///
+/// # Errors
+/// As of [`spectrum`].
+pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -> Result<Eigenvalue> {
+    let first = spectrum(domain, options, control)?.into_iter().next();
+    first.ok_or_else(|| Error::Numerics("there is no gap".into()))
+}
+
+/// The exponentially small eigenvalues in up to three dimensions, ascending: the gap, and up to seven more, as many as there
+/// are minima but one. Those that lie close to still larger ones may not settle, and are left out.
 ///
 /// # Errors
 /// If the landscape has more dimensions, does not confine within the nodes allowed, or energies span more than doubles hold.
-pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -> Result<Gap> {
+pub fn spectrum(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -> Result<Vec<Eigenvalue>> {
     let d = domain.landscape.dim();
     let eps = domain.temperature;
     if d == 0 || d > MOST || !domain.landscape.has_energy() || domain.minima.is_empty() {
@@ -353,7 +374,8 @@ pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_
     let factor: f64 = if d < 3 { std::f64::consts::SQRT_2 } else { 1.19 };
     let first = options.spacing * (eps / domain.curvature).sqrt();
     let means = [Mean::Geometric, Mean::ScharfetterGummel];
-    let mut values = [[0.0; 3]; 2];
+    // By mean and grid.
+    let mut found: [[Vec<f64>; 3]; 2] = Default::default();
     let mut unknowns = 0;
     for level in 0..3 {
         let grid =
@@ -361,17 +383,25 @@ pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_
         unknowns = grid.levels.len();
         let [one, two] = means.map(|mean| move |grid: &Grid| grid.smallest(mean, eps, options.entries));
         let (one, two) = rayon::join(|| one(&grid), || two(&grid));
-        (values[0][level], values[1][level]) = (one?, two?);
+        (found[0][level], found[1][level]) = (one?, two?);
         if control.stopped() {
             return fell_short("stopped");
         }
     }
     let wide = Grid::new(domain, first, options.cut + 5.0, options.most(domain), control)?;
-    let domain_error = (wide.smallest(means[0], eps, options.entries)? - values[0][0]).abs();
-    let (estimates, errors): (Vec<f64>, Vec<f64>) = values.iter().map(|v| extrapolate(v, factor)).unzip();
-    let value = 0.5 * (estimates[0] + estimates[1]);
-    let error = (estimates[0] - estimates[1]).abs() + errors[0].max(errors[1]) + domain_error + 1e-12 * value;
-    Ok(Gap { value, error, unknowns })
+    let wide = wide.smallest(means[0], eps, options.entries)?;
+    let count = found.iter().flatten().chain([&wide]).map(Vec::len).min().unwrap_or(0);
+    let eigenvalue = |k: usize| {
+        let domain_error = (wide[k] - found[0][0][k]).abs();
+        let of = |values: &[Vec<f64>; 3]| extrapolate(&[values[0][k], values[1][k], values[2][k]], factor);
+        let [(one, its), (two, other)] = [of(&found[0]), of(&found[1])];
+        let value = 0.5 * (one + two);
+        let lost = if k > 0 { LOST * value / found[0][2][0] } else { 0.0 };
+        let error = (one - two).abs() + its.max(other) + domain_error + (1e-12 + lost) * value;
+        Eigenvalue { value, error, unknowns }
+    };
+    let all = (0..count).map(eigenvalue);
+    Ok(all.enumerate().take_while(|(k, e)| *k == 0 || e.error < 0.1 * e.value).map(|(_, e)| e).collect())
 }
 
 /// From values on three grids, each finer by `factor`: the best one, and an estimate of its error.

@@ -6,12 +6,12 @@
 //! `-(eps rho v')' = rho u` with `rho = exp(-E/eps)` says `eps rho v' = -int rho u` from the left end up to here, which is
 //! the integral from here to the right end: the one behind which less lies is taken. Two integrations so invert the
 //! generator on functions without mean, and inverse iteration gives the gap as `int rho u^2 / int flux^2/(eps rho)`, a
-//! quotient of sums of positive terms. Mean first passage times are the double integral of C. W. Gardiner, Handbook of
+//! quotient of sums of positive terms; the next eigenvalues likewise, of functions orthogonal to those before. Mean first passage times are the double integral of C. W. Gardiner, Handbook of
 //! Stochastic Methods, section 5.2.7.
 
 use super::super::legendre;
 use super::super::quadrature::rule::gauss;
-use super::Gap;
+use super::{Eigenvalue, LOST};
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
 use crate::linalg::dot;
@@ -234,12 +234,35 @@ impl Line {
         self.combine(|_, k, i| if from_left[k][i] <= -from_right[k][i] { -left[k][i] } else { -right[k][i] })
     }
 
-    /// The gap on these panels.
-    fn eigenvalue(&self) -> Result<f64> {
+    /// `int rho u v`.
+    fn inner(&self, u: &Values, v: &Values) -> f64 {
+        self.total(&self.combine(|p, k, i| p.rho[i] * u[k][i] * v[k][i]))
+    }
+
+    /// The smallest eigenvalues above zero on these panels, ascending, up to `count` of them.
+    fn eigenvalues(&self, count: usize) -> Result<Vec<f64>> {
+        let mut found: Vec<(f64, Values)> = vec![];
+        for number in 1..=count {
+            let next = self.next_eigenvalue(number, &found)?;
+            // A function that has come back to one before it is no further one.
+            if found.last().is_some_and(|last| next.0 < last.0 * (1.0 - 1e-6)) {
+                break;
+            }
+            found.push(next);
+        }
+        Ok(found.into_iter().map(|f| f.0).collect())
+    }
+
+    /// The eigenvalue behind those found, with its function, of norm 1.
+    fn next_eigenvalue(&self, number: usize, found: &[(f64, Values)]) -> Result<(f64, Values)> {
         let mass = self.total(&self.combine(|p, _, i| p.rho[i]));
-        let without_mean = |u: &mut Values| {
+        let purify = |u: &mut Values| {
             let mean = self.total(&self.combine(|p, k, i| p.rho[i] * u[k][i])) / mass;
             u.iter_mut().flatten().for_each(|u| *u -= mean);
+            for (_, other) in found {
+                let along = self.inner(u, other);
+                u.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(u, o)| *u -= along * o);
+            }
         };
         // Where the density is largest functions are zero until their mean is taken off: what is small there stays exact.
         let anchor = (0..self.panels.len())
@@ -249,12 +272,13 @@ impl Line {
         let width = self.panels.iter().map(|p| 2.0 * p.half).sum::<f64>();
         let mut u = self.combine(|p, _, i| {
             let t = (p.left + p.half * (1.0 + self.rule.nodes[i]) - left) / width;
-            t + 0.3 * t * t
+            t.powi(number as i32) + 0.3 * t.powi(number as i32 + 1)
         });
-        without_mean(&mut u);
+        purify(&mut u);
         let mut last = f64::INFINITY;
+        let mut best = None;
         for _ in 0..ITERATIONS {
-            let square = self.total(&self.combine(|p, k, i| p.rho[i] * u[k][i] * u[k][i]));
+            let square = self.inner(&u, &u);
             let mut flux = self.flux(&u);
             if self.circle {
                 // v comes back to itself around the circle.
@@ -267,21 +291,22 @@ impl Line {
             let value = square / energy;
             let slope = self.combine(|p, k, i| flux[k][i] * p.inverse[i] / self.temperature);
             u = self.antiderivative(&slope, anchor);
-            without_mean(&mut u);
-            let size = self.total(&self.combine(|p, k, i| p.rho[i] * u[k][i] * u[k][i])).sqrt();
+            purify(&mut u);
+            let size = self.inner(&u, &u).sqrt();
             if !(value.is_finite() && size > 0.0 && size.is_finite()) {
                 break;
             }
             u.iter_mut().flatten().for_each(|u| *u /= size);
-            if (value - last).abs() <= 4e-15 * value {
-                return Ok(value);
+            best = Some(value);
+            // What comes back along the functions before is rounding, and bounds what can be reached.
+            let reach = found.first().map_or(4e-15, |first| (1e-15 * value / first.0).max(4e-15));
+            if (value - last).abs() <= reach * value {
+                break;
             }
             last = value;
         }
-        if last.is_finite() {
-            return Ok(last);
-        }
-        Err(Error::Numerics("the inverse iteration for the gap came to no number".into()))
+        let none = || Error::Numerics("the inverse iteration for the gap came to no number".into());
+        best.map(|value| (value, u)).ok_or_else(none)
     }
 
     /// Mean time from `from` until `to` is first reached; both among the points given to [`Line::new`]. `None` on a circle, or
@@ -319,9 +344,29 @@ impl Line {
 ///
 /// # Errors
 /// As of [`Line::new`].
-pub fn spectral_gap(landscape: &dyn Landscape, points: &[f64], temperature: f64) -> Result<Gap> {
-    let coarse = Line::new(landscape, points, temperature, 3.0)?.eigenvalue()?;
+pub fn spectral_gap(landscape: &dyn Landscape, points: &[f64], temperature: f64) -> Result<Eigenvalue> {
+    let first = spectrum(landscape, points, temperature, 1)?.into_iter().next();
+    first.ok_or_else(|| Error::Numerics("there is no gap".into()))
+}
+
+/// The smallest eigenvalues above zero, ascending, up to `count` of them. Each is orthogonal to those before it, which costs
+/// digits where it is many orders of magnitude larger: the error says how many, and one without digits is left out.
+///
+/// # Errors
+/// As of [`Line::new`].
+pub fn spectrum(
+    landscape: &dyn Landscape,
+    points: &[f64],
+    temperature: f64,
+    count: usize,
+) -> Result<Vec<Eigenvalue>> {
+    let coarse = Line::new(landscape, points, temperature, 3.0)?.eigenvalues(count)?;
     let line = Line::new(landscape, points, temperature, 1.5)?;
-    let value = line.eigenvalue()?;
-    Ok(Gap { value, error: (value - coarse).abs() + 1e-13 * value, unknowns: line.nodes() })
+    let values = line.eigenvalues(count)?;
+    let first = values.first().copied().unwrap_or(1.0);
+    let all = values.iter().zip(coarse).enumerate().map(|(k, (&value, coarse))| {
+        let lost = if k > 0 { LOST * value / first } else { 0.0 };
+        Eigenvalue { value, error: (value - coarse).abs() + (1e-13 + lost) * value, unknowns: line.nodes() }
+    });
+    Ok(all.take_while(|e| e.error < 0.1 * e.value).collect())
 }
