@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Common, End, output};
 use crate::error::{Error, Result};
+use crate::export;
 use crate::report::{PAGE, page};
 use crate::study::Folder;
 
@@ -19,6 +20,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
     let (summary, files) = read(&arguments.dir)?;
     let page = page(&summary, &files)?;
+    if let Some((name, bytes)) = files.iter().find(|(name, _)| name == "graph.json") {
+        // What is no graph would be shown as none.
+        let graph = serde_json::from_slice(bytes).map_err(|e| Error::file(&arguments.dir.join(name), e))?;
+        export::read_graph(&summary, &graph)?;
+    }
     let folder = Folder::open(common.out.as_deref().unwrap_or(&arguments.dir))?;
     folder.write(PAGE, page.as_bytes())?;
     let path = folder.path().join(PAGE);

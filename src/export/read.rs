@@ -39,7 +39,8 @@ pub fn read_graph(summary: &Value, graph: &Value) -> Result<(CriticalSet, MorseG
     let degenerate: Vec<DegenerateFamily> =
         list(&about["degenerate"]).iter().map(family).collect::<Result<_>>()?;
     let places = || points.iter().map(|p| &p.x).chain(degenerate.iter().map(|f| &f.x));
-    let dim = places().next().map_or(1, Vec::len);
+    let named = whole(&summary["dimension"]).filter(|d| *d <= 1 << 20).unwrap_or(1);
+    let dim = places().next().map_or(named, Vec::len);
     if places().any(|x| x.len() != dim) {
         return Err(Error::input("graph.json: its nodes do not have equally many coordinates"));
     }

@@ -93,26 +93,32 @@ pub fn bridge(
     }
     let told = Labels::new(wells);
     let wells = wells.wells.len();
-    let own: Vec<Option<u32>> =
-        states.par_iter().map(|&(r, _, n)| told.of(chains.at[rungs[r]].cloud.point(n))).collect();
+    // Their basins, and their densities under the mixture.
+    let own: Vec<(Option<u32>, f64)> = states
+        .par_iter()
+        .map(|&(r, _, n)| {
+            let x = chains.at[rungs[r]].cloud.point(n);
+            (told.of(x), sample.mixture.log_density(x))
+        })
+        .collect();
     // The draws of the mixture itself are independent.
     let draws = (sample.cloud.len()).min(4 * states.len() / rungs.len());
     let step = (sample.cloud.len() / draws.max(1)).max(1);
     let draws: Vec<usize> = (0..sample.cloud.len()).step_by(step).collect();
+    let drawn: Vec<f64> =
+        draws.par_iter().map(|&n| sample.mixture.log_density(sample.cloud.point(n))).collect();
     let solve = |without: Option<usize>| -> (f64, Vec<f64>) {
         let used: Vec<usize> = (0..states.len()).filter(|&s| Some(states[s].1) != without).collect();
         let mut energies: Vec<f64> = draws.iter().map(|&n| sample.cloud.energies[n]).collect();
         let mut labels: Vec<Option<u32>> = draws.iter().map(|&n| sample.cloud.labels[n]).collect();
-        let mut densities: Vec<f64> =
-            draws.iter().map(|&n| sample.mixture.log_density(sample.cloud.point(n))).collect();
+        let mut densities = drawn.clone();
         let mut counts = vec![draws.len()];
         counts.extend(vec![0; rungs.len()]);
         for &s in &used {
             let (r, _, n) = states[s];
-            let cloud = &chains.at[rungs[r]].cloud;
-            energies.push(cloud.energies[n]);
-            labels.push(own[s]);
-            densities.push(sample.mixture.log_density(cloud.point(n)));
+            energies.push(chains.at[rungs[r]].cloud.energies[n]);
+            labels.push(own[s].0);
+            densities.push(own[s].1);
             counts[r + 1] += 1;
         }
         let mut u = vec![densities.iter().map(|q| -q).collect::<Vec<f64>>()];
@@ -138,7 +144,7 @@ pub fn bridge(
         (f[place] - f[0], weights)
     };
     let (log_total, weights) = solve(None);
-    let others: Vec<Found> = (0..count).map(|c| solve(Some(c))).collect();
+    let others: Vec<Found> = (0..count).into_par_iter().map(|c| solve(Some(c))).collect();
     // The jackknife.
     let factor = (count as f64 - 1.0) / count as f64;
     let error = |of: &dyn Fn(&Found) -> f64| {

@@ -278,6 +278,8 @@ pub fn gibbs(
                     samples.push(Some(Sample::Nodes(found.cloud)));
                 }
                 Err(why) if k == 0 => table.skipped.push((Route::Quadrature, why)),
+                // The same again is no news.
+                Err(why) if table.skipped.contains(&(Route::Quadrature, why.clone())) => {}
                 Err(why) => {
                     at.answers.push(failed(wells, Route::Quadrature, why));
                     samples.push(None);
@@ -309,7 +311,7 @@ pub fn gibbs(
     }
     table.interrupted |= control.stopped();
     if let Some(chains) = &chains {
-        bridges(wells, chains, &drawn, &mut table);
+        bridges(wells, chains, &drawn, &mut table, control);
     }
     // Cut to the region there is nothing beyond it.
     table.unseen = if table.cut || control.stopped() { None } else { beyond::unseen(wells, warmest) };
@@ -453,7 +455,13 @@ fn choose(wells: &Wells<'_>, at: &mut At, mut samples: Vec<Option<Sample>>) {
 }
 
 /// Where importance sampling failed and the chains did not: a bridge from the warmest temperature below at which it did not.
-fn bridges(wells: &Wells<'_>, chains: &Mcmc, drawn: &[(f64, Importance)], table: &mut Table) {
+fn bridges(
+    wells: &Wells<'_>,
+    chains: &Mcmc,
+    drawn: &[(f64, Importance)],
+    table: &mut Table,
+    control: &Control<'_>,
+) {
     let passed: Vec<f64> = table
         .at
         .iter()
@@ -461,13 +469,19 @@ fn bridges(wells: &Wells<'_>, chains: &Mcmc, drawn: &[(f64, Importance)], table:
         .map(|at| at.eps)
         .collect();
     for at in &mut table.at {
-        let failed = at.answers.iter().any(|a| a.route == Route::Importance && a.failure.is_some());
+        let poor = at.answers.iter().any(|a| a.route == Route::Importance && a.failure.is_some());
         let exact = at.answers.iter().any(|a| a.route == Route::Quadrature && a.failure.is_none());
         let anchor = passed.iter().copied().find(|t| *t < at.eps);
-        let (true, false, Some(anchor)) = (failed, exact, anchor) else { continue };
+        let (true, false, Some(anchor)) = (poor, exact, anchor) else { continue };
         let Some(to) = chains.ladder.iter().position(|t| *t == at.eps) else { continue };
-        let sound = chains.at.iter().filter(|c| c.eps >= anchor && c.eps <= at.eps);
-        let failure = sound.filter_map(|c| c.failure.clone()).next();
+        let between = chains.at.iter().filter(|c| c.eps >= anchor && c.eps <= at.eps);
+        if let Some(why) = between.filter_map(|c| c.failure.clone()).next() {
+            at.answers.push(failed(wells, Route::Bridge, format!("the chains between: {why}")));
+            continue;
+        }
+        if control.stopped() {
+            return;
+        }
         let Some((_, sample)) = drawn.iter().find(|(t, _)| *t == anchor) else { continue };
         let Ok(found) = bridge(sample, anchor, chains, to, wells) else { continue };
         let lift = lifted(wells, at.eps);
@@ -484,18 +498,15 @@ fn bridges(wells: &Wells<'_>, chains: &Mcmc, drawn: &[(f64, Importance)], table:
                 .collect(),
             log_z: None,
             log_total: Some(Estimate::about(found.log_total + lift, half(found.total_error))),
-            failure,
+            failure: None,
             elsewhere: 0.0,
             diagnostic: format!("from temperature {anchor:.3e}"),
         });
-        let place = at.answers.len() - 1;
-        if at.answers[place].failure.is_none() {
-            // The states are those of the chains.
-            at.best = Some(place);
-            if let Some(c) = chains.at.iter().find(|c| c.eps == at.eps) {
-                let size = c.energy.1.min(c.ess.iter().copied().fold(f64::INFINITY, f64::min));
-                at.sample = Some(Sample::States(c.cloud.clone(), size));
-            }
+        // The states are those of the chains.
+        at.best = Some(at.answers.len() - 1);
+        if let Some(c) = chains.at.iter().find(|c| c.eps == at.eps) {
+            let size = c.energy.1.min(c.ess.iter().copied().fold(f64::INFINITY, f64::min));
+            at.sample = Some(Sample::States(c.cloud.clone(), size));
         }
     }
 }

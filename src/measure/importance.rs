@@ -297,7 +297,9 @@ impl Importance {
             total_error: variance(&|n| shares[n]).sqrt(),
             pareto: vec![],
             ess: vec![],
-            elsewhere: (0..total).filter(|&n| cloud.labels[n].is_none()).map(|n| shares[n]).sum(),
+            // A sum of nothing is -0.
+            elsewhere: 0.0
+                + (0..total).filter(|&n| cloud.labels[n].is_none()).map(|n| shares[n]).sum::<f64>(),
             cloud,
             strata: vec![],
             mixture: draws.mixture.clone(),

@@ -10,7 +10,7 @@ use super::cloud::Cloud;
 use super::laplace::{Laplace, ln_gamma, log_sum};
 use super::wells::{Form, Wells};
 use crate::landscape::Region;
-use crate::linalg::{axpy, symmetric_eigen};
+use crate::linalg::{axpy, dot, symmetric_eigen};
 
 /// What a component is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -262,15 +262,16 @@ impl LaplaceMixture {
     /// Logarithm of its density at a point (search coordinates).
     pub fn log_density(&self, x: &[f64]) -> f64 {
         let d = x.len();
+        let mut standard = vec![0.0; d];
         let squares: Vec<f64> = (self.places.iter())
             .map(|place| {
                 let away = self.region.difference(&place.x, x);
-                let mut square = 0.0;
-                for i in 0..d {
-                    let standard: f64 = (0..d).map(|j| place.map[(i, j)] * away[j]).sum();
-                    square += standard * standard;
+                standard.fill(0.0);
+                // Column by column, as they lie.
+                for (j, away) in away.iter().enumerate() {
+                    axpy(*away, place.map.col_as_slice(j), &mut standard);
                 }
-                square / self.eps
+                dot(&standard, &standard) / self.eps
             })
             .collect();
         let n = d as f64;

@@ -20,6 +20,7 @@
 use faer::{Mat, MatMut};
 use rayon::prelude::*;
 
+use super::basins::{self, basins};
 use super::quadrature::rule::gauss;
 use super::{arborescence, legendre};
 use crate::connection::{Loose, MorseGraph};
@@ -40,11 +41,15 @@ pub struct Options {
     pub tolerance: f64,
     /// Iterations at most for one number of polynomials.
     pub iterations: usize,
+    /// Orbits from anywhere in the region that look for what attracts besides points.
+    pub orbits: usize,
+    /// Seed of where they start.
+    pub seed: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { modes: 32, nodes: 160, tolerance: 1e-12, iterations: 600 }
+        Options { modes: 32, nodes: 160, tolerance: 1e-12, iterations: 600, orbits: 64, seed: 0 }
     }
 }
 
@@ -81,7 +86,8 @@ pub struct Quasipotential {
     pub attractors: Vec<usize>,
     /// Escapes, two a saddle.
     pub escapes: Vec<Escape>,
-    /// The invariant law weighs attractor i like `exp(-law[i]/eps)`; empty if they are not all joined.
+    /// The invariant law weighs attractor i like `exp(-law[i]/eps)`; empty if they are not all joined, or if something else
+    /// attracts, too (then what follows is empty as well).
     pub law: Vec<f64>,
     /// Exponents of the small eigenvalues besides 0, descending.
     pub exponents: Vec<f64>,
@@ -429,6 +435,16 @@ pub fn quasipotential(
             "{lost} orbits leave the region or have no end that is known: there may be more attractors"
         ));
     }
+    let asked = basins::Options { orbits: options.orbits, seed: options.seed, ..Default::default() };
+    let found = basins(landscape, set, &asked, control);
+    let endless = found.lost > 0;
+    if endless {
+        doubts.push(format!(
+            "{} of {} orbits from anywhere in the region come to no end: something else than points attracts them, a limit cycle, \
+             say, and its weight is not known",
+            found.lost, found.orbits
+        ));
+    }
     let mut escapes = vec![];
     for (way, to) in ways {
         if control.stopped() {
@@ -454,6 +470,16 @@ pub fn quasipotential(
         if let (Some(a), Some(b)) = (place(e.from), place(e.to)) {
             costs[(a, b)] = e.path.action.min(costs[(a, b)]);
         }
+    }
+    if endless {
+        return Ok(Quasipotential {
+            attractors,
+            escapes,
+            law: vec![],
+            exponents: vec![],
+            cycles: vec![],
+            doubts,
+        });
     }
     let law = arborescence::law(&costs).unwrap_or_default();
     if law.is_empty() {

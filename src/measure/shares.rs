@@ -41,7 +41,8 @@ impl Shares {
         let share = |is: &dyn Fn(&Fate) -> bool| match weights {
             // Whole numbers first: a share is rounded once.
             None => ends.iter().filter(|f| is(f)).count() as f64 / count.max(1) as f64,
-            Some(w) => ends.iter().zip(w).filter(|(f, _)| is(f)).map(|(_, w)| w).sum(),
+            // A sum of nothing is -0.
+            Some(w) => 0.0 + ends.iter().zip(w).filter(|(f, _)| is(f)).map(|(_, w)| w).sum::<f64>(),
         };
         let minima = set.points.iter().enumerate().filter(|(_, p)| p.index == 0);
         let shares = minima.map(|(id, _)| (id, share(&|f| *f == Fate::Minimum(id)))).collect();

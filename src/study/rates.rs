@@ -113,8 +113,8 @@ pub(super) fn of_field(
             study.kind.name
         )));
     }
-    let found =
-        quasipotential::quasipotential(landscape, set, graph, &quasipotential::Options::default(), control)?;
+    let options = quasipotential::Options { seed: study.seed, ..quasipotential::Options::default() };
+    let found = quasipotential::quasipotential(landscape, set, graph, &options, control)?;
     let files = vec![(FILES[2].to_owned(), export::quasipotential_csv(&found)?.into_bytes())];
     Ok(Beside { files, summary: of_actions(&found), ..Beside::default() })
 }

@@ -47,6 +47,21 @@ fn a_field_between_two_attractors() {
     assert_eq!(found.cycles.len(), 1);
 }
 
+/// A point and a cycle of radius 2 attract, a cycle of radius 1 between them repels: of the point alone there is no law.
+#[test]
+fn a_limit_cycle_leaves_no_law() {
+    let radial = "(1 - x^2 - y^2)*(4 - x^2 - y^2)";
+    let drift = [format!("-x*{radial} - y"), format!("-y*{radial} + x")];
+    let field = Drift::new(&[&drift[0], &drift[1]], &[], &[]).unwrap();
+    let region = Region::cuboid(vec![-3.0; 2], vec![3.0; 2]);
+    let set = search(&field, Some(&region), &critical::Options::default(), &Control::quiet()).unwrap();
+    assert_eq!(set.points.len(), 1);
+    let graph = connect(&field, &set, &connection::Options::default(), &Control::quiet());
+    let found = quasipotential(&field, &set, &graph, &Options::default(), &Control::quiet()).unwrap();
+    assert!(found.law.is_empty() && found.exponents.is_empty());
+    assert!(found.doubts.iter().any(|d| d.contains("limit cycle")), "{:?}", found.doubts);
+}
+
 /// Of a gradient actions are barriers, the law is the energy and the exponents are the barriers of the mergers.
 #[test]
 fn of_a_gradient_actions_are_barriers() {

@@ -67,11 +67,11 @@ pub fn page(summary: &Value, files: &[(String, Vec<u8>)]) -> Result<String> {
             continue;
         }
         let text = std::str::from_utf8(bytes)
-            .map_err(|_| Error::Numerics(format!("{name} is no text, so the page can't show it")))?;
+            .map_err(|_| Error::input(format!("{name} is no text, so the page can't show it")))?;
         match (name.as_str(), extension) {
             ("graph.json" | "itinerary.json", _) => {
                 let mut value: Value = serde_json::from_str(text)
-                    .map_err(|e| Error::Numerics(format!("{name} can't be read: {e}")))?;
+                    .map_err(|e| Error::input(format!("{name} is no JSON: {e}")))?;
                 // There a second time, for other readers.
                 if let Some(graph) = value.as_object_mut().filter(|g| g.contains_key("links")) {
                     graph.remove("edges");
