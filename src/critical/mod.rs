@@ -150,6 +150,9 @@ pub struct Work {
     pub enclosures: u64,
     /// Why the search ended.
     pub ended: String,
+    /// Minima that may still be unseen: the upper end of the interval of 95%, as that of [`Completeness::Estimated`] for all
+    /// points; `None` if nothing was estimated.
+    pub unseen_minima: Option<f64>,
 }
 
 /// What verified arithmetic says of a region as a whole.

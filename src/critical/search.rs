@@ -394,6 +394,7 @@ impl Pool<'_> {
         // What the alternating sum lacks is missing for certain, whatever the searches met.
         let missing = self.missing(euler, top) as f64;
         (u.estimate, u.low, u.high) = (u.estimate.max(missing), u.low.max(missing), u.high.max(missing));
+        self.work.unseen_minima = Some(self.unseen_of(0).high.max(missing)).filter(|high| high.is_finite());
         let claim = if self.points.is_empty() {
             Completeness::Unknown
         } else {

@@ -577,10 +577,18 @@ fn verdict(wells: &Wells<'_>, table: &Table, at: &At, apart: f64) -> Verdict {
     }
     match wells.set.completeness {
         Completeness::Proven => {}
-        Completeness::Estimated { high, .. } if high <= 1.0 => {}
-        Completeness::Estimated { high, .. } => {
-            return no(format!("up to {high:.0} critical points may not have been found, minima among them"));
-        }
+        // Saddles hold no weight.
+        Completeness::Estimated { high, .. } => match wells.set.work.unseen_minima {
+            Some(minima) if minima > 1.0 => {
+                return no(format!("up to {minima:.0} minima may not have been found"));
+            }
+            None if !(high <= 1.0) => {
+                return no(format!(
+                    "up to {high:.0} critical points may not have been found, minima among them"
+                ));
+            }
+            _ => {}
+        },
         Completeness::Unknown => return no("it is not known whether these are all minima".into()),
     }
     // A bridge is made of the chains: beside them it is no second route.

@@ -88,6 +88,15 @@ fn shipped_studies_in_more_dimensions() {
     assert_eq!(consistent(&found), 0);
     assert!(!file(&found, "measure.csv").contains("basin_weight"));
     assert!((total(&found, "0.0", "limit_weight") - 1.0).abs() < 1e-6);
+    // Six digits lie so far apart that each keeps its share.
+    let found = run(
+        "digits-measure",
+        &["first=6", "measure.temperatures=[1.0]", "measure.chains=false", "measure.samples=4000"],
+    );
+    for minimum in 0..6 {
+        let weight = value(&found, "1.0", "basin_weight", &minimum.to_string());
+        assert!((weight - 1.0 / 6.0).abs() < 0.015, "{weight}");
+    }
 }
 
 #[test]
