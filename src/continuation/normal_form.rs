@@ -10,10 +10,13 @@ use super::bordered::Bordered;
 use super::locate::{Located, System};
 use super::system::Problem;
 use super::{Coefficients, EventKind};
-use crate::linalg::dot;
+use crate::linalg::{dot, norm};
 
-/// A cubic coefficient below this times the Hessian's size, in natural scales, is zero.
-pub(super) const ZERO: f64 = 1e-8;
+/// A cubic coefficient below this times the energy's size along the kernel is zero.
+const ZERO: f64 = 1e-8;
+
+/// Rounding of a cubic coefficient, times the Hessian's size.
+const ROUNDING: f64 = 1e-14;
 
 /// Below this it is said to be small.
 const SMALL: f64 = 1e-3;
@@ -23,6 +26,11 @@ pub(super) struct Reduced {
     pub(super) scaled: Coefficients,
     /// Shift of the branch per unit of theta, across the kernel (length n).
     pub(super) shift: Vec<f64>,
+    /// What a cubic coefficient is large or small beside: the higher terms along the kernel, at most the Hessian. A grid of n points
+    /// is the stiffer the finer it is, and its soft directions know nothing of that.
+    pub(super) size: f64,
+    /// Below this a cubic coefficient is zero.
+    pub(super) zero: f64,
 }
 
 /// The coefficients along the first kernel vector.
@@ -55,7 +63,8 @@ pub(super) fn reduce(problem: &Problem<'_>, event: &Located) -> Option<Reduced> 
         d: dot(v, &twice) + 2.0 * dot(v, &shifted) + dot(&shift, &mixed),
         e: dot(v, &slice.fourth(z, v, v, v)) - 3.0 * dot(&square, &bend),
     };
-    Some(Reduced { scaled, shift })
+    let size = scaled.e.abs().max(norm(&square)).min(event.largest);
+    Some(Reduced { scaled, shift, size, zero: (ZERO * size).max(ROUNDING * event.largest) })
 }
 
 /// Kind, coefficients in the units of the landscape, and a note.
@@ -67,7 +76,7 @@ pub(super) fn classify(problem: &Problem<'_>, event: &Located) -> (EventKind, Co
     let Some(reduced) = reduce(problem, event) else {
         return (EventKind::Unexplained, Coefficients::default(), "no normal form could be computed".into());
     };
-    let (s, size) = (reduced.scaled, event.largest);
+    let (s, size, zero) = (reduced.scaled, reduced.size, reduced.zero);
     let mut say = |text: String| {
         if !note.is_empty() {
             note += "; ";
@@ -77,14 +86,14 @@ pub(super) fn classify(problem: &Problem<'_>, event: &Located) -> (EventKind, Co
     let m = event.kernel.len();
     let kind = if m > 1 {
         EventKind::Multiple { dimension: m }
-    } else if event.cusp || event.system == System::Fold && s.c.abs() < ZERO * size {
+    } else if event.cusp || event.system == System::Fold && s.c.abs() < zero {
         EventKind::Cusp
     } else if event.system == System::Fold {
         if s.c.abs() < SMALL * size {
             say(format!("close to a cusp: the cubic coefficient is {:.1e} in natural scales", s.c / size));
         }
         EventKind::Fold
-    } else if s.c.abs() < ZERO * size {
+    } else if s.c.abs() < zero {
         if s.e.abs() < SMALL * size {
             say(format!("the quartic coefficient is only {:.1e} in natural scales", s.e / size));
         }

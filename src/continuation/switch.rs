@@ -7,7 +7,7 @@
 
 use super::bordered::Bordered;
 use super::locate::{Located, System};
-use super::normal_form::{ZERO, reduce};
+use super::normal_form::reduce;
 use super::path::{Node, correct, minus, node};
 use super::system::Problem;
 use crate::linalg::{axpy, dot, norm};
@@ -51,10 +51,9 @@ fn unit(mut v: Vec<f64>) -> Vec<f64> {
 fn simple(problem: &Problem<'_>, event: &Located, lines: &[Vec<f64>]) -> Vec<Arm> {
     let Some(reduced) = reduce(problem, event) else { return vec![] };
     let s = reduced.scaled;
-    let small = ZERO * event.largest;
     // (q, p) up to a factor.
     let root = (s.b * s.b - s.c * s.d).max(0.0).sqrt();
-    let directions = if s.c.abs() < small {
+    let directions = if s.c.abs() < reduced.zero {
         vec![(1.0, 0.0), (-s.d, 2.0 * s.b)]
     } else {
         // The larger root of the two by addition, the other by their product.

@@ -517,6 +517,8 @@ fn bratu_in_one_dimension() {
         let folds = of_kind(&answer, &EventKind::Fold);
         assert_eq!((folds.len(), answer.events.len(), answer.branches.len()), (1, 1, 1));
         near(folds[0].parameter, bratu_fold(n), 1e-9);
+        // Nor does a finer grid make it anything else.
+        assert_eq!(folds[0].note, "");
         if n == 200 {
             // AUTO-07p.
             near(folds[0].parameter, 3.51378547, 5e-9);
