@@ -72,8 +72,8 @@ def check(name, folder, page):
     itinerary = folder / "itinerary.json"
     if itinerary.exists():
         itinerary = json.loads(itinerary.read_text())
-        sizes = [(len(i["nodes"]), len(i["links"])) for i in itinerary["intervals"]]
-        assert [(i["nodes"], i["edges"]) for i in said["intervals"]] == sizes, said["intervals"]
+        sizes = [(len(i["nodes"]), len(i["links"])) for i in itinerary["intervals"] or []]
+        assert [(i["nodes"], i["edges"]) for i in said.get("intervals", [])] == sizes, said
         assert not itinerary["cuts"] or said["jumped"] == 1
     if "table" in said:
         lines = (folder / said["table"]).read_text().splitlines()
