@@ -55,7 +55,8 @@ impl Shares {
     }
 }
 
-/// Of `count` samples of the model that the landscape stands for, in `steps` steps of a process.
+/// Of `count` samples of the model that the landscape stands for, in `steps` steps of a process that begins at the time `from`, or
+/// where nothing of the data can be told.
 ///
 /// # Errors
 /// If the landscape is no diffusion model, or a score is not finite.
@@ -65,10 +66,11 @@ pub fn of_samples(
     process: Process,
     count: usize,
     steps: usize,
+    from: Option<f64>,
     seed: u64,
 ) -> Result<Shares> {
     // The noise that the landscape has is left on: with it the samples are those of its own distribution.
-    let options = Draw { count, process, steps, from: None, denoise: false, seed };
+    let options = Draw { count, process, steps, from, denoise: false, seed };
     let points = draw(landscape, &options)?;
     Ok(Shares::of(landscape, set, points.as_ref(), None))
 }

@@ -48,6 +48,7 @@ pub(super) const POSITIVE: &[(&str, &str)] = &[
     ("memorization", "spurious_within"),
     ("memorization", "from"),
     ("measure", "accuracy"),
+    ("measure", "from"),
     ("measure", "perturbation"),
     ("certify", "length"),
 ];
@@ -361,6 +362,18 @@ const MEASURE: &[Key] = &[
         Takes::Integer,
         "0",
         "samples of the diffusion model by SDE and ODE, and points of the region, whose minima are counted",
+    ),
+    key(
+        "from",
+        Takes::Number,
+        "where nothing of the data can be told",
+        "time at which these samples begin; needed of a score that does not know its data",
+    ),
+    key(
+        "training_data",
+        Takes::Text,
+        "the landscape's data",
+        "a file of the data whose minima are counted, too",
     ),
     key(
         "perturbations",

@@ -1,9 +1,12 @@
 //! `[measure]`: the section, and what is made of it: the invariant measure at falling temperatures, its limit, how fast it is
 //! approached.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::section::Section;
+use super::shares::{self, Drawn};
 use super::{Study, rates};
 use crate::connection::MorseGraph;
 use crate::control::Control;
@@ -11,14 +14,11 @@ use crate::critical::{CriticalSet, Level};
 use crate::error::{Error, Result};
 use crate::export::{self, MeasureRow, PerturbationRow};
 use crate::landscape::Landscape;
-use crate::measure::basins::{self, Basins};
 use crate::measure::convergence::{Convergence, FITTED, convergence};
-use crate::measure::diffusion::Process;
 use crate::measure::gibbs::{Answer, At, Estimate, Options, Route, Table, Verdict, gibbs};
 use crate::measure::laplace::{Laplace, laplace};
 use crate::measure::perturb::{self, Change, Perturbed, perturbations};
 use crate::measure::quadrature::confines;
-use crate::measure::shares::{Shares, of_samples};
 use crate::measure::wells::{Form, WellId, Wells};
 use crate::report::{Estimate as Bar, Panel, PanelRow, Series, panels};
 
@@ -38,8 +38,6 @@ const MOST_PERTURBATIONS: usize = 1000;
 const SCHEDULE: [f64; 5] = [0.5, 0.2, 0.1, 0.05, 0.02];
 /// Coordinates whose means are written.
 const MOST_COORDINATES: usize = 8;
-/// Steps from noise to data.
-const STEPS: usize = 256;
 /// Minima that are drawn.
 const MOST_DRAWN_MINIMA: usize = 7;
 
@@ -62,6 +60,10 @@ pub struct MeasureSection {
     pub states: Option<usize>,
     /// Samples of the diffusion model, by each process; 0 for none.
     pub draw: usize,
+    /// The time at which they begin; that at which nothing of the data can be told if absent.
+    pub from: Option<f64>,
+    /// A file of the data of a model that does not know them.
+    pub training_data: Option<PathBuf>,
     /// Random fields added to the landscape, one after the other; 0 for none.
     pub perturbations: usize,
     /// Their size, relative to the landscape's own scales of energy and length; positive.
@@ -107,6 +109,8 @@ pub(super) fn read(section: &mut Section) -> Result<MeasureSection> {
         accuracy: section.number("accuracy")?,
         states: section.integer("states")?,
         draw: section.integer("draw")?.unwrap_or(plain.draw),
+        from: section.number("from")?,
+        training_data: section.path("training_data")?,
         perturbations: section.integer("perturbations")?.unwrap_or(plain.perturbations),
         perturbation: section.number("perturbation")?.unwrap_or(plain.perturbation),
         data_noise: section.number("data_noise")?.unwrap_or(plain.data_noise),
@@ -136,8 +140,7 @@ pub(super) struct Measured {
     table: Table,
     convergence: Convergence,
     coordinates: Vec<MeasureRow>,
-    shares: Vec<MeasureRow>,
-    drawn: Vec<(&'static str, Shares)>,
+    drawn: Option<Drawn>,
     disturbed: Vec<Disturbed>,
     notes: Vec<String>,
     pub(super) interrupted: bool,
@@ -251,15 +254,14 @@ pub(super) fn run(
         table,
         convergence,
         coordinates,
-        shares: vec![],
-        drawn: vec![],
+        drawn: None,
         disturbed: vec![],
         notes,
         beside: rates::of_energy(landscape, set, graph, &temperatures, study.seed, control)?,
     };
     all.notes.append(&mut all.beside.notes);
     if section.draw > 0 && !control.stopped() {
-        all.draw(section, study, landscape, set, control)?;
+        all.drawn = Some(shares::run(section, study, landscape, set, control)?);
     }
     if let (true, Some(graph), false) = (section.perturbations > 0, graph, control.stopped()) {
         let lowest = wells.lowest();
@@ -354,57 +356,6 @@ fn level(at: &At, route: Route) -> String {
 }
 
 impl Measured {
-    /// Which minima the samples of a diffusion model end in, and its data, and points drawn uniformly.
-    fn draw(
-        &mut self,
-        section: &MeasureSection,
-        study: &Study,
-        landscape: &dyn Landscape,
-        set: &CriticalSet,
-        control: &Control<'_>,
-    ) -> Result<()> {
-        let temperature = landscape.kernel().map(|k| k.temperature);
-        for (name, process) in [("sde_share", Process::Sde), ("ode_share", Process::Ode)] {
-            let found = of_samples(landscape, set, process, section.draw, STEPS, study.seed)?;
-            self.drawn.push((name, found));
-        }
-        if let Some(data) = landscape.data() {
-            let weights = landscape.data_weights();
-            self.drawn.push(("data_share", Shares::of(landscape, set, data, weights.as_deref())));
-        }
-        for (name, found) in &self.drawn {
-            for &(id, value) in &found.shares {
-                // The data are all there are: their shares are no estimates.
-                let all = *name == "data_share";
-                let (low, high) = found.interval(value);
-                self.shares.push(MeasureRow {
-                    temperature: temperature.filter(|_| !all),
-                    quantity: (*name).into(),
-                    minimum: id.to_string(),
-                    value: Some(value),
-                    error: (!all).then_some((high - value).max(value - low)),
-                    theory: None,
-                    method: if all { "orbits" } else { "samples" }.into(),
-                    level: export::level_name(if all { Level::Checked } else { Level::Estimated }).into(),
-                });
-            }
-        }
-        let orbits = basins::Options { orbits: section.draw, seed: study.seed, ..Default::default() };
-        let volumes: Basins = basins::basins(landscape, set, &orbits, control);
-        for b in &volumes.basins {
-            self.shares.push(MeasureRow {
-                quantity: "basin_volume".into(),
-                minimum: b.minimum.to_string(),
-                value: Some(b.share),
-                error: Some((b.high - b.share).max(b.share - b.low)),
-                method: "orbits".into(),
-                level: export::level_name(Level::Estimated).into(),
-                ..MeasureRow::default()
-            });
-        }
-        Ok(())
-    }
-
     /// The rows of `measure.csv`.
     fn rows(&self) -> Vec<MeasureRow> {
         let mut rows = vec![];
@@ -440,7 +391,7 @@ impl Measured {
             rows.push(of(FITTED[3], row.kl_laplace, row.predicted_kl_laplace));
         }
         rows.extend(self.coordinates.iter().cloned());
-        rows.extend(self.shares.iter().cloned());
+        rows.extend(self.drawn.iter().flat_map(|d| &d.rows).cloned());
         rows.extend(self.beside.rows.iter().cloned());
         rows
     }
@@ -656,9 +607,8 @@ impl Measured {
         if !self.beside.summary.is_null() {
             value["rates"] = self.beside.summary.clone();
         }
-        if !self.drawn.is_empty() {
-            let ends = |(name, s): &(&str, Shares)| json!({ "of": name, "count": s.count, "elsewhere": s.elsewhere });
-            value["shares"] = self.drawn.iter().map(ends).collect();
+        if let Some(drawn) = &self.drawn {
+            value["shares"] = drawn.json();
         }
         for d in &self.disturbed {
             let (key, size) = match d.slope {

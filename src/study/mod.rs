@@ -19,6 +19,7 @@ mod region;
 pub mod schema;
 mod second;
 mod section;
+mod shares;
 mod sweep;
 mod value;
 

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::field::Spectra;
 use super::folder::{FORMAT, SUMMARY, is_named};
-use super::{Manifolds, Study, certifying, continuing, lyapunov, manifolds, measure, memorization, rates};
+use super::{
+    Manifolds, Study, certifying, continuing, lyapunov, manifolds, measure, memorization, rates, shares,
+};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
@@ -189,6 +191,10 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         Some(_) => Some(rates::of_field(study, landscape, &set, graph.as_ref(), control)?),
         None => None,
     };
+    let shares = match section.filter(|s| !landscape.has_energy() && s.draw > 0 && !control.stopped()) {
+        Some(section) => Some(shares::run(section, study, landscape, &set, control)?),
+        None => None,
+    };
     let measured_limit = match section.filter(|_| landscape.has_energy()) {
         Some(section) => Some(measure::run(study, section, landscape, &set, graph.as_ref(), control)?),
         None => None,
@@ -242,6 +248,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(actions) = &actions {
         files.extend(actions.files.iter().cloned());
     }
+    if let Some(shares) = &shares {
+        files.push((measure::FILES[0].to_string(), export::measure_csv(&shares.rows)?.into_bytes()));
+    }
     if let Some(table) = &table {
         files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
     }
@@ -291,6 +300,10 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(limit) = &measured_limit {
         summary["measure"] = limit.json();
         summary["levels"]["measure"] = export::level_name(limit.level()).into();
+    }
+    if let Some(shares) = &shares {
+        summary["measure"] = json!({ "shares": shares.json() });
+        summary["levels"]["measure"] = export::level_name(Level::Estimated).into();
     }
     if let Some(actions) = actions {
         summary["quasipotential"] = actions.summary;
