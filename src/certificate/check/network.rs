@@ -96,13 +96,16 @@ impl Network {
         if let Some(many) = &self.many {
             return wide::both(self, many, x);
         }
-        let (e, places) = self.expand(x);
+        let (mut e, places) = self.expand(x);
+        // With the quadratic in it, so that what of the two cancels does.
+        for i in 0..self.n {
+            let own = places.pair(i, i);
+            e.unit.gradient[i] = e.unit.gradient[i] + self.lambda * I::of(x[i].mid());
+            e.unit.hessian[own] = e.unit.hessian[own] + self.lambda;
+        }
         let step = e.step.as_slice();
-        let gradient = (0..self.n).map(|i| e.unit.slope(&places, i, step) + self.lambda * x[i]).collect();
-        let hessian = Square::from_fn(self.n, |i, j| {
-            let own = e.unit.curvature(&places, i, j, step);
-            if i == j { own + self.lambda } else { own }
-        });
+        let gradient = (0..self.n).map(|i| e.unit.slope(&places, i, step)).collect();
+        let hessian = Square::from_fn(self.n, |i, j| e.unit.curvature(&places, i, j, step));
         (gradient, hessian)
     }
 
