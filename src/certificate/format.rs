@@ -130,9 +130,69 @@ pub enum Definition {
         /// See above.
         confinement: Hex,
     },
+    /// `f(x) + (lambda/2) |x|^2`, f a perceptron: linear layers, with the activation after each but the last, which has one row.
+    #[serde(rename = "neural")]
+    Neural {
+        /// What stands between the layers.
+        activation: Activation,
+        /// The layers, in the order in which they are passed.
+        layers: Vec<Dense>,
+        /// See above.
+        lambda: Hex,
+        /// SHA-256 of the numbers, layer by layer the weights row by row and then the bias, as little-endian doubles.
+        sha256: String,
+    },
 }
 
-/// All values of a parameter between two: of a formula one of its parameters, of a mixture `sigma`, of a modern Hopfield network `beta`.
+/// A function of one variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// `log(1 + exp z)`.
+    Softplus,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `z/(1 + exp(-z))`.
+    Silu,
+    /// `sin z`.
+    Sin,
+}
+
+impl Activation {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Softplus => "softplus",
+            Activation::Tanh => "tanh",
+            Activation::Silu => "silu",
+            Activation::Sin => "sin",
+        }
+    }
+}
+
+/// `h -> weight h + bias`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dense {
+    /// One text a row.
+    pub weight: Vec<HexVec>,
+    /// As long as there are rows.
+    pub bias: HexVec,
+}
+
+impl Dense {
+    /// The hash of several layers.
+    pub fn hash(layers: &[Dense]) -> String {
+        let numbers =
+            |l: &'_ Dense| l.weight.iter().chain([&l.bias]).flat_map(|r| r.0.clone()).collect::<Vec<f64>>();
+        let mut hash = Sha256::new();
+        layers.iter().flat_map(numbers).for_each(|v| hash.update(v.to_le_bytes()));
+        digits(&hash.finalize())
+    }
+}
+
+/// All values of a parameter between two: of a formula one of its parameters, of a mixture `sigma`, of a modern Hopfield network `beta`, of
+/// a neural energy `lambda`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Along {
@@ -340,6 +400,9 @@ impl Definition {
         match self {
             Definition::Formula { dim, .. } => *dim,
             Definition::Mixture { data, .. } | Definition::ModernHopfield { data, .. } => data.dim,
+            Definition::Neural { layers, .. } => {
+                layers.first().and_then(|l| l.weight.first()).map_or(0, |row| row.0.len())
+            }
         }
     }
 }

@@ -79,6 +79,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<
         folder.abandon();
         return Err(error);
     }
+    study.parts = Some(folder.path().to_owned());
     watch_for_interrupts()?;
     let show = |message: crate::control::Progress<'_>| reporter.show(message);
     let outcome = execute(&study, part, &Control { stop: &STOP, progress: &show });

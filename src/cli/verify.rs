@@ -112,7 +112,11 @@ fn several(bytes: &[u8]) -> std::result::Result<Said, String> {
     let open: f64 = gaps.iter().map(|g| g.1 - g.0).sum();
     let gap = match gaps.is_empty() {
         true => String::new(),
-        false => format!(" but for {:.2} % of it", 100.0 * open / (range.1 - range.0)),
+        // Rounded up: what is open is never told as nothing.
+        false => {
+            let share = (1e4 * open / (range.1 - range.0)).ceil().max(1.0) / 100.0;
+            format!(" but for {share:.2} % of it")
+        }
     };
     let text = format!(
         "{landscape}\n{}proven: {} certificates along {parameter}, {all_points}; they cover {:?} to {:?}{gap}\n{all}",

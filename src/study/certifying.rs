@@ -20,6 +20,8 @@ use crate::landscape::{Family, Landscape, Region};
 pub(super) const CERTIFICATE: &str = "certificate.json";
 /// The file of certificates along a parameter.
 pub(super) const CERTIFICATES: &str = "certificates.jsonl";
+/// Orbits that are proven, while others are not yet.
+const PARTS: &str = "certificate.parts.jsonl";
 /// Levels by their names in a study.
 pub(super) const LEVELS: [&str; 4] = ["auto", "critical set", "memories", "full"];
 
@@ -90,8 +92,13 @@ pub(super) fn run(
     control: &Control<'_>,
 ) -> Certified {
     let section = study.certify.clone().unwrap_or_default();
-    let options =
-        Options { level: section.level, e0: section.e0, length: section.length, title: title(study) };
+    let options = Options {
+        level: section.level,
+        e0: section.e0,
+        length: section.length,
+        title: title(study),
+        parts: study.parts.as_ref().map(|folder| folder.join(PARTS)),
+    };
     let outcome = build::build(landscape, set, &options, control);
     let attack = match &outcome {
         Ok(built) if section.perturb > 0 => attack(landscape, built, section.perturb, study.seed),
@@ -227,8 +234,13 @@ fn over(
 ) -> Result<Outcome> {
     let built = started.elapsed().as_secs_f64();
     let section = study.certify.clone().unwrap_or_default();
-    let options =
-        Options { level: section.level, e0: section.e0, length: section.length, title: title(study) };
+    let options = Options {
+        level: section.level,
+        e0: section.e0,
+        length: section.length,
+        title: title(study),
+        parts: None,
+    };
     family.with_parameter(&range.parameter, range.from)?;
     let covered = along(family, range, region, &critical_options(study), &options, control);
     let total = started.elapsed().as_secs_f64();
@@ -267,11 +279,14 @@ fn intervals(range: &Range, covered: &Covered) -> Value {
 
 fn in_words(range: &Range, covered: &Covered) -> String {
     let open: f64 = covered.gaps.iter().map(|g| g.1 - g.0).sum();
+    // Rounded down: what is not all is never told as all.
+    let share = (1000.0 * (1.0 - open / (range.to - range.from))).floor() / 10.0;
+    let share = if covered.gaps.is_empty() { 100.0 } else { share.min(99.9) };
     let mut text = format!(
         "{} certificates along {}; {:.1} % of {} to {} is proven",
         covered.certificates.len(),
         range.parameter,
-        100.0 * (1.0 - open / (range.to - range.from)),
+        share,
         range.from,
         range.to
     );

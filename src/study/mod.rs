@@ -124,6 +124,8 @@ pub struct Study {
     pub measure: Option<MeasureSection>,
     /// `[certify]`; `None` if the study has none.
     pub certify: Option<CertifySection>,
+    /// The folder in which parts of a certificate are kept until it is done; none are if absent.
+    pub parts: Option<PathBuf>,
     /// `[report]`.
     pub report: ReportSection,
     /// Sections that this version can't do yet and skips.
@@ -217,6 +219,7 @@ impl Study {
             memorization: sections.memorization,
             measure: sections.measure,
             certify: sections.certify,
+            parts: None,
             report: sections.report,
             not_done: sections.not_done,
             landscape: landscape.clone(),

@@ -7,6 +7,8 @@ use smale::certificate::check::{I, Oracle};
 use smale::landscape::Landscape;
 use smale::landscape::mixture::{Mixture, Noise};
 use smale::landscape::modern_hopfield::ModernHopfield;
+use smale::landscape::neural::Neural;
+use smale::landscape::neural::activation::Activation;
 
 use super::{CUSP, formula};
 
@@ -78,7 +80,8 @@ fn formulas() {
 #[test]
 fn mixtures_and_memories() {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
-    for (n, k) in [(1, 3), (2, 6), (3, 5), (5, 4)] {
+    // Above eight dimensions it is done in plain arithmetic with bounds.
+    for (n, k) in [(1, 3), (2, 6), (3, 5), (5, 4), (9, 7)] {
         let data = Mat::from_fn(n, k, |_, _| rng.random_range(-1.0..1.0));
         let weights: Vec<f64> = (0..k).map(|_| rng.random_range(0.5..2.0)).collect();
         for (a, sigma, confinement) in [(1.0, 0.4, 0.0), (0.7, 0.8, 0.3)] {
@@ -88,4 +91,49 @@ fn mixtures_and_memories() {
             compare(&ModernHopfield::new(data.clone(), weights.clone(), beta, confinement).unwrap(), 40);
         }
     }
+}
+
+/// A perceptron with random weights of usual size.
+pub(super) fn perceptron(seed: u64, widths: &[usize], activation: Activation) -> Neural {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let layers = widths.windows(2).map(|w| {
+        let size = 1.5 / (w[0] as f64).sqrt();
+        let weight = Mat::from_fn(w[1], w[0], |_, _| size * rng.random_range(-1.0..1.0));
+        (weight, (0..w[1]).map(|_| rng.random_range(-0.5..0.5)).collect())
+    });
+    Neural::perceptron(layers.collect(), activation, 0.5).unwrap()
+}
+
+/// In up to three dimensions by expansions, in more by sweeps.
+#[test]
+fn networks() {
+    let sin = Activation::Sin { omega: 1.0 };
+    for activation in [Activation::Softplus { beta: 1.0 }, Activation::Tanh, Activation::Silu, sin] {
+        for widths in [&[1, 5, 1][..], &[2, 8, 6, 1], &[3, 6, 1], &[5, 7, 6, 4, 1]] {
+            compare(&perceptron(3, widths, activation), 25);
+        }
+    }
+}
+
+/// In the plane the gradient over a box is wider than its values by terms of the second order only.
+#[test]
+fn networks_are_enclosed_tightly() {
+    let f = perceptron(5, &[2, 32, 32, 1], Activation::Softplus { beta: 1.0 });
+    let oracle = Oracle::new(&f.definition().unwrap()).unwrap();
+    let more = |width: f64| {
+        let sides = [(0.3 - width, 0.3 + width), (-0.2 - width, -0.2 + width)];
+        let g = oracle.gradient(&sides);
+        let mut seen = [(f64::INFINITY, f64::NEG_INFINITY); 2];
+        for k in 0..121 {
+            let x = [0, 1].map(|i| sides[i].0 + 0.2 * width * [k % 11, k / 11][i] as f64);
+            let mut exact = [0.0; 2];
+            f.gradient(&x, &mut exact);
+            (0..2).for_each(|i| seen[i] = (seen[i].0.min(exact[i]), seen[i].1.max(exact[i])));
+        }
+        let widths = (0..2).map(|i| (g[i].hi - g[i].lo) - (seen[i].1 - seen[i].0));
+        widths.fold(0.0, f64::max)
+    };
+    // A tenth of the width, a hundredth of what is too much.
+    let [wide, narrow] = [more(0.1), more(0.01)];
+    assert!(narrow > 0.0 && narrow < wide / 80.0, "{wide} {narrow}");
 }

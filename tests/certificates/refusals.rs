@@ -2,11 +2,12 @@
 
 use smale::certificate::check::{Verdict, verify};
 use smale::certificate::format::{
-    Certificate, Cover, Definition, FORMAT, Hex, HexVec, Region as CheckedRegion, TRUSTED, Zero,
+    Certificate, Cover, Definition, Dense, FORMAT, Hex, HexVec, Region as CheckedRegion, TRUSTED, Zero,
 };
 use smale::landscape::Region;
 use smale::landscape::formula::Formula;
 
+use super::enclosures::perceptron;
 use super::{FLIP, certify, formula};
 
 #[test]
@@ -144,4 +145,60 @@ fn formulas_that_are_not_what_they_seem_are_refused() {
 fn memories_name_no_region() {
     let file = by_hand("x^4/4 - x^2/2", "memories", false, [100.0, 101.0], (1.0, 2.0), "");
     assert!(matches!(verify(file.as_bytes()), Verdict::NotProven(_)));
+}
+
+/// A network's weights must be numbers, fit each other, and have the hash that is stated; what is too large to be computed with proves nothing.
+#[test]
+fn networks_that_are_not_what_they_state_are_refused() {
+    use smale::certificate::check::prove;
+    use smale::landscape::Landscape;
+    let definition = perceptron(1, &[1, 3, 1], smale::landscape::neural::activation::Activation::Tanh);
+    let mut file = by_hand("x^2/2", "memories", false, [-1.0, 1.0], (0.0, 1.0), "");
+    let mut c = Certificate::open(file.as_bytes()).unwrap();
+    c.region = None;
+    c.landscape = definition.definition().unwrap();
+    let changed = |change: &dyn Fn(&mut Vec<Dense>, &mut String), rehashed: bool| {
+        let mut c = c.clone();
+        if let Definition::Neural { layers, sha256, .. } = &mut c.landscape {
+            change(layers, sha256);
+            if rehashed {
+                *sha256 = Dense::hash(layers);
+            }
+        }
+        prove(&c).unwrap_err()
+    };
+    let why = changed(&|_, hash| *hash = hash.replace(['0', '1'], "2"), false);
+    assert!(why.contains("hash"), "{why}");
+    let why = changed(&|l, _| l[0].weight[1].0[0] += 1e-300, false);
+    assert!(why.contains("hash") || why.contains("point"), "{why}");
+    for change in [
+        &(|l: &mut Vec<Dense>| l[0].weight[1].0.push(1.0)) as &dyn Fn(&mut Vec<Dense>),
+        &|l| l[0].bias.0.clear(),
+        &|l| {
+            let row = l[1].weight[0].clone();
+            l[1].weight.push(row);
+        },
+        &|l| l.clear(),
+        &|l| l.truncate(1),
+    ] {
+        let why = changed(&|l, _| change(l), true);
+        assert!(why.contains("layer") || why.contains("dimensions"), "{why}");
+    }
+    for huge in [1e308, -1e308, f64::MAX] {
+        changed(&|l, _| l[0].weight.iter_mut().for_each(|r| r.0[0] = huge), true);
+        changed(&|l, _| l[1].weight[0].0.iter_mut().for_each(|w| *w = huge), true);
+    }
+    // What is no number can't be written, nor read.
+    let mut wrong = c.clone();
+    if let Definition::Neural { layers, .. } = &mut wrong.landscape {
+        layers[0].bias.0[0] = f64::NAN;
+    }
+    assert!(wrong.seal().is_err());
+    file = serde_json::to_string(&c).unwrap();
+    for text in ["nan", "0x1p+1024", "inf", "1.5"] {
+        let number = file.find("\"bias\":\"").unwrap() + 8;
+        let end = number + file[number..].find(' ').unwrap();
+        let forged = format!("{}{text}{}", &file[..number], &file[end..]);
+        assert!(serde_json::from_str::<Certificate>(&forged).is_err(), "{text}");
+    }
 }

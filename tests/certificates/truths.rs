@@ -5,6 +5,8 @@ use smale::certificate::build::Options;
 use smale::certificate::format::{Certificate, Level};
 use smale::landscape::mixture::{Mixture, Noise};
 use smale::landscape::modern_hopfield::ModernHopfield;
+use smale::landscape::neural::Neural;
+use smale::landscape::neural::activation::Activation;
 
 use super::{CUSP, FLIP, HIMMELBLAU, certify, certify_with, formula, points, proven};
 
@@ -125,6 +127,68 @@ fn memories_in_more_dimensions() {
     assert_eq!(claim.counts, [2, 1]);
     let set = points(&landscape, None);
     assert_eq!(set.points.len(), 3);
+}
+
+/// Eleven dimensions, where the checker computes with numbers and bounds of their errors: three Gaussians on an equilateral triangle, six sigma
+/// apart, have three minima; the saddles between two of them lie at their middles, by symmetry nearly.
+#[test]
+fn memories_in_many_dimensions() {
+    let corner = |i: usize, k: usize| match i {
+        0..3 => 0.7 * f64::from(u8::from(i == k)),
+        _ => 0.03 * i as f64,
+    };
+    let data = Mat::from_fn(11, 3, corner);
+    let sigma = 0.7 * 2f64.sqrt() / 6.0;
+    let landscape = Mixture::new(data, vec![1.0; 3], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap();
+    let options = Options { level: Some(Level::Memories), ..Options::default() };
+    let built = certify_with(&landscape, None, &options).unwrap();
+    let claim = proven(&built.text);
+    assert_eq!((claim.counts, claim.edges), (vec![3, 3], 6));
+    assert!(built.left_out.is_empty() && claim.e0 > 0.0, "{:?}", built.left_out);
+    for z in built.certificate.zeros.iter().filter(|z| z.index == 1) {
+        let mut three: Vec<f64> = z.center.0[..3].to_vec();
+        three.sort_by(f64::total_cmp);
+        assert!(three[0].abs() < 1e-2 && (three[1] - 0.35).abs() < 1e-2 && (three[2] - 0.35).abs() < 1e-2);
+    }
+}
+
+/// `3 |x|^2/4 - log cosh(2 x_1)` of two softplus units: `-log cosh v = v - softplus(2 v)` up to a constant, here as half the sum over both signs. The slope
+/// along x_1, `1.5 x - 2 tanh 2x`, vanishes at 0, where the curvature is 1.5 - 4, and at +-1.3189..; across there is one well.
+#[test]
+fn a_network_with_two_wells() {
+    for n in [2, 4] {
+        let first = Mat::from_fn(2, n, |i, j| if j == 0 { [4.0, -4.0][i] } else { 0.0 });
+        let last = Mat::from_fn(1, 2, |_, _| -0.5);
+        let layers = vec![(first, vec![0.0; 2]), (last, vec![0.0])];
+        let f = Neural::perceptron(layers, Activation::Softplus { beta: 1.0 }, 1.5).unwrap();
+        let built = certify(&f, None).unwrap();
+        let claim = proven(&built.text);
+        assert_eq!(claim.counts, [2, 1]);
+        assert_eq!(
+            (claim.level, claim.complete),
+            if n == 2 { (Level::Full, true) } else { (Level::Memories, false) }
+        );
+        for z in &built.certificate.zeros {
+            let x = z.center.0[0];
+            assert!((1.5 * x - 2.0 * (2.0 * x).tanh()).abs() < 1e-9);
+            assert!((x.abs() > 1.0) == (z.index == 0), "{x} {}", z.index);
+        }
+    }
+}
+
+/// The network of four centroids at the end of its training (data/README.md): by another program 4 minima, 4 saddles, 1 maximum, in a ring.
+#[test]
+#[ignore = "half a minute"]
+fn the_learned_centroids() {
+    use smale::study::pipeline::{Part, execute};
+    use smale::study::{Override, Study};
+    let study =
+        Study::read(std::path::Path::new("analyses/learned-centroids.toml"), &[] as &[Override]).unwrap();
+    let outcome = execute(&study, Part::Certify, &smale::Control::quiet()).unwrap();
+    let (_, bytes) = outcome.files.iter().find(|(name, _)| name == "certificate.json").unwrap();
+    let claim = proven(std::str::from_utf8(bytes).unwrap());
+    assert_eq!((claim.level, claim.complete, claim.counts), (Level::Full, true, vec![4, 4, 1]));
+    assert!(claim.e0 > 0.0);
 }
 
 /// No perturbation within the radius may change the graph, and one not much larger does.

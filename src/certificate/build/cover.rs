@@ -50,8 +50,8 @@ pub(super) fn boundary(b: &Builder<'_>, region: &Region, e0: f64) -> Result<Vec<
             if matches!(region, Region::Ball { .. }) && kept('o') {
                 return Ok(Some('o'));
             }
-            let agreed = enters(b, region, face, x, e0);
-            let found = ['n', 'm'].into_iter().find(|l| agreed && kept(*l));
+            let agreed = b.both.alone || enters(b, region, face, x, e0);
+            let found = letters(b).iter().copied().find(|l| agreed && kept(*l));
             let middle: Sides = x.iter().map(|(lo, hi)| 0.5 * (lo + hi)).map(|m| (m, m)).collect();
             if found.is_none() && on_face(region, &middle) && !enters(b, region, face, &middle, e0) {
                 return Err("the flow does not enter the region there by more than e0".into());
@@ -61,6 +61,11 @@ pub(super) fn boundary(b: &Builder<'_>, region: &Region, e0: f64) -> Result<Vec<
         grow(whole, 0, &leaf)
     };
     faces.iter().enumerate().map(one).collect()
+}
+
+/// Letters that are tried: enclosures of networks are by Taylor's theorem, which the mean value form does not better.
+fn letters(b: &Builder<'_>) -> &'static [char] {
+    if b.both.alone { &['n'] } else { &['n', 'm'] }
 }
 
 /// A box's face is all boundary; of the cube about a ball only the sphere is, which the middle of a box hardly ever meets.
@@ -98,12 +103,10 @@ fn inside(b: &Builder<'_>, region: &Region, homes: &Homes<'_>, e0: f64) -> Resul
         if b.oracle.is_excluded(region, x, 'o', e0) {
             return Ok(Some('o'));
         }
-        if b.both.exceeds(x, e0) {
-            if b.oracle.is_excluded(region, x, 'n', e0) {
-                return Ok(Some('n'));
-            }
-            if b.oracle.is_excluded(region, x, 'm', e0) {
-                return Ok(Some('m'));
+        if b.both.alone || b.both.exceeds(x, e0) {
+            let found = letters(b).iter().find(|l| b.oracle.is_excluded(region, x, **l, e0));
+            if let Some(letter) = found {
+                return Ok(Some(*letter));
             }
         }
         let middle: Sides = x.iter().map(|(lo, hi)| 0.5 * (lo + hi)).map(|m| (m, m)).collect();

@@ -1,7 +1,11 @@
 //! The landscape as the builder sees it: the enclosures of `landscape/`, with the checker's Lipschitz constants where these are larger, so
-//! that what is built will be accepted.
+//! that what is built will be accepted. In many dimensions, and of networks, the checker's alone: both take long, and the checker has the
+//! last word.
 
-use crate::certificate::check::Oracle;
+use faer::Mat;
+
+use crate::certificate::check::{I, Oracle};
+use crate::certificate::format::Definition;
 use crate::landscape::Enclose;
 use crate::landscape::enclose::Balls;
 use crate::rigor::{Interval, System};
@@ -10,6 +14,31 @@ use crate::rigor::{Interval, System};
 pub(super) struct Both<'a> {
     pub(super) inner: &'a dyn Enclose,
     pub(super) oracle: &'a Oracle,
+    /// Is only the checker asked?
+    pub(super) alone: bool,
+}
+
+/// Up to this dimension the landscape's own enclosures are asked, too.
+const FEW: usize = 8;
+
+impl<'a> Both<'a> {
+    pub(super) fn new(inner: &'a dyn Enclose, oracle: &'a Oracle, definition: &Definition) -> Both<'a> {
+        let alone = inner.dim() > FEW || matches!(definition, Definition::Neural { .. });
+        Both { inner, oracle, alone }
+    }
+}
+
+fn ends(x: &[Interval]) -> Vec<(f64, f64)> {
+    x.iter().map(|x| (x.lo(), x.hi())).collect()
+}
+
+/// The place, if a box is one.
+fn place(x: &[Interval]) -> Option<Vec<f64>> {
+    x.iter().all(|x| x.is_point()).then(|| x.iter().map(|x| x.lo()).collect())
+}
+
+fn taken(x: I) -> Interval {
+    Interval::new(x.lo, x.hi)
 }
 
 impl Enclose for Both<'_> {
@@ -22,17 +51,34 @@ impl Enclose for Both<'_> {
     }
 
     fn gradient(&self, x: &[Interval], out: &mut [Interval]) {
-        self.inner.gradient(x, out);
+        if self.alone {
+            let own = self.oracle.gradient(&ends(x));
+            out.iter_mut().zip(own).for_each(|(o, g)| *o = taken(g));
+        } else {
+            self.inner.gradient(x, out);
+        }
     }
 
     fn hessian(&self, x: &[Interval]) -> Balls {
-        self.inner.hessian(x)
+        if !self.alone {
+            return self.inner.hessian(x);
+        }
+        let n = x.len();
+        let h = match place(x) {
+            Some(x) => self.oracle.at(&x).1,
+            None => self.oracle.hessian(&ends(x)),
+        };
+        let entry = |i: usize, j: usize| taken(h[i * n + j]);
+        Balls {
+            mid: Mat::from_fn(n, n, |i, j| entry(i, j).mid()),
+            rad: Mat::from_fn(n, n, |i, j| entry(i, j).rad()),
+        }
     }
 
     fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
         // What the checker will take; in many dimensions, where both take long, that alone.
         let oracle = self.oracle.lipschitz(center, radius);
-        if self.dim() > 3 { oracle } else { oracle.max(self.inner.lipschitz(center, radius)) }
+        if self.alone || self.dim() > 3 { oracle } else { oracle.max(self.inner.lipschitz(center, radius)) }
     }
 
     fn system(&self) -> Box<dyn System + '_> {
@@ -48,6 +94,9 @@ impl Both<'_> {
 
     /// The gradient over a box, both ways.
     pub(super) fn tight(&self, x: &[(f64, f64)]) -> Vec<Interval> {
+        if self.alone {
+            return self.oracle.gradient(x).into_iter().map(taken).collect();
+        }
         let n = x.len();
         let place: Vec<Interval> = x.iter().map(|(lo, hi)| Interval::new(*lo, *hi)).collect();
         let mut natural = vec![Interval::ENTIRE; n];

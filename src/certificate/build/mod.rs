@@ -10,9 +10,11 @@ mod cover;
 mod edges;
 mod field;
 pub mod parameters;
+mod parts;
 mod points;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
@@ -20,6 +22,7 @@ use rayon::prelude::*;
 use self::cover::Homes;
 use self::edges::Pair;
 use self::field::Both;
+use self::parts::{Parts, Proven};
 use self::points::Site;
 use super::check::{self, MOST_DIMENSIONS, Oracle, Verdict};
 use super::format::{Certificate, Edge, FORMAT, Hex, HexVec, Level, Region, TRUSTED, Zero};
@@ -40,6 +43,9 @@ pub struct Options {
     pub length: Option<f64>,
     /// Free text.
     pub title: String,
+    /// A file for orbits that are proven while others are not yet: an interrupted run is taken up from it, and it goes when the certificate is
+    /// there. None is kept if absent.
+    pub parts: Option<PathBuf>,
 }
 
 /// What keeps the radius from being larger.
@@ -146,7 +152,7 @@ pub fn build(
     }
     let extent = set.region.radius();
     let region = complete.then(|| stated(&set.region.shape));
-    let both = Both { inner: enclosed.as_ref(), oracle: &oracle };
+    let both = Both::new(enclosed.as_ref(), &oracle, &definition);
     let mut b =
         Builder { landscape, oracle: &oracle, both, sites: vec![], region, extent, steepness: 0.0, control };
     // Of memories only minima and what joins them.
@@ -212,10 +218,21 @@ pub fn build(
             .map_err(|s| sentence("the region outside the points' balls", &s.at, &s.why))?;
     }
     // Orbits.
+    let mut parts = match &options.parts {
+        Some(path) if level != Level::CriticalSet => {
+            let places: Vec<&[f64]> = b.sites.iter().map(|s| s.x.as_slice()).collect();
+            Parts::open(path, &definition, &format!("{level:?} {complete} {:?}", b.region), &places)?
+        }
+        _ => Parts::default(),
+    };
     let edges = if level == Level::CriticalSet {
         vec![]
     } else {
-        orbits(&mut b, &mut kept, &mut search, level, complete, &mut left_out)?
+        let orbits = orbits(&mut b, &mut kept, &mut search, level, complete, &mut left_out, &parts);
+        if orbits.is_err() && !control.stopped() {
+            parts.remove();
+        }
+        orbits?
     };
     if control.stopped() {
         return Err("the computation was interrupted".into());
@@ -254,7 +271,9 @@ pub fn build(
     };
     certificate.boundary = Oracle::algebra(&certificate);
     let text = certificate.seal()?;
-    match check::verify(text.as_bytes()) {
+    let verdict = check::verify(text.as_bytes());
+    parts.remove();
+    match verdict {
         Verdict::Proven(_) => {}
         Verdict::NotProven(why) | Verdict::Unreadable(why) => {
             return Err(format!("the checker does not accept what was built: {why}"));
@@ -399,6 +418,7 @@ fn orbits(
     level: Level,
     complete: bool,
     left_out: &mut Vec<String>,
+    parts: &Parts,
 ) -> Result<Vec<Edge>, String> {
     let n = b.landscape.dim();
     let mut pairs = vec![];
@@ -426,10 +446,12 @@ fn orbits(
         let known: Mutex<BTreeMap<u64, Arc<Vec<Zero>>>> =
             Mutex::new(BTreeMap::from([(top.to_bits(), Arc::new(all))]));
         let known = &known;
-        type Outcome = Result<(f64, Option<Failure>, [Edge; 2]), Failure>;
-        let found: Vec<Outcome> = batch
+        let found: Vec<Proven> = batch
             .par_iter()
             .map(|pair| {
+                if let Some(known) = parts.known(*pair, top, length) {
+                    return known;
+                }
                 let best = std::cell::RefCell::new(None);
                 let test = |e0: f64, e1: f64| {
                     let held = known.lock().ok().and_then(|known| known.get(&e0.to_bits()).cloned());
@@ -448,9 +470,14 @@ fn orbits(
                     *best.borrow_mut() = Some(edge);
                     Ok(())
                 };
-                let (e, why) = largest(top, length, fixed, if n > MANY { 0 } else { STEPS }, &test)?;
-                let edge = best.into_inner().ok_or_else(|| (vec![], "nothing was found".to_string()))?;
-                Ok((e, why, edge))
+                let found = largest(top, length, fixed, if n > MANY { 0 } else { STEPS }, &test);
+                let edge = best.into_inner().ok_or_else(|| (vec![], "nothing was found".to_string()));
+                let found = found.and_then(|(e, why)| Ok((e, why, edge?)));
+                // What was stopped is no answer.
+                if !builder.control.stopped() {
+                    parts.keep(*pair, top, length, &found);
+                }
+                found
             })
             .collect();
         for (pair, outcome) in batch.iter().zip(found) {

@@ -27,7 +27,7 @@ pub fn radii(c: &Certificate) -> Option<Radii> {
             (data, a.0, s, s, true)
         }
         Definition::ModernHopfield { data, beta, .. } => (data, 1.0, 1.0, beta.0, false),
-        Definition::Formula { .. } => return None,
+        Definition::Formula { .. } | Definition::Neural { .. } => return None,
     };
     let span = factor * diameter(data);
     let reach = reach(region, data, factor, distances);

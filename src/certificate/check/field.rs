@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::interval::{ALL, I, ZERO, dot, points, sum};
 use super::jet;
 use super::matrix::Square;
+use super::network::Network;
 use super::patterns::{self, Patterns};
 use super::text::{self, Op};
 use crate::certificate::format::{Along, DIMENSIONS, Data, Definition};
@@ -35,6 +36,7 @@ pub(super) struct Field {
 enum Kind {
     Formula { ops: Vec<Op>, confinement: I },
     Patterns(Patterns),
+    Network(Network),
 }
 
 impl Field {
@@ -117,6 +119,12 @@ impl Field {
                 let cost = p.cost();
                 (Kind::Patterns(p), cost)
             }
+            Definition::Neural { activation, layers, lambda, sha256 } => {
+                let lambda = number("lambda", lambda.0)?;
+                let f = Network::new(*activation, layers, lambda, sha256)?;
+                let cost = f.cost();
+                (Kind::Network(f), cost)
+            }
         };
         if !taken {
             return Err("an interval is stated for a parameter that is not there, or that the checker takes as a number only".into());
@@ -156,6 +164,7 @@ impl Field {
                     .collect()
             }
             Kind::Patterns(p) => p.gradient(x),
+            Kind::Network(f) => f.both(x).0,
         }
     }
 
@@ -174,7 +183,29 @@ impl Field {
                 })
             }
             Kind::Patterns(p) => p.hessian(x),
+            Kind::Network(f) => f.both(x).1,
         }
+    }
+
+    /// Gradient and Hessian at a place.
+    pub(super) fn at(&self, x: &[f64]) -> (Vec<I>, Square) {
+        let place = points(x);
+        match &self.kind {
+            Kind::Patterns(p) => {
+                self.spend(2);
+                p.both(&place)
+            }
+            Kind::Network(f) => {
+                self.spend(1);
+                f.both(&place)
+            }
+            Kind::Formula { .. } => (self.gradient(&place), self.hessian(&place)),
+        }
+    }
+
+    /// A grid over a ball may be so many times coarser than for other kinds: enclosures of networks take long, and are tight.
+    pub(super) fn coarseness(&self) -> usize {
+        if matches!(self.kind, Kind::Network(_)) { 2 } else { 1 }
     }
 
     /// The Hessian over a small box, by its enclosure and, of a formula in few dimensions, by the mean value form.
@@ -224,6 +255,7 @@ impl Field {
                 if finite { sum(third.iter().map(|t| I::of(t.mag()).sqr())).sqrt().hi } else { f64::INFINITY }
             }
             Kind::Patterns(p) => p.lipschitz(center, radius),
+            Kind::Network(f) => f.lipschitz(center, radius),
         };
         if bound >= 0.0 { bound } else { f64::INFINITY }
     }
@@ -291,7 +323,7 @@ impl Fall<'_> {
 
     /// Gradient and Hessian at a place.
     pub(super) fn at(&self, x: &[f64]) -> (Vec<I>, Square) {
-        let place = points(x);
-        (self.gradient(&place), self.hessian(&place))
+        let (g, h) = self.field.at(x);
+        if self.up { (g.into_iter().map(|g| -g).collect(), h.negated()) } else { (g, h) }
     }
 }

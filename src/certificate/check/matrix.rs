@@ -2,7 +2,11 @@
 
 use faer::{Mat, Side};
 
-use super::interval::{I, ZERO, dot, points, sum};
+use super::interval::{I, ZERO, dot, sum};
+use super::rounded::{cholesky, gamma, largest, product, split, split_all, transposed, underflow};
+
+/// Above this dimension products are done in plain arithmetic, with bounds of its errors.
+pub(super) const FEW: usize = 8;
 
 /// An n x n matrix, row by row.
 #[derive(Clone, Debug)]
@@ -25,7 +29,21 @@ impl Square {
     }
 
     pub(super) fn times(&self, v: &[I]) -> Vec<I> {
-        (0..self.n).map(|i| dot(self.row(i), v)).collect()
+        if self.n <= FEW {
+            return (0..self.n).map(|i| dot(self.row(i), v)).collect();
+        }
+        let (mid, rad) = split_all(v);
+        let g = gamma(self.n + 2);
+        let one = |i: usize| {
+            let (mut sum, mut error) = (0.0, 0.0);
+            for (a, (x, r)) in self.row(i).iter().zip(mid.iter().zip(&rad)) {
+                let (a, s) = split(*a);
+                sum += a * x;
+                error += (g * a.abs() + s) * x.abs() + (a.abs() + s) * r;
+            }
+            I::about(sum, error * (1.0 + g) + underflow(self.n))
+        };
+        (0..self.n).map(one).collect()
     }
 
     pub(super) fn negated(mut self) -> Square {
@@ -64,58 +82,93 @@ impl Square {
         }
     }
 
-    /// At least the spectral norm: the smaller of Frobenius' norm and `sqrt(|A|_1 |A|_inf)`.
-    pub(super) fn norm(&self) -> f64 {
-        let magnitude = |i: usize, j: usize| I::of(self.at(i, j).mag());
-        let rows = (0..self.n).map(|i| sum((0..self.n).map(|j| magnitude(i, j))).hi).fold(0.0, f64::max);
-        let columns = (0..self.n).map(|j| sum((0..self.n).map(|i| magnitude(i, j))).hi).fold(0.0, f64::max);
-        let bound = (I::new(0.0, rows) * I::new(0.0, columns)).sqrt().hi;
-        let squares = sum(self.e.iter().map(|e| I::of(e.mag()).sqr())).sqrt().hi;
-        // What is no number is no bound.
-        if !self.e.iter().all(|e| e.mag() < f64::INFINITY) {
-            return f64::INFINITY;
+    /// Middles and radii of a symmetric matrix that is in it, and a bound of the spectral norm of any within these radii.
+    fn symmetric_parts(&self) -> (Vec<f64>, f64) {
+        let n = self.n;
+        let mut mid = vec![0.0; n * n];
+        let mut sums = vec![0.0; n];
+        let mut squares = 0.0;
+        for i in 0..n {
+            for j in 0..=i {
+                let (m, r) = split(self.at(i, j).hull(self.at(j, i)));
+                mid[i * n + j] = m;
+                sums[i] += r;
+                squares += r * r * if i == j { 1.0 } else { 2.0 };
+                if i != j {
+                    sums[j] += r;
+                }
+            }
         }
-        bound.min(squares)
+        // A symmetric matrix of numbers that are not negative has no larger eigenvalue than its largest sum of a row.
+        let rows = largest(sums);
+        let norm = if squares >= 1e-280 { rows.min(squares.sqrt()) } else { rows };
+        let spread = norm * (1.0 + gamma(n * n)) + underflow(n);
+        (mid, if rows.is_nan() || squares.is_nan() { f64::INFINITY } else { spread })
     }
 
-    /// A lower bound of the smallest eigenvalue of every symmetric matrix in it. An approximate eigenvalue, from wherever, is a guess c;
-    /// a triangular L with `|A - c I - L L'| <= d`, computed afresh, shows that no eigenvalue is below `c - d`.
+    /// Are all eigenvalues of every symmetric matrix in it at least `bound`? By one factorisation.
+    pub(super) fn exceeds(&self, bound: f64) -> bool {
+        let n = self.n;
+        let (mid, spread) = self.symmetric_parts();
+        if !(spread < f64::INFINITY) || !bound.is_finite() {
+            return false;
+        }
+        // About what the factorisation takes to be proven, and as much again.
+        let trace: f64 = (0..n).map(|i| (mid[i * n + i] - bound).abs()).sum();
+        let shift = bound + spread + 2.0 * gamma(n + 1) * (trace + bound.abs() + spread);
+        cholesky(&mid, n, shift).is_some_and(|e| (I::of(shift) - I::of(e) - I::of(spread)).lo >= bound)
+    }
+
+    /// A lower bound of the smallest eigenvalue of every symmetric matrix in it. An approximate eigenvalue, from wherever, is a guess; a
+    /// factorisation shows that none is much below it.
     pub(super) fn smallest_eigenvalue(&self) -> f64 {
         let n = self.n;
         let nothing = f64::NEG_INFINITY;
-        if n == 0 || !self.e.iter().all(|e| e.mag() < f64::INFINITY) {
+        let (mid, spread) = self.symmetric_parts();
+        if n == 0 || !(spread < f64::INFINITY) {
             return nothing;
         }
-        let mid = Mat::from_fn(n, n, |i, j| 0.5 * (self.at(i, j).mid() + self.at(j, i).mid()));
-        let Ok(values) = mid.self_adjoint_eigenvalues(Side::Lower) else { return nothing };
+        let whole = Mat::from_fn(n, n, |i, j| if i >= j { mid[i * n + j] } else { mid[j * n + i] });
+        let Ok(values) = whole.self_adjoint_eigenvalues(Side::Lower) else { return nothing };
         let scale = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        let c = values[0] - 1e-12 * n as f64 * scale - f64::MIN_POSITIVE;
-        let mut l = vec![0.0; n * n];
-        for j in 0..n {
-            let square: f64 = (0..j).map(|k| l[j * n + k] * l[j * n + k]).sum();
-            let pivot = mid[(j, j)] - c - square;
-            if !(pivot > 0.0) {
-                return nothing;
-            }
-            l[j * n + j] = pivot.sqrt();
-            for i in j + 1..n {
-                let product: f64 = (0..j).map(|k| l[i * n + k] * l[j * n + k]).sum();
-                l[i * n + j] = (mid[(i, j)] - product) / l[j * n + j];
-            }
-        }
-        let l = points(&l);
-        // The difference of a symmetric matrix of the set and L L' + c I, entry by entry.
-        let apart = |i: usize, j: usize| {
-            let (i, j) = if i < j { (j, i) } else { (i, j) };
-            let entry = self.at(i, j).hull(self.at(j, i));
-            let shift = if i == j { I::of(c) } else { ZERO };
-            entry - shift - dot(&l[i * n..i * n + j + 1], &l[j * n..j * n + j + 1])
-        };
-        let lower: Vec<I> =
-            (0..n * n).map(|k| if k % n <= k / n { apart(k / n, k % n) } else { ZERO }).collect();
-        let all = Square::from_fn(n, |i, j| if j <= i { lower[i * n + j] } else { lower[j * n + i] });
-        (I::of(c) - I::of(all.norm())).lo
+        let shift = values[0] - 1e-12 * n as f64 * scale - f64::MIN_POSITIVE;
+        cholesky(&mid, n, shift).map_or(nothing, |e| (I::of(shift) - I::of(e) - I::of(spread)).lo)
     }
+
+    /// At least `|V A V' - diag w|` in the spectral norm, for every A in this, V a square matrix given row by row. With M the radii of A and
+    /// what rounding does, `|V| M |V'|` bounds the error of the product; if it is symmetric, its sums of rows bound its norm.
+    pub(super) fn congruence(&self, v: &[f64], w: &[f64]) -> f64 {
+        let n = self.n;
+        let (mid, rad) = split_all(&self.e);
+        let g = gamma(2 * n + 2);
+        let uncertain = |i: usize, j: usize| rad[i * n + j] + g * mid[i * n + j].abs();
+        residual(v, n, &product(v, &mid, n, n), w, &|c: &[f64]| {
+            (0..n)
+                .map(|i| (0..n).map(|j| (uncertain(i, j) + uncertain(j, i)) * c[j]).sum::<f64>())
+                .collect::<Vec<f64>>()
+        })
+    }
+}
+
+/// At least `|V V' - I|` in the spectral norm, V a square matrix given row by row.
+pub(super) fn off_orthogonal(v: &[f64], n: usize) -> f64 {
+    residual(v, n, v, &vec![1.0; n], &|c: &[f64]| c.iter().map(|c| gamma(n + 2) * c).collect())
+}
+
+/// `|T V' - diag w|` with what T and the product may be off: `|V| M |V'|`, given by M times a vector.
+fn residual(v: &[f64], n: usize, t: &[f64], w: &[f64], times: &dyn Fn(&[f64]) -> Vec<f64>) -> f64 {
+    let mut s = product(t, &transposed(v, n), n, n);
+    (0..n).for_each(|i| s[i * n + i] -= w[i]);
+    // The subtraction's rounding is relative to what is left.
+    let squares: f64 = s.iter().map(|s| s * s).sum();
+    let sums: Vec<f64> = (0..n).map(|j| (0..n).map(|i| v[i * n + j].abs()).sum()).collect();
+    let inner = times(&sums);
+    let rows = v.chunks_exact(n).map(|v| v.iter().zip(&inner).map(|(v, m)| v.abs() * m).sum::<f64>());
+    let error = largest(rows) * (1.0 + gamma(3 * n));
+    // Squares that underflow are each below the smallest normal number.
+    let own = (squares + underflow(n * n)).sqrt() * (1.0 + gamma(n * n));
+    let bound = (I::of(own) + I::of(error)).hi;
+    if bound.is_finite() { bound } else { f64::INFINITY }
 }
 
 #[cfg(test)]
@@ -134,8 +187,8 @@ mod tests {
             let exact = 2.0 - 2.0 * (std::f64::consts::PI / (n as f64 + 1.0)).cos();
             let bound = a.smallest_eigenvalue();
             assert!(bound < exact && bound > exact - 1e-9, "{n}: {bound} {exact}");
+            assert!(a.exceeds(exact - 1e-9) && !a.exceeds(exact + 1e-12));
             let largest = 2.0 + 2.0 * (std::f64::consts::PI / (n as f64 + 1.0)).cos();
-            assert!(a.norm() >= largest);
             // Negated, and wider by a radius.
             let wide = Square::from_fn(n, |i, j| a.at(i, j).plus_minus(0.01)).negated();
             let bound = wide.smallest_eigenvalue();

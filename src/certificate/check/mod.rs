@@ -9,10 +9,13 @@ mod field;
 mod interval;
 mod jet;
 mod matrix;
+mod network;
 mod patterns;
+mod rounded;
 mod several;
 mod text;
 mod tubes;
+mod wide;
 mod zeros;
 
 use rayon::prelude::*;
@@ -158,6 +161,16 @@ fn described(landscape: &Definition) -> String {
         }
         Definition::ModernHopfield { data: d, beta, confinement } => {
             format!("modern-hopfield with {}, beta = {:?}{}", data(d), beta.0, confined(confinement.0))
+        }
+        Definition::Neural { activation, layers, lambda, sha256 } => {
+            let widths: Vec<String> = layers.iter().map(|l| l.bias.0.len().to_string()).collect();
+            let name = activation.name();
+            format!(
+                "neural {}-{} with {name}, SHA-256 {sha256}, lambda = {:?}",
+                landscape.dim(),
+                widths.join("-"),
+                lambda.0
+            )
         }
     }
 }
@@ -376,6 +389,12 @@ impl Oracle {
     /// Encloses the Hessian over a box given by its ends, row by row.
     pub fn hessian(&self, x: &[(f64, f64)]) -> Vec<I> {
         self.field.hessian(&boxed(x)).e
+    }
+
+    /// Encloses gradient and Hessian at a place.
+    pub fn at(&self, x: &[f64]) -> (Vec<I>, Vec<I>) {
+        let (g, h) = self.field.at(x);
+        (g, h.e)
     }
 
     /// What holds at a point's centre, whatever e0 and e1.

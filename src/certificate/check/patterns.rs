@@ -7,14 +7,17 @@
 //! * modern Hopfield: `z = y`, `kappa = 1 + confinement`, `s = 1`, `t = beta`, `l_k = log w_k + beta y_k.x`.
 
 use super::interval::{I, ONE, ZERO, dot, length, points, sum};
-use super::matrix::Square;
+use super::matrix::{FEW, Square};
+use super::rounded::{gamma, split, underflow};
 
 /// See the module.
 pub(super) struct Patterns {
     n: usize,
     z: Vec<Vec<I>>,
-    /// The same, one after the other, if they are numbers; else empty.
-    plain: Vec<f64>,
+    /// Numbers near them, one point after the other ..
+    near: Vec<f64>,
+    /// .. and at least how far these are off, coordinate by coordinate: zero if the points are numbers.
+    blur: Vec<f64>,
     log_weights: Vec<I>,
     kappa: I,
     confinement: I,
@@ -36,6 +39,10 @@ pub(super) const MOST: usize = 4096;
 const LOW: usize = 3;
 /// What weighs less than that is bounded together.
 const LIGHT: f64 = 1e-15;
+/// The same in many dimensions, where second moments take long.
+const FAINT: f64 = 1e-12;
+/// And beside the largest weight of a ball: what weighs less there is compared with that alone.
+const SMALL: f64 = 1e-3;
 
 /// Weights with differences, a mean, and a bound of what was left out.
 type Heavy = (Vec<(I, Vec<I>)>, Vec<I>, f64);
@@ -83,9 +90,9 @@ impl Patterns {
         let n = z.first().map_or(0, Vec::len);
         let log_weights = weights.iter().map(|w| if *w == 1.0 { ZERO } else { I::of(*w).log() }).collect();
         let kappa = if confinement == ZERO { s } else { s + confinement };
-        let exact = z.iter().flatten().all(|z| z.is_point());
-        let plain = if exact { z.iter().flatten().map(|z| z.lo).collect() } else { vec![] };
-        Patterns { n, z, plain, log_weights, kappa, confinement, s, t, distances, pairs, span, halves }
+        let near = z.iter().flatten().map(|z| split(*z).0).collect();
+        let blur = (0..n).map(|a| z.iter().map(|z| split(z[a]).1).fold(0.0, f64::max)).collect();
+        Patterns { n, z, near, blur, log_weights, kappa, confinement, s, t, distances, pairs, span, halves }
     }
 
     /// How much work an enclosure over a box is, in operations.
@@ -95,7 +102,9 @@ impl Patterns {
 
     /// Encloses all weights over a box: `1/sum_j exp(l_j - l_k)`, each difference linear in x, so that it is exact over a box.
     fn weights(&self, x: &[I]) -> Vec<I> {
-        if x.iter().all(|x| x.is_point()) && self.t.is_point() {
+        // Of a number t, or its rounding; with all of an interval logits would lose what they have in common.
+        let narrow = self.t.hi - self.t.lo <= 1e-14 * self.t.mag();
+        if x.iter().all(|x| x.is_point()) && narrow {
             return self.weights_at(x);
         }
         let k = self.z.len();
@@ -111,8 +120,9 @@ impl Patterns {
     fn by_differences(&self, top: usize, difference: impl Fn(usize, usize) -> I) -> Vec<I> {
         let k = self.z.len();
         let beside: Vec<I> = (0..k).map(|j| if j == top { ONE } else { difference(j, top).exp() }).collect();
+        let few = if self.n > FEW { SMALL } else { 1e-13 };
         let (heavy, light): (Vec<usize>, Vec<usize>) =
-            (0..k).partition(|j| *j == top || !(beside[*j].hi < 1e-13));
+            (0..k).partition(|j| *j == top || !(beside[*j].hi < few));
         let rest = sum(light.iter().map(|j| I::of(beside[*j].hi))).hi;
         let mut all: Vec<I> = beside.iter().map(|b| I::new(0.0, b.hi.min(1.0))).collect();
         for i in heavy.iter().copied() {
@@ -128,19 +138,26 @@ impl Patterns {
         all
     }
 
-    /// The square of the distance of point k from a place. Where the points are numbers it is summed in plain arithmetic: a term has three
-    /// roundings and a sum of n terms n - 1 of them, all of the same sign, and what underflows loses less than the smallest normal number.
+    /// Numbers near point k.
+    fn row(&self, k: usize) -> &[f64] {
+        &self.near[k * self.n..(k + 1) * self.n]
+    }
+
+    /// The square of the distance of point k from a place, in plain arithmetic: a term has three roundings and a sum of n terms n - 1 of
+    /// them, all of the same sign. Points that are no numbers are as far from the place as numbers near them, but for how far they are off.
     fn square(&self, k: usize, x: &[f64]) -> I {
-        match self.plain.get(k * self.n..(k + 1) * self.n) {
-            Some(z) => {
-                let s: f64 = z.iter().zip(x).map(|(z, x)| (x - z) * (x - z)).sum();
-                let n = self.n as f64;
-                let error = s * ((n + 8.0) * f64::EPSILON) + n * (4.0 * f64::MIN_POSITIVE);
-                let square = I::about(s, error);
-                if square.is_bounded() { I::new(square.lo.max(0.0), square.hi) } else { square }
-            }
-            None => sum(self.z[k].iter().zip(x).map(|(z, x)| (I::of(*x) - *z).sqr())),
+        let s: f64 = self.row(k).iter().zip(x).map(|(z, x)| (x - z) * (x - z)).sum();
+        let square = I::about(s, s * gamma(self.n) + underflow(self.n));
+        if !square.is_bounded() {
+            return square;
         }
+        let square = I::new(square.lo.max(0.0), square.hi);
+        if self.blur.iter().all(|b| *b == 0.0) {
+            return square;
+        }
+        let off = length(&points(&self.blur)).hi;
+        let distance = square.sqrt().plus_minus(off);
+        I::new(distance.lo.max(0.0), distance.hi).sqr()
     }
 
     /// Logits at a place.
@@ -148,6 +165,11 @@ impl Patterns {
         let one = |k: usize| {
             if self.distances {
                 self.log_weights[k] - self.t * (self.square(k, x) * I::of(0.5))
+            } else if self.blur.iter().all(|b| *b == 0.0) {
+                let near = self.row(k);
+                let (product, size) =
+                    near.iter().zip(x).fold((0.0, 0.0), |(p, s), (z, x)| (p + z * x, s + (z * x).abs()));
+                self.log_weights[k] + self.t * I::about(product, gamma(self.n) * size + underflow(self.n))
             } else {
                 self.log_weights[k] + self.t * dot(&self.z[k], &points(x))
             }
@@ -182,9 +204,57 @@ impl Patterns {
     /// A place in the middle of the points, by weight: any will do.
     fn middle(&self, p: &[I]) -> Vec<f64> {
         let total: f64 = p.iter().map(|p| p.mid()).sum();
-        (0..self.n)
-            .map(|a| self.z.iter().zip(p).map(|(z, p)| z[a].mid() * p.mid()).sum::<f64>() / total)
-            .collect()
+        let mut c = vec![0.0; self.n];
+        for (k, p) in p.iter().enumerate() {
+            let p = p.mid();
+            c.iter_mut().zip(self.row(k)).for_each(|(c, z)| *c += p * z);
+        }
+        c.iter_mut().for_each(|c| *c /= total);
+        c
+    }
+
+    /// Mean and second moments of the differences of all points from c, in plain arithmetic. A weight is known up to a radius, a
+    /// difference up to its rounding and how far the point is off; what weighs nearly nothing is all radius. With S the sums of radius
+    /// and rounding times squares, an entry of the second moments is off by at most `sqrt(S_a S_b)`, by Cauchy's inequality.
+    fn moments(&self, p: &[I], c: &[f64]) -> (Vec<I>, Square) {
+        let (n, count) = (self.n, self.z.len());
+        let g = gamma(count + 8);
+        let (mut mean, mut off) = (vec![0.0; n], vec![0.0; n]);
+        let (mut second, mut squares, mut all) = (vec![0.0; n * n], vec![0.0; n], vec![0.0; n]);
+        let (mut total, mut d) = (0.0, vec![0.0; n]);
+        for (k, p) in p.iter().enumerate() {
+            d.iter_mut().zip(self.row(k).iter().zip(c)).for_each(|(d, (z, c))| *d = z - c);
+            let (own, radius) = if p.hi <= FAINT { (0.0, p.hi) } else { split(*p) };
+            let uncertain = g * own + radius;
+            total += p.hi;
+            for a in 0..n {
+                let size = d[a].abs();
+                off[a] += uncertain * size;
+                squares[a] += uncertain * size * size;
+                all[a] += p.hi * size * size;
+            }
+            if own == 0.0 {
+                continue;
+            }
+            for a in 0..n {
+                let scaled = own * d[a];
+                mean[a] += scaled;
+                second[a * n..=a * n + a].iter_mut().zip(&d).for_each(|(m, d)| *m += scaled * d);
+            }
+        }
+        let (room, lost) = (1.0 + gamma(count + 8), underflow(count));
+        let blurred = |a: usize| total * room * self.blur[a];
+        let mean = (0..n).map(|a| I::about(mean[a], (off[a] + blurred(a)) * room + lost)).collect();
+        // Of points that are off the squares change by twice the product and the square of that.
+        let (roots, sizes): (Vec<f64>, Vec<f64>) =
+            (0..n).map(|a| ((squares[a] + lost).sqrt(), ((all[a] + lost) * total).sqrt())).unzip();
+        let blur = &self.blur;
+        let entry = |a: usize, b: usize| {
+            let (a, b) = if a >= b { (a, b) } else { (b, a) };
+            let moved = sizes[a] * blur[b] + sizes[b] * blur[a] + total * blur[a] * blur[b];
+            I::about(second[a * n + b], (roots[a] * roots[b] + moved) * (room * room) + 1e-290)
+        };
+        (mean, Square::from_fn(n, entry))
     }
 
     /// Differences of all points from c, and the mean of these.
@@ -224,7 +294,12 @@ impl Patterns {
         if c.iter().any(|c| !c.is_finite()) {
             return vec![super::interval::ALL; self.n];
         }
-        let (_, mean, _) = self.heavy(&p, &c);
+        let mean = if self.n > FEW { self.moments(&p, &c).0 } else { self.heavy(&p, &c).1 };
+        self.gradient_by(x, &c, &mean)
+    }
+
+    /// From the mean of the points' differences from c.
+    fn gradient_by(&self, x: &[I], c: &[f64], mean: &[I]) -> Vec<I> {
         (0..self.n)
             .map(|a| {
                 let own = self.s * (x[a] - I::of(c[a]) - mean[a]);
@@ -234,14 +309,35 @@ impl Patterns {
     }
 
     pub(super) fn hessian(&self, x: &[I]) -> Square {
+        self.both(x).1
+    }
+
+    /// Gradient and Hessian.
+    pub(super) fn both(&self, x: &[I]) -> (Vec<I>, Square) {
         let n = self.n;
         let p = self.weights(x);
         let c = self.middle(&p);
         if c.iter().any(|c| !c.is_finite()) {
-            return Square::from_fn(n, |_, _| super::interval::ALL);
+            let all = super::interval::ALL;
+            return (vec![all; n], Square::from_fn(n, |_, _| all));
         }
+        let (mean, second) = if n > FEW { self.moments(&p, &c) } else { self.few_moments(&p, &c) };
+        let st = self.s * self.t;
+        let hessian = Square::from_fn(n, |a, b| {
+            let (a, b) = if a >= b { (a, b) } else { (b, a) };
+            let product = if a == b { mean[a].sqr() } else { mean[a] * mean[b] };
+            let covariance = second.at(a, b) - product;
+            let own = if a == b { self.kappa } else { ZERO };
+            own - st * covariance
+        });
+        (self.gradient_by(x, &c, &mean), hessian)
+    }
+
+    /// The same as [`Patterns::moments`] interval by interval.
+    fn few_moments(&self, p: &[I], c: &[f64]) -> (Vec<I>, Square) {
+        let n = self.n;
         // No entry of d d' is larger than |d|^2.
-        let (heavy, mean, light) = self.heavy(&p, &c);
+        let (heavy, mean, light) = self.heavy(p, c);
         let mut moments = vec![ZERO; n * n];
         for (p, d) in &heavy {
             for a in 0..n {
@@ -252,14 +348,8 @@ impl Patterns {
                 }
             }
         }
-        let st = self.s * self.t;
-        Square::from_fn(n, |a, b| {
-            let (a, b) = if a >= b { (a, b) } else { (b, a) };
-            let product = if a == b { mean[a].sqr() } else { mean[a] * mean[b] };
-            let covariance = moments[a * n + b].plus_minus(light) - product;
-            let own = if a == b { self.kappa } else { ZERO };
-            own - st * covariance
-        })
+        let entry = |a: usize, b: usize| moments[a.max(b) * n + a.min(b)].plus_minus(light);
+        (mean, Square::from_fn(n, entry))
     }
 
     /// At least the Lipschitz constant of the Hessian on a ball: a bound of D3 E as a trilinear form, which is symmetric, so that its norm is
@@ -282,16 +372,13 @@ impl Patterns {
         if c.iter().any(|c| !c.is_finite()) {
             return f64::INFINITY;
         }
-        if self.n > LOW && !self.plain.is_empty() {
+        if self.n > LOW {
             return self.third_by_size(&p, &c);
         }
         let (d, mean) = self.about(&p, &c);
         let off = length(&mean).hi;
         let sizes = d.iter().map(|d| I::of(length(d).hi) + I::of(off));
         let by_size = sum(sizes.zip(&p).map(|(r, p)| I::of(p.hi) * r.power(3))).hi;
-        if self.n > LOW {
-            return by_size;
-        }
         // Entry by entry, from moments about c.
         let n = self.n;
         let second = |a: usize, b: usize| {
@@ -326,10 +413,11 @@ impl Patterns {
     /// so the mean of `z - c` under the weights themselves is not longer than that, times the sum of q, and `sum |p - q| |z - c|`.
     fn third_by_size(&self, p: &[I], c: &[f64]) -> f64 {
         let sizes: Vec<f64> = (0..p.len()).map(|k| self.square(k, c).sqrt().hi).collect();
-        let largest = self.plain.iter().fold(0.0f64, |m, z| m.max(z.abs()));
+        let largest = self.near.iter().fold(0.0f64, |m, z| m.max(z.abs()));
         let total = sum(p.iter().map(|p| I::of(p.mid())));
         let rounding =
-            I::of((2.0 * p.len() as f64 + 8.0) * f64::EPSILON) * I::of(largest) * I::of(self.n as f64).sqrt();
+            I::of((2.0 * p.len() as f64 + 8.0) * f64::EPSILON) * I::of(largest) * I::of(self.n as f64).sqrt()
+                + length(&points(&self.blur));
         let spread = sum(p.iter().zip(&sizes).map(|(p, r)| (*p - I::of(p.mid())).abs() * I::of(*r)));
         let off = (total * rounding + spread).hi;
         sum(p.iter().zip(&sizes).map(|(p, r)| I::of(p.hi) * (I::of(*r) + I::of(off)).power(3))).hi

@@ -168,6 +168,11 @@ fn same(a: &Definition, b: &Definition, parameter: &str) -> bool {
         {
             *beta = *of;
         }
+        (Definition::Neural { lambda: of, .. }, Definition::Neural { lambda, .. })
+            if parameter == "lambda" =>
+        {
+            *lambda = *of;
+        }
         _ => return false,
     }
     *a == b

@@ -21,6 +21,7 @@ use super::cover::Place;
 use super::field::{Fall, Field};
 use super::interval::{I, ONE, dot, length, points};
 use super::matrix::Square;
+use super::rounded::{gamma, underflow};
 use super::zeros::Found;
 use crate::certificate::format::{Cylinder, Edge, Zero};
 
@@ -73,41 +74,32 @@ impl Axis {
         self.d.iter().map(|d| d.over(self.size)).collect()
     }
 
-    /// The same, more quickly and less well: H is a multiple of the identity and a rest, of which what is orthogonal is bounded by
-    /// Frobenius' norm.
-    fn roughly_across(&self, h: &Square, bent: &[I]) -> f64 {
-        let n = h.n;
-        let mean = (0..n).map(|i| h.at(i, i).mid()).fold(f64::NEG_INFINITY, f64::max);
-        let u = self.unit();
-        let along = self.along(bent);
-        // P (H - mean) P = H - mean - u m' - m u' + (<u,Hu> + mean) u u', m = H u.
-        let rest = Square::from_fn(n, |i, j| {
-            let own = if i == j { h.at(i, j) - I::of(mean) } else { h.at(i, j) };
-            own - u[i] * bent[j] - bent[i] * u[j] + (along + I::of(mean)) * (u[i] * u[j])
-        });
-        (I::of(mean) - I::of(rest.norm())).lo
-    }
-
-    /// At most the smallest eigenvalue of H on what is orthogonal; nothing to say on a line.
-    fn smallest_across(&self, h: &Square, bent: &[I]) -> f64 {
+    /// Is the smallest eigenvalue of H on what is orthogonal at least `bound`? On a line there is nothing.
+    fn across_exceeds(&self, h: &Square, bent: &[I], bound: f64) -> bool {
         let n = h.n;
         match n {
-            1 => f64::INFINITY,
+            1 => true,
             2 => {
                 let v = [-self.d[1], self.d[0]];
-                dot(&v, &h.times(&v)).over(self.size.sqr()).lo
+                dot(&v, &h.times(&v)).over(self.size.sqr()).lo >= bound
             }
             _ => {
                 // Orthogonal to d, the form of H is that of H + d p' + p d', for any p: here one that makes d an eigenvector with a
                 // large eigenvalue.
                 let size = self.size.mid();
-                let top = 2.0 * (0..n).fold(0.0f64, |m, i| m.max(h.at(i, i).mag()));
+                let top = 2.0 * (0..n).fold(bound.abs(), |m, i| m.max(h.at(i, i).mag()));
                 let along = self.along(bent).mid();
-                let p: Vec<I> = (0..n)
-                    .map(|i| I::of((-bent[i].mid() + 0.5 * (along + top) * self.d[i].mid() / size) / size))
-                    .collect();
-                Square::from_fn(n, |i, j| h.at(i, j) + (self.d[i] * p[j] + p[i] * self.d[j]))
-                    .smallest_eigenvalue()
+                let d: Vec<f64> = self.d.iter().map(|d| d.lo).collect();
+                let p: Vec<f64> =
+                    (0..n).map(|i| (-bent[i].mid() + 0.5 * (along + top) * d[i] / size) / size).collect();
+                Square::from_fn(n, |i, j| {
+                    // Two products, their sum, and the sum with a number of H.
+                    let (a, b) = (d[i] * p[j], p[i] * d[j]);
+                    let own = h.at(i, j);
+                    let error = gamma(4) * (a.abs() + b.abs() + own.mag()) + underflow(4);
+                    I::new(own.lo + (a + b) - error, own.hi + (a + b) + error)
+                })
+                .exceeds(bound)
             }
         }
     }
@@ -180,9 +172,14 @@ impl Block {
         let bent: Vec<I> = h.times(&u);
         let unstable = -self.axis.along(&bent) - change;
         let noise = I::of(e0) + length(&g);
-        let stable = I::of(self.axis.smallest_across(&h, &bent)) - change;
         let mixed = I::of(self.axis.off_size(&bent)) + change;
-        (self.a * unstable - mixed * self.b).lo > noise.hi && (self.b * stable - mixed * self.a).lo > noise.hi
+        // What it takes, and a little more; then it is shown to be enough, and to be there.
+        let needed = ((noise + mixed * self.a).over(self.b) + change).hi;
+        let needed = needed + 1e-12 * needed.abs();
+        let enters = (self.b * (I::of(needed) - change) - mixed * self.a).lo > noise.hi;
+        (self.a * unstable - mixed * self.b).lo > noise.hi
+            && enters
+            && self.axis.across_exceeds(&h, &bent, needed)
     }
 }
 
@@ -275,33 +272,38 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
     let far = |(t, s, sag): &(I, I, I)| t.sqr() + (*s + *sag).sqr();
     let ball = sizes.iter().map(|p| far(p).sqrt().hi).fold(0.0, f64::max);
     let lipschitz = I::of(fall.field.lipschitz(c, ball));
-    let crossed = |mu: f64| -> Result<(), String> {
-        for ((from, to), size) in pieces.iter().zip(&sizes) {
-            let (t, s, sag) = *size;
-            let rest = half * lipschitz * far(size);
-            let slow = (sag + s) * mixed;
-            let tilt = k.abs() + t * turn;
-            let steep = (ONE + tilt.sqr()).sqrt();
-            let lost = across + t.sqr() * (half * carried + turn * b.abs()) + tilt * slow;
-            for end in [*from, *to] {
-                let at = I::of(end);
-                let fallen = a + at * b;
-                if !((-fallen - slow - rest).lo > e0) {
-                    return Err("orbits are not shown to go on in it".into());
-                }
-                if mu < f64::INFINITY {
-                    let entry = rho(at) * I::of(mu) - at.abs() * twist - k * fallen - lost;
-                    if !((entry.over(steep) - rest).lo > e0) {
-                        return Err("the flow is not shown to enter through its wall".into());
-                    }
-                }
+    // The smallest eigenvalue that the wall asks for, where orbits go on.
+    let mut needed = f64::NEG_INFINITY;
+    let mut walls = vec![];
+    for ((from, to), size) in pieces.iter().zip(&sizes) {
+        let (t, s, sag) = *size;
+        let rest = half * lipschitz * far(size);
+        let slow = (sag + s) * mixed;
+        let tilt = k.abs() + t * turn;
+        let steep = (ONE + tilt.sqr()).sqrt();
+        let lost = across + t.sqr() * (half * carried + turn * b.abs()) + tilt * slow;
+        for end in [*from, *to] {
+            let at = I::of(end);
+            let fallen = a + at * b;
+            if !((-fallen - slow - rest).lo > e0) {
+                return Err("orbits are not shown to go on in it".into());
             }
+            let against = at.abs() * twist + k * fallen + lost;
+            let asked = (against + steep * (I::of(e0) + rest)).hi;
+            let wide = rho(at);
+            needed = needed.max(asked / if asked > 0.0 { wide.lo } else { wide.hi });
+            walls.push((wide, against, steep, rest));
         }
-        Ok(())
-    };
-    // In many dimensions a bound that is quick to find is often enough.
-    if n < 4 || crossed(axis.roughly_across(&h, &bent)).is_err() {
-        crossed(axis.smallest_across(&h, &bent))?;
+    }
+    if n > 1 {
+        // A little more, so that rounding finds room: what is shown is that it is enough, and that it is there.
+        let mu = needed + 1e-12 * needed.abs() + f64::MIN_POSITIVE;
+        let entered = |(wide, against, steep, rest): &(I, I, I, I)| {
+            ((*wide * I::of(mu) - *against).over(*steep) - *rest).lo > e0
+        };
+        if !(walls.iter().all(entered) && axis.across_exceeds(&h, &bent, mu)) {
+            return Err("the flow is not shown to enter through its wall".into());
+        }
     }
     let (step, square) = (last.over(axis.size), last.sqr() * half);
     let center = (0..n).map(|i| I::of(c[i]) + step * axis.d[i] + square * q[i]).collect();

@@ -17,8 +17,8 @@
 //! Lipschitz constant L of H on the ball.
 
 use super::field::Field;
-use super::interval::{I, ONE, ZERO, dot, length, points};
-use super::matrix::Square;
+use super::interval::{I, ONE, ZERO, length, sum};
+use super::matrix::{Square, off_orthogonal};
 use crate::certificate::format::Zero;
 
 /// What was found of a point.
@@ -49,6 +49,8 @@ enum Shape {
     Plane([I; 2]),
     /// Any other.
     Other(Square),
+    /// Any other, in so many dimensions that only its values at the centre are needed.
+    Many,
 }
 
 /// A point's form and what holds at its centre, whatever e0 and e1.
@@ -65,6 +67,8 @@ pub(crate) struct Form {
     pub(crate) least: f64,
 }
 
+/// Cells along a side of the grid over a ball, in one, two and three dimensions.
+const CELLS: [usize; 3] = [64, 16, 8];
 /// Steps of m.
 const STEPS: usize = 16;
 
@@ -120,16 +124,12 @@ impl Form {
         if !sizes || zero.vectors.iter().any(|v| v.0.len() != n) || zero.index > n {
             return Err(format!("its centre, eigenvalues and eigenvectors are not those of {n} dimensions"));
         }
-        let place = points(x);
         // Three products of matrices.
         field.count(6 * (n as u64).pow(3));
-        let (g, h) = (field.gradient(&place), field.hessian(&place));
+        let (g, h) = field.at(x);
         // V H V' = diag w + E, V V' = I + F.
-        let v: Vec<Vec<I>> = zero.vectors.iter().map(|v| points(&v.0)).collect();
-        let hv: Vec<Vec<I>> = v.iter().map(|v| h.times(v)).collect();
-        let error =
-            Square::from_fn(n, |i, j| dot(&v[i], &hv[j]) - if i == j { I::of(w[i]) } else { ZERO }).norm();
-        let off = Square::from_fn(n, |i, j| dot(&v[i], &v[j]) - if i == j { ONE } else { ZERO }).norm();
+        let v: Vec<f64> = zero.vectors.iter().flat_map(|v| v.0.iter().copied()).collect();
+        let (error, off) = (h.congruence(&v, w), off_orthogonal(&v, n));
         let least = w.iter().fold(f64::INFINITY, |m, w| m.min(w.abs()));
         let most = w.iter().fold(0.0f64, |m, w| m.max(w.abs()));
         if !(off < 0.5 && error < least) {
@@ -149,7 +149,7 @@ impl Form {
             return Ok(Form { center, index, q, size: 1.0, residual, least });
         }
         if n == 2 {
-            let q = Shape::Plane([v[0][0], v[0][1]]);
+            let q = Shape::Plane([I::of(v[0]), I::of(v[1])]);
             let mut form = Form { center, index, q, size: 1.0, residual, least: 0.0 };
             form.least = form.over(&h);
             return Ok(form);
@@ -157,13 +157,18 @@ impl Form {
         // (Q H + H Q)/2 = V' [ (S (W + E) (I + F)^-1 + its transpose)/2 ] V with S the signs, and S W = |W|.
         let turned = off.over(ONE - off);
         let least = ((least - error - (most + error) * turned) * (ONE - off)).lo;
+        let size = (ONE + off).hi;
+        if n > CELLS.len() {
+            return Ok(Form { center, index, q: Shape::Many, size, residual, least });
+        }
         let q = Square::from_fn(n, |a, b| {
-            super::interval::sum((0..n).map(|i| {
-                let product = if a == b { v[i][a].sqr() } else { v[i][a] * v[i][b] };
+            sum((0..n).map(|i| {
+                let (p, q) = (I::of(v[i * n + a]), I::of(v[i * n + b]));
+                let product = if a == b { p.sqr() } else { p * q };
                 if w[i] < 0.0 { -product } else { product }
             }))
         });
-        Ok(Form { center, index, q: Shape::Other(q), size: (ONE + off).hi, residual, least })
+        Ok(Form { center, index, q: Shape::Other(q), size, residual, least })
     }
 
     /// At most the smallest eigenvalue of the form over all Hessians of a set.
@@ -180,6 +185,7 @@ impl Form {
                 (-along(u)).lo.min(along(&v).lo)
             }
             Shape::Other(q) => q.symmetric_product(h).least_eigenvalue(),
+            Shape::Many => f64::NEG_INFINITY,
         }
     }
 
@@ -192,12 +198,7 @@ impl Form {
             if m.is_nan() { f64::NEG_INFINITY } else { m }
         };
         let mut least: Vec<f64> = (0..STEPS).map(by_slope).collect();
-        let cells = match n {
-            1 => 64usize,
-            2 => 16,
-            3 => 8,
-            _ => 0,
-        };
+        let cells = CELLS.get(n - 1).map_or(0, |cells| cells / field.coarseness());
         if cells > 0 && radius.is_finite() {
             let side = I::of(radius).over(I::of(0.5 * cells as f64));
             // Corners of the cells, shared, so that nothing is left out between two.

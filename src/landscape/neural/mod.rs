@@ -20,6 +20,7 @@ mod path;
 pub(crate) use path::matching;
 pub mod score;
 mod state;
+mod stated;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -34,6 +35,7 @@ use self::frozen::{Frozen, times};
 use self::network::{Layer, Network};
 use self::path::PathOfNetworks;
 use super::{Enclose, Family, Key, Kind, Landscape, Linearization, Region, Takes};
+use crate::certificate::format::Definition;
 use crate::error::{Error, Result};
 use crate::study::Section;
 
@@ -206,6 +208,10 @@ impl Landscape for Neural {
 
     fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
         Ok(Box::new(enclose::Enclosed::new(self)?))
+    }
+
+    fn definition(&self) -> std::result::Result<Definition, String> {
+        self.stated()
     }
 }
 
