@@ -15,8 +15,8 @@ use crate::linalg::{dot, norm};
 /// A cubic coefficient below this times the energy's size along the kernel is zero.
 const ZERO: f64 = 1e-8;
 
-/// Rounding of a cubic coefficient, times the Hessian's size.
-const ROUNDING: f64 = 1e-14;
+/// Rounding of a coefficient, and where a point is badly told what it does to one, times the Hessian's size.
+const ROUNDING: f64 = 1e-12;
 
 /// Below this it is said to be small.
 const SMALL: f64 = 1e-3;
@@ -31,6 +31,8 @@ pub(super) struct Reduced {
     pub(super) size: f64,
     /// Below this a cubic coefficient is zero.
     pub(super) zero: f64,
+    /// The larger of the two terms that make the quartic coefficient.
+    quartic: f64,
 }
 
 /// The coefficients along the first kernel vector.
@@ -56,15 +58,23 @@ pub(super) fn reduce(problem: &Problem<'_>, event: &Located) -> Option<Reduced> 
     let mixed = slice.third(z, v, &shift);
     let twice = slice.by_parameter_twice(z);
     let shifted = slice.hessian_by(z, &shift);
+    let fourth = dot(v, &slice.fourth(z, v, v, v));
+    let pushed = 3.0 * dot(&square, &bend);
     let scaled = Coefficients {
         a: dot(v, &by),
         b: dot(v, &turned) + dot(v, &mixed),
         c: dot(v, &square),
         d: dot(v, &twice) + 2.0 * dot(v, &shifted) + dot(&shift, &mixed),
-        e: dot(v, &slice.fourth(z, v, v, v)) - 3.0 * dot(&square, &bend),
+        e: fourth - pushed,
     };
     let size = scaled.e.abs().max(norm(&square)).min(event.largest);
-    Some(Reduced { scaled, shift, size, zero: (ZERO * size).max(ROUNDING * event.largest) })
+    Some(Reduced {
+        scaled,
+        shift,
+        size,
+        zero: (ZERO * size).max(ROUNDING * event.largest),
+        quartic: fourth.abs().max(pushed.abs()),
+    })
 }
 
 /// Kind, coefficients in the units of the landscape, and a note.
@@ -94,8 +104,11 @@ pub(super) fn classify(problem: &Problem<'_>, event: &Located) -> (EventKind, Co
         }
         EventKind::Fold
     } else if s.c.abs() < zero {
-        if s.e.abs() < SMALL * size {
-            say(format!("the quartic coefficient is only {:.1e} in natural scales", s.e / size));
+        if s.e.abs() <= ROUNDING * event.largest {
+            say("the quartic coefficient is zero to rounding: whether branches lie above or below is not told by it".into());
+        } else if s.e.abs() < SMALL * reduced.quartic || s.e.abs() < ZERO * event.largest {
+            let beside = reduced.quartic.max(event.largest);
+            say(format!("the quartic coefficient is only {:.1e} in natural scales", s.e / beside));
         }
         EventKind::Pitchfork { supercritical: s.e > 0.0 }
     } else {

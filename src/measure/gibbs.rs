@@ -580,7 +580,7 @@ fn verdict(wells: &Wells<'_>, table: &Table, at: &At, apart: f64) -> Verdict {
         // Saddles hold no weight.
         Completeness::Estimated { high, .. } => match wells.set.work.unseen_minima {
             Some(minima) if minima > 1.0 => {
-                return no(format!("up to {minima:.0} minima may not have been found"));
+                return no(format!("up to {:.0} minima may not have been found", minima.ceil()));
             }
             None if !(high <= 1.0) => {
                 return no(format!(

@@ -161,8 +161,8 @@ pub struct Change {
     pub at_temperature: Vec<(usize, f64)>,
 }
 
-/// How many changes, and where they are compared.
-#[derive(Clone, Copy, Debug)]
+/// How many changes, how they are searched, and where they are compared.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many landscapes.
     pub count: usize,
@@ -170,6 +170,12 @@ pub struct Options {
     pub temperature: f64,
     /// Seed of the first; the others count up.
     pub seed: u64,
+    /// How the unchanged landscape was searched.
+    pub search: critical::Options,
+    /// How its points were joined.
+    pub connect: connection::Options,
+    /// Where changed landscapes are searched; each in a region of its own if absent.
+    pub region: Option<Region>,
 }
 
 /// Makes one changed landscape after the other, by its seed, and looks at what becomes of limit and graph.
@@ -191,9 +197,9 @@ pub fn perturbations<'a>(
         }
         let seed = options.seed.wrapping_add(k);
         let changed = changed(seed)?;
-        let asked = critical::Options { method: critical::Method::Search, ..critical::Options::default() };
-        let there = search(changed.as_ref(), Some(&set.region), &asked, control)?;
-        let joined = connect(changed.as_ref(), &there, &connection::Options::default(), control);
+        let asked = critical::Options { method: critical::Method::Search, ..options.search.clone() };
+        let there = search(changed.as_ref(), options.region.as_ref(), &asked, control)?;
+        let joined = connect(changed.as_ref(), &there, &options.connect, control);
         let same_graph = isomorphism(&skeleton, &Skeleton::new(&there, &joined))?.is_some();
         let reduced = changed.reduce();
         let wells = Wells::new(changed.as_ref(), reduced.as_ref(), &there);

@@ -20,7 +20,7 @@
 use faer::{Mat, MatMut};
 use rayon::prelude::*;
 
-use super::basins::{self, basins};
+use super::basins::{self, Basins, basins};
 use super::quadrature::rule::gauss;
 use super::{arborescence, legendre};
 use crate::connection::{Loose, MorseGraph};
@@ -435,16 +435,24 @@ pub fn quasipotential(
             "{lost} orbits leave the region or have no end that is known: there may be more attractors"
         ));
     }
+    // Along a gradient nothing goes round.
+    let field = landscape.dynamics().is_some() && !landscape.has_energy();
     let asked = basins::Options { orbits: options.orbits, seed: options.seed, ..Default::default() };
-    let found = basins(landscape, set, &asked, control);
-    let endless = found.lost > 0;
-    if endless {
+    let found = if field { basins(landscape, set, &asked, control) } else { Basins::default() };
+    if found.lost > 0 {
         doubts.push(format!(
             "{} of {} orbits from anywhere in the region come to no end: something else than points attracts them, a limit cycle, \
              say, and its weight is not known",
             found.lost, found.orbits
         ));
     }
+    if found.exits > 0 {
+        doubts.push(format!(
+            "{} of {} orbits from anywhere in the region leave it: what attracts them is not known, nor its weight",
+            found.exits, found.orbits
+        ));
+    }
+    let others = found.lost + found.exits > 0;
     let mut escapes = vec![];
     for (way, to) in ways {
         if control.stopped() {
@@ -471,7 +479,7 @@ pub fn quasipotential(
             costs[(a, b)] = e.path.action.min(costs[(a, b)]);
         }
     }
-    if endless {
+    if others {
         return Ok(Quasipotential {
             attractors,
             escapes,

@@ -18,6 +18,9 @@ use crate::error::Result;
 use crate::landscape::{Landscape, Reduced};
 use crate::linalg::{column, symmetric_eigen};
 
+/// Eigenvalues that are asked for on the line, at most.
+const MOST_EIGENVALUES: usize = 32;
+
 /// What is computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -104,8 +107,8 @@ pub struct Rates {
 struct Inner<'a> {
     landscape: &'a dyn Landscape,
     points: Vec<Vec<f64>>,
-    /// Curvature of the rest, if there is one.
-    normal: Option<f64>,
+    /// Curvature of the rest and its dimensions, if there is one.
+    normal: Option<(f64, usize)>,
 }
 
 impl<'a> Inner<'a> {
@@ -120,7 +123,8 @@ impl<'a> Inner<'a> {
             z.col_as_slice(0).to_vec()
         };
         let points = set.points.iter().map(|p| inside(&p.x)).collect();
-        let normal = (r.basis.ncols() < r.origin.len()).then_some(r.normal);
+        let across = r.origin.len() - r.basis.ncols();
+        let normal = (across > 0).then_some((r.normal, across));
         Inner { landscape: r.inner.as_ref(), points, normal }
     }
 }
@@ -228,15 +232,16 @@ impl Rates {
         } else {
             (vec![], "the generator is discretised in up to three dimensions".into())
         };
-        let mut number = 0;
-        for value in &found {
+        let (mut number, mut of_chain) = (0, 0);
+        for (value, within) in &found {
             number += 1;
+            of_chain += usize::from(*within);
             self.eigenvalues.push(EigenvalueRow {
                 temperature,
                 number,
                 log_value: value.value.ln(),
                 error: Some(value.error / value.value),
-                log_theory: theory(number),
+                log_theory: theory(of_chain).filter(|_| *within),
                 method: "generator",
                 level: Level::Checked,
                 reason: String::new(),
@@ -244,8 +249,9 @@ impl Rates {
         }
         let error = self.chain_error(temperature, fails.is_none());
         let why = if found.is_empty() { why } else { "it did not settle on the grids".into() };
-        while let Some(log_value) = theory(number + 1) {
+        while let Some(log_value) = theory(of_chain + 1) {
             number += 1;
+            of_chain += 1;
             self.eigenvalues.push(EigenvalueRow {
                 temperature,
                 number,
@@ -336,19 +342,22 @@ impl Rates {
     }
 }
 
-/// The small eigenvalues of the generator, in the inner coordinates and in the rest.
+/// The small eigenvalues of the generator, in the inner coordinates (true) and in the rest.
 fn generator(
     inner: &Inner<'_>,
     set: &CriticalSet,
     temperature: f64,
     options: &Options,
     control: &Control<'_>,
-) -> Result<Vec<Eigenvalue>> {
+) -> Result<Vec<(Eigenvalue, bool)>> {
     let of = |index: usize| set.points.iter().zip(&inner.points).filter(move |(p, _)| p.index == index);
     let minima: Vec<Vec<f64>> = of(0).map(|(_, x)| x.clone()).collect();
-    let mut found = if inner.landscape.dim() == 1 {
+    // Degenerate wells are not counted: how many eigenvalues are small is not known then.
+    let wells = if set.degenerate.is_empty() { minima.len() } else { 1 };
+    let count = wells.saturating_sub(1).clamp(1, MOST_EIGENVALUES);
+    let found = if inner.landscape.dim() == 1 {
         let points: Vec<f64> = inner.points.iter().map(|x| x[0]).collect();
-        line::spectrum(inner.landscape, &points, temperature, (minima.len() - 1).max(1))?
+        line::spectrum(inner.landscape, &points, temperature, count)?
     } else {
         // Energies of the inner landscape differ by a constant.
         let lowest = of(0).map(|(p, x)| inner.landscape.energy(x) - p.energy).next().unwrap_or(0.0);
@@ -358,15 +367,17 @@ fn generator(
             grid::Domain { landscape: inner.landscape, minima: &minima, top, curvature, temperature };
         grid::spectrum(&domain, &options.grid, control)?
     };
-    if let (Some(normal), Some(last)) = (inner.normal, found.last().copied())
+    let mut all: Vec<(Eigenvalue, bool)> = found.into_iter().map(|e| (e, true)).collect();
+    if let (Some((normal, across)), Some(&(last, _))) = (inner.normal, all.last())
         && normal < last.value
     {
-        // Across the hull the process is that of a quadratic.
-        found.push(Eigenvalue { value: normal, error: 0.0, ..last });
-        found.sort_by(|a, b| a.value.total_cmp(&b.value));
-        found.pop();
+        // Across the hull the process is that of a quadratic, the same in each direction.
+        let count = all.len();
+        all.extend((0..across).map(|_| (Eigenvalue { value: normal, error: 0.0, ..last }, false)));
+        all.sort_by(|a, b| a.0.value.total_cmp(&b.0.value));
+        all.truncate(count);
     }
-    Ok(found)
+    Ok(all)
 }
 
 /// The size of the largest eigenvalue of the Hessian, zero where it is not finite.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::pipeline::{critical_options, graph_options};
 use super::section::Section;
 use super::shares::{self, Drawn};
 use super::{Study, rates};
@@ -118,6 +119,15 @@ pub(super) fn read(section: &mut Section) -> Result<MeasureSection> {
     if !(asked.data_noise >= 0.0) {
         return Err(section.error("data_noise", "`data_noise` must be zero or more".to_string()));
     }
+    let alone = [
+        ("data_noise", asked.data_noise > 0.0 && asked.perturbations == 0, "perturbations"),
+        ("from", asked.from.is_some() && asked.draw == 0, "draw"),
+        ("training_data", asked.training_data.is_some() && asked.draw == 0, "draw"),
+    ];
+    if let Some((key, _, partner)) = alone.into_iter().find(|(_, alone, _)| *alone) {
+        let error = section.error(key, format!("`{key}` has no effect without `{partner}`"));
+        return Err(error.with_help(format!("write {partner} = 10, say")));
+    }
     let limits = [
         ("samples", asked.samples.unwrap_or(0), MOST_SAMPLES),
         ("states", asked.states.unwrap_or(0), MOST_SAMPLES),
@@ -130,6 +140,25 @@ pub(super) fn read(section: &mut Section) -> Result<MeasureSection> {
         }
     }
     Ok(asked)
+}
+
+/// What can be said of a landscape's section before anything is computed.
+///
+/// # Errors
+/// If samples are wanted of what is no diffusion model, noise on data that there are not, or a file of data can't be read.
+pub(super) fn check(study: &Study, section: &MeasureSection, landscape: &dyn Landscape) -> Result<()> {
+    if section.draw > 0 && landscape.reverse().is_none() {
+        return Err(Error::input(
+            "[measure]: `draw` needs a diffusion model: a mixture without confinement, a score",
+        ));
+    }
+    if section.data_noise > 0.0 && (!landscape.has_energy() || study.data()?.is_none()) {
+        return Err(Error::input("[measure]: `data_noise` needs an energy that is made of `data`"));
+    }
+    if let Some(path) = &section.training_data {
+        super::lyapunov::training_data(path, landscape.dim())?;
+    }
+    Ok(())
 }
 
 /// All that came out.
@@ -269,7 +298,14 @@ pub(super) fn run(
         let (energy, length) = ((highest - lowest).max(0.0), wells.scale());
         let temperature = temperatures.iter().copied().fold(f64::INFINITY, f64::min);
         let slope = section.perturbation * if energy > 0.0 { energy } else { 1.0 } / length;
-        let options = perturb::Options { count: section.perturbations, temperature, seed: study.seed };
+        let options = perturb::Options {
+            count: section.perturbations,
+            temperature,
+            seed: study.seed,
+            search: critical_options(study),
+            connect: graph_options(study),
+            region: Some(set.region.clone()),
+        };
         let field = |seed| -> Result<Box<dyn Landscape + '_>> {
             Ok(Box::new(Perturbed::new(landscape, slope, length, seed)))
         };
@@ -279,6 +315,8 @@ pub(super) fn run(
             let other = |seed| -> Result<Box<dyn Landscape>> {
                 Ok(study.build_with_data_noise(section.data_noise, seed)?)
             };
+            // The region moves with the data, unless the study names one.
+            let options = perturb::Options { region: study.region_for(landscape.dim())?, ..options };
             let changes = perturbations(&other, set, graph, &options, control)?;
             let data_noise = Some(section.data_noise);
             all.disturbed.push(Disturbed { slope: None, data_noise, temperature, changes });

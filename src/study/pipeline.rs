@@ -152,6 +152,9 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if what == Part::Certify {
         return certifying::alone(study, family.as_ref(), started, control);
     }
+    if let Some(section) = study.measure.as_ref().filter(|_| matches!(what, Part::Measure | Part::All)) {
+        measure::check(study, section, landscape)?;
+    }
     if !landscape.has_energy() && study.critical.neighbours.is_some() {
         let kind = study.kind.name;
         return Err(Error::input(format!(

@@ -77,7 +77,8 @@ impl Section {
         let Some(table) = self.raw_table(DATA)? else {
             return Err(Error::input(format!("there are no `{DATA}` to put noise on")));
         };
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // Other numbers than those that data of the same seed are drawn by.
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6e6f_6973_6500);
         let moved = |v: &f64| {
             let z: f64 = StandardNormal.sample(&mut rng);
             v + noise * z

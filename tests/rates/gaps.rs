@@ -82,6 +82,32 @@ fn a_harmonic_well_has_a_ladder() {
     }
 }
 
+/// Three wells, the deep one in the middle: the ways out of the other two are a thousandth apart. By inverse iteration on each parity.
+#[test]
+fn nearly_equal_eigenvalues() {
+    let wells = formula(1, "6.75*x^2*(x^2-1)^2 + 0.35*x^2");
+    let slope = |s: f64| 13.5 * (s - 1.0) * (s - 1.0) + 27.0 * s * (s - 1.0) + 0.7;
+    let root = |low: f64, high: f64| {
+        let (mut low, mut high) = (low, high);
+        let rises = slope(high) > slope(low);
+        for _ in 0..80 {
+            let middle = 0.5 * (low + high);
+            if (slope(middle) > 0.0) == rises { high = middle } else { low = middle }
+        }
+        (0.5 * (low + high)).sqrt()
+    };
+    let (ridge, well) = (root(0.2, 0.6), root(0.8, 1.0));
+    let points = [-well, -ridge, 0.0, ridge, well];
+    let found = spectrum(&wells, &points, 0.05, 2).unwrap();
+    for (found, truth) in found.iter().zip([8.2787023891e-7, 8.2877306085e-7]) {
+        println!("{found:?} {:e}", found.value / truth - 1.0);
+        close(found.value, truth, 2e-9);
+        assert!(found.error < 1e-9 * truth);
+    }
+    let gap = spectral_gap(&wells, &points, 0.03).unwrap();
+    close(gap.value, 2.687985178232e-11, 1e-9);
+}
+
 /// The spectrum of a sum is that of its terms, added up: four wells, three small eigenvalues.
 #[test]
 fn two_double_wells_at_once() {

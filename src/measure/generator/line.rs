@@ -6,7 +6,7 @@
 //! `-(eps rho v')' = rho u` with `rho = exp(-E/eps)` says `eps rho v' = -int rho u` from the left end up to here, which is
 //! the integral from here to the right end: the one behind which less lies is taken. Two integrations so invert the
 //! generator on functions without mean, and inverse iteration gives the gap as `int rho u^2 / int flux^2/(eps rho)`, a
-//! quotient of sums of positive terms; the next eigenvalues likewise, of functions orthogonal to those before. Mean first passage times are the double integral of C. W. Gardiner, Handbook of
+//! quotient of sums of positive terms; of a few functions together, with Ritz values, the next eigenvalues, too. Mean first passage times are the double integral of C. W. Gardiner, Handbook of
 //! Stochastic Methods, section 5.2.7.
 
 use super::super::legendre;
@@ -14,7 +14,8 @@ use super::super::quadrature::rule::gauss;
 use super::{Eigenvalue, LOST};
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
-use crate::linalg::dot;
+use crate::linalg::{dot, symmetric_eigen};
+use faer::Mat;
 
 /// Nodes of a panel.
 const NODES: usize = 24;
@@ -28,6 +29,8 @@ const STEPS: usize = 400;
 const PANELS: usize = 1 << 16;
 /// Iterations of the inverse at most.
 const ITERATIONS: usize = 400;
+/// Functions that are iterated beyond those asked for.
+const SPARE: usize = 2;
 
 /// Gauss and Legendre's rule on [-1, 1] and integrals up to each node.
 struct Rule {
@@ -239,30 +242,26 @@ impl Line {
         self.total(&self.combine(|p, k, i| p.rho[i] * u[k][i] * v[k][i]))
     }
 
-    /// The smallest eigenvalues above zero on these panels, ascending, up to `count` of them.
-    fn eigenvalues(&self, count: usize) -> Result<Vec<f64>> {
-        let mut found: Vec<(f64, Values)> = vec![];
-        for number in 1..=count {
-            let next = self.next_eigenvalue(number, &found)?;
-            // A function that has come back to one before it is no further one.
-            if found.last().is_some_and(|last| next.0 < last.0 * (1.0 - 1e-6)) {
-                break;
-            }
-            found.push(next);
+    /// What the inverse of the generator makes of a function without mean, up to a constant, and its flux.
+    fn invert(&self, u: &Values, anchor: usize) -> (Values, Values) {
+        let mut flux = self.flux(u);
+        if self.circle {
+            // The image comes back to itself around the circle.
+            let around = self.total(&self.combine(|p, k, i| flux[k][i] * p.inverse[i]));
+            let constant = around / self.total(&self.combine(|p, _, i| p.inverse[i]));
+            flux.iter_mut().flatten().for_each(|f| *f -= constant);
         }
-        Ok(found.into_iter().map(|f| f.0).collect())
+        let slope = self.combine(|p, k, i| flux[k][i] * p.inverse[i] / self.temperature);
+        (self.antiderivative(&slope, anchor), flux)
     }
 
-    /// The eigenvalue behind those found, with its function, of norm 1.
-    fn next_eigenvalue(&self, number: usize, found: &[(f64, Values)]) -> Result<(f64, Values)> {
+    /// The smallest eigenvalues above zero on these panels, ascending, up to `count` of them, and what the iteration has left of
+    /// error in each: inverse iteration on a few functions more, with Ritz values.
+    fn eigenvalues(&self, count: usize) -> Result<Vec<(f64, f64)>> {
         let mass = self.total(&self.combine(|p, _, i| p.rho[i]));
-        let purify = |u: &mut Values| {
+        let without_mean = |u: &mut Values| {
             let mean = self.total(&self.combine(|p, k, i| p.rho[i] * u[k][i])) / mass;
             u.iter_mut().flatten().for_each(|u| *u -= mean);
-            for (_, other) in found {
-                let along = self.inner(u, other);
-                u.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(u, o)| *u -= along * o);
-            }
         };
         // Where the density is largest functions are zero until their mean is taken off: what is small there stays exact.
         let anchor = (0..self.panels.len())
@@ -270,43 +269,91 @@ impl Line {
             .unwrap_or(0);
         let left = self.panels[0].left;
         let width = self.panels.iter().map(|p| 2.0 * p.half).sum::<f64>();
-        let mut u = self.combine(|p, _, i| {
-            let t = (p.left + p.half * (1.0 + self.rule.nodes[i]) - left) / width;
-            t.powi(number as i32) + 0.3 * t.powi(number as i32 + 1)
-        });
-        purify(&mut u);
-        let mut last = f64::INFINITY;
-        let mut best = None;
+        let start = |number: usize| {
+            self.combine(|p, _, i| {
+                let t = (p.left + p.half * (1.0 + self.rule.nodes[i]) - left) / width;
+                t.powi(number as i32 + 1) + 0.3 * t.powi(number as i32 + 2)
+            })
+        };
+        let mut block: Vec<Values> = (0..count + SPARE).map(start).collect();
+        block.iter_mut().for_each(&without_mean);
+        let mut values: Vec<f64> = vec![];
+        let mut changes: Vec<[f64; 2]> = vec![];
         for _ in 0..ITERATIONS {
-            let square = self.inner(&u, &u);
-            let mut flux = self.flux(&u);
-            if self.circle {
-                // v comes back to itself around the circle.
-                let around = self.total(&self.combine(|p, k, i| flux[k][i] * p.inverse[i]));
-                let constant = around / self.total(&self.combine(|p, _, i| p.inverse[i]));
-                flux.iter_mut().flatten().for_each(|f| *f -= constant);
+            self.orthonormalize(&mut block);
+            let (images, fluxes): (Vec<Values>, Vec<Values>) =
+                block.iter().map(|u| self.invert(u, anchor)).unzip();
+            let p = block.len();
+            // Sums of products of fluxes: on the diagonal of positive terms.
+            let energy = |i: usize, j: usize| {
+                let product =
+                    |q: &Panel, k: usize, n: usize| fluxes[i][k][n] * fluxes[j][k][n] * q.inverse[n];
+                self.total(&self.combine(product)) / self.temperature
+            };
+            let mut ritz = Mat::zeros(p, p);
+            for i in 0..p {
+                for j in 0..=i {
+                    let e = energy(i, j);
+                    (ritz[(i, j)], ritz[(j, i)]) = (e, e);
+                }
             }
-            let energy =
-                self.total(&self.combine(|p, k, i| flux[k][i].powi(2) * p.inverse[i])) / self.temperature;
-            let value = square / energy;
-            let slope = self.combine(|p, k, i| flux[k][i] * p.inverse[i] / self.temperature);
-            u = self.antiderivative(&slope, anchor);
-            purify(&mut u);
-            let size = self.inner(&u, &u).sqrt();
-            if !(value.is_finite() && size > 0.0 && size.is_finite()) {
+            let (mut inverse, mut vectors) = (vec![0.0; p], Mat::zeros(p, p));
+            if p == 0 || !symmetric_eigen(ritz.as_ref(), &mut inverse, vectors.as_mut()) {
                 break;
             }
-            u.iter_mut().flatten().for_each(|u| *u /= size);
-            best = Some(value);
+            let found: Vec<f64> = inverse.iter().rev().take_while(|v| **v > 0.0).map(|v| 1.0 / v).collect();
+            if found.first().is_none_or(|first| !first.is_finite()) {
+                break;
+            }
+            block = (0..p)
+                .rev()
+                .map(|k| self.combine(|_, q, i| (0..p).map(|j| vectors[(j, k)] * images[j][q][i]).sum()))
+                .collect();
+            block.iter_mut().for_each(&without_mean);
+            let change = |k: usize| match values.get(k) {
+                Some(before) => (found[k] - before).abs(),
+                None => f64::INFINITY,
+            };
+            changes = (0..found.len())
+                .map(|k| [changes.get(k).map_or(f64::INFINITY, |c| c[1]), change(k)])
+                .collect();
+            values = found;
             // What comes back along the functions before is rounding, and bounds what can be reached.
-            let reach = found.first().map_or(4e-15, |first| (1e-15 * value / first.0).max(4e-15));
-            if (value - last).abs() <= reach * value {
+            let reach = |k: usize| (1e-16 * values[k] / values[0]).max(4e-15) * values[k];
+            if (0..values.len().min(count)).all(|k| changes[k][1] <= reach(k)) {
                 break;
             }
-            last = value;
         }
-        let none = || Error::Numerics("the inverse iteration for the gap came to no number".into());
-        best.map(|value| (value, u)).ok_or_else(none)
+        if values.is_empty() {
+            return Err(Error::Numerics("the inverse iteration for the gap came to no number".into()));
+        }
+        // Changes fall by a constant factor: what is left is the rest of that series.
+        let left = |[before, last]: [f64; 2]| match before > last {
+            true if before.is_finite() => last * last / (before - last),
+            _ => last,
+        };
+        Ok(values.into_iter().zip(changes).take(count).map(|(v, c)| (v, left(c))).collect())
+    }
+
+    /// Gram and Schmidt's process, twice over; what vanishes is dropped.
+    fn orthonormalize(&self, block: &mut Vec<Values>) {
+        let mut done: Vec<Values> = vec![];
+        for mut u in block.drain(..) {
+            let before = self.inner(&u, &u).sqrt();
+            u.iter_mut().flatten().for_each(|x| *x /= before);
+            for _ in 0..2 {
+                for other in &done {
+                    let along = self.inner(&u, other);
+                    u.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(x, o)| *x -= along * o);
+                }
+            }
+            let size = self.inner(&u, &u).sqrt();
+            if size > 1e-12 && size.is_finite() {
+                u.iter_mut().flatten().for_each(|x| *x /= size);
+                done.push(u);
+            }
+        }
+        *block = done;
     }
 
     /// Mean time from `from` until `to` is first reached; both among the points given to [`Line::new`]. `None` on a circle, or
@@ -340,7 +387,7 @@ impl Line {
 }
 
 /// The spectral gap of a one-dimensional landscape; `points` as for [`Line::new`]. The error is what halving the panels
-/// changes.
+/// changes, and what the iteration has left.
 ///
 /// # Errors
 /// As of [`Line::new`].
@@ -363,10 +410,11 @@ pub fn spectrum(
     let coarse = Line::new(landscape, points, temperature, 3.0)?.eigenvalues(count)?;
     let line = Line::new(landscape, points, temperature, 1.5)?;
     let values = line.eigenvalues(count)?;
-    let first = values.first().copied().unwrap_or(1.0);
-    let all = values.iter().zip(coarse).enumerate().map(|(k, (&value, coarse))| {
+    let first = values.first().map_or(1.0, |v| v.0);
+    let all = values.iter().zip(coarse).enumerate().map(|(k, (&(value, left), coarse))| {
         let lost = if k > 0 { LOST * value / first } else { 0.0 };
-        Eigenvalue { value, error: (value - coarse).abs() + (1e-13 + lost) * value, unknowns: line.nodes() }
+        let error = (value - coarse.0).abs() + left + coarse.1 + (1e-13 + lost) * value;
+        Eigenvalue { value, error, unknowns: line.nodes() }
     });
     Ok(all.take_while(|e| e.error < 0.1 * e.value).collect())
 }
