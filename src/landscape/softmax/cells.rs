@@ -322,8 +322,9 @@ fn divide(data: &[f64], stride: usize, members: &mut [u32]) -> Vec<usize> {
     }
     let at = Arch::new().dispatch(Split { data, stride, members: &mut *members });
     let (left, right) = members.split_at_mut(at);
-    let (mut sizes, more) = rayon::join(|| divide(data, stride, left), || divide(data, stride, right));
-    sizes.extend(more);
+    // One after the other: who waits for other threads here may be handed work that waits for these cells.
+    let mut sizes = divide(data, stride, left);
+    sizes.extend(divide(data, stride, right));
     sizes
 }
 
