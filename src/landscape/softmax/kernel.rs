@@ -171,7 +171,7 @@ impl LogSumExp {
     /// What matters at one point, with weights that sum to one.
     fn kept_at(&self, x: &[f64]) -> Option<Kept> {
         let mut at = None;
-        self.kept(self.pruning()?, column(x), |_, _, kept| at = kept.map(|kept| kept.clone()));
+        self.kept(self.pruning()?, column(x), |_, _, kept| at = kept.cloned());
         at.map(Kept::normalised)
     }
 
