@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --bench kernels` prints divan's times (a `Gitem` is 1e9 floating-point operations of the matrix
 //! products, or 1e9 exponentials), then a table of rates beside the machine's matrix product and numpy, measured in
-//! turns within the run. With a filter only divan's part runs.
+//! turns within the run, and one of gradients at a noise at which nearly all weights vanish beside those at a noise at which
+//! few do. With a filter only divan's part runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -74,6 +75,7 @@ fn main() {
         // Without --bench this is a test run, with more there is a filter or an option of divan's.
         if std::env::args().skip(1).eq(["--bench".to_string()]) {
             compare();
+            narrow();
         }
     });
 }
@@ -215,6 +217,49 @@ fn compare() {
     }
     if let Err(reason) = python {
         println!("no comparison with numpy: {reason}");
+    }
+}
+
+/// Gradients and Hessian-vector products where a few of the data matter, beside those of as many data that all do: what grows
+/// with the data and what does not. Data in groups of fifty, points within a width of one of them.
+fn narrow() {
+    println!(
+        "\n{POINTS} points, one thread, microseconds of CPU time a point: all data matter, and a group of fifty"
+    );
+    println!(
+        "{:>12} {:>10} {:>10} {:>8} {:>10} {:>10} {:>8}",
+        "size", "gradient", "narrow", "ratio", "product", "narrow", "ratio"
+    );
+    for size in
+        [(64, 2_500), (64, 10_000), (64, 40_000), (784, 10_000)].map(|(dim, memories)| Size { dim, memories })
+    {
+        let (centres, within) = (normal(size.dim, size.memories / 50, 5), normal(size.dim, size.memories, 6));
+        let data = Mat::from_fn(size.dim, size.memories, |i, k| {
+            centres[(i, k % centres.ncols())] + 0.1 * within[(i, k)]
+        });
+        let noise = normal(size.dim, POINTS, 7);
+        let times = [0.35 * (size.dim as f64 / 2.0).sqrt(), 0.1].map(|sigma| {
+            let weights = vec![1.0; size.memories];
+            let noise_scale = Noise::Fixed { a: 1.0, sigma };
+            let mixture = Mixture::new(data.clone(), weights, noise_scale, 0.0).expect("a valid mixture");
+            let points = Mat::from_fn(size.dim, POINTS, |i, j| {
+                data[(i, j * 7919 % size.memories)] + 0.1 * noise[(i, j)]
+            });
+            let (mut energies, mut out) = (vec![0.0; POINTS], Mat::zeros(size.dim, POINTS));
+            let gradient =
+                1.0 / rate(POINTS, || mixture.gradients(points.as_ref(), &mut energies, out.as_mut()));
+            let linear = mixture.linearize(points.as_ref());
+            let product = 1.0 / rate(POINTS, || linear.apply(noise.as_ref(), out.as_mut()));
+            // Nanoseconds an evaluation.
+            (1e-3 * gradient, 1e-3 * product)
+        });
+        let [(gradient, product), (narrow, narrow_product)] = times;
+        println!(
+            "{:>12} {gradient:>10.1} {narrow:>10.2} {:>8.0} {product:>10.1} {narrow_product:>10.2} {:>8.0}",
+            size.to_string(),
+            gradient / narrow,
+            product / narrow_product
+        );
     }
 }
 

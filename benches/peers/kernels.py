@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""numpy's times for the kernels of `mixture` at 256 points, one thread, as JSON lines.
+"""Times of numpy, JAX and PyTorch for the kernels of `mixture` at 256 points, one thread, as JSON lines.
 
-    python kernels.py [--repeats 15]
+    python kernels.py [--repeats 15] [--all]
 
 Each line: kernel, sizes (dim, memories, points and sigma, or size), milliseconds (median), best (least), flops (of the
 matrix products) and gflops (of the median). Data and points are N(0, I).
+With --all the same gradients by JAX and PyTorch (differentiated by them, where they are installed), and 256 whole Hessians of 64 x 1797
+by JAX: kernels `gradient_jax`, `gradient_torch`, `hessian_jax`; they are checked against numpy's first.
 Kernels: `gradient` (energies and gradients), `hessian_vector` (one product a point, responsibilities kept from the
 gradient), `product` (1024 x 1024 x 1024, float64). CPU time of the process, so other load counts for little.
 """
@@ -46,7 +48,9 @@ def report(kernel, times, flops, **sizes):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--repeats", type=int, default=15)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--all", action="store_true")
+    options = parser.parse_args()
+    repeats = options.repeats
     rng = np.random.default_rng(0)
     for dim, memories in ((2, 30), (20, 50), (64, 1797), (784, 10000)):
         y = rng.normal(size=(memories, dim))
@@ -84,8 +88,56 @@ def main():
         sizes = {"dim": dim, "memories": memories, "points": POINTS, "sigma": scale**-0.5}
         report("gradient", timed(gradient, repeats), flops, **sizes)
         report("hessian_vector", timed(hessian_vector, repeats), flops, **sizes)
+        if options.all:
+            for kernel, call in others(y, x, scale, gradient()):
+                whole = 256 * dim * dim * memories if kernel == "hessian_jax" else flops
+                report(kernel, timed(call, min(repeats, 5)), whole, **sizes)
     a, b = rng.normal(size=(2, 1024, 1024))
     report("product", timed(lambda: a @ b, repeats), 2 * 1024**3, size=1024)
+
+
+def others(y, x, scale, known):
+    """The programs that differentiate by themselves, as pairs of name and call; those that are not installed are left out."""
+    half = 0.5 * scale
+    try:
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        data, points = jax.numpy.asarray(y), jax.numpy.asarray(x)
+        squares = half * (data * data).sum(1)
+
+        def energy(z):
+            return half * (z @ z) - jax.nn.logsumexp(scale * (data @ z) - squares) + np.log(len(y))
+
+        batch = jax.jit(jax.vmap(jax.value_and_grad(energy)))
+        agree(known, [np.asarray(a) for a in batch(points)])
+        yield "gradient_jax", lambda: jax.block_until_ready(batch(points))
+        if y.shape == (1797, 64):
+            whole = jax.jit(jax.vmap(jax.hessian(energy)))
+            yield "hessian_jax", lambda: jax.block_until_ready(whole(points))
+    except ImportError:
+        pass
+    try:
+        import torch
+
+        torch.set_num_threads(1)
+        data, leaf = torch.from_numpy(y), torch.from_numpy(x).requires_grad_()
+        squares = half * (data * data).sum(1)
+
+        def gradient():
+            energies = half * (leaf * leaf).sum(1) - torch.logsumexp(scale * (leaf @ data.T) - squares, 1) + np.log(len(y))
+            return energies, torch.autograd.grad(energies.sum(), leaf)[0]
+
+        agree(known, [a.detach().numpy() for a in gradient()])
+        yield "gradient_torch", gradient
+    except ImportError:
+        pass
+
+
+def agree(known, found):
+    for a, b in zip(known, found):
+        if not np.allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(a).max()):
+            raise SystemExit("the programs disagree")
 
 
 def check(gradient, hessian_vector, x, v):

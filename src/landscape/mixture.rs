@@ -223,31 +223,31 @@ impl Mixture {
     fn gradient_by_noise(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let n = self.dim();
         let sigma = self.sigma;
-        let p = self.kernel.weights(x);
+        let shares = self.kernel.shares(x);
         // Derivatives of the logits -|x - a y|^2/(2 sigma^2), centred under p.
-        let mut by_sigma = vec![0.0; p.len()];
-        let mut by_a = vec![0.0; p.len()];
-        for k in 0..p.len() {
+        let mut by_sigma = vec![0.0; shares.len()];
+        let mut by_a = vec![0.0; shares.len()];
+        for (j, (k, _)) in shares.iter().enumerate() {
             for i in 0..n {
-                let d = x[i] - self.scaled[(i, k)];
-                by_sigma[k] += d * d / sigma.powi(3);
-                by_a[k] += d * self.data[(i, k)] / (sigma * sigma);
+                let d = x[i] - self.scaled[(i, *k)];
+                by_sigma[j] += d * d / sigma.powi(3);
+                by_a[j] += d * self.data[(i, *k)] / (sigma * sigma);
             }
         }
         let centred = |l: &mut Vec<f64>| {
-            let mean: f64 = l.iter().zip(&p).map(|(l, p)| l * p).sum();
-            l.iter_mut().zip(&p).for_each(|(l, p)| *l = p * (*l - mean));
+            let mean: f64 = l.iter().zip(&shares).map(|(l, (_, p))| l * p).sum();
+            l.iter_mut().zip(&shares).for_each(|(l, (_, p))| *l = p * (*l - mean));
         };
         centred(&mut by_sigma);
         centred(&mut by_a);
         let (mut pull, mut m_sigma, mut m_a) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-        for k in 0..p.len() {
+        for (j, (k, p)) in shares.iter().enumerate() {
             for i in 0..n {
                 // Differences to x: the centred rates sum to zero, so any origin will do.
-                let d = self.scaled[(i, k)] - x[i];
-                pull[i] += p[k] * d;
-                m_sigma[i] += by_sigma[k] * d;
-                m_a[i] += by_a[k] * d + p[k] * self.data[(i, k)];
+                let d = self.scaled[(i, *k)] - x[i];
+                pull[i] += p * d;
+                m_sigma[i] += by_sigma[j] * d;
+                m_a[i] += by_a[j] * d + p * self.data[(i, *k)];
             }
         }
         let s2 = sigma * sigma;
@@ -436,14 +436,14 @@ impl Marginal for Mixture {
         let (n, s2) = (points.nrows(), self.sigma * self.sigma);
         out.par_iter_mut().enumerate().for_each(|(j, out)| {
             let x: Vec<f64> = points.col(j).iter().copied().collect();
-            let p = self.kernel.weights(&x);
+            let shares = self.kernel.shares(&x);
             let mut mean = vec![0.0; n];
-            for (y, p) in self.scaled.col_iter().zip(&p) {
-                mean.iter_mut().zip(y.iter()).for_each(|(m, y)| *m += p * y);
+            for (k, p) in &shares {
+                mean.iter_mut().zip(self.scaled.col(*k).iter()).for_each(|(m, y)| *m += p * y);
             }
             let square =
-                |y: faer::ColRef<'_, f64>| y.iter().zip(&mean).map(|(y, m)| (y - m).powi(2)).sum::<f64>();
-            let variance: f64 = self.scaled.col_iter().zip(&p).map(|(y, p)| p * square(y)).sum();
+                |k: usize| self.scaled.col(k).iter().zip(&mean).map(|(y, m)| (y - m).powi(2)).sum::<f64>();
+            let variance: f64 = shares.iter().map(|(k, p)| p * square(*k)).sum();
             *out = (variance / s2 - n as f64) / s2;
         });
     }
@@ -483,7 +483,9 @@ impl Family for Mixture {
                 return Ok(Box::new(Mixture::of_rows(data, rows, noise, confinement)?));
             }
         }
-        Ok(Box::new(Mixture::of_rows(self.data.clone(), self.rows(), noise, confinement)?))
+        let mut changed = Mixture::of_rows(self.data.clone(), self.rows(), noise, confinement)?;
+        changed.kernel.share(&self.kernel);
+        Ok(Box::new(changed))
     }
 
     fn breaks(&self, parameter: usize) -> Vec<f64> {

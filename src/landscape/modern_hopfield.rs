@@ -244,7 +244,9 @@ impl Family for ModernHopfield {
                 return Ok(Box::new(changed));
             }
         };
-        let changed = ModernHopfield::of_rows(self.patterns.clone(), self.rows.clone(), beta, confinement)?;
+        let mut changed =
+            ModernHopfield::of_rows(self.patterns.clone(), self.rows.clone(), beta, confinement)?;
+        changed.kernel.share(&self.kernel);
         Ok(Box::new(changed))
     }
 

@@ -1,0 +1,442 @@
+//! Data in cells of near ones, and what follows for distances: which data can be near a point, without looking at them all.
+//!
+//! Cells come from splitting in two again and again, each time by the plane between two means. Of a cell its centre and a
+//! radius are known, of a datum (once it was asked for) its nearest data with their distances: those say what is near a point
+//! near that datum, also in dimensions in which all cells overlap. All bounds hold for the numbers as computed: radii are
+//! rounded up, distances in lists down.
+
+use std::sync::OnceLock;
+
+use faer::MatRef;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, Par};
+use pulp::{Arch, NullaryFnOnce};
+
+use super::kernel::VECTOR;
+use crate::landscape::exp::dot;
+
+/// Data of a cell, at most.
+const LEAF: usize = 48;
+/// Data that decide about a plane, at most.
+const SAMPLE: usize = 512;
+/// Data in a list of neighbours, at most.
+pub(super) const LISTED: usize = 256;
+
+/// The cells; see the module.
+#[derive(Debug)]
+pub(super) struct Cells {
+    stride: usize,
+    /// One after the other, each filled up as the data are.
+    centres: Vec<f64>,
+    /// `|c|^2`.
+    squares: Vec<f64>,
+    /// No datum of the cell is farther from its centre.
+    radii: Vec<f64>,
+    /// Mean square distance from the centre.
+    spreads: Vec<f64>,
+    /// Where the members of a cell start; one more at the end.
+    starts: Vec<u32>,
+    members: Vec<u32>,
+    lists: Vec<OnceLock<List>>,
+    /// No datum is farther from the origin.
+    reach: f64,
+}
+
+/// The data about one of them.
+#[derive(Debug)]
+pub(super) struct List {
+    /// Ascending.
+    members: Vec<u32>,
+    /// Distances, rounded down.
+    distances: Vec<f64>,
+    /// What is not in the list is at least so far away.
+    reach: f64,
+}
+
+/// Distances from a point to the centres.
+pub(super) struct Around<'a> {
+    /// Squares, with an error of at most `margin`.
+    pub(super) squares: &'a [f64],
+    pub(super) margin: f64,
+}
+
+/// What `Cells::around` does.
+struct Squares<'a> {
+    square: f64,
+    centres: &'a [f64],
+    products: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Squares<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for i in 0..self.products.len() {
+            self.products[i] = (self.square + self.centres[i] - 2.0 * self.products[i]).max(0.0);
+        }
+    }
+}
+
+/// Rounding of a square distance of vectors of length n, summed up in any order, is below this times `(|a| + |b|)^2`.
+fn rounding(n: usize) -> f64 {
+    (n + 8) as f64 * f64::EPSILON
+}
+
+impl Cells {
+    /// From data (K columns of length `stride`, one after the other).
+    pub(super) fn new(data: &[f64], stride: usize) -> Self {
+        let count = data.len() / stride;
+        let mut members: Vec<u32> = (0..count as u32).collect();
+        let sizes = divide(data, stride, &mut members);
+        let mut cells = Cells {
+            stride,
+            centres: vec![0.0; stride * sizes.len()],
+            squares: Vec::with_capacity(sizes.len()),
+            radii: Vec::with_capacity(sizes.len()),
+            spreads: Vec::with_capacity(sizes.len()),
+            starts: vec![0],
+            members,
+            lists: (0..count).map(|_| OnceLock::new()).collect(),
+            reach: 0.0,
+        };
+        for size in sizes {
+            let from = cells.starts[cells.starts.len() - 1];
+            cells.starts.push(from + size as u32);
+        }
+        Arch::new().dispatch(Measure { cells: &mut cells, data });
+        cells
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.radii.len()
+    }
+
+    pub(super) fn size(&self, cell: usize) -> usize {
+        (self.starts[cell + 1] - self.starts[cell]) as usize
+    }
+
+    pub(super) fn members(&self, cell: usize) -> &[u32] {
+        &self.members[self.starts[cell] as usize..self.starts[cell + 1] as usize]
+    }
+
+    /// Inner products of all centres with points (columns, filled up as the data are): C x b.
+    pub(super) fn products(&self, points: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let centres = MatRef::from_column_major_slice(&self.centres, self.stride, self.count());
+        matmul(out, Accum::Replace, centres.transpose(), points, 1.0, Par::Seq);
+    }
+
+    /// Turns inner products of the centres with a point into square distances from it; `square` is that of the point.
+    pub(super) fn around<'a>(&self, square: f64, products: &'a mut [f64]) -> Around<'a> {
+        let centres = &self.squares[..products.len()];
+        Arch::new().dispatch(Squares { square, centres, products: &mut *products });
+        Around { squares: products, margin: self.margin(square) }
+    }
+
+    /// Error of a square distance between a point of that square and anything among the data.
+    pub(super) fn margin(&self, square: f64) -> f64 {
+        rounding(self.stride) * (square.sqrt() + self.reach).powi(2)
+    }
+
+    /// For each cell a distance that none of its members is nearer than.
+    #[inline(always)]
+    pub(super) fn at_least(&self, around: &Around<'_>, out: &mut [f64]) {
+        let (squares, radii) = (&around.squares[..out.len()], &self.radii[..out.len()]);
+        for i in 0..out.len() {
+            let distance = (squares[i] - around.margin).max(0.0).sqrt();
+            out[i] = (distance * (1.0 - 4.0 * f64::EPSILON) - radii[i]).max(0.0);
+        }
+    }
+
+    /// About how many data lie within a distance, were each cell a sphere about its centre.
+    pub(super) fn within(&self, around: &Around<'_>, distance: f64) -> usize {
+        let most = distance * distance;
+        let near = |c: &usize| around.squares[*c] + self.spreads[*c] <= most;
+        (0..self.count()).filter(near).map(|c| self.size(c)).sum()
+    }
+
+    /// The data about datum k.
+    pub(super) fn list(&self, data: &[f64], k: usize) -> &List {
+        self.lists[k].get_or_init(|| self.look_around(data, k))
+    }
+
+    fn look_around(&self, data: &[f64], k: usize) -> List {
+        let n = self.stride;
+        let here = &data[k * n..][..n];
+        let mut products = vec![0.0; self.count()];
+        self.products(
+            MatRef::from_column_major_slice(here, n, 1),
+            MatMut::from_column_major_slice_mut(&mut products, self.count(), 1),
+        );
+        let around = self.around(here.iter().map(|y| y * y).sum(), &mut products);
+        // As far as twice the data that can be listed are thought to be.
+        let mut order: Vec<(f64, usize)> =
+            (0..self.count()).map(|c| (around.squares[c] + self.spreads[c], self.size(c))).collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut seen = 0;
+        let horizon = order.iter().find(|(_, size)| {
+            seen += size;
+            seen > 2 * LISTED
+        });
+        let horizon = horizon.map_or(f64::INFINITY, |(square, _)| square.sqrt());
+        let mut found = vec![];
+        let mut least = vec![0.0; self.count()];
+        self.at_least(&around, &mut least);
+        for c in (0..self.count()).filter(|c| least[*c] <= horizon) {
+            Arch::new().dispatch(Distances { data, here, members: self.members(c), found: &mut found });
+        }
+        let lowered = |square: f64| (square - around.margin).max(0.0).sqrt() * (1.0 - 4.0 * f64::EPSILON);
+        let mut reach = horizon;
+        let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if found.len() > LISTED {
+            let (_, first, _) = found.select_nth_unstable_by(LISTED, order);
+            reach = reach.min(lowered(first.0));
+            found.truncate(LISTED);
+        }
+        found.sort_unstable_by_key(|(_, k)| *k);
+        List {
+            distances: found.iter().map(|(square, _)| lowered(*square)).collect(),
+            members: found.into_iter().map(|(_, k)| k).collect(),
+            reach,
+        }
+    }
+}
+
+impl List {
+    /// Appends all data within a distance of the list's own; false if the list does not reach so far.
+    pub(super) fn gather(&self, distance: f64, out: &mut Vec<u32>) -> bool {
+        if !(distance < self.reach) {
+            return false;
+        }
+        let near = self.members.iter().zip(&self.distances).filter(|(_, d)| **d <= distance);
+        out.extend(near.map(|(k, _)| *k));
+        true
+    }
+}
+
+struct Distances<'a> {
+    data: &'a [f64],
+    here: &'a [f64],
+    members: &'a [u32],
+    found: &'a mut Vec<(f64, u32)>,
+}
+
+impl NullaryFnOnce for Distances<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let n = self.here.len();
+        for &k in self.members {
+            self.found.push((apart(self.here, &self.data[k as usize * n..][..n]), k));
+        }
+    }
+}
+
+/// Square distance; lengths are multiples of [`VECTOR`].
+#[inline(always)]
+fn apart(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0_f64; VECTOR];
+    for (a, b) in a.as_chunks::<VECTOR>().0.iter().zip(b.as_chunks::<VECTOR>().0) {
+        for i in 0..VECTOR {
+            let d = a[i] - b[i];
+            sums[i] = d.mul_add(d, sums[i]);
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Centres, radii and the rest of cells whose members are known.
+struct Measure<'a> {
+    cells: &'a mut Cells,
+    data: &'a [f64],
+}
+
+// Loops instead of closures, whose bodies would be compiled for the least processor there is.
+impl NullaryFnOnce for Measure<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Measure { cells, data } = self;
+        let n = cells.stride;
+        let mut farthest = 0.0_f64;
+        for y in data.chunks_exact(n) {
+            farthest = farthest.max(dot(y, y));
+        }
+        cells.reach = farthest.sqrt() * (1.0 + 2.0 * rounding(n));
+        let margin = rounding(n) * 4.0 * cells.reach * cells.reach;
+        for cell in 0..cells.starts.len() - 1 {
+            let members = &cells.members[cells.starts[cell] as usize..cells.starts[cell + 1] as usize];
+            let centre = &mut cells.centres[cell * n..][..n];
+            mean(data, members, centre);
+            let (mut most, mut sum) = (0.0_f64, 0.0);
+            for k in members {
+                let square = apart(row(data, n, *k), centre);
+                sum += square;
+                most = most.max(square);
+            }
+            cells.squares.push(dot(centre, centre));
+            cells.radii.push((most + margin).sqrt() * (1.0 + 4.0 * f64::EPSILON));
+            cells.spreads.push(sum / members.len() as f64);
+        }
+    }
+}
+
+#[inline(always)]
+fn row(data: &[f64], n: usize, k: u32) -> &[f64] {
+    &data[k as usize * n..][..n]
+}
+
+#[inline(always)]
+fn mean(data: &[f64], members: &[u32], out: &mut [f64]) {
+    let n = out.len();
+    out.fill(0.0);
+    let share = 1.0 / members.len() as f64;
+    for k in members {
+        let y = row(data, n, *k);
+        for i in 0..n {
+            out[i] = y[i].mul_add(share, out[i]);
+        }
+    }
+}
+
+/// The member farthest from a point.
+#[inline(always)]
+fn farthest(data: &[f64], members: &[u32], from: &[f64]) -> Vec<f64> {
+    let n = from.len();
+    let (mut most, mut best) = (f64::NEG_INFINITY, members[0]);
+    for k in members {
+        let square = apart(row(data, n, *k), from);
+        if square > most {
+            (most, best) = (square, *k);
+        }
+    }
+    row(data, n, best).to_vec()
+}
+
+/// Orders data so that each cell's are together; the sizes of the cells.
+fn divide(data: &[f64], stride: usize, members: &mut [u32]) -> Vec<usize> {
+    if members.len() <= LEAF {
+        return vec![members.len()];
+    }
+    let at = Arch::new().dispatch(Split { data, stride, members: &mut *members });
+    let (left, right) = members.split_at_mut(at);
+    // One after the other: who waits for other threads here may be handed work that waits for these cells.
+    let mut sizes = divide(data, stride, left);
+    sizes.extend(divide(data, stride, right));
+    sizes
+}
+
+/// Splits members by the plane between the means of two groups; the number of those on the first side.
+struct Split<'a> {
+    data: &'a [f64],
+    stride: usize,
+    members: &'a mut [u32],
+}
+
+impl NullaryFnOnce for Split<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn call(self) -> usize {
+        let Split { data, stride: n, members } = self;
+        let step = members.len().div_ceil(SAMPLE);
+        let sample: Vec<u32> = members.iter().step_by(step).copied().collect();
+        let mut centre = vec![0.0; n];
+        mean(data, &sample, &mut centre);
+        let mut b = farthest(data, &sample, &centre);
+        let mut a = farthest(data, &sample, &b);
+        // Two means, from two data far apart.
+        let (mut left, mut right) = (vec![], vec![]);
+        for _ in 0..3 {
+            let (direction, threshold) = plane(&a, &b);
+            left.clear();
+            right.clear();
+            for k in &sample {
+                let first = dot(row(data, n, *k), &direction) < threshold;
+                if first { left.push(*k) } else { right.push(*k) }
+            }
+            if left.is_empty() || right.is_empty() {
+                break;
+            }
+            mean(data, &left, &mut a);
+            mean(data, &right, &mut b);
+        }
+        let (direction, threshold) = plane(&a, &b);
+        let mut along = Vec::with_capacity(members.len());
+        let mut at = 0;
+        for k in &*members {
+            let t = dot(row(data, n, *k), &direction) - threshold;
+            at += usize::from(t < 0.0);
+            along.push((t, *k));
+        }
+        // Neither side less than an eighth: the number of rounds stays small.
+        let least = (along.len() / 8).max(1);
+        let at = at.clamp(least, along.len() - least);
+        along.select_nth_unstable_by(at, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        members.iter_mut().zip(&along).for_each(|(m, (_, k))| *m = *k);
+        at
+    }
+}
+
+/// The plane half way between two points: its normal, and the inner product with that of what lies in it.
+#[inline(always)]
+fn plane(a: &[f64], b: &[f64]) -> (Vec<f64>, f64) {
+    let mut direction = vec![0.0; a.len()];
+    let mut threshold = 0.0;
+    for i in 0..a.len() {
+        direction[i] = b[i] - a[i];
+        threshold += direction[i] * 0.5 * (a[i] + b[i]);
+    }
+    (direction, threshold)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn distance(a: &[f64], b: &[f64]) -> f64 {
+        a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// Of any point: no datum is nearer than its cell's bound, and lists leave out none that is within a distance.
+    #[test]
+    fn no_datum_is_nearer_than_the_bounds_say() {
+        let (n, count) = (8, 700);
+        // Groups, a few equal data, and one far away.
+        let value = |k: usize, i: usize| match k {
+            0..3 => 1.0,
+            699 => 40.0,
+            _ => 3.0 * (((k % 9) * 13 + i * 7) as f64).sin() + 0.4 * ((k * 31 + i * 17) as f64 * 0.37).cos(),
+        };
+        let data: Vec<f64> = (0..count * n).map(|j| value(j / n, j % n)).collect();
+        let row = |k: usize| &data[k * n..][..n];
+        let cells = Cells::new(&data, n);
+        let mut all: Vec<u32> = (0..cells.count()).flat_map(|c| cells.members(c).to_vec()).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..count as u32).collect::<Vec<_>>());
+        for at in [vec![0.0; n], row(5).to_vec(), row(699).to_vec(), vec![1e3; n]] {
+            let mut products = vec![0.0; cells.count()];
+            cells.products(crate::linalg::column(&at), crate::linalg::column_mut(&mut products));
+            let around = cells.around(at.iter().map(|x| x * x).sum(), &mut products);
+            let mut least = vec![0.0; cells.count()];
+            cells.at_least(&around, &mut least);
+            for (c, least) in least.iter().enumerate() {
+                assert!(cells.members(c).iter().all(|k| distance(row(*k as usize), &at) >= *least));
+            }
+        }
+        for k in [0, 5, 100, 699] {
+            for within in [0.0, 0.3, 1.0, 3.0, 100.0] {
+                let mut found = vec![];
+                if cells.list(&data, k).gather(within, &mut found) {
+                    for j in 0..count {
+                        assert!(found.contains(&(j as u32)) || distance(row(j), row(k)) > within);
+                    }
+                }
+            }
+            let mut found = vec![];
+            assert!(cells.list(&data, k).gather(0.1, &mut found) && found.contains(&(k as u32)));
+        }
+    }
+}

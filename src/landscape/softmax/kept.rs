@@ -1,0 +1,133 @@
+//! Sums over the data that matter at a point.
+
+use faer::{MatMut, MatRef};
+use pulp::NullaryFnOnce;
+
+use super::kernel::LogSumExp;
+use super::pruning::Pruning;
+use crate::landscape::exp::dot;
+
+/// The data that matter at a point, ascending, and their weights.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    pub(super) members: Vec<u32>,
+    /// Not divided by their sum.
+    pub(super) weights: Vec<f64>,
+    pub(super) sum: f64,
+    pub(super) lse: f64,
+}
+
+impl Kept {
+    /// With weights divided by their sum.
+    pub(super) fn normalised(mut self) -> Self {
+        self.weights.iter_mut().for_each(|w| *w /= self.sum);
+        self.sum = 1.0;
+        self
+    }
+}
+
+/// `bias_k + slope y_k.z` of some data.
+pub(super) struct Logits<'a> {
+    pub(super) kernel: &'a LogSumExp,
+    pub(super) members: &'a [u32],
+    pub(super) z: &'a [f64],
+    pub(super) out: &'a mut Vec<f64>,
+}
+
+impl NullaryFnOnce for Logits<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Logits { kernel, members, z, out } = self;
+        let n = z.len();
+        out.clear();
+        out.resize(members.len(), 0.0);
+        for i in 0..members.len() {
+            let k = members[i] as usize;
+            out[i] = kernel.slope.mul_add(dot(&kernel.data()[k * n..][..n], z), kernel.bias[k]);
+        }
+    }
+}
+
+/// `sum_k w_k y_k` over what was kept; `out` is filled up as the data are.
+pub(super) struct Mean<'a> {
+    pub(super) data: &'a [f64],
+    pub(super) members: &'a [u32],
+    pub(super) weights: &'a [f64],
+    pub(super) out: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Mean<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Mean { data, members, weights, out } = self;
+        let n = out.len();
+        out.fill(0.0);
+        for i in 0..members.len() {
+            let y = &data[members[i] as usize * n..][..n];
+            for j in 0..n {
+                out[j] = y[j].mul_add(weights[i], out[j]);
+            }
+        }
+    }
+}
+
+/// `sum_k p_k y_k (a_k - p.a)`, `a_k = y_k.v`, over what was kept with weights that sum to one.
+pub(super) struct Covariance<'a> {
+    pub(super) data: &'a [f64],
+    pub(super) kept: &'a Kept,
+    pub(super) v: &'a [f64],
+    pub(super) out: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Covariance<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Covariance { data, kept, v, out } = self;
+        let n = out.len();
+        let mut products = vec![0.0; kept.members.len()];
+        let mut mean = 0.0_f64;
+        for i in 0..products.len() {
+            products[i] = dot(&data[kept.members[i] as usize * n..][..n], v);
+            mean = kept.weights[i].mul_add(products[i], mean);
+        }
+        for i in 0..products.len() {
+            products[i] = kept.weights[i] * (products[i] - mean);
+        }
+        Mean { data, members: &kept.members, weights: &products, out }.call();
+    }
+}
+
+/// The columns of a batch, each with what matters there.
+pub(super) fn each_kept(
+    kernel: &LogSumExp,
+    pruning: &Pruning,
+    points: MatRef<'_, f64>,
+    scratch: &mut [f64],
+    mut f: impl FnMut(usize, &[f64], Option<&mut Kept>),
+) {
+    let (n, b) = (kernel.stride(), points.ncols());
+    let (z, products) = scratch.split_at_mut(n * b);
+    z.fill(0.0);
+    for (j, z) in z.chunks_exact_mut(n).enumerate() {
+        for (z, (x, c)) in z.iter_mut().zip(points.col(j).iter().zip(&kernel.center)) {
+            *z = x - c;
+        }
+    }
+    let cells = kernel.cells();
+    let products = &mut products[..cells.count() * b];
+    cells.products(
+        MatRef::from_column_major_slice(z, n, b),
+        MatMut::from_column_major_slice_mut(products, cells.count(), b),
+    );
+    let mut kept = Kept::default();
+    for (j, (z, products)) in z.chunks_exact(n).zip(products.chunks_exact_mut(cells.count())).enumerate() {
+        let found = pruning.select(kernel, z, products, &mut kept);
+        f(j, z, found.then_some(&mut kept));
+    }
+}

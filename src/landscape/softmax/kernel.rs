@@ -1,0 +1,521 @@
+//! The energy shared by mixtures and modern Hopfield memories: a quadratic minus a log-sum-exp,
+//!
+//! `E(x) = offset + (curvature/2)|z|^2 - temperature log sum_k exp(bias_k + slope y_k.z)`, `z = x - center`.
+//!
+//! With `p = softmax(bias + slope Y'z)`, `m = Y p`: gradient `curvature z - temperature slope m`, Hessian
+//! `curvature I - temperature slope^2 Cov_p(y)`, third derivative `-temperature slope^3` times the third cumulant.
+//! Batches are two matrix products with a softmax between them; columns are independent and run in parallel blocks. Where few of
+//! many data matter at a point, the sums go over those alone ([`super::pruning`]).
+
+use std::array;
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
+
+use faer::linalg::matmul::{matmul, triangular};
+use faer::prelude::{Reborrow, ReborrowMut};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::cells::Cells;
+use super::kept::{Kept, Logits, Mean, each_kept};
+use super::linear::{Hessians, Weighted};
+use super::pruning::Pruning;
+use crate::landscape::exp::exp_shifted;
+use crate::landscape::low_dimension::{self, LowDimension, Softmax};
+use crate::landscape::{Linearization, Region, hull};
+use crate::linalg::{column, column_mut};
+
+/// The kernel and its constants; see the module.
+#[derive(Clone, Debug)]
+pub(in crate::landscape) struct LogSumExp {
+    /// Patterns, one after the other, each filled up with zeros to a multiple of [`VECTOR`] numbers: products compute
+    /// with whatever fills a column up and drop the result, and should it happen to be subnormal, as in memory that is
+    /// left as it came, they take a hundred times as long.
+    patterns: Vec<f64>,
+    /// Patterns and biases once more, in another order, where the dimension is low.
+    low: Option<LowDimension>,
+    /// Of the patterns alone: landscapes that have them in common may share them.
+    cells: Arc<OnceLock<Cells>>,
+    pub(super) pruning: Arc<OnceLock<Option<Pruning>>>,
+    pub(in crate::landscape) bias: Vec<f64>,
+    pub(in crate::landscape) center: Vec<f64>,
+    pub(in crate::landscape) offset: f64,
+    pub(in crate::landscape) curvature: f64,
+    pub(in crate::landscape) temperature: f64,
+    pub(in crate::landscape) slope: f64,
+}
+
+/// A block's K x b matrix of weights stays within this many numbers (32 MB). Wide blocks matter more than cached
+/// weights: each block reads all patterns twice.
+const BLOCK: usize = 1 << 22;
+
+/// Numbers in the widest vector register there is.
+pub(super) const VECTOR: usize = 8;
+
+/// Columns that are looked at together where few data matter.
+pub(super) const CHUNK: usize = 32;
+
+/// Weights below this do not reach a Hessian's last bit unless patterns lie 1e7 widths apart, where all but one weight
+/// vanish altogether.
+const NEGLIGIBLE: f64 = 1e-32;
+
+thread_local! {
+    static SCRATCH: Cell<Vec<f64>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends a scratch slice of the given length, its content arbitrary. Taking the buffer out of its cell makes nested
+/// use on one thread safe (it just allocates).
+pub(in crate::landscape) fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
+    let mut buffer = SCRATCH.take();
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    let result = f(&mut buffer[..length]);
+    SCRATCH.set(buffer);
+    result
+}
+
+impl LogSumExp {
+    /// From patterns (n x K, columns), their biases (K), the centre (n) and the constants of the module's formula.
+    pub(in crate::landscape) fn new(
+        patterns: Mat<f64>,
+        bias: Vec<f64>,
+        center: Vec<f64>,
+        offset: f64,
+        curvature: f64,
+        temperature: f64,
+        slope: f64,
+    ) -> Self {
+        let low = LowDimension::new(patterns.as_ref(), &bias);
+        let stride = patterns.nrows().next_multiple_of(VECTOR);
+        let mut filled = vec![0.0; stride * patterns.ncols()];
+        for (to, from) in filled.chunks_exact_mut(stride).zip(patterns.col_iter()) {
+            to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from);
+        }
+        LogSumExp {
+            patterns: filled,
+            low,
+            cells: Arc::default(),
+            pruning: Arc::default(),
+            bias,
+            center,
+            offset,
+            curvature,
+            temperature,
+            slope,
+        }
+    }
+
+    pub(in crate::landscape) fn dim(&self) -> usize {
+        self.center.len()
+    }
+
+    /// A ball about the mean of the wells that holds them all: the flow enters it.
+    pub(in crate::landscape) fn region(&self) -> Region {
+        let radius = hull::spread(self.patterns(), &vec![0.0; self.dim()]);
+        Region::ball(self.center.clone(), 1.1 * radius + self.slope.powf(-0.5))
+    }
+
+    /// The centres of the wells, in the landscape's coordinates.
+    pub(in crate::landscape) fn wells(&self) -> Mat<f64> {
+        let patterns = self.patterns();
+        Mat::from_fn(self.dim(), self.count(), |i, k| patterns[(i, k)] + self.center[i])
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// The patterns as they lie in memory, one each [`LogSumExp::stride`] numbers.
+    pub(super) fn data(&self) -> &[f64] {
+        &self.patterns
+    }
+
+    pub(super) fn stride(&self) -> usize {
+        self.dim().next_multiple_of(VECTOR)
+    }
+
+    pub(super) fn cells(&self) -> &Cells {
+        self.cells.get_or_init(|| Cells::new(&self.patterns, self.stride()))
+    }
+
+    /// Takes over what is known of the distances between the patterns from a landscape that has the same.
+    pub(in crate::landscape) fn share(&mut self, other: &LogSumExp) {
+        if self.center.len() == other.center.len() && self.patterns == other.patterns {
+            self.cells = other.cells.clone();
+        }
+    }
+
+    /// `None` where all data are summed up at every point.
+    pub(super) fn pruning(&self) -> Option<&Pruning> {
+        self.pruning.get_or_init(|| Pruning::new(self)).as_ref()
+    }
+
+    /// `bias_k + slope y_k.z` of some data, z filled up with zeros as they are.
+    pub(super) fn logits(&self, members: &[u32], z: &[f64], out: &mut Vec<f64>) {
+        Arch::new().dispatch(Logits { kernel: self, members, z, out });
+    }
+
+    /// Goes through the columns of a batch with what matters there; `None` where that is not known.
+    pub(super) fn kept(
+        &self,
+        pruning: &Pruning,
+        points: MatRef<'_, f64>,
+        f: impl FnMut(usize, &[f64], Option<&mut Kept>),
+    ) {
+        let length = (self.stride() + self.cells().count()) * points.ncols();
+        with_scratch(length, |scratch| each_kept(self, pruning, points, scratch, f));
+    }
+
+    /// What matters at one point, with weights that sum to one.
+    fn kept_at(&self, x: &[f64]) -> Option<Kept> {
+        let mut at = None;
+        self.kept(self.pruning()?, column(x), |_, _, kept| at = kept.cloned());
+        at.map(Kept::normalised)
+    }
+
+    /// Columns a block: fixed by the data alone, so that results do not depend on the number of threads.
+    pub(super) fn block(&self) -> usize {
+        (BLOCK / self.count().max(1)).clamp(8, 128)
+    }
+
+    /// Softmax weights (K x b) at `z` (n x b, centred), not divided by their sums; fills in those and the log-sum-exps.
+    fn weigh(&self, z: MatRef<'_, f64>, mut p: MatMut<'_, f64>, lse: &mut [f64], sums: &mut [f64]) {
+        matmul(p.rb_mut(), Accum::Replace, self.patterns().transpose(), z, self.slope, Par::Seq);
+        for ((column, lse), total) in p.col_iter_mut().zip(lse).zip(sums) {
+            let column = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
+            let (max, sum) = exp_shifted(column, &self.bias);
+            (*lse, *total) = (max + sum.ln(), sum);
+        }
+    }
+
+    /// Softmax weights (K) at one point.
+    pub(in crate::landscape) fn weights(&self, x: &[f64]) -> Vec<f64> {
+        let Some(kept) = self.kept_at(x) else { return self.dense_weights(x) };
+        let mut p = vec![0.0; self.count()];
+        kept.members.iter().zip(&kept.weights).for_each(|(k, w)| p[*k as usize] = *w);
+        p
+    }
+
+    fn dense_weights(&self, x: &[f64]) -> Vec<f64> {
+        let z: Vec<f64> = x.iter().zip(&self.center).map(|(x, c)| x - c).collect();
+        let mut p = vec![0.0; self.count()];
+        let mut sum = [0.0];
+        self.weigh(column(&z), column_mut(&mut p), &mut [0.0], &mut sum);
+        p.iter_mut().for_each(|w| *w /= sum[0]);
+        p
+    }
+
+    /// The data that have weight at a point, with their weights.
+    pub(in crate::landscape) fn shares(&self, x: &[f64]) -> Vec<(usize, f64)> {
+        match self.kept_at(x) {
+            Some(kept) => kept.members.iter().map(|k| *k as usize).zip(kept.weights).collect(),
+            None => self.dense_weights(x).into_iter().enumerate().filter(|(_, p)| *p > 0.0).collect(),
+        }
+    }
+
+    /// Rounding error of the gradient `curvature (z - sum p_k y_k)`: a unit in the last place of its terms.
+    pub(in crate::landscape) fn gradient_error(&self, x: &[f64]) -> f64 {
+        let z = x.iter().zip(&self.center).map(|(x, c)| (x - c) * (x - c)).sum::<f64>().sqrt();
+        let reach = |k: usize| self.patterns().col(k).iter().map(|y| y * y).sum::<f64>().sqrt();
+        let mean: f64 = self.shares(x).into_iter().map(|(k, p)| p * reach(k)).sum();
+        f64::EPSILON * self.curvature * (z + mean)
+    }
+
+    /// The patterns (n x K).
+    pub(in crate::landscape) fn patterns(&self) -> MatRef<'_, f64> {
+        let n = self.dim();
+        MatRef::from_column_major_slice_with_stride(
+            &self.patterns,
+            n,
+            self.count(),
+            n.next_multiple_of(VECTOR),
+        )
+    }
+
+    /// Weighted mean of the patterns under any weights (not necessarily summing to one).
+    pub(in crate::landscape) fn mean(&self, weights: &[f64], out: &mut [f64]) {
+        let n = out.len();
+        matmul(
+            MatMut::from_column_major_slice_mut(out, n, 1),
+            Accum::Replace,
+            self.patterns(),
+            MatRef::from_column_major_slice(weights, weights.len(), 1),
+            1.0,
+            Par::Seq,
+        );
+    }
+
+    pub(in crate::landscape) fn gradients(
+        &self,
+        points: MatRef<'_, f64>,
+        energies: &mut [f64],
+        gradients: MatMut<'_, f64>,
+    ) {
+        match self.pruning() {
+            Some(pruning) => self.pruned_gradients(pruning, points, energies, gradients),
+            None => self.dense_gradients(points, energies, gradients),
+        }
+    }
+
+    fn pruned_gradients(
+        &self,
+        pruning: &Pruning,
+        points: MatRef<'_, f64>,
+        energies: &mut [f64],
+        mut gradients: MatMut<'_, f64>,
+    ) {
+        let block = |start: usize, e: &mut [f64], mut g: MatMut<'_, f64>| -> Vec<usize> {
+            let (mut missed, mut mean) = (vec![], vec![0.0; self.stride()]);
+            self.kept(pruning, points.subcols(start, g.ncols()), |j, z, kept| {
+                let Some(kept) = kept else { return missed.push(start + j) };
+                let Kept { members, weights, .. } = &*kept;
+                Arch::new().dispatch(Mean { data: &self.patterns, members, weights, out: &mut mean });
+                let pull = self.temperature * self.slope / kept.sum;
+                let mut square = 0.0;
+                for (i, g) in g.rb_mut().col_mut(j).iter_mut().enumerate() {
+                    square += z[i] * z[i];
+                    *g = self.curvature * z[i] - pull * mean[i];
+                }
+                e[j] = self.offset + 0.5 * self.curvature * square - self.temperature * kept.lse;
+            });
+            missed
+        };
+        let missed = if points.ncols() <= CHUNK {
+            block(0, energies, gradients.rb_mut())
+        } else {
+            let chunks = gradients.rb_mut().par_col_chunks_mut(CHUNK).zip(energies.par_chunks_mut(CHUNK));
+            let missed: Vec<Vec<usize>> =
+                chunks.enumerate().map(|(i, (g, e))| block(i * CHUNK, e, g)).collect();
+            missed.concat()
+        };
+        if missed.is_empty() {
+            return;
+        }
+        let some = gathered(points, &missed);
+        let (mut e, mut g) = (vec![0.0; missed.len()], Mat::zeros(some.nrows(), some.ncols()));
+        self.dense_gradients(some.as_ref(), &mut e, g.as_mut());
+        for (from, to) in missed.into_iter().enumerate() {
+            energies[to] = e[from];
+            gradients.rb_mut().col_mut(to).copy_from(g.col(from));
+        }
+    }
+
+    pub(in crate::landscape) fn dense_gradients(
+        &self,
+        points: MatRef<'_, f64>,
+        energies: &mut [f64],
+        mut gradients: MatMut<'_, f64>,
+    ) {
+        let block = self.block();
+        if points.ncols() <= block {
+            return self.gradient_block(points, energies, gradients);
+        }
+        gradients
+            .rb_mut()
+            .par_col_chunks_mut(block)
+            .zip(energies.par_chunks_mut(block))
+            .enumerate()
+            .for_each(|(i, (g, e))| {
+                self.gradient_block(points.subcols(i * block, g.ncols()), e, g);
+            });
+    }
+
+    /// The softmax at one point in low dimension, its weights (in need of a scratch) and the centred point.
+    fn softmax_low(
+        &self,
+        low: &LowDimension,
+        x: impl Fn(usize) -> f64,
+        weights: &mut [f64],
+    ) -> (Softmax, [f64; low_dimension::MOST]) {
+        let n = self.dim();
+        let z = array::from_fn(|i| if i < n { x(i) - self.center[i] } else { 0.0 });
+        (low.softmax(&z[..n], self.slope, weights), z)
+    }
+
+    fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
+        let (n, k, b) = (self.dim(), self.count(), points.ncols());
+        if let Some(low) = &self.low {
+            return with_scratch(low.width(), |weights| {
+                for j in 0..b {
+                    let (at, z) = self.softmax_low(low, |i| points[(i, j)], weights);
+                    let mut square = 0.0;
+                    for i in 0..n {
+                        square += z[i] * z[i];
+                        gradients[(i, j)] =
+                            self.curvature * z[i] - self.temperature * self.slope * at.mean[i];
+                    }
+                    energies[j] = self.offset + 0.5 * self.curvature * square - self.temperature * at.lse;
+                }
+            });
+        }
+        with_scratch((n + k + 1) * b, |scratch| {
+            let (z, rest) = scratch.split_at_mut(n * b);
+            let (p, sums) = rest.split_at_mut(k * b);
+            self.centre(points, z);
+            let z = MatRef::from_column_major_slice(z, n, b);
+            let mut p = MatMut::from_column_major_slice_mut(p, k, b);
+            self.weigh(z, p.rb_mut(), energies, sums);
+            matmul(
+                gradients.rb_mut(),
+                Accum::Replace,
+                self.patterns(),
+                p.rb(),
+                -self.temperature * self.slope,
+                Par::Seq,
+            );
+            for (j, energy) in energies.iter_mut().enumerate() {
+                let (mut square, inverse) = (0.0, 1.0 / sums[j]);
+                for i in 0..n {
+                    let (z, g) = (z[(i, j)], &mut gradients[(i, j)]);
+                    square += z * z;
+                    *g = *g * inverse + self.curvature * z;
+                }
+                *energy = self.offset + 0.5 * self.curvature * square - self.temperature * *energy;
+            }
+        });
+    }
+
+    fn centre(&self, points: MatRef<'_, f64>, z: &mut [f64]) {
+        for (j, z) in z.chunks_exact_mut(self.dim()).enumerate() {
+            for (i, (z, c)) in z.iter_mut().zip(&self.center).enumerate() {
+                *z = points[(i, j)] - c;
+            }
+        }
+    }
+
+    pub(in crate::landscape) fn hessian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
+        let n = self.dim();
+        let factor = -self.temperature * self.slope * self.slope;
+        let kept = self.kept_at(x);
+        if let (Some(low), None) = (&self.low, &kept) {
+            with_scratch(2 * low.width(), |scratch| {
+                let (weights, scratch) = scratch.split_at_mut(low.width());
+                let (at, _) = self.softmax_low(low, |i| x[i], weights);
+                low.covariance(weights, &at, factor, scratch, out.rb_mut());
+            });
+            (0..n).for_each(|j| out[(j, j)] += self.curvature);
+            return;
+        }
+        let (kept, p, m) = match kept {
+            Some(kept) => {
+                let mut m = vec![0.0; self.stride()];
+                let Kept { members, weights, .. } = &kept;
+                Arch::new().dispatch(Mean { data: &self.patterns, members, weights, out: &mut m });
+                (kept.members.iter().map(|k| *k as usize).collect(), kept.weights, m)
+            }
+            None => {
+                let (p, mut m) = (self.dense_weights(x), vec![0.0; n]);
+                self.mean(&p, &mut m);
+                let kept: Vec<usize> = (0..p.len()).filter(|&k| p[k] > NEGLIGIBLE).collect();
+                let p = kept.iter().map(|k| p[*k]).collect();
+                (kept, p, m)
+            }
+        };
+        // Columns sqrt(p_k) (y_k - m): the covariance is their product with their own transpose.
+        with_scratch(n * kept.len(), |scratch| {
+            for ((column, &k), p) in scratch.chunks_exact_mut(n).zip(&kept).zip(&p) {
+                let (y, root) = (self.patterns().col(k), p.sqrt());
+                for i in 0..n {
+                    column[i] = root * (y[i] - m[i]);
+                }
+            }
+            let w = MatRef::from_column_major_slice(&*scratch, n, kept.len());
+            triangular::matmul(
+                out.rb_mut(),
+                triangular::BlockStructure::TriangularLower,
+                Accum::Replace,
+                w,
+                triangular::BlockStructure::Rectangular,
+                w.transpose(),
+                triangular::BlockStructure::Rectangular,
+                factor,
+                Par::Seq,
+            );
+        });
+        for j in 0..n {
+            out[(j, j)] += self.curvature;
+            for i in j + 1..n {
+                out[(j, i)] = out[(i, j)];
+            }
+        }
+    }
+
+    pub(in crate::landscape) fn linearize<'a>(
+        &'a self,
+        points: MatRef<'_, f64>,
+    ) -> Box<dyn Linearization + 'a> {
+        let (n, k, b) = (self.dim(), self.count(), points.ncols());
+        if self.low.is_some() {
+            let mut hessians = vec![Mat::zeros(n, n); b];
+            for (h, x) in hessians.iter_mut().zip(points.col_iter()) {
+                let x: [f64; low_dimension::MOST] = array::from_fn(|i| if i < n { x[i] } else { 0.0 });
+                self.hessian(&x[..n], h.as_mut());
+            }
+            return Box::new(Hessians(hessians));
+        }
+        let mut kept: Vec<Option<Kept>> = vec![];
+        if let Some(pruning) = self.pruning() {
+            kept.resize(b, None);
+            kept.par_chunks_mut(CHUNK).enumerate().for_each(|(i, kept)| {
+                self.kept(pruning, points.subcols(i * CHUNK, kept.len()), |j, _, at| {
+                    kept[j] = at.map(|at| at.clone().normalised());
+                });
+            });
+        }
+        let all = kept.is_empty();
+        let missed: Vec<usize> = (0..b).filter(|j| all || kept[*j].is_none()).collect();
+        let some = (missed.len() < b).then(|| gathered(points, &missed));
+        let points = some.as_ref().map_or(points, |some| some.as_ref());
+        let b = missed.len();
+        let mut weights = Mat::zeros(if b > 0 { k } else { 0 }, b);
+        let block = self.block();
+        weights.as_mut().par_col_chunks_mut(block).enumerate().for_each(|(i, mut p)| {
+            let b = p.ncols();
+            with_scratch((n + 2) * b, |scratch| {
+                let (z, rest) = scratch.split_at_mut(n * b);
+                let (lse, sums) = rest.split_at_mut(b);
+                self.centre(points.subcols(i * block, b), z);
+                self.weigh(MatRef::from_column_major_slice(z, n, b), p.rb_mut(), lse, sums);
+                for (column, sum) in p.col_iter_mut().zip(&*sums) {
+                    column.iter_mut().for_each(|w| *w /= sum);
+                }
+            });
+        });
+        Box::new(Weighted {
+            kernel: self,
+            weights,
+            kept: if missed.len() == kept.len() { vec![] } else { kept },
+        })
+    }
+
+    pub(in crate::landscape) fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
+        let kept = self.kept_at(x);
+        let p = kept.as_ref().map_or_else(|| self.dense_weights(x), |kept| kept.weights.clone());
+        let some = kept.map(|kept| {
+            let kept: Vec<usize> = kept.members.iter().map(|k| *k as usize).collect();
+            gathered(self.patterns(), &kept)
+        });
+        let patterns = some.as_ref().map_or(self.patterns(), |some| some.as_ref());
+        let along = |d: &[f64]| -> Vec<f64> {
+            let mut a = vec![0.0; p.len()];
+            matmul(column_mut(&mut a), Accum::Replace, patterns.transpose(), column(d), 1.0, Par::Seq);
+            let mean: f64 = a.iter().zip(&p).map(|(a, p)| a * p).sum();
+            a.iter_mut().for_each(|a| *a -= mean);
+            a
+        };
+        let (a, b) = (along(u), along(v));
+        let mut w: Vec<f64> = p.iter().zip(a.iter().zip(&b)).map(|(p, (a, b))| p * a * b).collect();
+        // Subtracting the mean weight centres the last factor: sum p a b (y - m) = sum (p a b - p <ab>) y.
+        let total: f64 = w.iter().sum();
+        w.iter_mut().zip(&p).for_each(|(w, p)| *w -= total * p);
+        let factor = -self.temperature * self.slope.powi(3);
+        matmul(column_mut(out), Accum::Replace, patterns, column(&w), factor, Par::Seq);
+    }
+}
+
+/// Some columns of a matrix.
+pub(super) fn gathered(from: MatRef<'_, f64>, columns: &[usize]) -> Mat<f64> {
+    Mat::from_fn(from.nrows(), columns.len(), |i, j| from[(i, columns[j])])
+}

@@ -1,0 +1,234 @@
+//! Data that matter at a point, where most do not: those whose weight can reach the last digits of any sum.
+//!
+//! With `log W_k = bias_k + (slope/2)|y_k|^2` the exponents are `log W_k - (slope/2)|z - y_k|^2`, up to what all have in common.
+//! The best one seen bounds the largest from below; cells of data, and lists of neighbours of the datum that has it
+//! ([`super::cells`]), bound those of the rest from above: by the triangle inequality what is at least D from a datum that is
+//! at most d away has `|z - y_k| >= D - d`. What lies more than `drop` below the best is left out, with
+//!
+//! `drop = 40 + log K + log(1 + 4 slope R^2)`, R the largest |y_k|.
+//!
+//! All that is left out together has then less than `e = exp(-40)/(1 + 4 slope R^2)` of the weight, `exp(-40) < 5e-18`. No two data
+//! are farther apart than 2R, so that this moves the energy by less than `2 e temperature`, the mean by less than `4 e R` and with it
+//! the gradient by less than `1e-17 temperature slope^(1/2)`, and the covariance by less than `16 e R^2`: the Hessian by less than
+//! `2e-17` of the curvature `temperature slope` of a single well. What is rounded in the bounds loosens them.
+//!
+//! Where the bounds say too little, as between data that are all about equally far away, the sums go over all data as before.
+//! What is kept in the end is decided by the exponents alone, so that it does not depend on how it was found.
+
+use std::cell::Cell;
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, Par};
+use pulp::{Arch, NullaryFnOnce};
+
+use super::cells::{Around, Cells, LISTED};
+use super::kept::Kept;
+use super::kernel::LogSumExp;
+use crate::landscape::exp::exp_shifted;
+use crate::landscape::low_dimension;
+
+/// Fewer data are always summed up all, and fewer than the second number in low dimension.
+const LEAST: (usize, usize) = (1000, 8000);
+/// Data at which it is tried how many matter.
+const TRIED: usize = 8;
+/// Share of the data that may matter, on average, for looking for them to pay.
+const SHARE: f64 = 1.0 / 32.0;
+/// One in so many data, and about a hundred, are looked at in search of one nearby.
+const PROBED: usize = 64;
+/// So few data from cells are as good as those from a list.
+const FEW: usize = 96;
+
+thread_local! {
+    static WORK: Cell<Work> = const { Cell::new(Work::new()) };
+}
+
+/// Room to work in.
+#[derive(Default)]
+struct Work {
+    /// Square distances of the centres, infinite where the cell was looked at.
+    order: Vec<f64>,
+    /// Upper bounds of the exponents in each cell.
+    bounds: Vec<f64>,
+    candidates: Vec<u32>,
+    logits: Vec<f64>,
+    zeros: Vec<f64>,
+}
+
+impl Work {
+    const fn new() -> Self {
+        Work { order: vec![], bounds: vec![], candidates: vec![], logits: vec![], zeros: vec![] }
+    }
+}
+
+/// What pruning needs of a landscape.
+#[derive(Debug)]
+pub(super) struct Pruning {
+    /// Largest `log W_k` of each cell.
+    tops: Vec<f64>,
+    log_weights: Vec<f64>,
+    highest: f64,
+    drop: f64,
+}
+
+impl Pruning {
+    /// `None` where it would not pay, by a few of the data.
+    pub(super) fn new(kernel: &LogSumExp) -> Option<Self> {
+        let count = kernel.bias.len();
+        let least = if kernel.dim() <= low_dimension::MOST { LEAST.1 } else { LEAST.0 };
+        if count < least || u32::try_from(count).is_err() {
+            return None;
+        }
+        let patterns = kernel.patterns();
+        let squares: Vec<f64> = patterns.col_iter().map(|y| y.iter().map(|y| y * y).sum()).collect();
+        let log_weights: Vec<f64> =
+            kernel.bias.iter().zip(&squares).map(|(b, square)| b + 0.5 * kernel.slope * square).collect();
+        let reach = squares.iter().copied().fold(0.0, f64::max);
+        let drop = 40.0 + (count as f64).ln() + (4.0 * kernel.slope * reach).ln_1p();
+        let tried =
+            Mat::from_fn(kernel.dim(), TRIED, |i, j| patterns[(i, (2 * j + 1) * count / (2 * TRIED))]);
+        let mut logits = Mat::zeros(count, TRIED);
+        matmul(logits.as_mut(), Accum::Replace, patterns.transpose(), &tried, kernel.slope, Par::Seq);
+        let mut matter = 0;
+        for column in logits.col_iter() {
+            let biased = || column.iter().zip(&kernel.bias).map(|(l, b)| l + b);
+            let floor = logits_max(biased()) - drop;
+            matter += biased().filter(|l| *l >= floor).count();
+        }
+        if !(matter as f64 <= SHARE * (count * TRIED) as f64) {
+            return None;
+        }
+        let cells = kernel.cells();
+        let top = |c: usize| logits_max(cells.members(c).iter().map(|k| log_weights[*k as usize]));
+        let tops = (0..cells.count()).map(top).collect();
+        let highest = logits_max(log_weights.iter().copied());
+        Some(Pruning { tops, log_weights, highest, drop })
+    }
+
+    /// The data that matter at `z` (filled up with zeros as the data are); false if they are too many, or not found.
+    /// `products` are those of the centres with z, and are overwritten.
+    pub(super) fn select(
+        &self,
+        kernel: &LogSumExp,
+        z: &[f64],
+        products: &mut [f64],
+        kept: &mut Kept,
+    ) -> bool {
+        let mut work = WORK.take();
+        work.candidates.clear();
+        let found = self.gather(kernel, z, products, &mut work) && self.weigh(kernel, z, &mut work, kept);
+        WORK.set(work);
+        found
+    }
+
+    /// Fills in candidates: all that matter, and others.
+    fn gather(&self, kernel: &LogSumExp, z: &[f64], products: &mut [f64], work: &mut Work) -> bool {
+        let cells = kernel.cells();
+        let square: f64 = z.iter().map(|z| z * z).sum();
+        if !square.is_finite() {
+            return false;
+        }
+        let around = cells.around(square, products);
+        // What rounding may do to exponents, by twice the square distances' error.
+        let drop = self.drop + 2.0 * kernel.slope * around.margin;
+        work.order.clear();
+        work.order.extend_from_slice(around.squares);
+        work.bounds.resize(cells.count(), 0.0);
+        let (tops, slope) = (&self.tops[..], kernel.slope);
+        Arch::new().dispatch(Bounds { tops, cells, around: &around, slope, out: &mut work.bounds });
+        let (mut best, mut at) = (f64::NEG_INFINITY, 0);
+        let mut looked = 0;
+        while looked <= kernel.count() / PROBED + 100 {
+            let Some(cell) = least(&work.order) else { return false };
+            work.order[cell] = f64::INFINITY;
+            let members = cells.members(cell);
+            looked += members.len();
+            kernel.logits(members, z, &mut work.logits);
+            let before = best;
+            for (l, k) in work.logits.iter().zip(members) {
+                if *l > best {
+                    (best, at) = (*l, *k as usize);
+                }
+            }
+            if !(best > before) {
+                continue;
+            }
+            let exponent = best - 0.5 * kernel.slope * square;
+            let floor = exponent - drop;
+            let reaches = |c: &usize| work.bounds[*c] >= floor;
+            let active: usize = (0..cells.count()).filter(reaches).map(|c| cells.size(c)).sum();
+            if active > FEW {
+                let apart = ((self.log_weights[at] - exponent) * 2.0 / kernel.slope).max(0.0) + around.margin;
+                let farther = 2.0 * (drop + self.highest - self.log_weights[at]) / kernel.slope;
+                let within = (apart.sqrt() + (apart + farther).sqrt()) * (1.0 + 8.0 * f64::EPSILON);
+                if cells.within(&around, within) <= LISTED
+                    && cells.list(kernel.data(), at).gather(within, &mut work.candidates)
+                {
+                    return true;
+                }
+            }
+            if active <= FEW.max(kernel.bias.len() / 8) {
+                let cells = (0..cells.count()).filter(reaches).map(|c| cells.members(c));
+                cells.for_each(|members| work.candidates.extend_from_slice(members));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The candidates that matter, with their weights.
+    fn weigh(&self, kernel: &LogSumExp, z: &[f64], work: &mut Work, kept: &mut Kept) -> bool {
+        kernel.logits(&work.candidates, z, &mut work.logits);
+        let floor = logits_max(work.logits.iter().copied()) - self.drop;
+        if !floor.is_finite() {
+            return false;
+        }
+        let pairs = work.candidates.iter().zip(&work.logits).filter(|(_, l)| **l >= floor);
+        let mut pairs: Vec<(u32, f64)> = pairs.map(|(k, l)| (*k, *l)).collect();
+        pairs.sort_unstable_by_key(|(k, _)| *k);
+        kept.members.clear();
+        kept.members.extend(pairs.iter().map(|(k, _)| *k));
+        kept.weights.clear();
+        kept.weights.extend(pairs.iter().map(|(_, l)| *l));
+        work.zeros.resize(pairs.len(), 0.0);
+        let (max, sum) = exp_shifted(&mut kept.weights, &work.zeros);
+        (kept.sum, kept.lse) = (sum, max + sum.ln());
+        true
+    }
+}
+
+fn logits_max(logits: impl Iterator<Item = f64>) -> f64 {
+    logits.fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// The place of the least number that is finite.
+fn least(numbers: &[f64]) -> Option<usize> {
+    let mut best = (f64::INFINITY, None);
+    for (i, x) in numbers.iter().enumerate() {
+        if *x < best.0 {
+            best = (*x, Some(i));
+        }
+    }
+    best.1
+}
+
+/// Upper bounds of the exponents in each cell.
+struct Bounds<'a> {
+    tops: &'a [f64],
+    cells: &'a Cells,
+    around: &'a Around<'a>,
+    slope: f64,
+    out: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Bounds<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Bounds { tops, cells, around, slope, out } = self;
+        cells.at_least(around, out);
+        for i in 0..out.len() {
+            out[i] = tops[i] - 0.5 * slope * out[i] * out[i];
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Sums over the data that matter, beside the sums over all data.
+
+use std::sync::{Arc, OnceLock};
+
+use faer::Mat;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+use super::kernel::LogSumExp;
+use crate::linalg::{column, column_mut};
+
+struct Case {
+    dim: usize,
+    count: usize,
+    sigma: f64,
+    /// Standard deviation of the logarithms of the weights; one weight in a hundred is zero if it is not.
+    spread: f64,
+}
+
+fn normal(rows: usize, columns: usize, seed: u64) -> Mat<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    Mat::from_fn(rows, columns, |_, _| StandardNormal.sample(&mut rng))
+}
+
+impl Case {
+    /// Data in groups of about thirty, every tenth one twice.
+    fn data(&self) -> Mat<f64> {
+        let groups = self.count.div_ceil(30);
+        let (centres, within) = (normal(self.dim, groups, 1), normal(self.dim, self.count, 2));
+        Mat::from_fn(self.dim, self.count, |i, k| {
+            let k = if k % 10 == 1 { k - 1 } else { k };
+            3.0 * centres[(i, k % groups)] + 0.1 * within[(i, k)]
+        })
+    }
+
+    fn kernel(&self, data: &Mat<f64>) -> LogSumExp {
+        let kappa = self.sigma.powi(-2);
+        let logs = normal(1, self.count, 3);
+        let bias = (0..self.count)
+            .map(|k| {
+                let square: f64 = data.col(k).iter().map(|y| y * y).sum();
+                let gone = self.spread > 0.0 && k % 100 == 7;
+                let log = if gone { f64::NEG_INFINITY } else { self.spread * logs[(0, k)] };
+                log - 0.5 * kappa * square
+            })
+            .collect();
+        LogSumExp::new(data.clone(), bias, vec![0.0; self.dim], 0.0, kappa, 1.0, kappa)
+    }
+
+    /// At data, near them, between neighbours, between groups, and far from all.
+    fn points(&self, data: &Mat<f64>) -> Mat<f64> {
+        let noise = normal(self.dim, 70, 4);
+        let groups = self.count.div_ceil(30);
+        Mat::from_fn(self.dim, 70, |i, j| {
+            let (k, other) = (37 * j % self.count, (37 * j + groups) % self.count);
+            let here = data[(i, k)];
+            match j % 7 {
+                0 => here,
+                1 | 2 => here + self.sigma * noise[(i, j)],
+                3 => 0.5 * (here + data[(i, other)]),
+                4 => 0.5 * (here + data[(i, (k + 1) % self.count)]),
+                5 => 0.8 * here,
+                _ => 30.0 * noise[(i, j)],
+            }
+        })
+    }
+}
+
+#[test]
+fn what_is_left_out_changes_nothing() {
+    let cases = [
+        Case { dim: 2, count: 8000, sigma: 0.05, spread: 0.0 },
+        Case { dim: 10, count: 1300, sigma: 0.3, spread: 2.0 },
+        Case { dim: 10, count: 1300, sigma: 0.004, spread: 0.0 },
+        Case { dim: 64, count: 1200, sigma: 0.5, spread: 0.0 },
+        Case { dim: 64, count: 1200, sigma: 0.1, spread: 3.0 },
+    ];
+    for case in cases {
+        let (n, data) = (case.dim, case.data());
+        let pruned = case.kernel(&data);
+        let mut dense = pruned.clone();
+        dense.pruning = Arc::new(OnceLock::from(None));
+        let points = case.points(&data);
+        let b = points.ncols();
+        let mut known = 0;
+        pruned.kept(pruned.pruning().unwrap(), points.as_ref(), |_, _, kept| {
+            known += usize::from(kept.is_some())
+        });
+        assert!(known >= 40, "{n}: {known}");
+
+        // Exponents of so many digits before the point are rounded either way.
+        let reach = points.norm_max().max(data.norm_max());
+        let rounded = f64::EPSILON * n as f64 * (reach / case.sigma).powi(2);
+        let tolerance = 1e-12_f64.max(4.0 * rounded);
+        let (kappa, vectors) = (case.sigma.powi(-2), normal(n, b, 5));
+        let of = |kernel: &LogSumExp| {
+            let (mut e, mut g, mut hv) = (vec![0.0; b], Mat::zeros(n, b), Mat::zeros(n, b));
+            kernel.gradients(points.as_ref(), &mut e, g.as_mut());
+            kernel.linearize(points.as_ref()).apply(vectors.as_ref(), hv.as_mut());
+            (e, g, hv)
+        };
+        let ((e, g, hv), (e0, g0, hv0)) = (of(&pruned), of(&dense));
+        for j in 0..b {
+            assert!((e[j] - e0[j]).abs() <= tolerance * (1.0 + e0[j].abs()), "{n} {j}: {} {}", e[j], e0[j]);
+        }
+        assert!((&g - &g0).norm_max() <= tolerance * kappa * reach, "{n}");
+        let size = kappa + hv0.norm_max();
+        assert!((&hv - &hv0).norm_max() <= tolerance * size, "{n}");
+        for j in 0..14 {
+            let x: Vec<f64> = points.col(j).iter().copied().collect();
+            let (mut h, mut h0) = (Mat::zeros(n, n), Mat::zeros(n, n));
+            pruned.hessian(&x, h.as_mut());
+            dense.hessian(&x, h0.as_mut());
+            assert!((&h - &h0).norm_max() <= tolerance * (kappa + h0.norm_max()), "{n}");
+            // Alone as in a batch, and as the Hessian says.
+            let (mut energy, mut gradient, mut product) = ([0.0], vec![0.0; n], vec![0.0; n]);
+            pruned.gradients(column(&x), &mut energy, column_mut(&mut gradient));
+            assert!((energy[0] - e[j]).abs() <= tolerance * (1.0 + e[j].abs()));
+            let v: Vec<f64> = vectors.col(j).iter().copied().collect();
+            pruned.linearize(column(&x)).apply(column(&v), column_mut(&mut product));
+            for i in 0..n {
+                let whole: f64 = (0..n).map(|l| h[(i, l)] * v[l]).sum();
+                assert!((whole - product[i]).abs() <= tolerance * size, "{n}");
+            }
+        }
+    }
+}
+
+/// A well among many that are out of reach is a quadratic, whatever the noise; and where all matter nothing is left out.
+#[test]
+fn one_well_alone_is_a_quadratic() {
+    let case = Case { dim: 10, count: 1300, sigma: 1e-3, spread: 0.0 };
+    let data = Mat::from_fn(10, case.count, |i, k| if i == 0 { k as f64 } else { 0.0 });
+    let kernel = case.kernel(&data);
+    let mut x = vec![1e-4; 10];
+    x[0] += 40.0;
+    let (mut energy, mut gradient, mut h) = ([0.0], vec![0.0; 10], Mat::zeros(10, 10));
+    kernel.gradients(column(&x), &mut energy, column_mut(&mut gradient));
+    kernel.hessian(&x, h.as_mut());
+    assert!(gradient.iter().all(|g| (g - 1e2).abs() < 1e-5), "{gradient:?}");
+    assert_eq!(h, Mat::from_fn(10, 10, |i, j| if i == j { 1e6 } else { 0.0 }));
+    let wide = Case { sigma: 1e3, ..case };
+    assert!(wide.kernel(&data).pruning().is_none());
+}
