@@ -38,7 +38,7 @@ pub(super) fn largest(v: impl IntoIterator<Item = f64>) -> f64 {
 
 /// `a b` in plain arithmetic: a with `inner` columns, b with `columns`, both row by row.
 pub(super) fn product(a: &[f64], b: &[f64], inner: usize, columns: usize) -> Vec<f64> {
-    let rows = if inner == 0 { 0 } else { a.len() / inner };
+    let rows = a.len().checked_div(inner).unwrap_or(0);
     let mut out = vec![0.0; rows * columns];
     for (a, out) in a.chunks_exact(inner.max(1)).zip(out.chunks_exact_mut(columns.max(1))) {
         for (a, b) in a.iter().zip(b.chunks_exact(columns.max(1))) {

@@ -285,7 +285,7 @@ pub(super) fn lipschitz(f: &Network, many: &Many, center: &[f64], radius: f64) -
             total += 3.0 * norm(&g) * rooted(&f.layers[l], &g, many.norms[l]) * before * ROOM;
         }
     }
-    if total >= 0.0 && total < f64::INFINITY { total * ROOM } else { f64::INFINITY }
+    if (0.0..f64::INFINITY).contains(&total) { total * ROOM } else { f64::INFINITY }
 }
 
 /// At least `|diag(g)^(1/2) W|`: by the norm of W, or by sums of rows and of columns.
