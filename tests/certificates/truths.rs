@@ -178,7 +178,7 @@ fn a_network_with_two_wells() {
 
 /// The network of four centroids at the end of its training (data/README.md): by another program 4 minima, 4 saddles, 1 maximum, in a ring.
 #[test]
-#[ignore = "half a minute"]
+#[ignore = "two minutes"]
 fn the_learned_centroids() {
     use smale::study::pipeline::{Part, execute};
     use smale::study::{Override, Study};
