@@ -50,6 +50,8 @@ enum Format {
     Vtk,
     /// every picture of the folder
     Png,
+    /// every picture of the folder with its font within
+    Svg,
 }
 
 /// Of these there is one unless others are asked for.
@@ -65,14 +67,17 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
             formats.push(*format);
         }
     }
-    let graph = match formats.iter().any(|format| *format != Format::Png) {
+    let graph = match formats.iter().any(|format| !matches!(format, Format::Png | Format::Svg)) {
         true => Some(graph(dir, &summary, &files)?),
         false => None,
     };
     let mut made: Files = vec![];
     for format in formats {
         made.extend(match (&graph, format) {
-            (_, Format::Png) => pictures(dir, &files)?,
+            (_, Format::Png) => pictures(dir, &files, "png", report::png)?,
+            (_, Format::Svg) => {
+                pictures(dir, &files, "svg", |svg| Ok(report::with_letters(svg)?.into_bytes()))?
+            }
             (Some(graph), format) => graph.files(format)?,
             (None, _) => vec![],
         });
@@ -145,7 +150,7 @@ fn graph(dir: &Path, summary: &Value, files: &Files) -> Result<Graph> {
     let Some(bytes) = found("graph.json") else {
         let message = format!("{} holds no graph.json, so there is no graph to export", dir.display());
         return Err(Error::input(message).with_help(
-            "smale run and smale graph write one; smale critical does not; --format png needs none",
+            "smale run and smale graph write one; smale critical does not; --format png and svg need none",
         ));
     };
     let path = dir.join("graph.json");
@@ -182,19 +187,24 @@ impl Graph {
                 two("parquet", export::nodes_parquet(set, graph)?, export::edges_parquet(set, graph)?)
             }
             Format::Vtk => one("graph.vtp", export::graph_vtp(set, graph)?),
-            Format::Png => vec![],
+            Format::Png | Format::Svg => vec![],
         })
     }
 }
 
-/// Every picture among the files as PNG.
-fn pictures(dir: &Path, files: &Files) -> Result<Files> {
+/// Every picture among the files in another form.
+fn pictures(
+    dir: &Path,
+    files: &Files,
+    extension: &str,
+    form: impl Fn(&str) -> Result<Vec<u8>>,
+) -> Result<Files> {
     let mut made = vec![];
     for (name, bytes) in files {
         let Some(stem) = name.strip_suffix(".svg") else { continue };
         let text = std::str::from_utf8(bytes).map_err(|e| Error::file(&dir.join(name), e))?;
-        let png = report::png(text).map_err(|e| Error::file(&dir.join(name), e))?;
-        made.push((format!("{stem}.png"), png));
+        let made_of = form(text).map_err(|e| Error::file(&dir.join(name), e))?;
+        made.push((format!("{stem}.{extension}"), made_of));
     }
     if made.is_empty() {
         let message = format!("{} holds no picture, so there is nothing to paint", dir.display());

@@ -18,7 +18,7 @@ const UNIT: f64 = 10.0;
 const FONT_UNIT: f64 = 1.24;
 
 /// Letters are the reader's own: the first of these that there is. A font inside would make each document ten times as large.
-const FONTS: &str = "Helvetica, Arial, DejaVu Sans, sans-serif";
+pub(super) const FONTS: &str = "Helvetica, Arial, DejaVu Sans, sans-serif";
 
 /// On a dark desktop light and dark change places, and colours keep their hue. Whoever prints or converts the document sees the
 /// light one.

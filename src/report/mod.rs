@@ -15,6 +15,7 @@ mod frame;
 mod gallery;
 mod geometry;
 mod layout;
+mod letters;
 mod page;
 mod panels;
 mod persistence;
@@ -32,6 +33,7 @@ mod tree;
 
 pub use bifurcation::{Ordinate, bifurcation_diagram};
 pub use drawing::drawing;
+pub use letters::with_letters;
 pub use page::{PAGE, page};
 pub use panels::{Estimate, Panel, PanelRow, Series, panels};
 pub use persistence::persistence;

@@ -13,15 +13,13 @@ use tiny_skia::{
 };
 use ttf_parser::{Face, OutlineBuilder};
 
+use super::letters::{BOLD, PLAIN};
 use crate::error::{Error, Result};
 
 /// Pixels of the image a pixel of the document: sharp on paper, too.
 const SCALE: f64 = 2.0;
 /// Images have no more pixels than this; larger documents are painted smaller.
 const MOST_PIXELS: f64 = 5e7;
-
-const PLAIN: &[u8] = include_bytes!("../../data/fonts/DejaVuSans.ttf");
-const BOLD: &[u8] = include_bytes!("../../data/fonts/DejaVuSans-Bold.ttf");
 
 /// A picture of this program, an SVG document, as a PNG image of two pixels a unit of its width.
 ///

@@ -888,6 +888,15 @@ fn a_folder_is_exported() {
         );
     }
     assert_eq!((read("r/graph.json"), read("r/edges.csv")), (json, edges));
+    // With the font within, once and for all; images are painted of it as of the other.
+    let (plain, image) = (read("r/tree.svg"), read("r/tree.png"));
+    for _ in 0..2 {
+        assert!(smale(&folder, &["export", "r", "--format", "svg,png"]).status.success());
+        let svg = String::from_utf8(read("r/tree.svg")).unwrap();
+        assert_eq!(svg.matches("@font-face").count(), 2);
+        assert!(svg.len() > plain.len() + 100_000 && svg.matches("DejaVu Sans of smale, ").count() > 3);
+        assert_eq!(read("r/tree.png"), image);
+    }
     assert!(smale(&folder, &["report", "r"]).status.success());
     assert!(smale(&folder, &run).status.success());
     assert!(!folder.path().join("r/graph.png").exists() && !folder.path().join("r/nodes.csv").exists());
@@ -904,7 +913,7 @@ fn a_folder_is_exported() {
     std::fs::write(folder.path().join("other/summary.json"), "{}").unwrap();
     refuses(&folder, &["export", "r", "--out", "other"], &["another result"]);
     let said = refuses(&folder, &["export", "r", "--format", "xlsx"], &["xlsx"]);
-    for known in ["json", "graphml", "gexf", "dot", "csv", "parquet", "vtk", "png"] {
+    for known in ["json", "graphml", "gexf", "dot", "csv", "parquet", "vtk", "png", "svg"] {
         assert!(said.contains(known), "{said}");
     }
     let critical = [&["critical"], &run[1..]].concat();
