@@ -8,8 +8,9 @@ use std::cell::Cell;
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::{Lblt, SolveCore};
-use faer::{Conj, MatMut, MatRef, Par, Side};
+use faer::{Accum, Conj, MatMut, MatRef, Par, Side};
 
 pub use band::{Band, Factors, Layout};
 pub use cholesky::Cholesky;
@@ -48,6 +49,18 @@ pub fn norm(a: &[f64]) -> f64 {
 /// `y += s x`.
 pub fn axpy(s: f64, x: &[f64], y: &mut [f64]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += s * x);
+}
+
+/// The lower triangle of `factor a b`, in place of that of a square matrix or added to it; what is above stays.
+pub(crate) fn lower_product(
+    out: MatMut<'_, f64>,
+    accum: Accum,
+    a: MatRef<'_, f64>,
+    b: MatRef<'_, f64>,
+    factor: f64,
+) {
+    let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+    triangular::matmul(out, lower, accum, a, full, b, full, factor, Par::Seq);
 }
 
 /// A slice as a matrix of one column.

@@ -6,12 +6,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::run::pretty;
-use super::{Common, End, output};
+use super::{Common, End, output, report};
 use crate::connection::MorseGraph;
 use crate::connection::algebra::{difference, matched};
 use crate::critical::CriticalSet;
 use crate::error::{Error, Result};
-use crate::export::read_graph;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -71,11 +70,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
 }
 
 fn graph(dir: &Path) -> Result<(CriticalSet, MorseGraph)> {
-    let (summary, files) = super::report::read(dir)?;
-    let Some((name, bytes)) = files.iter().find(|(name, _)| name == "graph.json") else {
-        return Err(Error::file(dir, "holds no graph.json").with_help("smale graph writes one"));
-    };
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|e| Error::file(&dir.join(name), format!("is no JSON: {e}")))?;
-    read_graph(&summary, &value)
+    let (summary, files) = report::read(dir)?;
+    match report::graph(dir, &summary, &files)? {
+        Some((set, graph, _)) => Ok((set, graph)),
+        None => Err(Error::file(dir, "holds no graph.json").with_help("smale graph writes one")),
+    }
 }

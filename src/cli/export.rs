@@ -147,22 +147,18 @@ struct Graph {
 /// The graph of the folder with the orbits that lie beside it.
 fn graph(dir: &Path, summary: &Value, files: &Files) -> Result<Graph> {
     let found = |name: &str| files.iter().find(|(known, _)| known == name).map(|(_, bytes)| bytes);
-    let Some(bytes) = found("graph.json") else {
+    let Some((set, mut graph, title)) = super::report::graph(dir, summary, files)? else {
         let message = format!("{} holds no graph.json, so there is no graph to export", dir.display());
         return Err(Error::input(message).with_help(
             "smale run and smale graph write one; smale critical does not; --format png and svg need none",
         ));
     };
-    let path = dir.join("graph.json");
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|e| Error::file(&path, format!("is no JSON: {e}")))?;
-    let (set, mut graph) = export::read_graph(summary, &value)?;
     if let Some(bytes) = found("orbits.csv") {
         let path = dir.join("orbits.csv");
         let table = std::str::from_utf8(bytes).map_err(|e| Error::file(&path, e))?;
         export::read_orbits(table, &mut graph)?;
     }
-    let title = value["graph"]["title"].as_str().or(summary["title"].as_str()).unwrap_or("graph").to_owned();
+    let title = title.unwrap_or_else(|| summary["title"].as_str().unwrap_or("graph").to_owned());
     Ok(Graph { set, graph, title })
 }
 
@@ -203,8 +199,8 @@ fn pictures(
     for (name, bytes) in files {
         let Some(stem) = name.strip_suffix(".svg") else { continue };
         let text = std::str::from_utf8(bytes).map_err(|e| Error::file(&dir.join(name), e))?;
-        let made_of = form(text).map_err(|e| Error::file(&dir.join(name), e))?;
-        made.push((format!("{stem}.{extension}"), made_of));
+        let picture = form(text).map_err(|e| Error::file(&dir.join(name), e))?;
+        made.push((format!("{stem}.{extension}"), picture));
     }
     if made.is_empty() {
         let message = format!("{} holds no picture, so there is nothing to paint", dir.display());

@@ -6,6 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Common, End, output};
+use crate::connection::MorseGraph;
+use crate::critical::CriticalSet;
 use crate::error::{Error, Result};
 use crate::export;
 use crate::report::{PAGE, page};
@@ -20,11 +22,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
     let (summary, files) = read(&arguments.dir)?;
     let page = page(&summary, &files)?;
-    if let Some((name, bytes)) = files.iter().find(|(name, _)| name == "graph.json") {
-        // What is no graph would be shown as none.
-        let graph = serde_json::from_slice(bytes).map_err(|e| Error::file(&arguments.dir.join(name), e))?;
-        export::read_graph(&summary, &graph)?;
-    }
+    // What is no graph would be shown as none.
+    graph(&arguments.dir, &summary, &files)?;
     let folder = Folder::open(common.out.as_deref().unwrap_or(&arguments.dir))?;
     folder.write(PAGE, page.as_bytes())?;
     let path = folder.path().join(PAGE);
@@ -37,6 +36,19 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
 
 /// Names and contents.
 pub(super) type Files = Vec<(String, Vec<u8>)>;
+
+/// The graph of a result folder with its title, if `graph.json` is among its files.
+pub(super) fn graph(
+    dir: &Path,
+    summary: &Value,
+    files: &Files,
+) -> Result<Option<(CriticalSet, MorseGraph, Option<String>)>> {
+    let Some((name, bytes)) = files.iter().find(|(name, _)| name == "graph.json") else { return Ok(None) };
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|e| Error::file(&dir.join(name), format!("is no JSON: {e}")))?;
+    let (set, graph) = export::read_graph(summary, &value)?;
+    Ok(Some((set, graph, value["graph"]["title"].as_str().map(str::to_owned))))
+}
 
 /// The summary of a result folder, and those of its other files that are there.
 pub(super) fn read(dir: &Path) -> Result<(Value, Files)> {

@@ -7,7 +7,6 @@
 //! `|E| <= gamma min(|L|_F^2, |L|_1 |L|_inf)`, with the factor that was computed.
 
 use faer::linalg::matmul::matmul;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::reborrow::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, Par};
 
@@ -15,6 +14,7 @@ use super::BallMatrix;
 use super::matrix::gamma;
 use super::norm::{norm_frobenius, norm_inf, norm_one, norm_two};
 use super::rounding::{add_down, add_up, div_down, mul_down, mul_up, sqrt_up, sub_down, sub_up, up};
+use crate::linalg::lower_product;
 
 /// Up to this many columns are eliminated one after another.
 const BLOCK: usize = 16;
@@ -215,8 +215,7 @@ fn eliminate(mut l: MatMut<'_, f64>, start: usize, end: usize) -> bool {
         done.rb().submatrix(end, start, n - end, half),
     );
     let square = rest.rb_mut().submatrix_mut(middle, 0, end - middle, end - middle);
-    let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-    triangular::matmul(square, lower, Accum::Add, top, full, top.transpose(), full, -1.0, Par::Seq);
+    lower_product(square, Accum::Add, top, top.transpose(), -1.0);
     let square = rest.rb_mut().submatrix_mut(end, 0, n - end, end - middle);
     matmul(square, Accum::Add, below, top.transpose(), -1.0, Par::Seq);
     eliminate(l, middle, end)

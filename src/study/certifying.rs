@@ -84,6 +84,13 @@ pub(super) struct Certified {
     attack: Option<Attack>,
 }
 
+/// What the study asks of a certificate; no parts of it are kept.
+fn asked(study: &Study) -> Options {
+    let section = study.certify.clone().unwrap_or_default();
+    let CertifySection { level, e0, length, .. } = section;
+    Options { level, e0, length, title: title(study), parts: None }
+}
+
 /// Certifies a critical set.
 pub(super) fn run(
     study: &Study,
@@ -91,17 +98,12 @@ pub(super) fn run(
     set: &CriticalSet,
     control: &Control<'_>,
 ) -> Certified {
-    let section = study.certify.clone().unwrap_or_default();
-    let options = Options {
-        level: section.level,
-        e0: section.e0,
-        length: section.length,
-        title: title(study),
-        parts: study.parts.as_ref().map(|folder| folder.join(PARTS)),
-    };
+    let parts = study.parts.as_ref().map(|folder| folder.join(PARTS));
+    let options = Options { parts, ..asked(study) };
     let outcome = build::build(landscape, set, &options, control);
+    let perturb = study.certify.as_ref().map_or(0, |section| section.perturb);
     let attack = match &outcome {
-        Ok(built) if section.perturb > 0 => attack(landscape, built, section.perturb, study.seed),
+        Ok(built) if perturb > 0 => attack(landscape, built, perturb, study.seed),
         _ => None,
     };
     let radii = outcome.as_ref().ok().and_then(|built| radii(&built.certificate));
@@ -233,14 +235,7 @@ fn over(
     control: &Control<'_>,
 ) -> Result<Outcome> {
     let built = started.elapsed().as_secs_f64();
-    let section = study.certify.clone().unwrap_or_default();
-    let options = Options {
-        level: section.level,
-        e0: section.e0,
-        length: section.length,
-        title: title(study),
-        parts: None,
-    };
+    let options = asked(study);
     family.with_parameter(&range.parameter, range.from)?;
     let covered = along(family, range, region, &critical_options(study), &options, control);
     let total = started.elapsed().as_secs_f64();

@@ -1,15 +1,22 @@
-//! What is reported of a vector field beside its equilibria: the eigenvalues of its Jacobian there, and how far it is from
-//! a gradient.
+//! What is reported of a vector field beside its equilibria: the eigenvalues of its Jacobian there, how far it is from
+//! a gradient, and what small noise makes of it.
 
 use faer::Mat;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
+use super::Study;
+use super::measure::{self, MeasureSection};
+use super::rates::{self, Beside};
+use super::shares::{self, Drawn};
+use crate::connection::MorseGraph;
+use crate::control::Control;
 use crate::critical::CriticalSet;
 use crate::critical::equilibria::{Asymmetry, asymmetry, asymmetry_over, eigenvalues};
 use crate::error::Result;
-use crate::landscape::Dynamics;
+use crate::export;
+use crate::landscape::{Dynamics, Landscape};
 
 /// Random points of the region at which the asymmetry is measured, in few and in many dimensions.
 const SAMPLES: (usize, usize) = (1000, 200);
@@ -72,5 +79,52 @@ impl Spectra {
         summary["spiral"] =
             self.points.iter().enumerate().filter(|(_, p)| complex(p)).map(|(id, _)| id).collect();
         summary["levels"]["asymmetry"] = "estimated".into();
+    }
+}
+
+/// What small noise makes of a field: its quasipotential, and at which attractors samples end.
+pub(super) struct SmallNoise {
+    actions: Beside,
+    shares: Option<Drawn>,
+}
+
+impl SmallNoise {
+    /// What the section asks for.
+    ///
+    /// # Errors
+    /// If no attractor is known, or samples can't be drawn.
+    pub(super) fn of(
+        study: &Study,
+        section: &MeasureSection,
+        landscape: &dyn Landscape,
+        set: &CriticalSet,
+        graph: Option<&MorseGraph>,
+        control: &Control<'_>,
+    ) -> Result<SmallNoise> {
+        let actions = rates::of_field(study, landscape, set, graph, control)?;
+        let shares = match section.draw > 0 && !control.stopped() {
+            true => Some(shares::run(section, study, landscape, set, control)?),
+            false => None,
+        };
+        Ok(SmallNoise { actions, shares })
+    }
+
+    /// The files, by name.
+    pub(super) fn files(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut files = self.actions.files.clone();
+        if let Some(shares) = &self.shares {
+            files.push((measure::FILES[0].to_string(), export::measure_csv(&shares.rows)?.into_bytes()));
+        }
+        Ok(files)
+    }
+
+    /// Adds it to a summary.
+    pub(super) fn describe(&self, summary: &mut Value) {
+        if let Some(shares) = &self.shares {
+            summary["measure"] = json!({ "shares": shares.json() });
+            summary["levels"]["measure"] = "estimated".into();
+        }
+        summary["quasipotential"] = self.actions.summary.clone();
+        summary["levels"]["quasipotential"] = "estimated".into();
     }
 }

@@ -4,11 +4,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::field::Spectra;
+use super::field::{SmallNoise, Spectra};
 use super::folder::{FORMAT, SUMMARY, is_named};
-use super::{
-    Manifolds, Study, certifying, continuing, lyapunov, manifolds, measure, memorization, rates, shares,
-};
+use super::{Manifolds, Study, certifying, continuing, lyapunov, manifolds, measure, memorization, rates};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
@@ -190,12 +188,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         _ => None,
     };
     let section = section.filter(|_| !control.stopped());
-    let actions = match section.filter(|_| !landscape.has_energy()) {
-        Some(_) => Some(rates::of_field(study, landscape, &set, graph.as_ref(), control)?),
-        None => None,
-    };
-    let shares = match section.filter(|s| !landscape.has_energy() && s.draw > 0 && !control.stopped()) {
-        Some(section) => Some(shares::run(section, study, landscape, &set, control)?),
+    let small_noise = match section.filter(|_| !landscape.has_energy()) {
+        Some(section) => Some(SmallNoise::of(study, section, landscape, &set, graph.as_ref(), control)?),
         None => None,
     };
     let measured_limit = match section.filter(|_| landscape.has_energy()) {
@@ -248,11 +242,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     if let Some(limit) = &measured_limit {
         files.extend(limit.files(&title)?);
     }
-    if let Some(actions) = &actions {
-        files.extend(actions.files.iter().cloned());
-    }
-    if let Some(shares) = &shares {
-        files.push((measure::FILES[0].to_string(), export::measure_csv(&shares.rows)?.into_bytes()));
+    if let Some(small_noise) = &small_noise {
+        files.extend(small_noise.files()?);
     }
     if let Some(table) = &table {
         files.push((LYAPUNOV.to_string(), table.csv().into_bytes()));
@@ -304,13 +295,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
         summary["measure"] = limit.json();
         summary["levels"]["measure"] = export::level_name(limit.level()).into();
     }
-    if let Some(shares) = &shares {
-        summary["measure"] = json!({ "shares": shares.json() });
-        summary["levels"]["measure"] = export::level_name(Level::Estimated).into();
-    }
-    if let Some(actions) = actions {
-        summary["quasipotential"] = actions.summary;
-        summary["levels"]["quasipotential"] = export::level_name(Level::Estimated).into();
+    if let Some(small_noise) = &small_noise {
+        small_noise.describe(&mut summary);
     }
     if let Some(list) = manifolds {
         summary["manifolds"] = list;

@@ -159,16 +159,18 @@ impl Sweep {
         Sweep { units, factors, gradient }
     }
 
-    fn over(f: &Network, x: &[I]) -> Sweep {
+    /// Over a box, with z_l.
+    fn over(f: &Network, x: &[I]) -> (Sweep, Vec<Vec<I>>) {
         let mut h = x.to_vec();
-        let mut units = vec![];
+        let (mut units, mut inputs) = (vec![], vec![]);
         for layer in &f.layers[..f.layers.len() - 1] {
-            let jets: Vec<[I; 4]> =
-                layer.times(&h).into_iter().map(|z| derivatives(f.activation, z)).collect();
+            let z = layer.times(&h);
+            let jets: Vec<[I; 4]> = z.iter().map(|z| derivatives(f.activation, *z)).collect();
             h = jets.iter().map(|s| s[0]).collect();
             units.push(jets);
+            inputs.push(z);
         }
-        Sweep::back(f, units)
+        (Sweep::back(f, units), inputs)
     }
 }
 
@@ -199,7 +201,7 @@ fn jacobians(f: &Network, units: &[Vec<[I; 4]>]) -> Vec<(Vec<f64>, f64)> {
 /// Gradient and Hessian over a box.
 pub(super) fn both(f: &Network, many: &Many, x: &[I]) -> (Vec<I>, Square) {
     let n = f.n;
-    let sweep = Sweep::over(f, x);
+    let (sweep, _) = Sweep::over(f, x);
     let mut sum = vec![0.0; n * n];
     let mut squares = vec![0.0; n];
     for (l, (j, e)) in jacobians(f, &sweep.units).iter().enumerate() {
@@ -232,17 +234,14 @@ pub(super) fn both(f: &Network, many: &Many, x: &[I]) -> (Vec<I>, Square) {
 /// At least the Lipschitz constant of the Hessian on a ball.
 pub(super) fn lipschitz(f: &Network, many: &Many, center: &[f64], radius: f64) -> f64 {
     let n = f.n;
-    let sweep = Sweep::over(f, &points(center));
+    let (sweep, inputs) = Sweep::over(f, &points(center));
     let (mut total, mut bracket, mut curved) = (0.0, 0.0, 0.0);
     let mut over = vec![];
     let mut norms = vec![];
     let jacobians = jacobians(f, &sweep.units);
     // Forwards: rows of J_l, z_l and the activations over the ball.
-    let mut h = points(center);
     for (l, (j, e)) in jacobians.iter().enumerate() {
         let layer = &f.layers[l];
-        let z = layer.times(&h);
-        h = sweep.units[l].iter().map(|s| s[0]).collect();
         let turned = if l == 0 { 0.0 } else { many.norms[l] * bracket * ROOM };
         let uncertain = e * frobenius(&many.reach[l], n);
         let rows: Vec<f64> = (0..layer.rows)
@@ -251,21 +250,16 @@ pub(super) fn lipschitz(f: &Network, many: &Many, center: &[f64], radius: f64) -
                 (own + many.rows[l][k] * bracket) * ROOM
             })
             .collect();
-        let jets: Vec<[I; 4]> = z
+        let jets: Vec<[I; 4]> = inputs[l]
             .iter()
             .zip(&rows)
             .map(|(z, b)| derivatives(f.activation, z.plus_minus((I::of(radius) * I::of(*b)).hi)))
             .collect();
-        // |J_l| with weights, at the centre (`moved = 0`) or over the ball.
-        let norm = |w: &[f64], moved: f64| {
-            let most = largest(w.iter().copied()).sqrt();
-            (weighted_norm(j, n, w).sqrt() + most * (uncertain + moved)) * ROOM
-        };
         let bent: Vec<f64> = jets.iter().zip(&rows).map(|(s, b)| (s[2].mag() * b).powi(2) * ROOM).collect();
-        let second = norm(&bent, turned);
+        let second = moved_norm(j, n, &bent, uncertain + turned);
         let through = many.norms[l] * curved * STEEPEST;
         let shifts: Vec<f64> = bent.iter().map(|b| b * radius * radius * ROOM).collect();
-        bracket = (norm(&shifts, 0.0) + STEEPEST * turned) * ROOM;
+        bracket = (moved_norm(j, n, &shifts, uncertain) + STEEPEST * turned) * ROOM;
         norms.push((rows, turned, uncertain, curved));
         curved = (second + if l == 0 { 0.0 } else { through }) * ROOM;
         over.push(jets);
@@ -273,10 +267,7 @@ pub(super) fn lipschitz(f: &Network, many: &Many, center: &[f64], radius: f64) -
     let over = Sweep::back(f, over);
     for (l, (j, _)) in jacobians.iter().enumerate() {
         let (rows, turned, uncertain, before) = &norms[l];
-        let norm = |w: &[f64]| {
-            let most = largest(w.iter().copied()).sqrt();
-            (weighted_norm(j, n, w).sqrt() + most * (uncertain + turned)) * ROOM
-        };
+        let norm = |w: &[f64]| moved_norm(j, n, w, uncertain + turned);
         let each = || over.units[l].iter().zip(&over.factors[l]);
         let third: Vec<f64> = each().zip(rows).map(|((s, a), b)| (*a * s[3]).mag() * b * ROOM).collect();
         total += norm(&third).powi(2) * ROOM;
@@ -286,6 +277,12 @@ pub(super) fn lipschitz(f: &Network, many: &Many, center: &[f64], radius: f64) -
         }
     }
     if (0.0..f64::INFINITY).contains(&total) { total * ROOM } else { f64::INFINITY }
+}
+
+/// At least `|J|_w` of every J that differs from this one by at most `off` in norm.
+fn moved_norm(j: &[f64], columns: usize, w: &[f64], off: f64) -> f64 {
+    let most = largest(w.iter().copied()).sqrt();
+    (weighted_norm(j, columns, w).sqrt() + most * off) * ROOM
 }
 
 /// At least `|diag(g)^(1/2) W|`: by the norm of W, or by sums of rows and of columns.

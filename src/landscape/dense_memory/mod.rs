@@ -32,7 +32,7 @@ mod saturated;
 mod separation;
 mod systems;
 
-use faer::linalg::matmul::{matmul, triangular};
+use faer::linalg::matmul::matmul;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use rayon::prelude::*;
@@ -44,7 +44,7 @@ pub use separation::Separation;
 
 use super::{Dynamics, Enclose, Equilibria, Landscape, Linearization, Reduced, Region, hull};
 use crate::error::{Error, Result};
-use crate::linalg::{axpy, dot};
+use crate::linalg::{axpy, dot, lower_product};
 use lagrangian::Local;
 
 /// Columns of a batch that are worked on together: fixed, so that results do not depend on the number of threads.
@@ -305,16 +305,12 @@ impl Landscape for DenseMemory {
         for (column, s) in scaled.chunks_exact_mut(n).zip(&frozen.second) {
             column.iter_mut().for_each(|c| *c *= s);
         }
-        triangular::matmul(
+        lower_product(
             out.rb_mut(),
-            triangular::BlockStructure::TriangularLower,
             Accum::Replace,
             MatRef::from_column_major_slice(&seen, n, k),
-            triangular::BlockStructure::Rectangular,
             MatRef::from_column_major_slice(&scaled, n, k).transpose(),
-            triangular::BlockStructure::Rectangular,
             -1.0,
-            Par::Seq,
         );
         let mut unit = vec![0.0; n];
         let pin = self.pin();

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use faer::linalg::matmul::{matmul, triangular};
+use faer::linalg::matmul::matmul;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
@@ -17,7 +17,7 @@ use super::network::{Direction, Layer, Network, product_into};
 use super::norm::Kept;
 use super::state::{multiply_add, scale, stack_and_scale};
 use crate::landscape::softmax::with_scratch;
-use crate::linalg::axpy;
+use crate::linalg::{axpy, lower_product};
 
 /// Columns of a Hessian that go forward together: half of them would take nearly as long.
 const CHUNK: usize = 32;
@@ -230,17 +230,7 @@ impl Frozen {
                     let left = MatRef::from_column_major_slice(rows_of_a, rows, height).transpose();
                     let block = out.rb_mut().subrows_mut(start, height);
                     if a == b {
-                        triangular::matmul(
-                            block,
-                            triangular::BlockStructure::TriangularLower,
-                            Accum::Replace,
-                            left,
-                            triangular::BlockStructure::Rectangular,
-                            factors,
-                            triangular::BlockStructure::Rectangular,
-                            1.0,
-                            Par::Seq,
-                        );
+                        lower_product(block, Accum::Replace, left, factors, 1.0);
                     } else {
                         matmul(block, Accum::Replace, left, factors, 1.0, Par::Seq);
                     }

@@ -11,7 +11,7 @@ use std::array;
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
-use faer::linalg::matmul::{matmul, triangular};
+use faer::linalg::matmul::matmul;
 use faer::prelude::{Reborrow, ReborrowMut};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use pulp::Arch;
@@ -24,7 +24,7 @@ use super::pruning::Pruning;
 use crate::landscape::exp::exp_shifted;
 use crate::landscape::low_dimension::{self, LowDimension, Softmax};
 use crate::landscape::{Linearization, Region, hull};
-use crate::linalg::{column, column_mut};
+use crate::linalg::{column, column_mut, lower_product};
 
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
@@ -422,17 +422,7 @@ impl LogSumExp {
                 }
             }
             let w = MatRef::from_column_major_slice(&*scratch, n, kept.len());
-            triangular::matmul(
-                out.rb_mut(),
-                triangular::BlockStructure::TriangularLower,
-                Accum::Replace,
-                w,
-                triangular::BlockStructure::Rectangular,
-                w.transpose(),
-                triangular::BlockStructure::Rectangular,
-                factor,
-                Par::Seq,
-            );
+            lower_product(out.rb_mut(), Accum::Replace, w, w.transpose(), factor);
         });
         for j in 0..n {
             out[(j, j)] += self.curvature;

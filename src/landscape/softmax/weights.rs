@@ -4,11 +4,11 @@
 //! factor and z the centre, `e_k(x) = e_k(z) exp(s (c_k - t).(x - z))` for any t. So they are enclosed, t the softmax mean
 //! at z, where that moves them least.
 
-use faer::linalg::matmul::triangular;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Accum, Mat};
 
 use super::enclose::{EnclosedMixture, LOW, depth, difference, gamma, lanes, norm, share_down, share_up};
 use crate::landscape::enclose::Balls;
+use crate::linalg::lower_product;
 use crate::rigor::Interval;
 use crate::rigor::rounding::{add_up, div_up, mul_up, sub_down, sub_up, sum_up, up};
 
@@ -299,7 +299,7 @@ impl Weights {
         }
         let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
         for (product, factor) in [(&mut out.mid, &root), (&mut out.rad, &spread)] {
-            lower_square(product, factor.as_ref());
+            lower_product(product.as_mut(), Accum::Replace, factor.as_ref(), factor.transpose(), 1.0);
         }
         // Faint weights; they are shares of at least the total's lower end.
         let faint = div_up(self.faint(mixture, t, 2), self.total.lo());
@@ -350,21 +350,6 @@ fn combine(moments: &Balls, rest: &[Interval], second: Interval, out: &mut Balls
             }
         }
     }
-}
-
-/// The lower triangle of `w w'`.
-fn lower_square(out: &mut Mat<f64>, w: MatRef<'_, f64>) {
-    triangular::matmul(
-        out.as_mut(),
-        triangular::BlockStructure::TriangularLower,
-        Accum::Replace,
-        w,
-        triangular::BlockStructure::Rectangular,
-        w.transpose(),
-        triangular::BlockStructure::Rectangular,
-        1.0,
-        Par::Seq,
-    );
 }
 
 /// Bounds of the sum of nonnegative numbers between `lo` and `hi`.

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use faer::Mat;
 
 use super::elimination::{Factors, dissect};
-use super::{Eigenvalue, LOST};
+use super::{Eigenvalue, LOST, orthonormalize};
 use crate::control::Control;
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
@@ -276,7 +276,7 @@ impl Grid {
         let mut settled = 0;
         for round in 0..ITERATIONS {
             let mut images = vec![];
-            orthonormalize(&mut block, &inner);
+            orthonormalize(&mut block, Vec::as_mut_slice, |u, v| inner(u, v));
             for u in &block {
                 let mut v: Vec<f64> = (0..n).map(|i| weight[i] * u[i]).collect();
                 factors.solve(&mut v);
@@ -312,27 +312,6 @@ impl Grid {
         last.truncate(settled.max(1));
         Ok(last)
     }
-}
-
-/// Gram and Schmidt's process, twice over; what vanishes is dropped.
-fn orthonormalize(block: &mut Vec<Vec<f64>>, inner: &impl Fn(&[f64], &[f64]) -> f64) {
-    let mut done: Vec<Vec<f64>> = vec![];
-    for mut u in block.drain(..) {
-        let before = inner(&u, &u).sqrt();
-        u.iter_mut().for_each(|x| *x /= before);
-        for _ in 0..2 {
-            for other in &done {
-                let along = inner(&u, other);
-                u.iter_mut().zip(other).for_each(|(x, o)| *x -= along * o);
-            }
-        }
-        let size = inner(&u, &u).sqrt();
-        if size > 1e-12 && size.is_finite() {
-            u.iter_mut().for_each(|x| *x /= size);
-            done.push(u);
-        }
-    }
-    *block = done;
 }
 
 /// The gap on one grid: spacing and cut in units of [`Options`]. For comparisons; [`spectral_gap`] has the answer.

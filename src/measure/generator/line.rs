@@ -11,7 +11,7 @@
 
 use super::super::legendre;
 use super::super::quadrature::rule::gauss;
-use super::{Eigenvalue, LOST};
+use super::{Eigenvalue, LOST, orthonormalize};
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
 use crate::linalg::{dot, symmetric_eigen};
@@ -280,7 +280,7 @@ impl Line {
         let mut values: Vec<f64> = vec![];
         let mut changes: Vec<[f64; 2]> = vec![];
         for _ in 0..ITERATIONS {
-            self.orthonormalize(&mut block);
+            orthonormalize(&mut block, |u| u.as_flattened_mut(), |u, v| self.inner(u, v));
             let (images, fluxes): (Vec<Values>, Vec<Values>) =
                 block.iter().map(|u| self.invert(u, anchor)).unzip();
             let p = block.len();
@@ -333,27 +333,6 @@ impl Line {
             _ => last,
         };
         Ok(values.into_iter().zip(changes).take(count).map(|(v, c)| (v, left(c))).collect())
-    }
-
-    /// Gram and Schmidt's process, twice over; what vanishes is dropped.
-    fn orthonormalize(&self, block: &mut Vec<Values>) {
-        let mut done: Vec<Values> = vec![];
-        for mut u in block.drain(..) {
-            let before = self.inner(&u, &u).sqrt();
-            u.iter_mut().flatten().for_each(|x| *x /= before);
-            for _ in 0..2 {
-                for other in &done {
-                    let along = self.inner(&u, other);
-                    u.iter_mut().flatten().zip(other.iter().flatten()).for_each(|(x, o)| *x -= along * o);
-                }
-            }
-            let size = self.inner(&u, &u).sqrt();
-            if size > 1e-12 && size.is_finite() {
-                u.iter_mut().flatten().for_each(|x| *x /= size);
-                done.push(u);
-            }
-        }
-        *block = done;
     }
 
     /// Mean time from `from` until `to` is first reached; both among the points given to [`Line::new`]. `None` on a circle, or
