@@ -85,14 +85,15 @@ impl Spectra {
 /// What small noise makes of a field: its quasipotential, and at which attractors samples end.
 pub(super) struct SmallNoise {
     actions: Beside,
-    shares: Option<Drawn>,
+    /// Or why there are none.
+    shares: Option<std::result::Result<Drawn, String>>,
 }
 
 impl SmallNoise {
     /// What the section asks for.
     ///
     /// # Errors
-    /// If no attractor is known, or samples can't be drawn.
+    /// If no attractor is known.
     pub(super) fn of(
         study: &Study,
         section: &MeasureSection,
@@ -103,7 +104,7 @@ impl SmallNoise {
     ) -> Result<SmallNoise> {
         let actions = rates::of_field(study, landscape, set, graph, control)?;
         let shares = match section.draw > 0 && !control.stopped() {
-            true => Some(shares::run(section, study, landscape, set, control)?),
+            true => Some(shares::run(section, study, landscape, set, control).map_err(|why| why.to_string())),
             false => None,
         };
         Ok(SmallNoise { actions, shares })
@@ -112,7 +113,7 @@ impl SmallNoise {
     /// The files, by name.
     pub(super) fn files(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let mut files = self.actions.files.clone();
-        if let Some(shares) = &self.shares {
+        if let Some(Ok(shares)) = &self.shares {
             files.push((measure::FILES[0].to_string(), export::measure_csv(&shares.rows)?.into_bytes()));
         }
         Ok(files)
@@ -121,7 +122,10 @@ impl SmallNoise {
     /// Adds it to a summary.
     pub(super) fn describe(&self, summary: &mut Value) {
         if let Some(shares) = &self.shares {
-            summary["measure"] = json!({ "shares": shares.json() });
+            summary["measure"] = match shares {
+                Ok(shares) => json!({ "shares": shares.json() }),
+                Err(why) => json!({ "notes": [format!("no shares of samples: {why}")] }),
+            };
             summary["levels"]["measure"] = "estimated".into();
         }
         summary["quasipotential"] = self.actions.summary.clone();

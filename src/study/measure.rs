@@ -290,7 +290,11 @@ pub(super) fn run(
     };
     all.notes.append(&mut all.beside.notes);
     if section.draw > 0 && !control.stopped() {
-        all.drawn = Some(shares::run(section, study, landscape, set, control)?);
+        // What was computed so far is not lost for it.
+        match shares::run(section, study, landscape, set, control) {
+            Ok(drawn) => all.drawn = Some(drawn),
+            Err(why) => all.notes.push(format!("no shares of samples: {why}")),
+        }
     }
     if let (true, Some(graph), false) = (section.perturbations > 0, graph, control.stopped()) {
         let lowest = wells.lowest();
@@ -309,17 +313,25 @@ pub(super) fn run(
         let field = |seed| -> Result<Box<dyn Landscape + '_>> {
             Ok(Box::new(Perturbed::new(landscape, slope, length, seed)))
         };
-        let changes = perturbations(&field, set, graph, &options, control)?;
-        all.disturbed.push(Disturbed { slope: Some(slope), data_noise: None, temperature, changes });
+        match perturbations(&field, set, graph, &options, control) {
+            Ok(changes) => {
+                all.disturbed.push(Disturbed { slope: Some(slope), data_noise: None, temperature, changes });
+            }
+            Err(why) => all.notes.push(format!("no perturbations: {why}")),
+        }
         if section.data_noise > 0.0 {
             let other = |seed| -> Result<Box<dyn Landscape>> {
                 Ok(study.build_with_data_noise(section.data_noise, seed)?)
             };
             // The region moves with the data, unless the study names one.
             let options = perturb::Options { region: study.region_for(landscape.dim())?, ..options };
-            let changes = perturbations(&other, set, graph, &options, control)?;
             let data_noise = Some(section.data_noise);
-            all.disturbed.push(Disturbed { slope: None, data_noise, temperature, changes });
+            match perturbations(&other, set, graph, &options, control) {
+                Ok(changes) => {
+                    all.disturbed.push(Disturbed { slope: None, data_noise, temperature, changes })
+                }
+                Err(why) => all.notes.push(format!("no noise on the data: {why}")),
+            }
         }
     }
     Ok(all)

@@ -257,6 +257,9 @@ fn what_makes_no_sense_is_said() {
         ("temperatures = [0.1, -0.2]", "must be positive"),
         ("accuracy = 0.0", "must be positive"),
         ("samples = 0", "at least 1"),
+        ("data_noise = 0.1", "no effect without `perturbations`"),
+        ("from = 2.0", "no effect without `draw`"),
+        ("training_data = 'nowhere.csv'", "no effect without `draw`"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("study.toml");
@@ -264,4 +267,17 @@ fn what_makes_no_sense_is_said() {
         let error = Study::read(&path, &[]).err().unwrap().to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+/// Samples that can't be drawn cost no more than themselves.
+#[test]
+fn what_fails_late_is_a_note() {
+    let sets = ["measure.temperatures=[1.0]", "measure.chains=false", "measure.draw=10", "measure.from=1e-9"];
+    let found = run("square-of-memories", &sets);
+    assert_eq!(found.summary["measure"]["temperatures"].as_array().unwrap().len(), 1);
+    let notes = found.summary["measure"]["notes"].as_array().unwrap();
+    assert!(
+        notes.iter().any(|n| n.as_str().unwrap().starts_with("no shares of samples: `from`")),
+        "{notes:?}"
+    );
 }
