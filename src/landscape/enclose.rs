@@ -23,6 +23,13 @@ pub trait Enclose: Send + Sync {
     /// Encloses the Hessian over the box `x`; entries are unbounded where the gradient is not differentiable.
     fn hessian(&self, x: &[Interval]) -> Balls;
 
+    /// Both, for kinds where they have much in common.
+    fn both(&self, x: &[Interval]) -> (Vec<Interval>, Balls) {
+        let mut gradient = vec![Interval::ENTIRE; x.len()];
+        self.gradient(x, &mut gradient);
+        (gradient, self.hessian(x))
+    }
+
     /// A bound L of the Hessian's Lipschitz constant in the spectral norm on the Euclidean ball: `|H(x) - H(y)| <= L |x - y|`;
     /// infinite where there is none.
     fn lipschitz(&self, center: &[f64], radius: f64) -> f64;

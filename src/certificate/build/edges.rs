@@ -206,11 +206,15 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Gu
         g.iter_mut().for_each(|g| *g *= if pair.up { 1.0 } else { -1.0 });
         g
     };
-    let far = |x: &[f64], y: &[f64]| norm(&x.iter().zip(y).map(|(a, b)| a - b).collect::<Vec<f64>>());
+    let far = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+    // Where nothing is left but rounding the orbit is at its end, whether there is a ball about it or not.
+    let rest = 1e-13 * b.steepness;
     let points = RefCell::new(vec![(from.to_vec(), along(from))]);
     let mut arrived = None;
     let mut nearest: Option<(f64, usize)> = None;
+    let mut rests = false;
     integrate(&flow, from, &options, |state| {
+        rests = state.speed <= rest;
         points.borrow_mut().push((state.x.to_vec(), along(state.x)));
         for (k, z) in zeros.iter().enumerate() {
             if k == pair.of {
@@ -227,7 +231,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Gu
         if pair.up && outside > 0.25 * scale {
             arrived = Some(Arrived::Outside);
         }
-        arrived.is_none()
+        arrived.is_none() && !rests && !b.control.stopped()
     });
     let points = points.into_inner();
     let last = points.last().map(|p| p.0.clone()).unwrap_or_default();
@@ -244,6 +248,8 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Gu
                 let index = zeros[k].index;
                 if d < 1e-5 * scale {
                     format!(": it ends at point {k}, of index {index}; an orbit that joins points {} and {k} is not excluded, so that nothing is structurally stable", pair.of)
+                } else if rests {
+                    ": it ends where a point was left out, or has no ball that is drawn to it".to_string()
                 } else {
                     format!(": it comes as near as {d:.1e} to point {k}, of index {index}")
                 }

@@ -37,6 +37,15 @@ fn place(x: &[Interval]) -> Option<Vec<f64>> {
     x.iter().all(|x| x.is_point()).then(|| x.iter().map(|x| x.lo()).collect())
 }
 
+/// A matrix of the checker, row by row.
+fn balls(n: usize, h: &[I]) -> Balls {
+    let entry = |i: usize, j: usize| taken(h[i * n + j]);
+    Balls {
+        mid: Mat::from_fn(n, n, |i, j| entry(i, j).mid()),
+        rad: Mat::from_fn(n, n, |i, j| entry(i, j).rad()),
+    }
+}
+
 fn taken(x: I) -> Interval {
     Interval::new(x.lo, x.hi)
 }
@@ -63,15 +72,23 @@ impl Enclose for Both<'_> {
         if !self.alone {
             return self.inner.hessian(x);
         }
-        let n = x.len();
-        let h = match place(x) {
-            Some(x) => self.oracle.at(&x).1,
-            None => self.oracle.hessian(&ends(x)),
-        };
-        let entry = |i: usize, j: usize| taken(h[i * n + j]);
-        Balls {
-            mid: Mat::from_fn(n, n, |i, j| entry(i, j).mid()),
-            rad: Mat::from_fn(n, n, |i, j| entry(i, j).rad()),
+        match place(x) {
+            Some(x) => balls(x.len(), &self.oracle.at(&x).1),
+            None => balls(x.len(), &self.oracle.hessian(&ends(x))),
+        }
+    }
+
+    fn both(&self, x: &[Interval]) -> (Vec<Interval>, Balls) {
+        match place(x).filter(|_| self.alone) {
+            Some(x) => {
+                let (g, h) = self.oracle.at(&x);
+                (g.into_iter().map(taken).collect(), balls(x.len(), &h))
+            }
+            None => {
+                let mut gradient = vec![Interval::ENTIRE; x.len()];
+                self.gradient(x, &mut gradient);
+                (gradient, self.hessian(x))
+            }
         }
     }
 

@@ -9,24 +9,23 @@ pub mod attack;
 mod cover;
 mod edges;
 mod field;
+mod orbits;
 pub mod parameters;
 mod parts;
 mod points;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
 use self::cover::Homes;
-use self::edges::Pair;
 use self::field::Both;
-use self::parts::{Parts, Proven};
+use self::orbits::orbits;
+use self::parts::Parts;
 use self::points::Site;
 use super::check::{self, MOST_DIMENSIONS, Oracle, Verdict};
 use super::format::{Certificate, Edge, FORMAT, Hex, HexVec, Level, Region, TRUSTED, Zero};
-use crate::control::{Control, Progress};
+use crate::control::Control;
 use crate::critical::CriticalSet;
 use crate::landscape::{Landscape, Shape};
 use crate::linalg::norm;
@@ -96,14 +95,10 @@ struct Builder<'a> {
 const COVERED: usize = 3;
 /// Steps of bisection between a radius and a quarter of it.
 const STEPS: usize = 5;
-/// Above this dimension the radius of orbits is found to within a factor of four.
-const MANY: usize = 16;
 /// Quarterings before a radius is given up as zero.
 const QUARTERS: usize = 24;
 /// Of the largest radius found this share is claimed, to leave room.
 const SHARE: f64 = 0.98;
-/// Orbits followed between two looks at the radius so far.
-const BATCH: usize = 32;
 
 const POINT: &str =
     "a point farther from degeneracy: a larger smallest |eigenvalue|, or less change of the Hessian near it";
@@ -342,7 +337,7 @@ impl Search {
         advice: &'static str,
         test: &dyn Fn(f64, f64) -> Result<(), Failure>,
     ) -> Result<(), String> {
-        let (e, why) = largest(self.e, self.length, self.fixed, STEPS, test)
+        let (e, why) = largest(self.e, self.length, self.fixed, test)
             .map_err(|(at, why)| sentence(object, &at, &why))?;
         if let Some((at, why)) = why {
             self.set(e, object.into(), at, why, advice);
@@ -371,7 +366,6 @@ fn largest(
     top: f64,
     length: f64,
     fixed: bool,
-    steps: usize,
     test: &dyn Fn(f64, f64) -> Result<(), Failure>,
 ) -> Result<(f64, Option<Failure>), Failure> {
     let at = |e: f64| test(e, if length > 0.0 { e / length } else { 0.0 });
@@ -380,12 +374,10 @@ fn largest(
         Err(why) if fixed || top == 0.0 => return Err(why),
         Err(why) => why,
     };
-    if steps > 0 {
-        at(0.0)?;
-    }
+    at(0.0)?;
     let mut high = top;
     let mut low = 0.0;
-    for _ in 0..if steps > 0 { QUARTERS } else { 6 } {
+    for _ in 0..QUARTERS {
         let e = 0.25 * high;
         match at(e) {
             Ok(()) => {
@@ -395,125 +387,12 @@ fn largest(
             Err(reason) => (high, why) = (e, reason),
         }
     }
-    if low == 0.0 && steps == 0 {
-        at(0.0)?;
-    }
-    if low > 0.0 {
-        for _ in 0..steps {
-            let e = (low * high).sqrt();
-            match at(e) {
-                Ok(()) => low = e,
-                Err(reason) => (high, why) = (e, reason),
-            }
+    for _ in 0..if low > 0.0 { STEPS } else { 0 } {
+        let e = (low * high).sqrt();
+        match at(e) {
+            Ok(()) => low = e,
+            Err(reason) => (high, why) = (e, reason),
         }
     }
     Ok((low, Some(why)))
-}
-
-/// All halves that the level asks for. In memories points whose halves cannot be proven are left out.
-fn orbits(
-    b: &mut Builder<'_>,
-    kept: &mut Vec<usize>,
-    search: &mut Search,
-    level: Level,
-    complete: bool,
-    left_out: &mut Vec<String>,
-    parts: &Parts,
-) -> Result<Vec<Edge>, String> {
-    let n = b.landscape.dim();
-    let mut pairs = vec![];
-    for (k, site) in b.sites.iter().enumerate() {
-        if site.index == 1 {
-            pairs.push(Pair { of: k, up: false });
-            if level == Level::Full && n == 2 {
-                pairs.push(Pair { of: k, up: true });
-            }
-        }
-    }
-    let mut edges: Vec<Edge> = vec![];
-    let mut bad: Vec<usize> = vec![];
-    let total = 2 * pairs.len();
-    // Where a tube takes long the radius is looked for from below that of the points.
-    if n > MANY && !search.fixed {
-        search.e *= 0.1;
-    }
-    for batch in pairs.chunks(BATCH) {
-        (b.control.progress)(Progress { stage: "tubes", done: edges.len(), total, note: "" });
-        let (top, length, fixed) = (search.e, search.length, search.fixed);
-        let all = b.zeros(top, search.e1(top)).map_err(|why| format!("points: {why}"))?;
-        let builder: &Builder<'_> = b;
-        // Halves are tried at the same few radii: their points are worked out once.
-        let known: Mutex<BTreeMap<u64, Arc<Vec<Zero>>>> =
-            Mutex::new(BTreeMap::from([(top.to_bits(), Arc::new(all))]));
-        let known = &known;
-        let found: Vec<Proven> = batch
-            .par_iter()
-            .map(|pair| {
-                if let Some(known) = parts.known(*pair, top, length) {
-                    return known;
-                }
-                let best = std::cell::RefCell::new(None);
-                let test = |e0: f64, e1: f64| {
-                    let held = known.lock().ok().and_then(|known| known.get(&e0.to_bits()).cloned());
-                    let zeros = match held {
-                        Some(zeros) => zeros,
-                        None => {
-                            let zeros = Arc::new(builder.zeros(e0, e1).map_err(|why| (vec![], why))?);
-                            if let Ok(mut known) = known.lock() {
-                                known.insert(e0.to_bits(), zeros.clone());
-                            }
-                            zeros
-                        }
-                    };
-                    let place = builder.sites[pair.of].x.clone();
-                    let edge = edges::pair(builder, &zeros, *pair, e0, e1).map_err(|why| (place, why))?;
-                    *best.borrow_mut() = Some(edge);
-                    Ok(())
-                };
-                let found = largest(top, length, fixed, if n > MANY { 0 } else { STEPS }, &test);
-                let edge = best.into_inner().ok_or_else(|| (vec![], "nothing was found".to_string()));
-                let found = found.and_then(|(e, why)| Ok((e, why, edge?)));
-                // What was stopped is no answer.
-                if !builder.control.stopped() {
-                    parts.keep(*pair, top, length, &found);
-                }
-                found
-            })
-            .collect();
-        for (pair, outcome) in batch.iter().zip(found) {
-            let direction = if pair.up { "stable" } else { "unstable" };
-            let name = format!("the {direction} manifold of point {}", kept[pair.of]);
-            match outcome {
-                Ok((e, why, both)) => {
-                    if let (true, Some((at, why))) = (e < search.e, why) {
-                        search.set(e, name, at, why, ORBIT);
-                    }
-                    edges.extend(both);
-                }
-                Err((at, why)) if level == Level::Memories && !complete => {
-                    left_out.push(sentence(&name, &at, &why));
-                    bad.push(pair.of);
-                }
-                Err((at, why)) => return Err(sentence(&name, &at, &why)),
-            }
-            if b.control.stopped() {
-                return Err("the computation was interrupted".into());
-            }
-        }
-    }
-    bad.sort_unstable();
-    bad.dedup();
-    if !bad.is_empty() {
-        edges.retain(|e| !bad.contains(&e.of));
-        let moved = |k: usize| k - bad.iter().filter(|b| **b < k).count();
-        for edge in &mut edges {
-            edge.of = moved(edge.of);
-            edge.end = edge.end.map(moved);
-        }
-        for k in bad.into_iter().rev() {
-            b.sites.remove(k);
-            kept.remove(k);
-        }
-    }
-    Ok(edges)
 }

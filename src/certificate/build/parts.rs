@@ -17,8 +17,8 @@ use super::edges::Pair;
 use super::{Edge, Failure};
 use crate::certificate::format::{Definition, Hex, HexVec};
 
-/// What came of a pair of halves: the largest radius at which they were proven, why not beyond, and they; or why they could not be.
-pub(super) type Proven = Result<(f64, Option<Failure>, [Edge; 2]), Failure>;
+/// What came of a pair of halves at a radius: they, or why they could not be proven.
+pub(super) type Proven = Result<[Edge; 2], Failure>;
 
 /// Those that are known, and the file.
 #[derive(Default)]
@@ -41,14 +41,13 @@ struct Header {
 struct Line {
     of: usize,
     up: bool,
-    top: Hex,
+    e0: Hex,
     length: Hex,
-    e0: Option<Hex>,
     why: Option<(HexVec, String)>,
     edges: Vec<Edge>,
 }
 
-const FORMAT: &str = "smale certificate parts 1";
+const FORMAT: &str = "smale certificate parts 2";
 
 impl Parts {
     /// Opens the file, and reads it if it is of this landscape, these points and these settings.
@@ -74,7 +73,7 @@ impl Parts {
         let same = lines.next() == Some(first.as_str());
         let mut known = BTreeMap::new();
         for line in lines.filter(|_| same).filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
-            let key = (line.of, line.up, line.top.0.to_bits(), line.length.0.to_bits());
+            let key = (line.of, line.up, line.e0.0.to_bits(), line.length.0.to_bits());
             if let Some(proven) = line.proven() {
                 known.insert(key, proven);
             }
@@ -101,19 +100,18 @@ impl Parts {
     }
 
     /// What came of a pair at this radius, if it is known.
-    pub(super) fn known(&self, pair: Pair, top: f64, length: f64) -> Option<Proven> {
-        self.known.get(&(pair.of, pair.up, top.to_bits(), length.to_bits())).cloned()
+    pub(super) fn known(&self, pair: Pair, e0: f64, length: f64) -> Option<Proven> {
+        self.known.get(&(pair.of, pair.up, e0.to_bits(), length.to_bits())).cloned()
     }
 
     /// Keeps what came of a pair. A disk that is full costs no more than what is kept.
-    pub(super) fn keep(&self, pair: Pair, top: f64, length: f64, proven: &Proven) {
+    pub(super) fn keep(&self, pair: Pair, e0: f64, length: f64, proven: &Proven) {
         let Some((_, file)) = &self.file else { return };
-        let why = |(at, why): &Failure| (HexVec(at.clone()), why.clone());
-        let (e0, why, edges) = match proven {
-            Ok((e, reason, edges)) => (Some(Hex(*e)), reason.as_ref().map(why), edges.to_vec()),
-            Err(reason) => (None, Some(why(reason)), vec![]),
+        let (why, edges) = match proven {
+            Ok(edges) => (None, edges.to_vec()),
+            Err((at, why)) => (Some((HexVec(at.clone()), why.clone())), vec![]),
         };
-        let line = Line { of: pair.of, up: pair.up, top: Hex(top), length: Hex(length), e0, why, edges };
+        let line = Line { of: pair.of, up: pair.up, e0: Hex(e0), length: Hex(length), why, edges };
         let Ok(text) = serde_json::to_string(&line) else { return };
         if let Ok(mut file) = file.lock() {
             let _ = file.write_all((text + "\n").as_bytes());
@@ -130,10 +128,9 @@ impl Parts {
 
 impl Line {
     fn proven(self) -> Option<Proven> {
-        let why = self.why.map(|(at, why)| (at.0, why));
-        match (self.e0, <[Edge; 2]>::try_from(self.edges)) {
-            (Some(e), Ok(edges)) => Some(Ok((e.0, why, edges))),
-            (None, _) => why.map(Err),
+        match (self.why, <[Edge; 2]>::try_from(self.edges)) {
+            (None, Ok(edges)) => Some(Ok(edges)),
+            (Some((at, why)), Err(_)) => Some(Err((at.0, why))),
             _ => None,
         }
     }
