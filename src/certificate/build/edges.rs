@@ -38,17 +38,17 @@ struct Start {
 const HALVES: [f64; 12] = [0.9, 0.78, 0.66, 0.55, 0.45, 0.36, 0.28, 0.21, 0.15, 0.1, 0.05, 0.02];
 /// Their widths, in lengths.
 const SLOPES: [f64; 12] = [0.02, 0.04, 0.07, 0.1, 0.15, 0.22, 0.32, 0.45, 0.65, 0.95, 1.4, 2.1];
+/// Those of narrow blocks, from which an orbit is followed that passes another saddle closely: the manifold bends away from its axis by the
+/// square of the length.
+const NARROW: [(f64, f64); 6] =
+    [(0.01, 0.007), (0.004, 0.003), (0.0016, 0.0012), (6e-4, 5e-4), (2.5e-4, 2e-4), (1e-4, 8e-5)];
 
 /// In the plane: of each length the narrowest blocks that hold.
 fn planar(b: &Builder<'_>, zero: &Zero, up: bool, wide: f64) -> Vec<Start> {
     let v = &zero.vectors[0].0;
     let direction = if up { vec![-v[1], v[0]] } else { v.clone() };
     let size = norm(&direction);
-    let mut found = vec![];
-    for share in HALVES {
-        let half = share * zero.unique.0;
-        let mut fits = SLOPES.iter().filter(|s| share * (1.0 + *s * *s).sqrt() < 0.999);
-        let Some(slope) = fits.find(|s| b.oracle.block(zero, up, half, **s, wide)).copied() else { continue };
+    let started = |half: f64, slope: f64| {
         let exit = |side: f64| Disc {
             center: zero
                 .center
@@ -61,14 +61,23 @@ fn planar(b: &Builder<'_>, zero: &Zero, up: bool, wide: f64) -> Vec<Start> {
             radius: half * slope * (1.0 + 1e-12),
             thickness: 0.0,
         };
-        found.push(Start { half, slope, exits: [exit(1.0), exit(-1.0)] });
-    }
+        Start { half, slope, exits: [exit(1.0), exit(-1.0)] }
+    };
+    let holds = |half: f64, slope: f64| b.oracle.block(zero, up, half, slope, wide);
+    let fitting = HALVES.iter().filter_map(|share| {
+        let half = share * zero.unique.0;
+        let mut fits = SLOPES.iter().filter(|s| share * (1.0 + *s * *s).sqrt() < 0.999);
+        fits.find(|s| holds(half, **s)).map(|slope| (half, *slope))
+    });
+    let found: Vec<(f64, f64)> = fitting.collect();
     // A block near the middle of those that hold is the farthest from not holding.
     let middle = found.len() / 2;
     let mut order: Vec<usize> = (0..found.len()).collect();
     order.sort_by_key(|k| k.abs_diff(middle));
-    let mut found: Vec<Option<Start>> = found.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|k| found[k].take()).take(4).collect()
+    let narrow = NARROW.iter().map(|(share, slope)| (share * zero.unique.0, *slope));
+    let narrow: Vec<(f64, f64)> = narrow.take_while(|(half, slope)| holds(*half, *slope)).collect();
+    let last = [narrow.len() / 2, narrow.len().saturating_sub(1)].into_iter().filter_map(|k| narrow.get(k));
+    order.into_iter().map(|k| found[k]).take(4).chain(last.copied()).map(|(h, s)| started(h, s)).collect()
 }
 
 /// In other dimensions, by the bounds of `flow/cone.rs`.

@@ -96,7 +96,7 @@ const COVERED: usize = 3;
 /// Steps of bisection between a radius and a quarter of it.
 const STEPS: usize = 5;
 /// Quarterings before a radius is given up as zero.
-const QUARTERS: usize = 24;
+const QUARTERS: i32 = 24;
 /// Of the largest radius found this share is claimed, to leave room.
 const SHARE: f64 = 0.98;
 

@@ -18,7 +18,7 @@ use crate::control::Progress;
 /// Above this dimension, where a tube takes long, the radius is found to within a factor of four, from a tenth of that of the points ..
 const MANY: usize = 16;
 /// .. through so many quarterings.
-const FEW_QUARTERS: usize = 6;
+const FEW_QUARTERS: i32 = 6;
 /// Pairs followed between two messages of progress.
 const BATCH: usize = 32;
 
@@ -33,6 +33,16 @@ struct Tubes<'a> {
 
 /// Those that were not proven, and why not.
 type Failed = BTreeMap<usize, Failure>;
+
+/// Where a radius came to that was quartered until pairs were proven.
+struct Fallen {
+    /// At this all but the failed are.
+    radius: f64,
+    /// The first that was not at four times as much.
+    limit: Option<(usize, Failure)>,
+    /// These are not at any that was tried.
+    failed: Failed,
+}
 
 impl Tubes<'_> {
     fn zeros(&self, e0: f64) -> Result<(Vec<Zero>, f64), String> {
@@ -76,6 +86,49 @@ impl Tubes<'_> {
             }
         }
         Ok(failed)
+    }
+
+    /// Quarters a radius at which some pairs are not proven until they are, or it would be below the least.
+    fn descend(&mut self, failed: Failed, from: f64, least: f64) -> Result<Fallen, String> {
+        let mut tried = vec![];
+        let (mut e0, mut failed) = (from, failed);
+        while !failed.is_empty() && 0.25 * e0 >= least {
+            let open: Vec<usize> = failed.keys().copied().collect();
+            tried.push((e0, failed));
+            e0 *= 0.25;
+            failed = self.each(e0, &open)?;
+        }
+        // The radius is not lowered for those that fail whatever it is.
+        let lowered = |(_, before): &(f64, Failed)| before.keys().any(|k| !failed.contains_key(k));
+        while tried.last().is_some_and(|last| !lowered(last)) {
+            tried.pop();
+        }
+        let radius = tried.last().map_or(from, |(e0, _)| 0.25 * e0);
+        let mut before = tried.pop().map(|(_, before)| before).unwrap_or_default();
+        before.retain(|k, _| !failed.contains_key(k));
+        Ok(Fallen { radius, limit: before.pop_first(), failed })
+    }
+
+    /// The largest radius between one at which these pairs are proven and one at which not all are, nearly; and the pair that fails above.
+    fn between(
+        &mut self,
+        mut low: f64,
+        mut high: f64,
+        ids: &[usize],
+        mut limit: Option<(usize, Failure)>,
+    ) -> Result<(f64, Option<(usize, Failure)>), String> {
+        let mut order = ids.to_vec();
+        for _ in 0..STEPS {
+            let middle = (low * high).sqrt();
+            // That which failed last is likely to be the first to fail again.
+            let last = limit.as_ref().map(|(k, _)| *k);
+            order.sort_by_key(|k| (Some(*k) != last, *k));
+            match self.all(middle, &order)? {
+                None => low = middle,
+                Some(failure) => (high, limit) = (middle, Some(failure)),
+            }
+        }
+        Ok((low, limit))
     }
 
     /// Tries all that were not proven at a radius as large, in this order; the first that fails if one does, and then nothing is kept.
@@ -133,52 +186,42 @@ pub(super) fn orbits(
     }
     let count = pairs.len();
     let mut tubes = Tubes { b: &*b, parts, length: search.length, pairs, proven: vec![None; count] };
-    let mut radius = search.e;
-    let mut failed = tubes.each(radius, &(0..count).collect::<Vec<usize>>())?;
     // Of no use at any radius, with the reason.
     let mut lost = Failed::new();
+    // What keeps the radius from being larger.
+    let mut limit = None;
+    let mut radius = search.e;
+    let all: Vec<usize> = (0..count).collect();
     if search.fixed || radius == 0.0 {
-        lost = failed;
-    } else if !failed.is_empty() {
-        if !many {
-            // Nothing is to be looked for where there is nothing at all.
-            lost = tubes.each(0.0, &failed.keys().copied().collect::<Vec<usize>>())?;
-            failed.retain(|k, _| !lost.contains_key(k));
+        lost = tubes.each(radius, &all)?;
+    } else if many {
+        // What some ask for the others need not exceed.
+        let least = radius * 0.25f64.powi(FEW_QUARTERS);
+        for ids in all.chunks(BATCH) {
+            let failed = tubes.each(radius, ids)?;
+            let fallen = tubes.descend(failed, radius, least)?;
+            (radius, limit) = (fallen.radius, fallen.limit.or(limit));
+            lost.extend(fallen.failed);
         }
-        let mut limit = failed.first_key_value().map(|(k, why)| (*k, why.clone()));
-        for _ in 0..if many { FEW_QUARTERS } else { QUARTERS } {
-            if failed.is_empty() || !lost.is_empty() && complete {
-                break;
+    } else {
+        let mut failed = tubes.each(radius, &all)?;
+        // Nothing is to be looked for where there is nothing at all.
+        lost = tubes.each(0.0, &failed.keys().copied().collect::<Vec<usize>>())?;
+        failed.retain(|k, _| !lost.contains_key(k));
+        if lost.is_empty() || !complete {
+            let top = radius;
+            let fallen = tubes.descend(failed, top, top * 0.25f64.powi(QUARTERS))?;
+            (radius, limit) = (fallen.radius, fallen.limit);
+            if let Some(first) = fallen.failed.into_iter().next() {
+                (radius, limit) = (0.0, Some(first));
+            } else if radius < top {
+                let open: Vec<usize> = all.into_iter().filter(|k| !lost.contains_key(k)).collect();
+                (radius, limit) = tubes.between(radius, 4.0 * radius, &open, limit)?;
             }
-            limit = failed.first_key_value().map(|(k, why)| (*k, why.clone()));
-            radius *= 0.25;
-            failed = tubes.each(radius, &failed.keys().copied().collect::<Vec<usize>>())?;
         }
-        if many {
-            lost = failed;
-        } else if let Some(first) = failed.into_iter().next() {
-            (radius, limit) = (0.0, Some(first));
-        } else if let (Some(last), true) = (&mut limit, lost.is_empty() || !complete) {
-            let (mut low, mut high) = (radius, 4.0 * radius);
-            let mut order: Vec<usize> = (0..count).filter(|k| !lost.contains_key(k)).collect();
-            for _ in 0..STEPS {
-                let middle = (low * high).sqrt();
-                // That which failed last is likely to be the first to fail again.
-                order.sort_by_key(|k| (*k != last.0, *k));
-                match tubes.all(middle, &order)? {
-                    None => low = middle,
-                    Some(failure) => (high, *last) = (middle, failure),
-                }
-            }
-            radius = low;
-        }
-        if many {
-            let reached = tubes.proven.iter().flatten().map(|(e, _)| *e);
-            radius = reached.fold(search.e, f64::min);
-        }
-        if let (Some((k, (at, why))), true) = (limit, radius < search.e) {
-            search.set(radius, name(&tubes.pairs[k], kept), at, why, ORBIT);
-        }
+    }
+    if let (Some((k, (at, why))), true) = (limit, radius < search.e) {
+        search.set(radius, name(&tubes.pairs[k], kept), at, why, ORBIT);
     }
     if let (Some((k, (at, why))), true) = (lost.first_key_value(), level != Level::Memories || complete) {
         return Err(sentence(&name(&tubes.pairs[*k], kept), at, why));

@@ -28,7 +28,12 @@ const NAME: usize = 100;
 pub(super) struct Field {
     pub(super) n: usize,
     kind: Kind,
+    /// What the gradient over a box comes to ..
     cost: u64,
+    /// .. gradient and Hessian at a place ..
+    place: u64,
+    /// .. and a Lipschitz constant on a ball.
+    ball: u64,
     work: AtomicU64,
     most: u64,
 }
@@ -129,7 +134,13 @@ impl Field {
         if !taken {
             return Err("an interval is stated for a parameter that is not there, or that the checker takes as a number only".into());
         }
-        Ok(Field { n, kind, cost: cost as u64, work: AtomicU64::new(begun), most })
+        let cost = cost as u64;
+        let (place, ball) = match &kind {
+            Kind::Formula { .. } => (3 * cost, 4 * cost),
+            Kind::Patterns(p) => p.costs_of_places_and_balls(),
+            Kind::Network(_) => (cost, 4 * cost),
+        };
+        Ok(Field { n, kind, cost, place, ball, work: AtomicU64::new(begun), most })
     }
 
     /// Has so much been computed that checking must end?
@@ -192,11 +203,11 @@ impl Field {
         let place = points(x);
         match &self.kind {
             Kind::Patterns(p) => {
-                self.spend(2);
+                self.count(self.place);
                 p.both(&place)
             }
             Kind::Network(f) => {
-                self.spend(1);
+                self.count(self.place);
                 f.both(&place)
             }
             Kind::Formula { .. } => (self.gradient(&place), self.hessian(&place)),
@@ -245,7 +256,7 @@ impl Field {
         if !(0.0..f64::INFINITY).contains(&radius) {
             return f64::INFINITY;
         }
-        self.spend(4);
+        self.count(self.ball);
         let bound = match &self.kind {
             Kind::Formula { ops, .. } => {
                 let x: Vec<I> = center.iter().map(|c| I::about(*c, radius)).collect();

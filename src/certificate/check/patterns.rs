@@ -100,6 +100,17 @@ impl Patterns {
         self.z.len() * (self.z.len() + self.n) * (self.n + 4)
     }
 
+    /// The same of gradient and Hessian at a place, and of a Lipschitz constant on a ball. In many dimensions both are found in plain arithmetic,
+    /// with exponentials of pairs of points for weights on a ball.
+    pub(super) fn costs_of_places_and_balls(&self) -> (u64, u64) {
+        let (k, n) = (self.z.len(), self.n);
+        if n > FEW {
+            ((k * n * (n + 32)) as u64, (k * (16 * k + 4 * n)) as u64)
+        } else {
+            (2 * self.cost() as u64, 4 * self.cost() as u64)
+        }
+    }
+
     /// Encloses all weights over a box: `1/sum_j exp(l_j - l_k)`, each difference linear in x, so that it is exact over a box.
     fn weights(&self, x: &[I]) -> Vec<I> {
         // Of a number t, or its rounding; with all of an interval logits would lose what they have in common.
