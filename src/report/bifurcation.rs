@@ -1,9 +1,7 @@
 //! The bifurcation diagram: branches of critical points over the parameter, their indices and their events.
 
-use plotters::style::RGBColor;
-
 use super::abscissa::Abscissa;
-use super::canvas::{Pen, document};
+use super::canvas::{Color, Pen, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, ticks, title as heading};
 use super::geometry::P;
 use super::style::{EVENTS, EventMark, GREY, branch_line, counted, event_mark};
@@ -115,7 +113,7 @@ pub fn bifurcation_diagram(
     };
     document((WIDTH, frame.high.1 + 62.0), title, &[], |canvas| {
         let (across, up) = (abscissa.ticks(), ticks(y, 7));
-        let thin = Pen { color: RGBColor(232, 232, 232), width: 0.7, alpha: 1.0 };
+        let thin = Pen { color: Color(232, 232, 232), width: 0.7, alpha: 1.0 };
         for (value, _) in &up {
             let (_, y) = frame.place((frame.x.0, *value));
             canvas.line(&[(frame.low.0, y), (frame.high.0, y)], thin)?;

@@ -1,12 +1,10 @@
 //! The phase portrait: level lines of the energy (the directions of a field that has none), critical points, and the orbits between them.
 
 use faer::Mat;
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::{HPos, VPos};
 use rayon::prelude::*;
 
 use super::arrows::arrows;
-use super::canvas::{Canvas, Pen, Picture, document};
+use super::canvas::{Canvas, Color, Horizontal, Pen, Picture, Vertical, document};
 use super::contour::{Grid, band, levels};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, ticks, title as heading};
 use super::geometry::{P, clipped, middle};
@@ -37,8 +35,8 @@ const MOST_LABELS: usize = 40;
 const MOST_ARROWS: usize = 150;
 
 const UNSTABLE: Pen = Pen { color: INK, width: 1.7, alpha: 1.0 };
-const STABLE: Pen = Pen { color: RGBColor(0, 110, 85), width: 1.5, alpha: 1.0 };
-const LEAVING: Pen = Pen { color: RGBColor(90, 90, 90), width: 0.9, alpha: 1.0 };
+const STABLE: Pen = Pen { color: Color(0, 110, 85), width: 1.5, alpha: 1.0 };
+const LEAVING: Pen = Pen { color: Color(90, 90, 90), width: 0.9, alpha: 1.0 };
 const FORBIDDEN: Pen = Pen { color: ALARM, width: 2.4, alpha: 1.0 };
 const EDGE: Pen = Pen { color: GREY, width: 1.0, alpha: 1.0 };
 /// Markers of one family stand at least so many pixels apart.
@@ -162,8 +160,8 @@ impl Relief {
         Relief { grid, levels }
     }
 
-    fn contours(&self, canvas: &mut Canvas<'_>, frame: &Frame) -> Result<()> {
-        let pen = Pen { color: RGBColor(110, 125, 145), width: 0.7, alpha: 0.75 };
+    fn contours(&self, canvas: &mut Canvas, frame: &Frame) -> Result<()> {
+        let pen = Pen { color: Color(110, 125, 145), width: 0.7, alpha: 0.75 };
         for line in self.grid.contours(&self.levels).into_iter().flatten() {
             let line: Vec<P> = line.into_iter().map(|p| on_sheet(&self.grid, frame, p)).collect();
             canvas.line(&line, pen)?;
@@ -338,7 +336,7 @@ fn boundary(region: &Region, frame: &Frame) -> Vec<Vec<P>> {
     clipped(&circle, frame.low, frame.high)
 }
 
-fn data(canvas: &mut Canvas<'_>, landscape: &dyn Landscape, region: &Region, frame: &Frame) -> Result<()> {
+fn data(canvas: &mut Canvas, landscape: &dyn Landscape, region: &Region, frame: &Frame) -> Result<()> {
     let Some(data) = landscape.data() else { return Ok(()) };
     let radius = if data.ncols() <= 300 { 2.2 } else { 1.4 };
     for j in thinned(data.ncols(), MOST_DATA) {
@@ -356,7 +354,7 @@ fn visible(frame: &Frame, p: P) -> bool {
     within(p.0, frame.x) && within(p.1, frame.y)
 }
 
-fn families(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<()> {
+fn families(canvas: &mut Canvas, set: &CriticalSet, frame: &Frame) -> Result<()> {
     for family in &set.degenerate {
         let radius = if family.dimension == 0 { 5.5 } else { 4.0 };
         let mut drawn: Vec<P> = vec![];
@@ -373,7 +371,7 @@ fn families(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result
     Ok(())
 }
 
-fn orbits(canvas: &mut Canvas<'_>, set: &CriticalSet, graph: &MorseGraph, frame: &Frame) -> Result<()> {
+fn orbits(canvas: &mut Canvas, set: &CriticalSet, graph: &MorseGraph, frame: &Frame) -> Result<()> {
     let arrows = graph.connections.len() + graph.loose.len() <= MOST_ARROWS;
     for loose in &graph.loose {
         if let Loose::Exit { orbit, .. } | Loose::Degenerate { orbit, .. } | Loose::Lost { orbit, .. } = loose
@@ -395,7 +393,7 @@ fn orbits(canvas: &mut Canvas<'_>, set: &CriticalSet, graph: &MorseGraph, frame:
 }
 
 fn curve(
-    canvas: &mut Canvas<'_>,
+    canvas: &mut Canvas,
     orbit: &Orbit,
     region: &Region,
     frame: &Frame,
@@ -476,7 +474,7 @@ fn copies(region: &Region, x: &[f64]) -> Vec<P> {
     across.iter().flat_map(|&a| up.iter().map(move |&b| (a, b))).collect()
 }
 
-fn points(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<()> {
+fn points(canvas: &mut Canvas, set: &CriticalSet, frame: &Frame) -> Result<()> {
     let radius = match set.points.len() {
         0..=30 => 6.0,
         31..=120 => 4.6,
@@ -489,9 +487,10 @@ fn points(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<(
             marker(canvas, p.index, at, radius, true)?;
             if set.points.len() <= MOST_LABELS {
                 let left = at.0 > frame.high.0 - 30.0;
-                let (side, horizontal) = if left { (-1.0, HPos::Right) } else { (1.0, HPos::Left) };
+                let (side, horizontal) =
+                    if left { (-1.0, Horizontal::Right) } else { (1.0, Horizontal::Left) };
                 let beside = (at.0 + side * (radius + 1.5), at.1 - radius * 0.6);
-                label(canvas, beside, id, 12.0, (horizontal, VPos::Bottom))?;
+                label(canvas, beside, id, 12.0, (horizontal, Vertical::Bottom))?;
             }
         }
     }

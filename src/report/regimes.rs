@@ -1,7 +1,7 @@
 //! The plane of two parameters as a grid of cells, each in the colour of the class that most belong to there.
 
 use super::abscissa::Abscissa;
-use super::canvas::{Lettering, Pen, document};
+use super::canvas::{Color, Lettering, Pen, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, title as heading};
 use super::geometry::{P, clipped};
 use super::style::{INK, color};
@@ -126,10 +126,10 @@ fn edges(values: &[f64], axis: &Abscissa) -> Vec<f64> {
 }
 
 /// A colour mixed with white.
-fn faint(full: plotters::style::RGBColor, share: f64) -> plotters::style::RGBColor {
+fn faint(full: Color, share: f64) -> Color {
     let share = 0.15 + 0.6 * share.clamp(0.0, 1.0);
     let mix = |c: u8| (255.0 - share * (255.0 - f64::from(c))).round() as u8;
-    plotters::style::RGBColor(mix(full.0), mix(full.1), mix(full.2))
+    Color(mix(full.0), mix(full.1), mix(full.2))
 }
 
 #[cfg(test)]
