@@ -4,7 +4,8 @@
 use super::canvas::{Horizontal, Pen, Vertical, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, ticks, title as heading};
 use super::geometry::{P, clipped};
-use super::portrait::{WIDTH, corners, energies};
+use super::portrait::energies;
+use super::scene::{WIDTH, corners};
 use super::style::{GREY, INK, hollow, label, marker};
 use crate::critical::CriticalSet;
 use crate::error::Result;
