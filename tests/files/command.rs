@@ -902,6 +902,18 @@ fn a_folder_is_exported() {
     assert!(smale(&folder, &run).status.success());
     assert!(!folder.path().join("r/graph.png").exists() && !folder.path().join("r/nodes.csv").exists());
 
+    // All files or none: one that cannot be written leaves nothing of the others, nor the summary changed.
+    let names = |folder_name: &str| {
+        let there = std::fs::read_dir(folder.path().join(folder_name)).unwrap();
+        let mut names: Vec<_> = there.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    std::fs::create_dir_all(folder.path().join("half/graph.dot")).unwrap();
+    refuses(&folder, &["export", "r", "--out", "half", "--format", "json,dot,csv"], &["graph.dot", "folder"]);
+    assert_eq!(names("half"), ["graph.dot"]);
+    refuses(&folder, &["export", "r", "--out", "half/graph.dot/new", "--format", "png,xlsx"], &["xlsx"]);
+    assert!(names("half/graph.dot").is_empty());
     refuses(&folder, &["export", "nowhere"], &["nowhere", "no such folder"]);
     refuses(&folder, &["export", "."], &["summary.json"]);
     // What is not ours is not replaced, and one result does not go into another.
