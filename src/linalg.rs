@@ -2,6 +2,7 @@
 
 mod band;
 mod cholesky;
+mod principal;
 mod spectral;
 
 use std::cell::Cell;
@@ -10,10 +11,11 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::{Lblt, SolveCore};
-use faer::{Accum, Conj, MatMut, MatRef, Par, Side};
+use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Side};
 
 pub use band::{Band, Factors, Layout};
 pub use cholesky::Cholesky;
+pub use principal::{Principal, principal};
 pub use spectral::{Spectral, WIDEST};
 
 thread_local! {
@@ -116,6 +118,43 @@ pub fn symmetric_eigen(a: MatRef<'_, f64>, values: &mut [f64], mut vectors: MatM
     done.is_ok()
 }
 
+/// Eigenvectors have no sign of their own: the largest component is made positive, so that orientations, and with them
+/// the signs of connections, do not depend on the eigensolver. Columns of `duals` turn with theirs.
+pub(crate) fn orient(vectors: &mut Mat<f64>, duals: &mut Mat<f64>) {
+    for j in 0..vectors.ncols() {
+        let column = vectors.col_as_slice_mut(j);
+        let largest = column.iter().fold(0.0_f64, |m, v| if v.abs() > m.abs() + 1e-9 { *v } else { m });
+        if largest < 0.0 {
+            column.iter_mut().for_each(|v| *v = -*v);
+            duals.col_as_slice_mut(j).iter_mut().for_each(|v| *v = -*v);
+        }
+    }
+}
+
+/// Gram and Schmidt, twice; what depends on the others is dropped.
+pub(crate) fn orthonormalize(vectors: &mut Vec<Vec<f64>>) {
+    let mut kept: Vec<Vec<f64>> = vec![];
+    for v in vectors.iter() {
+        let size = norm(v);
+        if !(size > 0.0 && size.is_finite()) {
+            continue;
+        }
+        let mut v: Vec<f64> = v.iter().map(|v| v / size).collect();
+        for _ in 0..2 {
+            for k in &kept {
+                let along = dot(&v, k);
+                axpy(-along, k, &mut v);
+            }
+        }
+        let rest = norm(&v);
+        if rest > 1e-10 {
+            v.iter_mut().for_each(|v| *v /= rest);
+            kept.push(v);
+        }
+    }
+    *vectors = kept;
+}
+
 /// A symmetric matrix factored after Bunch & Kaufman: solutions, and the number of negative eigenvalues (Sylvester's law
 /// of inertia), far cheaper than eigenvectors.
 #[derive(Debug)]
@@ -197,7 +236,6 @@ fn eigen_2(a: f64, b: f64, c: f64, values: &mut [f64], mut vectors: MatMut<'_, f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use faer::Mat;
 
     #[test]
     fn eigenpairs_satisfy_their_equation() {

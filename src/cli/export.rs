@@ -85,15 +85,18 @@ pub(super) fn run(arguments: &Arguments, common: &Common) -> Result<End> {
     let out = common.out.as_deref().unwrap_or(dir);
     let own = is_same(out, dir);
     spare(out, own, &summary, &made)?;
-    let folder = Folder::open(out)?;
-    for (name, bytes) in &made {
-        folder.write(name, bytes)?;
-    }
+    let paths: Vec<PathBuf> = made.iter().map(|(name, _)| out.join(name)).collect();
     // In the result folder itself the next run has to know what to clear away.
     if own && list(&mut summary, &made) {
-        folder.write("summary.json", pretty(&summary)?.as_bytes())?;
+        made.push(("summary.json".to_owned(), pretty(&summary)?.into_bytes()));
     }
-    let paths: Vec<PathBuf> = made.iter().map(|(name, _)| folder.path().join(name)).collect();
+    let folder = Folder::open(out)?;
+    let ready: Vec<(&str, &[u8])> =
+        made.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    if let Err(error) = folder.write_all(&ready) {
+        folder.abandon();
+        return Err(error);
+    }
     output::print(&match common.json {
         true => format!("{}\n", json!({ "files": paths })),
         false => paths.iter().map(|path| format!("{}\n", path.display())).collect(),

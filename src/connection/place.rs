@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use super::orbits::Task;
 use crate::critical::CriticalSet;
 use crate::flow::Flow;
-use crate::flow::linear::{self, orient};
+use crate::flow::linear;
 use crate::flow::trap::positive_radius;
 use crate::landscape::{Landscape, Reduced, Region};
-use crate::linalg::{column, column_mut, symmetric_eigen};
+use crate::linalg::{column, column_mut, orient, symmetric_eigen};
 
 /// Up to this dimension all modes of a saddle are computed.
 const DENSE: usize = 2500;

@@ -12,8 +12,8 @@ use faer::linalg::solvers::SolveLstsq;
 
 use super::bordered::Bordered;
 use super::path::minus;
-use super::system::{Problem, orthonormalize};
-use crate::linalg::{axpy, dot, norm};
+use super::system::Problem;
+use crate::linalg::{axpy, dot, norm, orthonormalize};
 
 /// What of the equations may remain, relative to the Hessian's size.
 const RESIDUAL: f64 = 1e-9;

@@ -11,7 +11,7 @@ use super::bordered::{DENSE, Hessian, layout};
 use super::{Options, Scales};
 use crate::error::{Error, Result};
 use crate::landscape::{Family, parameter_names};
-use crate::linalg::{Layout, axpy, dot, norm, symmetric_eigen};
+use crate::linalg::{Layout, axpy, dot, norm, orthonormalize, symmetric_eigen};
 
 /// Eigenpairs nearest to zero that are kept.
 const NEAR: usize = 8;
@@ -459,28 +459,4 @@ impl Spectrum {
     pub(super) fn smallest(&self) -> f64 {
         self.near.first().map_or(f64::INFINITY, |(value, _)| *value)
     }
-}
-
-/// Gram and Schmidt, twice; what depends on the others is dropped.
-pub(super) fn orthonormalize(vectors: &mut Vec<Vec<f64>>) {
-    let mut kept: Vec<Vec<f64>> = vec![];
-    for v in vectors.iter() {
-        let size = norm(v);
-        if !(size > 0.0 && size.is_finite()) {
-            continue;
-        }
-        let mut v: Vec<f64> = v.iter().map(|v| v / size).collect();
-        for _ in 0..2 {
-            for k in &kept {
-                let along = dot(&v, k);
-                axpy(-along, k, &mut v);
-            }
-        }
-        let rest = norm(&v);
-        if rest > 1e-10 {
-            v.iter_mut().for_each(|v| *v /= rest);
-            kept.push(v);
-        }
-    }
-    *vectors = kept;
 }

@@ -76,6 +76,7 @@ pub(crate) use plane::check_plane;
 pub use plane::{curves_csv, plane_json};
 pub use rates::{hierarchy_csv, quasipotential_csv, rates_csv};
 pub use read::{read_graph, read_orbits};
+pub(crate) use table::table;
 pub use table::{basins_csv, critical_points_csv, degenerate_csv, orbits_csv, proofs_csv};
 pub use vtp::{curves_vtp, graph_vtp, surface_vtp};
 pub(crate) use xml::escape as escape_xml;

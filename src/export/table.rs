@@ -128,7 +128,7 @@ fn ends(eigenvalues: &[f64]) -> (String, String) {
 }
 
 /// A table with these columns, and `n` more for coordinates.
-pub(super) fn table(columns: &[&str], n: usize, rows: impl Iterator<Item = Vec<String>>) -> Result<String> {
+pub(crate) fn table(columns: &[&str], n: usize, rows: impl Iterator<Item = Vec<String>>) -> Result<String> {
     let failed = |e: &dyn std::fmt::Display| Error::Numerics(format!("a table cannot be written: {e}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     let header = columns.iter().map(|&c| c.to_owned()).chain((0..n).map(|i| format!("x{i}")));

@@ -7,13 +7,12 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use faer::Mat;
 
 use super::{MOST_COORDINATES, barriers_out, check_graph, edges};
 use crate::connection::MorseGraph;
 use crate::critical::CriticalSet;
 use crate::error::{Error, Result};
-use crate::linalg::{dot, symmetric_eigen};
+use crate::linalg::{Principal, dot, principal};
 use crate::manifold::{Curve, Surface};
 
 /// `manifold-<id>.vtp` of a one-dimensional manifold: each branch a polyline from the critical point on, with its `side` as
@@ -209,17 +208,14 @@ fn in_space(points: &[&[f64]], n: usize) -> Vec<[f64; 3]> {
     if n <= 3 {
         return points.iter().map(|x| std::array::from_fn(|i| x.get(i).copied().unwrap_or(0.0))).collect();
     }
-    let count = points.len() as f64;
-    let mean: Vec<f64> = (0..n).map(|i| points.iter().map(|x| x[i]).sum::<f64>() / count).collect();
-    let centred: Vec<Vec<f64>> =
-        points.iter().map(|x| x.iter().zip(&mean).map(|(x, m)| x - m).collect()).collect();
-    let covariance = Mat::from_fn(n, n, |i, j| centred.iter().map(|x| x[i] * x[j]).sum::<f64>());
-    let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
-    if !symmetric_eigen(covariance.as_ref(), &mut values, vectors.as_mut()) {
-        return centred.iter().map(|x| [x[0], x[1], x[2]]).collect();
-    }
-    crate::flow::linear::orient(&mut vectors, &mut Mat::zeros(0, n));
-    centred.iter().map(|x| std::array::from_fn(|k| dot(x, vectors.col_as_slice(n - 1 - k)))).collect()
+    let Some(Principal { mean, directions, .. }) = principal(points, 3) else {
+        return vec![[0.0; 3]; points.len()];
+    };
+    let place = |x: &&[f64]| {
+        let centred: Vec<f64> = x.iter().zip(&mean).map(|(x, m)| x - m).collect();
+        std::array::from_fn(|k| dot(&centred, directions.col_as_slice(k)))
+    };
+    points.iter().map(place).collect()
 }
 
 #[cfg(test)]

@@ -141,19 +141,6 @@ pub(crate) fn contraction(b: MatRef<'_, f64>) -> Option<Mat<f64>> {
     is_finite(x.as_ref()).then_some(x)
 }
 
-/// Eigenvectors have no sign of their own: the largest component is made positive, so that orientations, and with them
-/// the signs of connections, do not depend on the eigensolver. Columns of `duals` turn with theirs.
-pub(crate) fn orient(vectors: &mut Mat<f64>, duals: &mut Mat<f64>) {
-    for j in 0..vectors.ncols() {
-        let column = vectors.col_as_slice_mut(j);
-        let largest = column.iter().fold(0.0_f64, |m, v| if v.abs() > m.abs() + 1e-9 { *v } else { m });
-        if largest < 0.0 {
-            column.iter_mut().for_each(|v| *v = -*v);
-            duals.col_as_slice_mut(j).iter_mut().for_each(|v| *v = -*v);
-        }
-    }
-}
-
 fn is_finite(a: MatRef<'_, f64>) -> bool {
     a.col_iter().all(|c| c.iter().all(|e| e.is_finite()))
 }

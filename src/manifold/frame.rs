@@ -6,7 +6,7 @@ use super::Stability;
 use crate::error::{Error, Result};
 use crate::flow::{Flow, linear};
 use crate::landscape::Landscape;
-use crate::linalg::symmetric_eigen;
+use crate::linalg::{orient, symmetric_eigen};
 
 /// Beyond these dimensions modes are not computed: of a Hessian, of a flow of its own.
 const DENSE: (usize, usize) = (2500, 800);
@@ -86,7 +86,7 @@ impl Frame {
                 return Err(failed());
             }
             (values, vectors, duals) = (modes.values, modes.vectors, modes.duals);
-            linear::orient(&mut vectors, &mut duals);
+            orient(&mut vectors, &mut duals);
             // Real rates with a basis of their own: a spiral, or a Jordan block, has none.
             let image = &matrix * &vectors;
             let size = matrix.norm_max();
@@ -101,7 +101,7 @@ impl Frame {
             if !symmetric_eigen(matrix.as_ref(), &mut values, vectors.as_mut()) {
                 return Err(failed());
             }
-            linear::orient(&mut vectors, &mut Mat::zeros(0, n));
+            orient(&mut vectors, &mut Mat::zeros(0, n));
             duals.copy_from(&vectors);
         }
         let rates: Vec<f64> = values.iter().map(|v| field.sign * v).collect();

@@ -1,8 +1,6 @@
 //! Directions of a field in the plane, for portraits without level lines.
 
-use plotters::style::RGBColor;
-
-use super::canvas::{Canvas, Pen};
+use super::canvas::{Canvas, Color, Pen};
 use super::frame::Frame;
 use crate::error::Result;
 use crate::landscape::Landscape;
@@ -11,8 +9,8 @@ use crate::landscape::Landscape;
 const APART: f64 = 30.0;
 
 /// Draws the direction of the flow on a grid over the frame.
-pub(super) fn arrows(canvas: &mut Canvas<'_>, landscape: &dyn Landscape, frame: &Frame) -> Result<()> {
-    let pen = Pen { color: RGBColor(125, 145, 175), width: 1.0, alpha: 0.9 };
+pub(super) fn arrows(canvas: &mut Canvas, landscape: &dyn Landscape, frame: &Frame) -> Result<()> {
+    let pen = Pen { color: Color(125, 145, 175), width: 1.0, alpha: 0.9 };
     let count = |side: f64| (side / APART).floor().max(4.0) as usize;
     let (columns, rows) = (count(frame.width()), count(frame.height()));
     let along = |range: (f64, f64), i: usize, count: usize| {

@@ -1,11 +1,10 @@
 //! The bifurcation diagram: branches of critical points over the parameter, their indices and their events.
 
-use plotters::style::RGBColor;
-
 use super::abscissa::Abscissa;
-use super::canvas::{Pen, document};
+use super::canvas::{Color, Pen, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, ticks, title as heading};
 use super::geometry::P;
+use super::quantity::Quantity;
 use super::style::{EVENTS, EventMark, GREY, branch_line, counted, event_mark};
 use crate::continuation::{BranchPoint, Cause, Diagram, End, EventKind, Itinerary};
 use crate::error::{Error, Result};
@@ -16,50 +15,6 @@ const HEIGHT: f64 = 520.0;
 const LEFT: f64 = 104.0;
 const RIGHT: f64 = 26.0;
 
-/// What a bifurcation diagram shows upwards.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Ordinate {
-    /// The energy.
-    Energy,
-    /// The Euclidean norm of the state.
-    Norm,
-    /// A coordinate of the state, by its number.
-    Coordinate(usize),
-    /// A weighted sum of the coordinates, a weight each.
-    Functional(Vec<f64>),
-}
-
-impl Ordinate {
-    /// Its value at a point with this energy.
-    fn of(&self, x: &[f64], energy: f64) -> f64 {
-        match self {
-            Ordinate::Energy => energy,
-            Ordinate::Norm => crate::linalg::norm(x),
-            Ordinate::Coordinate(i) => x[*i],
-            Ordinate::Functional(weights) => weights.iter().zip(x).map(|(w, x)| w * x).sum(),
-        }
-    }
-
-    /// The name of the axis.
-    fn name(&self) -> String {
-        match self {
-            Ordinate::Energy => "energy".into(),
-            Ordinate::Norm => "norm".into(),
-            Ordinate::Coordinate(i) => format!("x[{i}]"),
-            Ordinate::Functional(weights) if weights.len() <= 4 => {
-                let terms: Vec<String> = weights
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, w)| **w != 0.0)
-                    .map(|(i, w)| if *w == 1.0 { format!("x[{i}]") } else { format!("{w} x[{i}]") })
-                    .collect();
-                if terms.is_empty() { "0".into() } else { terms.join(" + ").replace("+ -", "\u{2212} ") }
-            }
-            Ordinate::Functional(_) => "weighted sum of the coordinates".into(),
-        }
-    }
-}
-
 /// The bifurcation diagram as an SVG document: the parameter to the right (its logarithm where its range is positive and
 /// spans more than a factor 10), the ordinate upwards; minima solid, saddles dashed, with a colour and a dash an index; a
 /// marker an event by its kind; dotted upright lines where an orbit joins two saddles.
@@ -69,16 +24,11 @@ impl Ordinate {
 pub fn bifurcation_diagram(
     diagram: &Diagram,
     itinerary: Option<&Itinerary>,
-    ordinate: &Ordinate,
+    ordinate: &Quantity,
     title: &str,
 ) -> Result<String> {
     let n = check_diagram(diagram)?;
-    let fits = match ordinate {
-        Ordinate::Coordinate(i) => *i < n || diagram.branches.is_empty(),
-        Ordinate::Functional(weights) => weights.len() == n || diagram.branches.is_empty(),
-        Ordinate::Energy | Ordinate::Norm => true,
-    };
-    if !fits {
+    if !diagram.branches.is_empty() && ordinate.misfit(n).is_some() {
         return Err(Error::input(format!("the ordinate does not fit a landscape of dimension {n}")));
     }
     let abscissa = Abscissa::new(diagram.range, false);
@@ -115,7 +65,7 @@ pub fn bifurcation_diagram(
     };
     document((WIDTH, frame.high.1 + 62.0), title, &[], |canvas| {
         let (across, up) = (abscissa.ticks(), ticks(y, 7));
-        let thin = Pen { color: RGBColor(232, 232, 232), width: 0.7, alpha: 1.0 };
+        let thin = Pen { color: Color(232, 232, 232), width: 0.7, alpha: 1.0 };
         for (value, _) in &up {
             let (_, y) = frame.place((frame.x.0, *value));
             canvas.line(&[(frame.low.0, y), (frame.high.0, y)], thin)?;
@@ -159,7 +109,7 @@ struct Piece {
 
 /// The branches cut at their events, and wherever else the index changes; each runs to the right, so that the dashes of
 /// branches that cover each other do so, too.
-fn pieces(diagram: &Diagram, ordinate: &Ordinate, abscissa: &Abscissa) -> Vec<Piece> {
+fn pieces(diagram: &Diagram, ordinate: &Quantity, abscissa: &Abscissa) -> Vec<Piece> {
     let place = |p: &BranchPoint| (abscissa.place(p.parameter), ordinate.of(&p.x, p.energy));
     let many = diagram.branches.iter().map(|b| b.points.len()).sum::<usize>() > MOST_SMOOTHED;
     let mut pieces = vec![];
@@ -300,7 +250,7 @@ mod tests {
     #[test]
     fn pieces_have_one_index_and_meet_at_the_event() {
         let abscissa = Abscissa::new([-1.0, 1.0], false);
-        let pieces = pieces(&pitchfork(), &Ordinate::Coordinate(0), &abscissa);
+        let pieces = pieces(&pitchfork(), &Quantity::Coordinate(0), &abscissa);
         let mut indices: Vec<usize> = pieces.iter().map(|p| p.index).collect();
         indices.sort_unstable();
         assert_eq!(indices, [0, 0, 0, 1]);
@@ -328,11 +278,11 @@ mod tests {
 
     #[test]
     fn the_legend_counts_events_and_the_ordinate_has_a_name() {
-        let svg = bifurcation_diagram(&pitchfork(), None, &Ordinate::Functional(vec![2.0]), "Fork").unwrap();
+        let svg = bifurcation_diagram(&pitchfork(), None, &Quantity::Functional(vec![2.0]), "Fork").unwrap();
         for text in ["Fork", "minima", "maxima", "1 supercritical pitchfork", "2 x[0]"] {
             assert!(svg.contains(text), "{text}");
         }
-        assert!(bifurcation_diagram(&pitchfork(), None, &Ordinate::Coordinate(1), "t").is_err());
-        assert!(bifurcation_diagram(&pitchfork(), None, &Ordinate::Functional(vec![]), "t").is_err());
+        assert!(bifurcation_diagram(&pitchfork(), None, &Quantity::Coordinate(1), "t").is_err());
+        assert!(bifurcation_diagram(&pitchfork(), None, &Quantity::Functional(vec![]), "t").is_err());
     }
 }

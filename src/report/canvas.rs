@@ -1,21 +1,21 @@
 //! A sheet to draw on: pixels in, an SVG document out.
 //!
-//! The shapes go through plotters, whose SVG backend places everything on whole units; a pixel is ten of them, so
-//! that curves are smooth. The document around the shapes is put together here, because it holds embedded images
-//! and is shown in pixels.
+//! Everything is placed on whole units, a tenth of a pixel: curves are smooth, and no decimals are written. A line keeps
+//! only the points without which it would be seen to be another, and dashes are the reader's to cut: pictures of thousands
+//! of branches stay small.
+
+use std::fmt::{Arguments, Display, Write};
 
 use base64::Engine;
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::geometry::{P, dashes, simplified};
+use super::geometry::{P, simplified};
 use crate::error::{Error, Result};
 use crate::export::escape_xml;
 
-/// Internal units a pixel.
+/// Units a pixel.
 const UNIT: f64 = 10.0;
-/// plotters divides font sizes by this.
-const FONT_UNIT: f64 = 1.24;
+/// How far a line that is drawn may be from the one that is meant, in pixels.
+pub(super) const TOLERANCE: f64 = 0.12;
 
 /// Letters are the reader's own: the first of these that there is. A font inside would make each document ten times as large.
 pub(super) const FONTS: &str = "Helvetica, Arial, DejaVu Sans, sans-serif";
@@ -25,10 +25,36 @@ pub(super) const FONTS: &str = "Helvetica, Arial, DejaVu Sans, sans-serif";
 pub(super) const DARK: &str =
     "@media (prefers-color-scheme: dark) { svg { filter: invert(0.9) hue-rotate(180deg) } }";
 
+/// Red, green and blue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Color(pub(super) u8, pub(super) u8, pub(super) u8);
+
+impl Display for Color {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{:02X}{:02X}{:02X}", self.0, self.1, self.2)
+    }
+}
+
+/// Which part of a text stands at its place, across.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Horizontal {
+    Left,
+    Center,
+    Right,
+}
+
+/// Which part of a text stands at its place, up and down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vertical {
+    Top,
+    Center,
+    Bottom,
+}
+
 /// How a line is drawn; width in pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pen {
-    pub(super) color: RGBColor,
+    pub(super) color: Color,
     pub(super) width: f64,
     pub(super) alpha: f64,
 }
@@ -37,9 +63,9 @@ pub(super) struct Pen {
 #[derive(Clone, Copy)]
 pub(super) struct Lettering {
     pub(super) size: f64,
-    pub(super) color: RGBColor,
-    pub(super) horizontal: HPos,
-    pub(super) vertical: VPos,
+    pub(super) color: Color,
+    pub(super) horizontal: Horizontal,
+    pub(super) vertical: Vertical,
     pub(super) bold: bool,
     /// Turned to run upwards.
     pub(super) upwards: bool,
@@ -50,9 +76,9 @@ impl Lettering {
     pub(super) fn centered(size: f64) -> Self {
         Lettering {
             size,
-            color: RGBColor(40, 40, 40),
-            horizontal: HPos::Center,
-            vertical: VPos::Center,
+            color: Color(40, 40, 40),
+            horizontal: Horizontal::Center,
+            vertical: Vertical::Center,
             bold: false,
             upwards: false,
         }
@@ -69,18 +95,15 @@ pub(super) struct Picture {
 }
 
 /// What one draws on. All places and lengths are in pixels, y downwards.
-pub(super) struct Canvas<'a> {
-    backend: SVGBackend<'a>,
+#[derive(Default)]
+pub(super) struct Canvas {
+    body: String,
 }
 
-impl Canvas<'_> {
+impl Canvas {
     /// A line through the points.
     pub(super) fn line(&mut self, points: &[P], pen: Pen) -> Result<()> {
-        let points = simplified(points, 0.12);
-        if points.len() < 2 {
-            return Ok(());
-        }
-        self.backend.draw_path(points.into_iter().map(units), &pen.style()).map_err(failed)
+        self.stroke(points, pen, None)
     }
 
     /// A dashed line through the points.
@@ -89,22 +112,39 @@ impl Canvas<'_> {
     }
 
     /// A line through the points in dashes of a length with gaps of another.
-    pub(super) fn pattern(&mut self, points: &[P], pen: Pen, (on, off): (f64, f64)) -> Result<()> {
-        for dash in dashes(points, on, off) {
-            self.line(&dash, pen)?;
+    pub(super) fn pattern(&mut self, points: &[P], pen: Pen, dashes: (f64, f64)) -> Result<()> {
+        self.stroke(points, pen, Some(dashes))
+    }
+
+    fn stroke(&mut self, points: &[P], pen: Pen, dashes: Option<(f64, f64)>) -> Result<()> {
+        let mut places: Vec<(i32, i32)> = simplified(points, TOLERANCE).into_iter().map(units).collect();
+        places.dedup();
+        if places.len() < 2 {
+            return Ok(());
         }
-        Ok(())
+        let width = length(pen.width).max(1);
+        self.put(format_args!(
+            "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\"{}",
+            pen.color,
+            opacity(pen.alpha)
+        ))?;
+        if let Some((on, off)) = dashes {
+            self.put(format_args!(" stroke-dasharray=\"{} {}\"", length(on), length(off)))?;
+        }
+        self.points(&places)
     }
 
     /// A filled polygon.
-    pub(super) fn polygon(&mut self, points: &[P], color: RGBColor) -> Result<()> {
-        self.backend.fill_polygon(points.iter().copied().map(units), &color).map_err(failed)
+    pub(super) fn polygon(&mut self, points: &[P], color: Color) -> Result<()> {
+        let places: Vec<(i32, i32)> = points.iter().copied().map(units).collect();
+        self.put(format_args!("<polygon fill=\"{color}\""))?;
+        self.points(&places)
     }
 
     /// A filled disc.
-    pub(super) fn disc(&mut self, center: P, radius: f64, color: RGBColor, alpha: f64) -> Result<()> {
-        let radius = (radius * UNIT).round() as u32;
-        self.backend.draw_circle(units(center), radius, &color.mix(alpha), true).map_err(failed)
+    pub(super) fn disc(&mut self, center: P, radius: f64, color: Color, alpha: f64) -> Result<()> {
+        let ((x, y), radius, opacity) = (units(center), length(radius), opacity(alpha));
+        self.put(format_args!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"{color}\"{opacity}/>\n"))
     }
 
     /// The outline of a rectangle.
@@ -114,25 +154,56 @@ impl Canvas<'_> {
 
     /// A line of text.
     pub(super) fn text(&mut self, at: P, text: &str, lettering: Lettering) -> Result<()> {
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let style = if lettering.bold { FontStyle::Bold } else { FontStyle::Normal };
-        let mut font = FontDesc::new(FontFamily::Name(FONTS), lettering.size * UNIT * FONT_UNIT, style);
+        let (x, y) = units(at);
+        let down = match lettering.vertical {
+            Vertical::Top => "0.76em",
+            Vertical::Center => "0.5ex",
+            Vertical::Bottom => "-0.5ex",
+        };
+        let anchor = match lettering.horizontal {
+            Horizontal::Left => "start",
+            Horizontal::Center => "middle",
+            Horizontal::Right => "end",
+        };
+        let (size, color) = (length(lettering.size), lettering.color);
+        let bold = if lettering.bold { " font-weight=\"bold\"" } else { "" };
+        self.put(format_args!(
+            "<text x=\"{x}\" y=\"{y}\" dy=\"{down}\" text-anchor=\"{anchor}\" font-family=\"{FONTS}\" \
+             font-size=\"{size}\"{bold} fill=\"{color}\""
+        ))?;
         if lettering.upwards {
-            font = font.transform(FontTransform::Rotate270);
+            self.put(format_args!(" transform=\"rotate(270, {x}, {y})\""))?;
         }
-        let style = font.color(&lettering.color).pos(Pos::new(lettering.horizontal, lettering.vertical));
-        self.backend.draw_text(&text, &style, units(at)).map_err(failed)
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.put(format_args!(">\n{}\n</text>\n", escape_xml(&text)))
+    }
+
+    /// The places of a shape, and its end.
+    fn points(&mut self, places: &[(i32, i32)]) -> Result<()> {
+        for (k, (x, y)) in places.iter().enumerate() {
+            let before = if k == 0 { " points=\"" } else { " " };
+            self.put(format_args!("{before}{x},{y}"))?;
+        }
+        self.put(format_args!("\"/>\n"))
+    }
+
+    fn put(&mut self, text: Arguments<'_>) -> Result<()> {
+        self.body.write_fmt(text).map_err(|e| Error::Numerics(format!("the picture cannot be drawn: {e}")))
     }
 }
 
-impl Pen {
-    fn style(self) -> ShapeStyle {
-        ShapeStyle {
-            color: self.color.mix(self.alpha),
-            filled: false,
-            stroke_width: (self.width * UNIT).round().max(1.0) as u32,
-        }
-    }
+/// A length in units.
+fn length(pixels: f64) -> i32 {
+    (pixels * UNIT).round() as i32
+}
+
+fn units(p: P) -> (i32, i32) {
+    (length(p.0), length(p.1))
+}
+
+/// The attribute of a shape that lets others shine through.
+fn opacity(alpha: f64) -> String {
+    if alpha == 1.0 { String::new() } else { format!(" opacity=\"{alpha}\"") }
 }
 
 /// An SVG document of `size` (width, height) pixels: the pictures, and what `draw` draws over them.
@@ -140,18 +211,12 @@ pub(super) fn document(
     size: (f64, f64),
     title: &str,
     pictures: &[Picture],
-    draw: impl FnOnce(&mut Canvas<'_>) -> Result<()>,
+    draw: impl FnOnce(&mut Canvas) -> Result<()>,
 ) -> Result<String> {
     let (width, height) = (size.0.ceil(), size.1.ceil());
     let (across, down) = ((width * UNIT) as u32, (height * UNIT) as u32);
-    let mut body = String::new();
-    {
-        let mut canvas = Canvas { backend: SVGBackend::with_string(&mut body, (across, down)) };
-        draw(&mut canvas)?;
-        canvas.backend.present().map_err(failed)?;
-    }
-    let start = body.find('\n').map_or(0, |i| i + 1);
-    let end = body.rfind("</svg>").unwrap_or(body.len());
+    let mut canvas = Canvas::default();
+    draw(&mut canvas)?;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" \
          width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {across} {down}\">\n<title>{}</title>\n<style>{DARK}</style>\n\
@@ -167,15 +232,7 @@ pub(super) fn document(
         ));
     }
     out.push_str("<g stroke-linejoin=\"round\">\n");
-    out.push_str(&body[start..end]);
+    out.push_str(&canvas.body);
     out.push_str("</g>\n</svg>\n");
     Ok(out)
-}
-
-fn units(p: P) -> (i32, i32) {
-    ((p.0 * UNIT).round() as i32, (p.1 * UNIT).round() as i32)
-}
-
-fn failed(e: impl std::fmt::Display) -> Error {
-    Error::Numerics(format!("the picture cannot be drawn: {e}"))
 }

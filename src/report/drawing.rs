@@ -1,9 +1,6 @@
 //! The connection graph with energy upwards, in any dimension.
 
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::{HPos, VPos};
-
-use super::canvas::{Canvas, Pen, document};
+use super::canvas::{Canvas, Color, Horizontal, Pen, Vertical, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, title as heading};
 use super::gallery::Gallery;
 use super::geometry::P;
@@ -60,7 +57,7 @@ pub fn drawing(
         };
         for (value, _) in &axis {
             let (_, y) = frame.place((0.0, *value));
-            let pen = Pen { color: RGBColor(225, 225, 225), width: 0.7, alpha: 1.0 };
+            let pen = Pen { color: Color(225, 225, 225), width: 0.7, alpha: 1.0 };
             canvas.line(&[(frame.low.0, y), (frame.high.0, y)], pen)?;
         }
         if let Some(gallery) = &gallery {
@@ -87,7 +84,7 @@ fn energies(set: &CriticalSet) -> Vec<f64> {
 
 fn entries(set: &CriticalSet, graph: &MorseGraph) -> Vec<(Symbol, String)> {
     let mut out = point_entries(set);
-    let pen = |color: RGBColor| Pen { color, width: 1.4, alpha: 1.0 };
+    let pen = |color: Color| Pen { color, width: 1.4, alpha: 1.0 };
     let loose = |f: fn(&Loose) -> bool| graph.loose.iter().filter(|l| f(l)).count();
     let passing = loose(|l| matches!(l, Loose::NotTransverse { .. }));
     let leaving = loose(|l| matches!(l, Loose::Exit { backward: false, .. }));
@@ -155,13 +152,13 @@ fn places(
 }
 
 fn edges(
-    canvas: &mut Canvas<'_>,
+    canvas: &mut Canvas,
     set: &CriticalSet,
     graph: &MorseGraph,
     places: &[P],
     sizes: &Sizes,
 ) -> Result<()> {
-    let pen = |color: RGBColor| Pen { color, width: sizes.line, alpha: sizes.alpha };
+    let pen = |color: Color| Pen { color, width: sizes.line, alpha: sizes.alpha };
     for connections in graph.connections.chunk_by(|a, b| a.from == b.from) {
         let from = connections[0].from;
         let index = set.points[from].index;
@@ -217,7 +214,7 @@ fn bowed(a: P, b: P, offset: f64) -> Vec<P> {
         .collect()
 }
 
-fn nodes(canvas: &mut Canvas<'_>, set: &CriticalSet, places: &[P], sizes: &Sizes) -> Result<()> {
+fn nodes(canvas: &mut Canvas, set: &CriticalSet, places: &[P], sizes: &Sizes) -> Result<()> {
     for &at in &places[set.points.len()..] {
         hollow(canvas, at, sizes.other)?;
     }
@@ -225,9 +222,9 @@ fn nodes(canvas: &mut Canvas<'_>, set: &CriticalSet, places: &[P], sizes: &Sizes
         let radius = if p.index == 0 { sizes.minimum } else { sizes.other };
         marker(canvas, p.index, places[id], radius, sizes.edged)?;
         if sizes.labels {
-            let (down, vertical) = if p.index == 0 { (1.0, VPos::Top) } else { (-0.6, VPos::Bottom) };
+            let (down, vertical) = if p.index == 0 { (1.0, Vertical::Top) } else { (-0.6, Vertical::Bottom) };
             let at = (places[id].0 + radius + 1.0, places[id].1 + down * radius * 0.5);
-            label(canvas, at, id, 10.5, (HPos::Left, vertical))?;
+            label(canvas, at, id, 10.5, (Horizontal::Left, vertical))?;
         }
     }
     Ok(())

@@ -1,9 +1,6 @@
 //! Axes: a rectangle of the sheet, the ranges it shows, ticks with labels, and the legend above it.
 
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::{HPos, VPos};
-
-use super::canvas::{Canvas, Lettering, Pen};
+use super::canvas::{Canvas, Color, Horizontal, Lettering, Pen, Vertical};
 use super::geometry::P;
 use super::style::{EventMark, INK, branch_line, count_of, counted, event_mark, hollow, marker};
 use crate::critical::CriticalSet;
@@ -67,30 +64,29 @@ pub(super) fn ticks((low, high): (f64, f64), count: usize) -> Ticks {
 }
 
 /// Draws the frame with ticks on both axes and the axes' names.
-pub(super) fn axes(
-    canvas: &mut Canvas<'_>,
-    frame: &Frame,
-    x: (&Ticks, &str),
-    y: (&Ticks, &str),
-) -> Result<()> {
+pub(super) fn axes(canvas: &mut Canvas, frame: &Frame, x: (&Ticks, &str), y: (&Ticks, &str)) -> Result<()> {
     let pen = Pen { color: INK, width: 1.0, alpha: 1.0 };
     canvas.rectangle(frame.low, frame.high, pen)?;
     let letters = Lettering::centered(13.0);
     for (value, label) in x.0 {
         let (at, _) = frame.place((*value, frame.y.0));
         canvas.line(&[(at, frame.high.1), (at, frame.high.1 + 5.0)], pen)?;
-        canvas.text((at, frame.high.1 + 8.0), label, Lettering { vertical: VPos::Top, ..letters })?;
+        canvas.text((at, frame.high.1 + 8.0), label, Lettering { vertical: Vertical::Top, ..letters })?;
     }
     let mut widest = 0;
     for (value, label) in y.0 {
         let (_, at) = frame.place((frame.x.0, *value));
         canvas.line(&[(frame.low.0 - 5.0, at), (frame.low.0, at)], pen)?;
-        canvas.text((frame.low.0 - 8.0, at), label, Lettering { horizontal: HPos::Right, ..letters })?;
+        canvas.text(
+            (frame.low.0 - 8.0, at),
+            label,
+            Lettering { horizontal: Horizontal::Right, ..letters },
+        )?;
         widest = widest.max(label.chars().count());
     }
     let middle = (0.5 * (frame.low.0 + frame.high.0), 0.5 * (frame.low.1 + frame.high.1));
     let names = Lettering::centered(15.0);
-    canvas.text((middle.0, frame.high.1 + 28.0), x.1, Lettering { vertical: VPos::Top, ..names })?;
+    canvas.text((middle.0, frame.high.1 + 28.0), x.1, Lettering { vertical: Vertical::Top, ..names })?;
     let left = (frame.low.0 - 24.0 - 7.2 * widest as f64).max(12.0);
     canvas.text((left, middle.1), y.1, Lettering { upwards: true, ..names })
 }
@@ -105,7 +101,7 @@ pub(super) enum Symbol {
     /// A dashed line.
     Dashed(Pen),
     /// A dot of a colour.
-    Dot(RGBColor),
+    Dot(Color),
     /// The marker of what is degenerate.
     Hollow,
     /// A short upright stroke.
@@ -163,7 +159,7 @@ pub(super) fn legend_height(entries: &[(Symbol, String)], width: f64) -> f64 {
 }
 
 /// Draws a legend in rows from its upper left corner.
-pub(super) fn legend(canvas: &mut Canvas<'_>, entries: &[(Symbol, String)], at: P, width: f64) -> Result<()> {
+pub(super) fn legend(canvas: &mut Canvas, entries: &[(Symbol, String)], at: P, width: f64) -> Result<()> {
     for ((symbol, text), place) in entries.iter().zip(legend_layout(entries, width).0) {
         let (x, y) = (at.0 + place.0, at.1 + place.1 + 0.5 * LEGEND_ROW);
         let stroke = [(x, y), (x + 22.0, y)];
@@ -178,7 +174,7 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, entries: &[(Symbol, String)], at: 
             Symbol::Event(mark) => event_mark(canvas, mark, (x + 13.0, y), 5.0)?,
             Symbol::Hollow => hollow(canvas, (x + 13.0, y), 5.0)?,
         }
-        let lettering = Lettering { horizontal: HPos::Left, ..Lettering::centered(LEGEND_SIZE) };
+        let lettering = Lettering { horizontal: Horizontal::Left, ..Lettering::centered(LEGEND_SIZE) };
         canvas.text((x + 28.0, y), text, lettering)?;
     }
     Ok(())
@@ -188,7 +184,7 @@ pub(super) fn legend(canvas: &mut Canvas<'_>, entries: &[(Symbol, String)], at: 
 pub(super) const LETTER: f64 = 10.6;
 
 /// The title, centred over the frame, shortened where it would not fit.
-pub(super) fn title(canvas: &mut Canvas<'_>, text: &str, width: f64) -> Result<()> {
+pub(super) fn title(canvas: &mut Canvas, text: &str, width: f64) -> Result<()> {
     let most = (width / LETTER) as usize;
     let shown: String = if text.chars().count() > most {
         text.chars().take(most.saturating_sub(1)).chain(['\u{2026}']).collect()

@@ -1,9 +1,6 @@
 //! The minima as images, in rows below the drawing, each tied to its node.
 
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::VPos;
-
-use super::canvas::{Canvas, Lettering, Pen, Picture};
+use super::canvas::{Canvas, Color, Lettering, Pen, Picture, Vertical};
 use super::frame::Frame;
 use super::geometry::P;
 use super::thumbnail;
@@ -24,7 +21,7 @@ const TALLEST_OF_MANY: f64 = 760.0;
 const GAP: f64 = 34.0;
 /// Between neighbouring leaders in a gutter.
 const LANE: f64 = 0.9;
-const LEADER: Pen = Pen { color: RGBColor(130, 130, 130), width: 0.6, alpha: 0.55 };
+const LEADER: Pen = Pen { color: Color(130, 130, 130), width: 0.6, alpha: 0.55 };
 
 /// Where the images stand. Images fill columns from top to bottom, then from left to right.
 pub(super) struct Gallery {
@@ -139,7 +136,7 @@ impl Gallery {
     }
 
     /// Frames, ids, and leaders from the nodes at `places` (by id), which pass below the drawing's lower edge.
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, places: &[P], corner: P) -> Result<()> {
+    pub(super) fn draw(&self, canvas: &mut Canvas, places: &[P], corner: P) -> Result<()> {
         for (k, &id) in self.ids.iter().enumerate() {
             let (left, top) = self.corner(k, corner);
             let node = places[id];
@@ -157,10 +154,10 @@ impl Gallery {
             canvas.rectangle(
                 (left, top),
                 high,
-                Pen { color: RGBColor(150, 150, 150), width: 0.5, alpha: 1.0 },
+                Pen { color: Color(150, 150, 150), width: 0.5, alpha: 1.0 },
             )?;
             let middle = (left + 0.5 * self.image.0, high.1 + 1.5);
-            let lettering = Lettering { vertical: VPos::Top, ..Lettering::centered(self.label) };
+            let lettering = Lettering { vertical: Vertical::Top, ..Lettering::centered(self.label) };
             canvas.text(middle, &id.to_string(), lettering)?;
         }
         let width = self.column * self.ids.len().div_ceil(self.rows) as f64;

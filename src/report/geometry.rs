@@ -1,4 +1,4 @@
-//! Polylines: simplified, clipped, cut into dashes.
+//! Polylines: simplified, clipped.
 
 /// A point of a picture or of the plane.
 pub(super) type P = (f64, f64);
@@ -11,8 +11,13 @@ fn between(a: P, b: P, t: f64) -> P {
     (a.0 + t * (b.0 - a.0), a.1 + t * (b.1 - a.1))
 }
 
-/// The polyline without the points that lie within `tolerance` of what remains (Douglas and Peucker 1973).
+/// The polyline without the points that lie within `tolerance` of what remains.
 pub(super) fn simplified(points: &[P], tolerance: f64) -> Vec<P> {
+    needed(points, tolerance).into_iter().map(|k| points[k]).collect()
+}
+
+/// The points of a polyline that the others are within `tolerance` of: their places in it (Douglas and Peucker 1973).
+pub(super) fn needed(points: &[P], tolerance: f64) -> Vec<usize> {
     let mut keep = vec![false; points.len()];
     let mut stack = vec![(0, points.len().saturating_sub(1))];
     while let Some((first, last)) = stack.pop() {
@@ -28,7 +33,7 @@ pub(super) fn simplified(points: &[P], tolerance: f64) -> Vec<P> {
             stack.push((i, last));
         }
     }
-    points.iter().zip(keep).filter_map(|(p, k)| k.then_some(*p)).collect()
+    (0..points.len()).filter(|&k| keep[k]).collect()
 }
 
 /// Squared distance of a point from a segment.
@@ -78,37 +83,6 @@ fn inside(a: P, b: P, low: P, high: P) -> Option<(f64, f64)> {
     (start < end).then_some((start, end))
 }
 
-/// The polyline cut into dashes of length `on`, `off` apart.
-pub(super) fn dashes(points: &[P], on: f64, off: f64) -> Vec<Vec<P>> {
-    let mut out = Vec::new();
-    let mut dash: Vec<P> = points.first().map(|p| vec![*p]).unwrap_or_default();
-    let (mut drawing, mut left) = (true, on);
-    for w in points.windows(2) {
-        let length = distance(w[0], w[1]);
-        let mut gone = 0.0;
-        while length - gone > left {
-            gone += left;
-            let p = between(w[0], w[1], gone / length);
-            if drawing {
-                dash.push(p);
-                out.push(std::mem::take(&mut dash));
-            } else {
-                dash = vec![p];
-            }
-            drawing = !drawing;
-            left = if drawing { on } else { off };
-        }
-        left -= length - gone;
-        if drawing {
-            dash.push(w[1]);
-        }
-    }
-    if drawing && dash.len() > 1 {
-        out.push(dash);
-    }
-    out
-}
-
 /// The place half way along the polyline and the unit direction there; `None` for one shorter than `shortest`.
 pub(super) fn middle(points: &[P], shortest: f64) -> Option<(P, P)> {
     let total: f64 = points.windows(2).map(|w| distance(w[0], w[1])).sum();
@@ -130,10 +104,6 @@ pub(super) fn middle(points: &[P], shortest: f64) -> Option<(P, P)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn length(points: &[P]) -> f64 {
-        points.windows(2).map(|w| distance(w[0], w[1])).sum()
-    }
 
     #[test]
     fn a_simplified_circle_stays_within_its_tolerance() {
@@ -160,16 +130,6 @@ mod tests {
         assert!(clipped(&[(2.0, 2.0), (3.0, 2.0)], (0.0, 0.0), (1.0, 1.0)).is_empty());
         assert!(clipped(&[(0.5, f64::NAN), (0.5, 0.5)], (0.0, 0.0), (1.0, 1.0)).is_empty());
         assert!(clipped(&[], (0.0, 0.0), (1.0, 1.0)).is_empty());
-    }
-
-    #[test]
-    fn dashes_cover_their_share_of_the_length() {
-        let path = [(0.0, 0.0), (13.0, 0.0), (13.0, 17.0), (13.0, 100.0)];
-        let cut = dashes(&path, 6.0, 4.0);
-        let drawn: f64 = cut.iter().map(|d| length(d)).sum();
-        // 113 = 11 * 10 + 3: eleven full dashes and one of length 3.
-        assert!((drawn - 69.0).abs() < 1e-9 && cut.len() == 12);
-        assert!(dashes(&[], 6.0, 4.0).is_empty());
     }
 
     #[test]

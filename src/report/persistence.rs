@@ -1,8 +1,6 @@
 //! The persistence diagram: at which energy each class is born, and at which it ends.
 
-use plotters::style::RGBColor;
-
-use super::canvas::{Pen, document};
+use super::canvas::{Color, Pen, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, title as heading};
 use super::scale::Scale;
 use super::style::{GREY, counted, marker};
@@ -53,7 +51,7 @@ pub fn persistence(set: &CriticalSet, pairs: &[Pair], title: &str) -> Result<Str
     };
     document((width, frame.high.1 + 62.0), title, &[], |canvas| {
         let axis = scale.ticks(frame.x);
-        let thin = Pen { color: RGBColor(225, 225, 225), width: 0.7, alpha: 1.0 };
+        let thin = Pen { color: Color(225, 225, 225), width: 0.7, alpha: 1.0 };
         for (value, _) in &axis {
             let (x, y) = frame.place((*value, *value));
             canvas.line(&[(frame.low.0, y), (frame.high.0, y)], thin)?;

@@ -2,11 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::HPos;
-
 use super::abscissa::Abscissa;
-use super::canvas::{Canvas, Lettering, Pen, Picture, document};
+use super::canvas::{Canvas, Color, Horizontal, Lettering, Pen, Picture, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, title as heading};
 use super::geometry::P;
 use super::style::{EventMark, INK, color, counted, event_mark};
@@ -117,7 +114,7 @@ fn written(counts: &[usize]) -> String {
 }
 
 fn stroke(kind: CurveKind) -> (Pen, Option<(f64, f64)>) {
-    let pen = |color: RGBColor, width: f64| Pen { color, width, alpha: 1.0 };
+    let pen = |color: Color, width: f64| Pen { color, width, alpha: 1.0 };
     match kind {
         CurveKind::Fold => (pen(INK, 1.7), None),
         CurveKind::Pitchfork => (pen(color(2), 2.0), None),
@@ -141,7 +138,7 @@ fn spoken(kind: PointKind) -> String {
 
 /// Writes the name of a point beside it, where it lies free and within the frame, and crosses no line if that can be helped.
 fn name(
-    canvas: &mut Canvas<'_>,
+    canvas: &mut Canvas,
     frame: &Frame,
     tints: &Tints,
     at: P,
@@ -168,7 +165,7 @@ fn name(
         let clear = || crossed || !tints.crosses((low, top), (far, bottom), frame);
         if inside && free && clear() {
             taken.push(((low, top), (far, bottom)));
-            let horizontal = if side > 0.0 { HPos::Left } else { HPos::Right };
+            let horizontal = if side > 0.0 { Horizontal::Left } else { Horizontal::Right };
             return canvas.text(
                 (start, at.1 + rise),
                 text,
@@ -208,7 +205,7 @@ fn entries(plane: &Plane) -> Vec<(Symbol, String)> {
     let classes = plane.regions.iter().map(|r| r.class + 1).max().unwrap_or(0);
     let regions = counted(plane.regions.len(), "region", "regions");
     let classes = counted(classes, "class of graphs", "classes of graphs");
-    entries.push((Symbol::Dot(RGBColor(190, 205, 222)), format!("{regions}, {classes}")));
+    entries.push((Symbol::Dot(Color(190, 205, 222)), format!("{regions}, {classes}")));
     entries
 }
 

@@ -1,48 +1,31 @@
 //! The phase portrait: level lines of the energy (the directions of a field that has none), critical points, and the orbits between them.
 
 use faer::Mat;
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::{HPos, VPos};
 use rayon::prelude::*;
 
 use super::arrows::arrows;
-use super::canvas::{Canvas, Pen, Picture, document};
+use super::canvas::{Canvas, Color, Pen, Picture, document};
 use super::contour::{Grid, band, levels};
-use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, ticks, title as heading};
-use super::geometry::{P, clipped, middle};
+use super::frame::{Frame, Symbol, axes, legend, legend_height, ticks, title as heading};
+use super::geometry::{P, clipped};
 use super::profile::profile;
-use super::style::{ALARM, GREY, INK, hollow, label, marker};
+use super::scene::{LEFT, RIGHT, Scene, WIDTH, around, corners, framed};
+use super::style::GREY;
 use super::thumbnail;
-use crate::connection::{Loose, MorseGraph, Orbit};
+use crate::connection::MorseGraph;
 use crate::critical::CriticalSet;
 use crate::error::{Error, Result};
-use crate::export::{check_graph, thinned};
+use crate::export::check_graph;
 use crate::landscape::{Landscape, Region, Shape};
 
-/// Width of the sheet in pixels.
-pub(super) const WIDTH: f64 = 900.0;
-const LEFT: f64 = 84.0;
-const RIGHT: f64 = 24.0;
 /// Grid points along the longer side.
 const GRID: usize = 241;
 /// The same in the table.
 const TABLE: usize = 61;
 /// Points evaluated at a time.
 const BATCH: usize = 1024;
-/// Data points that are drawn at most.
-const MOST_DATA: usize = 4000;
-/// Critical points carry their ids up to this many.
-const MOST_LABELS: usize = 40;
-/// Orbits carry an arrow up to this many.
-const MOST_ARROWS: usize = 150;
-
-const UNSTABLE: Pen = Pen { color: INK, width: 1.7, alpha: 1.0 };
-const STABLE: Pen = Pen { color: RGBColor(0, 110, 85), width: 1.5, alpha: 1.0 };
-const LEAVING: Pen = Pen { color: RGBColor(90, 90, 90), width: 0.9, alpha: 1.0 };
-const FORBIDDEN: Pen = Pen { color: ALARM, width: 2.4, alpha: 1.0 };
+/// The edge of the region.
 const EDGE: Pen = Pen { color: GREY, width: 1.0, alpha: 1.0 };
-/// Markers of one family stand at least so many pixels apart.
-const APART: f64 = 9.0;
 
 /// The phase portrait of a landscape in the plane, as an SVG document; in one dimension the graph of the energy, or of
 /// a field that has none.
@@ -118,7 +101,8 @@ pub fn portrait_csv(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseG
 }
 
 fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title: &str) -> Result<String> {
-    let mut entries = entries(landscape, set, graph);
+    let scene = Scene { set, graph, data: landscape.data(), plane: None };
+    let mut entries = scene.entries(["unstable manifold", "stable manifold"]);
     // Where the window lies does not depend on the height that the legend above it needs.
     if !boundary(&set.region, &window(set, graph, 0.0)).is_empty() {
         entries.push((Symbol::Dashed(EDGE), "edge of the region".into()));
@@ -136,10 +120,7 @@ fn plane(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph, title
         for part in boundary(&set.region, &frame) {
             canvas.dashed(&part, EDGE)?;
         }
-        data(canvas, landscape, &set.region, &frame)?;
-        families(canvas, set, &frame)?;
-        orbits(canvas, set, graph, &frame)?;
-        points(canvas, set, &frame)?;
+        scene.draw(canvas, &frame)?;
         let (x, y) = (ticks(frame.x, 8), ticks(frame.y, 8));
         axes(canvas, &frame, (&x, "x0"), (&y, "x1"))?;
         heading(canvas, title, WIDTH)?;
@@ -162,45 +143,13 @@ impl Relief {
         Relief { grid, levels }
     }
 
-    fn contours(&self, canvas: &mut Canvas<'_>, frame: &Frame) -> Result<()> {
-        let pen = Pen { color: RGBColor(110, 125, 145), width: 0.7, alpha: 0.75 };
+    fn contours(&self, canvas: &mut Canvas, frame: &Frame) -> Result<()> {
+        let pen = Pen { color: Color(110, 125, 145), width: 0.7, alpha: 0.75 };
         for line in self.grid.contours(&self.levels).into_iter().flatten() {
             let line: Vec<P> = line.into_iter().map(|p| on_sheet(&self.grid, frame, p)).collect();
             canvas.line(&line, pen)?;
         }
         Ok(())
-    }
-}
-
-fn entries(landscape: &dyn Landscape, set: &CriticalSet, graph: &MorseGraph) -> Vec<(Symbol, String)> {
-    let mut out = point_entries(set);
-    let has = |index: usize| graph.connections.iter().any(|c| set.points[c.from].index == index);
-    if has(1) {
-        out.push((Symbol::Line(UNSTABLE), "unstable manifold".into()));
-    }
-    if has(2) {
-        out.push((Symbol::Dashed(STABLE), "stable manifold".into()));
-    }
-    let loose = |f: fn(&Loose) -> bool| graph.loose.iter().filter(|l| f(l)).count();
-    if loose(|l| matches!(l, Loose::Exit { .. } | Loose::Degenerate { .. } | Loose::Lost { .. })) > 0 {
-        out.push((Symbol::Line(LEAVING), "other orbit".into()));
-    }
-    if loose(|l| matches!(l, Loose::NotTransverse { .. })) > 0 {
-        out.push((Symbol::Line(FORBIDDEN), "saddle to saddle".into()));
-    }
-    if landscape.data().is_some_and(|d| d.ncols() > 0) {
-        out.push((Symbol::Dot(GREY), "data".into()));
-    }
-    out
-}
-
-/// Lower and upper corner of the smallest box around the region.
-pub(super) fn corners(region: &Region) -> (Vec<f64>, Vec<f64>) {
-    match &region.shape {
-        Shape::Ball { center, radius } => {
-            (center.iter().map(|c| c - radius).collect(), center.iter().map(|c| c + radius).collect())
-        }
-        Shape::Box { lower, upper } => (lower.clone(), upper.clone()),
     }
 }
 
@@ -223,23 +172,14 @@ fn window(set: &CriticalSet, graph: &MorseGraph, top: f64) -> Frame {
             }
         }
     }
-    let widest = (0..2).map(|i| (high[i] - low[i]) / scale[i]).fold(0.0, f64::max);
-    for i in 0..2 {
-        if set.region.period_of(i).is_some() || widest <= 0.0 || !widest.is_finite() {
-            (low[i], high[i]) = (region_low[i], region_high[i]);
-            continue;
+    let wanted = around(low, high, scale);
+    let [x, y] = [0, 1].map(|i| match wanted {
+        Some(wanted) if set.region.period_of(i).is_none() => {
+            (wanted[i].0.max(region_low[i]), wanted[i].1.min(region_high[i]))
         }
-        let half = (0.5 * (high[i] - low[i]) / scale[i]).max(0.3 * widest) + 0.16 * widest;
-        let middle = 0.5 * (low[i] + high[i]);
-        low[i] = (middle - half * scale[i]).max(region_low[i]);
-        high[i] = (middle + half * scale[i]).min(region_high[i]);
-    }
-    let ratio = ((high[1] - low[1]) / scale[1]) / ((high[0] - low[0]) / scale[0]);
-    let full = WIDTH - LEFT - RIGHT;
-    let height = (full * ratio).clamp(260.0, 640.0);
-    let width = (height / ratio).clamp(320.0, full);
-    let left = LEFT + 0.5 * (full - width);
-    Frame { low: (left, top), high: (left + width, top + height), x: (low[0], high[0]), y: (low[1], high[1]) }
+        _ => (region_low[i], region_high[i]),
+    });
+    framed(x, y, scale, top)
 }
 
 /// Energies at `count` points, written by `place` into its slice, evaluated in batches of fixed size.
@@ -336,194 +276,4 @@ fn boundary(region: &Region, frame: &Frame) -> Vec<Vec<P>> {
         })
         .collect();
     clipped(&circle, frame.low, frame.high)
-}
-
-fn data(canvas: &mut Canvas<'_>, landscape: &dyn Landscape, region: &Region, frame: &Frame) -> Result<()> {
-    let Some(data) = landscape.data() else { return Ok(()) };
-    let radius = if data.ncols() <= 300 { 2.2 } else { 1.4 };
-    for j in thinned(data.ncols(), MOST_DATA) {
-        let mut x = vec![data[(0, j)], data[(1, j)]];
-        region.wrap(&mut x);
-        if visible(frame, (x[0], x[1])) {
-            canvas.disc(frame.place((x[0], x[1])), radius, GREY, 0.8)?;
-        }
-    }
-    Ok(())
-}
-
-fn visible(frame: &Frame, p: P) -> bool {
-    let within = |v: f64, range: (f64, f64)| v >= range.0 && v <= range.1;
-    within(p.0, frame.x) && within(p.1, frame.y)
-}
-
-fn families(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<()> {
-    for family in &set.degenerate {
-        let radius = if family.dimension == 0 { 5.5 } else { 4.0 };
-        let mut drawn: Vec<P> = vec![];
-        for x in std::iter::once(&family.x).chain(&family.samples) {
-            for p in copies(&set.region, x).into_iter().filter(|&p| visible(frame, p)) {
-                let at = frame.place(p);
-                if drawn.iter().all(|d| (d.0 - at.0).hypot(d.1 - at.1) >= APART) {
-                    hollow(canvas, at, radius)?;
-                    drawn.push(at);
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn orbits(canvas: &mut Canvas<'_>, set: &CriticalSet, graph: &MorseGraph, frame: &Frame) -> Result<()> {
-    let arrows = graph.connections.len() + graph.loose.len() <= MOST_ARROWS;
-    for loose in &graph.loose {
-        if let Loose::Exit { orbit, .. } | Loose::Degenerate { orbit, .. } | Loose::Lost { orbit, .. } = loose
-        {
-            curve(canvas, orbit, &set.region, frame, LEAVING, false, arrows)?;
-        }
-    }
-    for c in &graph.connections {
-        let stable = set.points[c.from].index == 2;
-        let pen = if stable { STABLE } else { UNSTABLE };
-        curve(canvas, &c.orbit, &set.region, frame, pen, stable, arrows)?;
-    }
-    for loose in &graph.loose {
-        if let Loose::NotTransverse { orbit, .. } = loose {
-            curve(canvas, orbit, &set.region, frame, FORBIDDEN, false, arrows)?;
-        }
-    }
-    Ok(())
-}
-
-fn curve(
-    canvas: &mut Canvas<'_>,
-    orbit: &Orbit,
-    region: &Region,
-    frame: &Frame,
-    pen: Pen,
-    dashed: bool,
-    arrows: bool,
-) -> Result<()> {
-    let mut parts: Vec<Vec<P>> = Vec::new();
-    for piece in unrolled(region, &orbit.points) {
-        for (across, up) in shifts(region) {
-            let placed: Vec<P> = piece.iter().map(|p| frame.place((p.0 + across, p.1 + up))).collect();
-            parts.extend(clipped(&placed, frame.low, frame.high));
-        }
-    }
-    for part in &parts {
-        if dashed { canvas.dashed(part, pen)? } else { canvas.line(part, pen)? }
-    }
-    let length = |p: &Vec<P>| p.windows(2).map(|w| (w[0].0 - w[1].0).hypot(w[0].1 - w[1].1)).sum::<f64>();
-    let longest = parts.iter().max_by(|a, b| length(a).total_cmp(&length(b)));
-    if let (true, Some((at, (dx, dy)))) = (arrows, longest.and_then(|p| middle(p, 30.0))) {
-        let corner =
-            |along: f64, across: f64| (at.0 + along * dx - across * dy, at.1 + along * dy + across * dx);
-        canvas.polygon(&[corner(5.5, 0.0), corner(-3.5, 3.6), corner(-3.5, -3.6)], pen.color)?;
-    }
-    Ok(())
-}
-
-/// The orbit in pieces that do not jump: a piece ends beyond the edge of the period box where the next one enters.
-fn unrolled(region: &Region, points: &[Vec<f64>]) -> Vec<Vec<P>> {
-    let mut pieces: Vec<Vec<P>> = vec![vec![]];
-    let mut last: Option<Vec<f64>> = None;
-    for point in points {
-        let mut x = point.clone();
-        region.wrap(&mut x);
-        if let Some(before) = &last {
-            let step = region.difference(before, &x);
-            let ahead = (before[0] + step[0], before[1] + step[1]);
-            let half = |i: usize| region.period_of(i).map_or(f64::INFINITY, |p| 0.5 * p);
-            if (ahead.0 - x[0]).abs() > half(0) || (ahead.1 - x[1]).abs() > half(1) {
-                if let Some(piece) = pieces.last_mut() {
-                    piece.push(ahead);
-                }
-                pieces.push(vec![(x[0] - step[0], x[1] - step[1])]);
-            }
-        }
-        if let Some(piece) = pieces.last_mut() {
-            piece.push((x[0], x[1]));
-        }
-        last = Some(x);
-    }
-    pieces
-}
-
-/// By how much a curve is moved to be seen on every side: a curve along the edge of a period box lies on both.
-fn shifts(region: &Region) -> Vec<P> {
-    let along = |i: usize| region.period_of(i).map_or(vec![0.0], |p| vec![0.0, -p, p]);
-    let up = along(1);
-    along(0).into_iter().flat_map(|a| up.iter().map(move |&b| (a, b)).collect::<Vec<_>>()).collect()
-}
-
-/// The point, and its copies on the other side where it lies on the edge of a period box.
-fn copies(region: &Region, x: &[f64]) -> Vec<P> {
-    let mut wrapped = x.to_vec();
-    region.wrap(&mut wrapped);
-    let (low, high) = corners(region);
-    let places = |i: usize| {
-        let mut out = vec![wrapped[i]];
-        if let Some(period) = region.period_of(i) {
-            if wrapped[i] - low[i] < 1e-6 * period {
-                out.push(high[i]);
-            } else if high[i] - wrapped[i] < 1e-6 * period {
-                out.push(low[i]);
-            }
-        }
-        out
-    };
-    let (across, up) = (places(0), places(1));
-    across.iter().flat_map(|&a| up.iter().map(move |&b| (a, b))).collect()
-}
-
-fn points(canvas: &mut Canvas<'_>, set: &CriticalSet, frame: &Frame) -> Result<()> {
-    let radius = match set.points.len() {
-        0..=30 => 6.0,
-        31..=120 => 4.6,
-        _ => 3.2,
-    };
-    // Minima last, so that they are never hidden.
-    for (id, p) in set.points.iter().enumerate().rev() {
-        for place in copies(&set.region, &p.x).into_iter().filter(|&p| visible(frame, p)) {
-            let at = frame.place(place);
-            marker(canvas, p.index, at, radius, true)?;
-            if set.points.len() <= MOST_LABELS {
-                let left = at.0 > frame.high.0 - 30.0;
-                let (side, horizontal) = if left { (-1.0, HPos::Right) } else { (1.0, HPos::Left) };
-                let beside = (at.0 + side * (radius + 1.5), at.1 - radius * 0.6);
-                label(canvas, beside, id, 12.0, (horizontal, VPos::Bottom))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_curve_breaks_where_it_wraps() {
-        let region = Region {
-            shape: Shape::Box { lower: vec![0.0, -1.0], upper: vec![1.0, 1.0] },
-            period: vec![Some(1.0), None],
-        };
-        let points: Vec<Vec<f64>> = (0..=10).map(|i| vec![0.75 + 0.05 * f64::from(i), 0.0]).collect();
-        let pieces = unrolled(&region, &points);
-        assert_eq!(pieces.len(), 2);
-        // The first piece ends at or beyond the right edge, the second starts at or before the left one.
-        assert!(pieces[0].last().unwrap().0 >= 1.0 - 1e-12 && pieces[1][0].0 <= 1e-12);
-        assert!(pieces.iter().flatten().all(|p| (-0.06..=1.06).contains(&p.0)));
-    }
-
-    #[test]
-    fn points_on_the_edge_of_a_torus_are_shown_on_both_sides() {
-        let region = Region {
-            shape: Shape::Box { lower: vec![0.0, 0.0], upper: vec![1.0, 1.0] },
-            period: vec![Some(1.0), Some(1.0)],
-        };
-        assert_eq!(copies(&region, &[0.0, 1.0]).len(), 4);
-        assert_eq!(copies(&region, &[0.5, 1.0]).len(), 2);
-        assert_eq!(copies(&region, &[0.5, 0.5]), [(0.5, 0.5)]);
-    }
 }

@@ -1,12 +1,11 @@
 //! The portrait in one dimension: the graph of the energy with its critical points, or that of a field that has none
 //! with its zeros.
 
-use plotters::style::text_anchor::{HPos, VPos};
-
-use super::canvas::{Pen, document};
+use super::canvas::{Horizontal, Pen, Vertical, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, point_entries, ticks, title as heading};
 use super::geometry::{P, clipped};
-use super::portrait::{WIDTH, corners, energies};
+use super::portrait::energies;
+use super::scene::{WIDTH, corners};
 use super::style::{GREY, INK, hollow, label, marker};
 use crate::critical::CriticalSet;
 use crate::error::Result;
@@ -62,7 +61,7 @@ pub(super) fn profile(landscape: &dyn Landscape, set: &CriticalSet, title: &str)
             marker(canvas, p.index, at, 6.0, true)?;
             if set.points.len() <= 40 {
                 let below = if p.index == 0 { 20.0 } else { -10.0 };
-                label(canvas, (at.0, at.1 + below), id, 12.0, (HPos::Center, VPos::Bottom))?;
+                label(canvas, (at.0, at.1 + below), id, 12.0, (Horizontal::Center, Vertical::Bottom))?;
             }
         }
         axes(

@@ -9,7 +9,7 @@ use base64::Engine;
 use roxmltree::{Document, Node};
 use tiny_skia::{
     Color, FillRule, FilterQuality, LineJoin, Paint, Path, PathBuilder, Pixmap, PixmapPaint, Rect, Stroke,
-    Transform,
+    StrokeDash, Transform,
 };
 use ttf_parser::{Face, OutlineBuilder};
 
@@ -121,7 +121,8 @@ impl Painter<'_> {
         }
         if let Some(paint) = paint(node, "stroke") {
             let width = number(node, "stroke-width").unwrap_or(1.0);
-            let stroke = Stroke { width, line_join: LineJoin::Round, ..Stroke::default() };
+            let dash = node.attribute("stroke-dasharray").and_then(dashes);
+            let stroke = Stroke { width, line_join: LineJoin::Round, dash, ..Stroke::default() };
             self.sheet.stroke_path(path, &paint, &stroke, self.base, None);
         }
     }
@@ -241,6 +242,12 @@ fn number(node: &Node<'_, '_>, name: &str) -> Option<f32> {
     node.attribute(name)?.parse().ok().filter(is_drawable)
 }
 
+/// Lengths of dashes and of the gaps between them.
+fn dashes(text: &str) -> Option<StrokeDash> {
+    let lengths = text.split_whitespace().map(|length| length.parse().ok().filter(is_drawable));
+    StrokeDash::new(lengths.collect::<Option<Vec<f32>>>()?, 0.0)
+}
+
 /// No picture is that large, and the painter's numbers are of 32 bits.
 fn is_drawable(v: &f32) -> bool {
     v.abs() <= 1e6
@@ -290,10 +297,8 @@ fn decoded(bytes: &[u8]) -> Result<Pixmap> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::canvas::{Lettering, Pen, document};
+    use super::super::canvas::{Color, Horizontal, Lettering, Pen, document};
     use super::*;
-    use plotters::style::RGBColor;
-    use plotters::style::text_anchor::HPos;
 
     /// Width, height and pixels of a PNG file.
     fn pixels(png: &[u8]) -> (usize, usize, Vec<[u8; 3]>) {
@@ -307,10 +312,9 @@ mod tests {
     #[test]
     fn shapes_stand_where_they_were_drawn() {
         let svg = document((100.0, 50.0), "t", &[], |canvas| {
-            canvas.polygon(&[(10.0, 10.0), (30.0, 10.0), (30.0, 30.0), (10.0, 30.0)], RGBColor(255, 0, 0))?;
-            canvas.disc((60.0, 20.0), 10.0, RGBColor(0, 0, 255), 1.0)?;
-            canvas
-                .line(&[(0.0, 45.0), (100.0, 45.0)], Pen { color: RGBColor(0, 0, 0), width: 2.0, alpha: 0.5 })
+            canvas.polygon(&[(10.0, 10.0), (30.0, 10.0), (30.0, 30.0), (10.0, 30.0)], Color(255, 0, 0))?;
+            canvas.disc((60.0, 20.0), 10.0, Color(0, 0, 255), 1.0)?;
+            canvas.line(&[(0.0, 45.0), (100.0, 45.0)], Pen { color: Color(0, 0, 0), width: 2.0, alpha: 0.5 })
         })
         .unwrap();
         let (width, height, image) = pixels(&png(&svg).unwrap());
@@ -326,8 +330,22 @@ mod tests {
     }
 
     #[test]
+    fn dashes_cover_their_share_of_a_line() {
+        let svg = document((120.0, 60.0), "t", &[], |canvas| {
+            let corner = [(3.0, 10.0), (16.0, 10.0), (16.0, 27.0), (116.0, 27.0)];
+            canvas.pattern(&corner, Pen { color: Color(0, 0, 0), width: 2.0, alpha: 1.0 }, (6.0, 4.0))
+        })
+        .unwrap();
+        assert_eq!(svg.matches("<polyline").count(), 1);
+        let (_, _, image) = pixels(&png(&svg).unwrap());
+        let dark: f64 = image.iter().map(|p| 1.0 - f64::from(p[0]) / 255.0).sum();
+        // Of a length of 130 six of every ten, two high, at four pixels a unit of area.
+        assert!((dark / (4.0 * 2.0 * 78.0) - 1.0).abs() < 0.03, "{dark}");
+    }
+
+    #[test]
     fn letters_are_set_from_their_anchor() {
-        let dark = |horizontal: HPos, upwards: bool| {
+        let dark = |horizontal: Horizontal, upwards: bool| {
             let lettering = Lettering { horizontal, upwards, ..Lettering::centered(20.0) };
             let svg =
                 document((200.0, 200.0), "t", &[], |c| c.text((100.0, 100.0), "Mm\u{2212}1", lettering))
@@ -340,7 +358,7 @@ mod tests {
         let across = |dark: &[(usize, usize)]| range(dark.iter().map(|p| p.0).collect());
         let down = |dark: &[(usize, usize)]| range(dark.iter().map(|p| p.1).collect());
         let (left, centre, right) =
-            (dark(HPos::Left, false), dark(HPos::Center, false), dark(HPos::Right, false));
+            (dark(Horizontal::Left, false), dark(Horizontal::Center, false), dark(Horizontal::Right, false));
         assert!(across(&left).0 >= 200 && across(&right).1 <= 200);
         let (a, b) = across(&centre);
         assert!((a + b).abs_diff(400) <= 10, "{a} to {b}");
@@ -351,7 +369,7 @@ mod tests {
         assert!((bottom as f64 + 1.0 - line).abs() < 1.5, "{bottom}, {line}");
         assert!((top as f64 - (line - 40.0 * 1493.0 / 2048.0)).abs() < 1.5, "{top}, {line}");
         // Turned upwards, what was across runs from below to above; as many pixels are dark.
-        let turned = dark(HPos::Left, true);
+        let turned = dark(Horizontal::Left, true);
         assert!(down(&turned).1 <= 200);
         assert!((turned.len() as f64 / left.len() as f64 - 1.0).abs() < 0.1);
     }

@@ -1,7 +1,7 @@
 //! The plane of two parameters as a grid of cells, each in the colour of the class that most belong to there.
 
 use super::abscissa::Abscissa;
-use super::canvas::{Lettering, Pen, document};
+use super::canvas::{Color, Lettering, Pen, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, title as heading};
 use super::geometry::{P, clipped};
 use super::style::{INK, color};
@@ -21,6 +21,16 @@ pub struct Cell {
     pub row: usize,
     /// How much belongs to each class; zero or more.
     pub shares: Vec<f64>,
+}
+
+impl Cell {
+    /// The class that most belongs to, and its share of all; `None` if nothing is there.
+    pub fn largest(&self) -> Option<(usize, f64)> {
+        let total: f64 = self.shares.iter().sum();
+        let first =
+            (0..self.shares.len()).rev().max_by(|a, b| self.shares[*a].total_cmp(&self.shares[*b]))?;
+        (total > 0.0).then(|| (first, self.shares[first] / total))
+    }
 }
 
 /// A line over the plane.
@@ -72,17 +82,10 @@ pub fn regimes(title: &str, plane: &Regimes) -> Result<String> {
     let frame = Frame { low: (LEFT, top), high: (LEFT + WIDTH, top + HEIGHT), x: range(&x), y: range(&y) };
     document((width, frame.high.1 + 62.0), title, &[], |canvas| {
         for cell in &plane.cells {
-            let total: f64 = cell.shares.iter().sum();
-            let largest =
-                (0..cell.shares.len()).fold(0, |best, k| match cell.shares[k] > cell.shares[best] {
-                    true => k,
-                    false => best,
-                });
             let (i, j) = (cell.column, cell.row);
-            if !(total > 0.0) || i + 1 >= x.len() || j + 1 >= y.len() {
+            let Some((largest, share)) = cell.largest().filter(|_| i + 1 < x.len() && j + 1 < y.len()) else {
                 continue;
-            }
-            let share = cell.shares[largest] / total;
+            };
             let corners = [(x[i], y[j]), (x[i + 1], y[j]), (x[i + 1], y[j + 1]), (x[i], y[j + 1])];
             let corners: Vec<P> = corners.into_iter().map(|p| frame.place(p)).collect();
             canvas.polygon(&corners, faint(color(largest), share))?;
@@ -126,10 +129,10 @@ fn edges(values: &[f64], axis: &Abscissa) -> Vec<f64> {
 }
 
 /// A colour mixed with white.
-fn faint(full: plotters::style::RGBColor, share: f64) -> plotters::style::RGBColor {
+fn faint(full: Color, share: f64) -> Color {
     let share = 0.15 + 0.6 * share.clamp(0.0, 1.0);
     let mix = |c: u8| (255.0 - share * (255.0 - f64::from(c))).round() as u8;
-    plotters::style::RGBColor(mix(full.0), mix(full.1), mix(full.2))
+    Color(mix(full.0), mix(full.1), mix(full.2))
 }
 
 #[cfg(test)]

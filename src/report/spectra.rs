@@ -1,10 +1,8 @@
 //! The spectra of the Hessian along branches: eigenvalues over the parameter.
 
-use plotters::style::RGBColor;
-
 use super::abscissa::Abscissa;
 use super::bifurcation::{event_entries, mark_of};
-use super::canvas::{Pen, document};
+use super::canvas::{Color, Pen, document};
 use super::frame::{Frame, Symbol, Ticks, axes, legend, legend_height, ticks, title as heading};
 use super::geometry::P;
 use super::style::{GREY, INK, branch_line, event_mark};
@@ -54,7 +52,7 @@ pub fn spectra(diagram: &Diagram, spectra: &[Spectrum], title: &str) -> Result<S
     let stroke = if lines.len() > 200 { 0.8 } else { 1.4 };
     document((WIDTH, frame.high.1 + 62.0), title, &[], |canvas| {
         let (across, up) = (abscissa.ticks(), ordinate.ticks());
-        let thin = Pen { color: RGBColor(232, 232, 232), width: 0.7, alpha: 1.0 };
+        let thin = Pen { color: Color(232, 232, 232), width: 0.7, alpha: 1.0 };
         for (value, _) in &up {
             let (_, y) = frame.place((frame.x.0, *value));
             canvas.line(&[(frame.low.0, y), (frame.high.0, y)], thin)?;

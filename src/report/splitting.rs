@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::HPos;
-
 use super::abscissa::Abscissa;
-use super::canvas::{Canvas, Lettering, Pen, Picture, document};
+use super::canvas::{Canvas, Color, Horizontal, Lettering, Pen, Picture, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, title as heading};
 use super::style::{INK, color, counted, hollow};
 use super::thumbnail;
@@ -87,7 +84,7 @@ pub fn splitting_tree(
         let ticks = abscissa.ticks();
         for (value, _) in &ticks {
             let (x, _) = frame.place((*value, 0.0));
-            let thin = Pen { color: RGBColor(232, 232, 232), width: 0.7, alpha: 1.0 };
+            let thin = Pen { color: Color(232, 232, 232), width: 0.7, alpha: 1.0 };
             canvas.line(&[(x, frame.low.1), (x, frame.high.1)], thin)?;
         }
         for line in &layout.lines {
@@ -105,7 +102,7 @@ pub fn splitting_tree(
         }
         for (leaf, label) in labels.iter().enumerate() {
             let (_, y) = place(range[0], layout.lines[leaf].lane);
-            let lettering = Lettering { horizontal: HPos::Right, ..Lettering::centered(size) };
+            let lettering = Lettering { horizontal: Horizontal::Right, ..Lettering::centered(size) };
             let gap = if across > 0.0 { across + 12.0 } else { 7.0 };
             write(canvas, (left - gap, y), label, lettering)?;
         }
@@ -115,7 +112,7 @@ pub fn splitting_tree(
     })
 }
 
-fn write(canvas: &mut Canvas<'_>, at: (f64, f64), text: &str, lettering: Lettering) -> Result<()> {
+fn write(canvas: &mut Canvas, at: (f64, f64), text: &str, lettering: Lettering) -> Result<()> {
     if text.is_empty() { Ok(()) } else { canvas.text(at, text, lettering) }
 }
 

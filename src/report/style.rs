@@ -3,53 +3,50 @@
 //! The colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; orange and sky blue are darker
 //! here, so that all have a contrast of at least 3 with the paper (WCAG 2.2, 1.4.11), on a dark desktop too.
 
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::{HPos, VPos};
-
-use super::canvas::{Canvas, Lettering, Pen};
+use super::canvas::{Canvas, Color, Horizontal, Lettering, Pen, Vertical};
 use super::geometry::P;
 use crate::error::Result;
 
 /// Lines and letters.
-pub(super) const INK: RGBColor = RGBColor(50, 50, 50);
+pub(super) const INK: Color = Color(50, 50, 50);
 /// What stands in the background: data, leaders, orbits to nowhere.
-pub(super) const GREY: RGBColor = RGBColor(115, 115, 115);
+pub(super) const GREY: Color = Color(115, 115, 115);
 /// What should not be there.
-pub(super) const ALARM: RGBColor = RGBColor(213, 94, 0);
+pub(super) const ALARM: Color = Color(213, 94, 0);
 
 /// Colour of an index.
-pub(super) fn color(index: usize) -> RGBColor {
+pub(super) fn color(index: usize) -> Color {
     match index {
-        0 => RGBColor(0, 114, 178),
-        1 => RGBColor(199, 127, 0),
-        2 => RGBColor(0, 158, 115),
-        3 => RGBColor(204, 121, 167),
-        4 => RGBColor(47, 147, 204),
-        5 => RGBColor(148, 103, 60),
-        6 => RGBColor(0, 0, 0),
-        _ => RGBColor(115, 115, 40),
+        0 => Color(0, 114, 178),
+        1 => Color(199, 127, 0),
+        2 => Color(0, 158, 115),
+        3 => Color(204, 121, 167),
+        4 => Color(47, 147, 204),
+        5 => Color(148, 103, 60),
+        6 => Color(0, 0, 0),
+        _ => Color(115, 115, 40),
     }
 }
 
 /// Draws the marker of an index: disc, square, triangle, diamond, pentagon, star, ..; `edged` for a white rim that
 /// lifts it from what lies behind.
-pub(super) fn marker(canvas: &mut Canvas<'_>, index: usize, at: P, radius: f64, edged: bool) -> Result<()> {
+pub(super) fn marker(canvas: &mut Canvas, index: usize, at: P, radius: f64, edged: bool) -> Result<()> {
     let Some(corners) = corners(index) else {
         if edged {
-            canvas.disc(at, radius + 1.3, RGBColor(255, 255, 255), 1.0)?;
+            canvas.disc(at, radius + 1.3, Color(255, 255, 255), 1.0)?;
         }
         return canvas.disc(at, radius, color(index), 1.0);
     };
     let shape: Vec<P> = corners.iter().map(|c| (at.0 + radius * c.0, at.1 + radius * c.1)).collect();
     if edged {
         let closed: Vec<P> = shape.iter().chain(&shape[..1]).copied().collect();
-        canvas.line(&closed, Pen { color: RGBColor(255, 255, 255), width: 2.6, alpha: 1.0 })?;
+        canvas.line(&closed, Pen { color: Color(255, 255, 255), width: 2.6, alpha: 1.0 })?;
     }
     canvas.polygon(&shape, color(index))
 }
 
 /// The line of a branch of critical points: solid for minima, dashed for others, with shorter dashes for higher indices.
-pub(super) fn branch_line(canvas: &mut Canvas<'_>, index: usize, points: &[P], width: f64) -> Result<()> {
+pub(super) fn branch_line(canvas: &mut Canvas, index: usize, points: &[P], width: f64) -> Result<()> {
     let pen = Pen { color: color(index), width, alpha: 1.0 };
     match index {
         0 => canvas.line(points, pen),
@@ -86,9 +83,9 @@ pub(super) const EVENTS: [(EventMark, &str, &str); 7] = [
 /// Draws the marker of an event: a disc for a fold, a triangle for a pitchfork (hollow if subcritical), a square on edge
 /// for a cusp, a star for several directions at once, crosses for branches that cross and, in red, for what is
 /// unexplained.
-pub(super) fn event_mark(canvas: &mut Canvas<'_>, mark: EventMark, at: P, radius: f64) -> Result<()> {
-    const WHITE: RGBColor = RGBColor(255, 255, 255);
-    let mut shape = |index: usize, scale: f64, color: RGBColor| {
+pub(super) fn event_mark(canvas: &mut Canvas, mark: EventMark, at: P, radius: f64) -> Result<()> {
+    const WHITE: Color = Color(255, 255, 255);
+    let mut shape = |index: usize, scale: f64, color: Color| {
         let corners = corners(index).unwrap_or_default();
         let points: Vec<P> =
             corners.iter().map(|c| (at.0 + scale * radius * c.0, at.1 + scale * radius * c.1)).collect();
@@ -125,18 +122,18 @@ pub(super) fn event_mark(canvas: &mut Canvas<'_>, mark: EventMark, at: P, radius
 }
 
 /// The marker of what is degenerate and has no index: a hollow circle, unlike that of any index and unlike data.
-pub(super) fn hollow(canvas: &mut Canvas<'_>, at: P, radius: f64) -> Result<()> {
+pub(super) fn hollow(canvas: &mut Canvas, at: P, radius: f64) -> Result<()> {
     canvas.disc(at, radius, INK, 1.0)?;
-    canvas.disc(at, 0.62 * radius, RGBColor(255, 255, 255), 1.0)
+    canvas.disc(at, 0.62 * radius, Color(255, 255, 255), 1.0)
 }
 
 /// The id of a point beside its marker.
 pub(super) fn label(
-    canvas: &mut Canvas<'_>,
+    canvas: &mut Canvas,
     at: P,
     id: usize,
     size: f64,
-    (horizontal, vertical): (HPos, VPos),
+    (horizontal, vertical): (Horizontal, Vertical),
 ) -> Result<()> {
     let lettering = Lettering { horizontal, vertical, ..Lettering::centered(size) };
     canvas.text(at, &id.to_string(), lettering)
@@ -195,12 +192,12 @@ mod tests {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    fn light(color: RGBColor) -> [f64; 3] {
+    fn light(color: Color) -> [f64; 3] {
         [color.0, color.1, color.2].map(|v| f64::from(v) / 255.0)
     }
 
     /// invert(0.9) hue-rotate(180deg), by the formulas of the Filter Effects Module.
-    fn dark(color: RGBColor) -> [f64; 3] {
+    fn dark(color: Color) -> [f64; 3] {
         assert!(super::super::canvas::DARK.contains("invert(0.9) hue-rotate(180deg)"));
         let [r, g, b] = light(color).map(|v| 0.9 - 0.8 * v);
         let turned = [
@@ -213,7 +210,7 @@ mod tests {
 
     #[test]
     fn everything_stands_out_from_light_and_dark_paper() {
-        let paper = RGBColor(255, 255, 255);
+        let paper = Color(255, 255, 255);
         let marks = (0..8).map(color).chain([ALARM]).map(|c| (c, 3.0));
         for (color, least) in marks.chain([(INK, 7.0), (GREY, 4.5)]) {
             for theme in [light, dark] {

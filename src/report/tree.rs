@@ -1,9 +1,6 @@
 //! The disconnectivity graph: how the minima come together as the energy rises.
 
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::{HPos, VPos};
-
-use super::canvas::{Canvas, Lettering, Pen, document};
+use super::canvas::{Canvas, Color, Horizontal, Lettering, Pen, Vertical, document};
 use super::frame::{Frame, Symbol, axes, legend, legend_height, title as heading};
 use super::gallery::Gallery;
 use super::geometry::P;
@@ -62,7 +59,7 @@ pub fn tree(
         let axis = scale.ticks(frame.y);
         for (value, _) in &axis {
             let (_, y) = frame.place((0.0, *value));
-            let pen = Pen { color: RGBColor(225, 225, 225), width: 0.7, alpha: 1.0 };
+            let pen = Pen { color: Color(225, 225, 225), width: 0.7, alpha: 1.0 };
             canvas.line(&[(frame.low.0, y), (frame.high.0, y)], pen)?;
         }
         if let Some(gallery) = &gallery {
@@ -113,7 +110,7 @@ fn ends(children: &[usize], x: impl Fn(usize) -> f64) -> (f64, f64) {
     children.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &c| (a.min(x(c)), b.max(x(c))))
 }
 
-fn branches(canvas: &mut Canvas<'_>, tree: &Tree, places: &[P], frame: &Frame) -> Result<()> {
+fn branches(canvas: &mut Canvas, tree: &Tree, places: &[P], frame: &Frame) -> Result<()> {
     let width = match tree.leaves {
         0..=60 => 1.5,
         61..=300 => 1.1,
@@ -135,7 +132,7 @@ fn branches(canvas: &mut Canvas<'_>, tree: &Tree, places: &[P], frame: &Frame) -
     Ok(())
 }
 
-fn nodes(canvas: &mut Canvas<'_>, tree: &Tree, places: &[P], frame: &Frame, with_images: bool) -> Result<()> {
+fn nodes(canvas: &mut Canvas, tree: &Tree, places: &[P], frame: &Frame, with_images: bool) -> Result<()> {
     let room = frame.width() / tree.leaves.max(1) as f64;
     let radius = (0.36 * room).clamp(1.4, 5.5);
     let size = (0.95 * room).clamp(5.0, 11.0);
@@ -147,8 +144,11 @@ fn nodes(canvas: &mut Canvas<'_>, tree: &Tree, places: &[P], frame: &Frame, with
             marker(canvas, 0, (x, y), radius, false)?;
             // Images carry the ids themselves, and their leaders pass here.
             if !with_images && room >= NARROWEST {
-                let (horizontal, vertical) =
-                    if upwards { (HPos::Right, VPos::Center) } else { (HPos::Center, VPos::Top) };
+                let (horizontal, vertical) = if upwards {
+                    (Horizontal::Right, Vertical::Center)
+                } else {
+                    (Horizontal::Center, Vertical::Top)
+                };
                 let lettering = Lettering { horizontal, vertical, upwards, ..Lettering::centered(size) };
                 let gap = if upwards { 5.5 } else { 3.0 };
                 canvas.text((x, y + radius + gap), &node.points[0].to_string(), lettering)?;
@@ -157,7 +157,7 @@ fn nodes(canvas: &mut Canvas<'_>, tree: &Tree, places: &[P], frame: &Frame, with
             marker(canvas, 1, (x, y), 0.8 * radius, false)?;
             if tree.leaves <= MOST_LABELS {
                 let at = (x + radius + 1.0, y - radius - 1.0);
-                label(canvas, at, node.points[0], 10.0, (HPos::Left, VPos::Bottom))?;
+                label(canvas, at, node.points[0], 10.0, (Horizontal::Left, Vertical::Bottom))?;
             }
         }
     }

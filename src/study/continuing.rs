@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::pipeline::{Outcome, critical_options, frame, title};
+use super::quantity::{coordinates, quantity};
 use super::second::{self, Second};
 use super::section::Section;
 use super::{Study, keys};
@@ -18,7 +19,7 @@ use crate::critical::{self, Level};
 use crate::error::{Error, Result, brief, shown};
 use crate::export::{self, significant};
 use crate::landscape::{Family, Region, parameter_names};
-use crate::report::{self, Ordinate};
+use crate::report::{self, Quantity};
 
 /// Names of the files.
 pub(super) const FILES: [&str; 8] = [
@@ -66,7 +67,7 @@ pub struct ContinueSection {
     /// Points above this index are not searched for and not followed from.
     pub max_index: Option<usize>,
     /// What is drawn upwards.
-    pub ordinate: Ordinate,
+    pub ordinate: Quantity,
     /// Are the graphs between the events computed? By default if there are not too many branches.
     pub graphs: Option<bool>,
     /// Is the tree computed in which minima split?
@@ -103,30 +104,13 @@ pub(super) fn read(section: &mut Section) -> Result<ContinueSection> {
         max_points: section.integer("max_points")?,
         starts: section.integer("starts")?,
         max_index: section.integer("max_index")?,
-        ordinate: ordinate(section)?,
+        ordinate: quantity(section, "ordinate")?.unwrap_or(Quantity::Energy),
         graphs: section.flag("graphs")?,
         tree: section.flag("tree")?.unwrap_or(true),
         prove: section.flag("prove")?.unwrap_or(true),
         second: section.table("second")?.map(|mut table| second::read(&mut table)).transpose()?,
         section: section.clone(),
     })
-}
-
-fn ordinate(section: &mut Section) -> Result<Ordinate> {
-    if section.is_array("ordinate") {
-        return Ok(Ordinate::Functional(section.numbers("ordinate")?.unwrap_or_default()));
-    }
-    let text = section.text("ordinate")?;
-    let place = |text: &str| text.strip_prefix("x[")?.strip_suffix(']')?.trim().parse().ok();
-    match text.as_deref() {
-        None | Some("energy") => Ok(Ordinate::Energy),
-        Some("norm") => Ok(Ordinate::Norm),
-        Some(other) => place(other).map(Ordinate::Coordinate).ok_or_else(|| {
-            section.error("ordinate", format!("unknown `ordinate` {:?}", brief(other))).with_help(
-                "it is \"energy\", \"norm\", a coordinate such as \"x[0]\", or one number a coordinate",
-            )
-        }),
-    }
 }
 
 impl ContinueSection {
@@ -160,18 +144,10 @@ impl ContinueSection {
             second.check(study, family, &self.parameter, [self.from, self.to])?;
         }
         let n = family.dim();
-        let wrong = match &self.ordinate {
-            Ordinate::Coordinate(i) if *i >= n => format!("`ordinate`: there is no coordinate {i}"),
-            Ordinate::Functional(weights) if weights.len() != n => {
-                format!("`ordinate` has {} numbers", weights.len())
-            }
-            _ => return Ok(()),
-        };
-        let help = match n {
-            1 => "the landscape has one coordinate, x[0]".into(),
-            _ => format!("the landscape has {n} coordinates, x[0] to x[{}]", n - 1),
-        };
-        Err(self.section.error("ordinate", wrong).with_help(help))
+        match self.ordinate.misfit(n) {
+            None => Ok(()),
+            Some(wrong) => Err(self.section.error("ordinate", wrong).with_help(coordinates(n))),
+        }
     }
 }
 
@@ -344,7 +320,7 @@ impl Continuation {
     pub(super) fn files(&self, study: &Study, title: &str) -> Result<Vec<(String, Vec<u8>)>> {
         let (itinerary, tree) = (self.itinerary.as_ref(), self.tree.as_ref());
         let image = study.report.image.map(|[rows, columns]| (rows, columns));
-        let ordinate = study.continuation.as_ref().map_or(&Ordinate::Energy, |asked| &asked.ordinate);
+        let ordinate = study.continuation.as_ref().map_or(&Quantity::Energy, |asked| &asked.ordinate);
         let drawn = tree.filter(|tree| !tree.leaves.is_empty());
         let spectra = Some(self.spectra.as_slice()).filter(|s| !s.is_empty());
         let contents = [

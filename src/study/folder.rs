@@ -73,6 +73,11 @@ impl Folder {
         self.stage(name, bytes)?.put()
     }
 
+    /// Writes several files: all under temporary names before the first is renamed, so that what fails leaves nothing of them.
+    pub fn write_all(&self, files: &[(&str, &[u8])]) -> Result<()> {
+        self.stage_all(files)?.into_iter().try_for_each(Staged::put)
+    }
+
     /// Begins a file, which is in its place only after [`Staged::put`].
     pub fn create(&self, name: &str) -> Result<Staged> {
         let target = self.path.join(name);
@@ -89,8 +94,7 @@ impl Folder {
     /// All is written under temporary names first, so that a full disk changes nothing. If it ends between, there is no
     /// summary, and the next run knows what to clear away.
     pub fn replace(&self, files: &[(&str, &[u8])]) -> Result<()> {
-        let staged: Vec<Staged> =
-            files.iter().map(|(name, bytes)| self.stage(name, bytes)).collect::<Result<_>>()?;
+        let staged = self.stage_all(files)?;
         let ours: BTreeSet<&str> = files.iter().map(|(name, _)| *name).collect();
         let earlier: BTreeSet<String> =
             [SUMMARY, UNFINISHED].iter().flat_map(|name| self.listed(name)).collect();
@@ -126,6 +130,10 @@ impl Folder {
             }
             _ => Ok(()),
         }
+    }
+
+    fn stage_all(&self, files: &[(&str, &[u8])]) -> Result<Vec<Staged>> {
+        files.iter().map(|(name, bytes)| self.stage(name, bytes)).collect()
     }
 
     /// Writes a file under a temporary name.
@@ -288,6 +296,21 @@ mod tests {
         std::fs::write(outer.path().join("c.svg"), "new").unwrap();
         run(&folder, &["a.csv"]).unwrap();
         assert_eq!(names(outer.path()), ["a.csv", SUMMARY, "x.csv"]);
+    }
+
+    #[test]
+    fn files_are_written_all_or_none() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = Folder::open(outer.path()).unwrap();
+        folder.write("a.csv", b"old").unwrap();
+        std::fs::create_dir(outer.path().join("c.csv")).unwrap();
+        let all: [(&str, &[u8]); 3] = [("a.csv", b"new"), ("b.csv", b"new"), ("c.csv", b"new")];
+        assert!(folder.write_all(&all).is_err());
+        assert_eq!(names(outer.path()), ["a.csv", "c.csv"]);
+        assert_eq!(std::fs::read(outer.path().join("a.csv")).unwrap(), b"old");
+        folder.write_all(&all[..2]).unwrap();
+        assert_eq!(names(outer.path()), ["a.csv", "b.csv", "c.csv"]);
+        assert_eq!(std::fs::read(outer.path().join("a.csv")).unwrap(), b"new");
     }
 
     #[test]

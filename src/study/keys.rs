@@ -427,6 +427,12 @@ const CERTIFY: &[Key] = &[
 
 const REPORT: &[Key] = &[
     key("image", Takes::Numbers, "", "[rows, columns]: draw states as grey images of this shape"),
+    key(
+        "axes",
+        Takes::Any,
+        "where points spread most",
+        "axes of the projection: two of energy, norm, x[3], or an array of weights, one a coordinate",
+    ),
     key("title", Takes::Text, "title of the study", "title of the page and the plots"),
 ];
 

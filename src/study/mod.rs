@@ -14,6 +14,7 @@ pub(crate) mod memorization;
 mod nearest;
 pub mod pipeline;
 mod points;
+mod quantity;
 mod rates;
 mod region;
 pub mod schema;
@@ -41,6 +42,7 @@ use crate::connection::Order;
 use crate::data::Points;
 use crate::error::{Error, Result, brief, shown};
 use crate::landscape::{Family, KINDS, Kind, Region};
+use crate::report::Quantity;
 use nearest::nearest;
 use value::{Entry, Value};
 
@@ -93,6 +95,8 @@ pub enum Manifolds {
 pub struct ReportSection {
     /// Rows and columns of a state that is an image.
     pub image: Option<[usize; 2]>,
+    /// Axes of the projection; those along which the critical points spread most if absent.
+    pub axes: Option<[Quantity; 2]>,
     /// Title; that of the study if absent.
     pub title: Option<String>,
 }
@@ -429,7 +433,7 @@ fn report(section: &mut Section) -> Result<ReportSection> {
                 .with_help("write image = [28, 28]: rows and columns of a state drawn as an image"));
         }
     };
-    Ok(ReportSection { image, title: section.text("title")? })
+    Ok(ReportSection { image, axes: quantity::pair(section, "axes")?, title: section.text("title")? })
 }
 
 /// The bounds that the schema states too.

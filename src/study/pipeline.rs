@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::field::{SmallNoise, Spectra};
 use super::folder::{FORMAT, SUMMARY, is_named};
-use super::{Manifolds, Study, certifying, continuing, lyapunov, manifolds, measure, memorization, rates};
+use super::{
+    Manifolds, Study, certifying, continuing, lyapunov, manifolds, measure, memorization, quantity, rates,
+};
 use crate::connection::algebra::{self, Algebra};
 use crate::connection::{self, Loose, MorseGraph, MorseSmale, ProofOptions};
 use crate::control::Control;
@@ -15,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::landscape::{Family, Landscape};
 use crate::linalg::norm;
 use crate::measure::basins::{self, Basins};
-use crate::report::{PAGE, page};
+use crate::report::{PAGE, Projection, Quantity, page};
 use crate::rigor::prune::SignedPermutation;
 use crate::{export, report};
 
@@ -55,6 +57,8 @@ pub const FILES: &[&str] = &[
     BASINS,
     "portrait.svg",
     "portrait.csv",
+    "projection.svg",
+    "projection.csv",
     "complex.json",
     "persistence.csv",
     "barriers.csv",
@@ -114,6 +118,8 @@ impl Outcome {
         let file = study.path.as_ref().and_then(|p| p.file_name()).map(|name| name.to_string_lossy());
         self.summary["study"] = json!({ "file": file, "text": study.text()? });
         self.summary["image"] = json!(study.report.image);
+        self.summary["axes"] =
+            json!(study.report.axes.as_ref().map(|axes| axes.each_ref().map(Quantity::json)));
         if let Some(files) = self.summary["files"].as_array_mut() {
             files.insert(files.len().saturating_sub(1), PAGE.into());
         }
@@ -142,6 +148,15 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
             "[report] image: {rows} x {columns} pixels are {}, the landscape has {dim} dimensions",
             rows * columns
         )));
+    }
+    for axis in study.report.axes.iter().flatten() {
+        if let Some(why) = axis.misfit(landscape.dim()) {
+            let help = quantity::coordinates(landscape.dim());
+            return Err(Error::input(format!("[report] axes: {why}")).with_help(help));
+        }
+        if *axis == Quantity::Energy && !landscape.has_energy() {
+            return Err(Error::input(format!("[report] axes: `{}` has no energy", study.kind.name)));
+        }
     }
     if what == Part::Continue {
         crate::linalg::sequential();
@@ -490,6 +505,14 @@ fn pictures(
         files.push(("portrait.svg".to_string(), portrait.into_bytes()));
         let table = report::portrait_csv(landscape, set, graph)?;
         files.push(("portrait.csv".to_string(), table.into_bytes()));
+    }
+    let axes = study.report.axes.as_ref();
+    if landscape.dim() > 2 || axes.is_some() {
+        let data = landscape.data().filter(|data| data.nrows() == landscape.dim());
+        if let Some(projection) = Projection::new(set, graph, data, axes)? {
+            files.push(("projection.svg".to_string(), projection.svg(title)?.into_bytes()));
+            files.push(("projection.csv".to_string(), projection.csv()?.into_bytes()));
+        }
     }
     Ok(files)
 }

@@ -76,6 +76,11 @@ pub fn schema() -> Value {
     image["items"] = json!({ "type": "integer", "minimum": 1 });
     image["minItems"] = json!(2);
     image["maxItems"] = json!(2);
+    let axes = &mut properties["report"]["properties"]["axes"];
+    axes["type"] = json!("array");
+    axes["items"] = json!({ "type": ["string", "array"], "items": { "type": "number" } });
+    axes["minItems"] = json!(2);
+    axes["maxItems"] = json!(2);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Study of smale",

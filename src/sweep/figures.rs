@@ -2,7 +2,7 @@
 //! they cross.
 //!
 //! In: the plan and the rows of the table of grid points. Out: `memorization.svg`, and the same numbers as `memorization.csv`;
-//! `crossings.csv`; with a second key of numbers `regimes.svg`, the plane of both. Intervals are means with 1.96 standard errors over the repeats to either side.
+//! `crossings.csv`; with a second key of numbers `regimes.svg`, the plane of both, and as a table `regimes.csv`. Intervals are means with 1.96 standard errors over the repeats to either side.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ const MOST: usize = 5;
 const DATA: [&str; 2] = ["first", "data.count"];
 
 /// Files of figures with their contents.
-pub(super) const FILES: [&str; 4] = ["memorization.svg", "memorization.csv", "crossings.csv", "regimes.svg"];
+pub(super) const FILES: [&str; 5] =
+    ["memorization.svg", "memorization.csv", "crossings.csv", "regimes.svg", "regimes.csv"];
 
 /// The noises that theory says, drawn where the noise is swept.
 const NOISES: [(&str, &str); 2] = [("collapse_sigma", "collapse"), ("speciation_sigma", "speciation")];
@@ -168,7 +169,9 @@ impl Figures {
             (FILES[2], crossing_table(abscissa, &crossings)?),
         ];
         if let Some((_, second)) = self.second.as_ref().filter(|_| classes) {
-            files.push((FILES[3], regimes(&self.title, &self.regimes(abscissa, second))?.into_bytes()));
+            let plane = self.regimes(abscissa, second);
+            files.push((FILES[3], regimes(&self.title, &plane)?.into_bytes()));
+            files.push((FILES[4], regime_table(&plane)?));
         }
         Ok(files)
     }
@@ -384,6 +387,36 @@ fn crossing_table(abscissa: &str, crossings: &[Crossing]) -> Result<Vec<u8>> {
         ]
     };
     csv(&columns, &crossings.iter().map(row).collect::<Vec<_>>(), true)
+}
+
+/// Cells of the plane, and the points of the lines over it.
+fn regime_table(plane: &Regimes) -> Result<Vec<u8>> {
+    let real = |name: &String| Column::new(name.as_str(), Type::Real);
+    let mut columns = vec![Column::new("what", Type::Text)];
+    columns.extend(plane.names.iter().map(real));
+    columns.extend([Column::new("class", Type::Text), Column::new("share", Type::Real)]);
+    columns.extend(plane.classes.iter().map(real));
+    let value =
+        |axis: usize, place: usize| plane.values[axis].get(place).map_or(Cell::Empty, |v| (*v).into());
+    let cell = |c: &report::Cell| -> Row {
+        let (class, share) = match c.largest() {
+            Some((class, share)) => (plane.classes[class].as_str().into(), share.into()),
+            None => (Cell::Empty, Cell::Empty),
+        };
+        let mut row = vec!["cell".into(), value(0, c.column), value(1, c.row), class, share];
+        row.extend(c.shares.iter().map(|v| Cell::from(*v)));
+        row
+    };
+    let line = |overlay: &Overlay| {
+        let point = |(x, y): &(f64, f64)| -> Row {
+            let mut row = vec![overlay.name.as_str().into(), (*x).into(), (*y).into()];
+            row.resize(columns.len(), Cell::Empty);
+            row
+        };
+        overlay.points.iter().map(point).collect::<Vec<Row>>()
+    };
+    let rows: Vec<Row> = plane.cells.iter().map(cell).chain(plane.overlays.iter().flat_map(line)).collect();
+    csv(&columns, &rows, true)
 }
 
 fn significant(value: f64) -> String {

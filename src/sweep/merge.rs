@@ -19,8 +19,8 @@ const GRID_CSV: &str = "grid.csv";
 const POINTS: &str = "points.parquet";
 /// All files that a sweep writes, beside those of tasks.
 pub(super) const FILES: &[&str] = {
-    let [shown, table, crossings, plane] = figures::FILES;
-    &[GRID, GRID_CSV, POINTS, super::MANIFEST, shown, table, crossings, plane]
+    let [shown, table, crossings, plane, cells] = figures::FILES;
+    &[GRID, GRID_CSV, POINTS, super::MANIFEST, shown, table, crossings, plane, cells]
 };
 
 /// What was merged.

@@ -467,7 +467,7 @@ fn the_schema_names_every_key() {
         ("region", &["ball", "box"][..]),
         ("critical", &["method", "max_index", "rounds", "degenerate_tolerance", "neighbours"]),
         ("graph", &["tolerance", "order", "manifolds", "basins"]),
-        ("report", &["image", "title"]),
+        ("report", &["image", "axes", "title"]),
     ] {
         for key in keys {
             assert!(top[section]["properties"][*key].is_object(), "{section}.{key}");
@@ -614,10 +614,11 @@ fn a_folder_holds_the_files_of_one_run() {
     assert_eq!(names(), listed());
     assert!(names().iter().any(|n| n == "graph.json") && names().iter().any(|n| n == "portrait.svg"));
     write(&folder, "r/mine.csv", "1");
-    // Three dimensions have no portrait, critical points alone no graph.
+    // Three dimensions have a projection in place of the portrait, critical points alone no graph.
     write(&folder, "points.csv", "1,0,0\n-1,0,1\n0,1,0\n");
     assert!(smale(&folder, &["graph", "study.toml", "--out", "r"]).status.success());
     assert!(names().iter().any(|n| n == "graph.json") && !names().iter().any(|n| n == "portrait.svg"));
+    assert!(names().iter().any(|n| n == "projection.svg") && names().iter().any(|n| n == "projection.csv"));
     assert!(smale(&folder, &["critical", "study.toml", "--out", "r"]).status.success());
     assert_eq!(
         names(),
@@ -901,6 +902,18 @@ fn a_folder_is_exported() {
     assert!(smale(&folder, &run).status.success());
     assert!(!folder.path().join("r/graph.png").exists() && !folder.path().join("r/nodes.csv").exists());
 
+    // All files or none: one that cannot be written leaves nothing of the others, nor the summary changed.
+    let names = |folder_name: &str| {
+        let there = std::fs::read_dir(folder.path().join(folder_name)).unwrap();
+        let mut names: Vec<_> = there.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    std::fs::create_dir_all(folder.path().join("half/graph.dot")).unwrap();
+    refuses(&folder, &["export", "r", "--out", "half", "--format", "json,dot,csv"], &["graph.dot", "folder"]);
+    assert_eq!(names("half"), ["graph.dot"]);
+    refuses(&folder, &["export", "r", "--out", "half/graph.dot/new", "--format", "png,xlsx"], &["xlsx"]);
+    assert!(names("half/graph.dot").is_empty());
     refuses(&folder, &["export", "nowhere"], &["nowhere", "no such folder"]);
     refuses(&folder, &["export", "."], &["summary.json"]);
     // What is not ours is not replaced, and one result does not go into another.

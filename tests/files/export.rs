@@ -133,7 +133,7 @@ impl Wells {
 }
 
 /// A set with everything in it that is not a point: families, exits, orbits between saddles, lost ones.
-fn with_loose_ends() -> (CriticalSet, MorseGraph) {
+pub(crate) fn with_loose_ends() -> (CriticalSet, MorseGraph) {
     let wells = Wells(vec![1.0, 0.7]);
     let mut set = wells.set();
     let mut graph = wells.graph(&set);
@@ -307,6 +307,7 @@ fn titles_cannot_break_a_format() {
         export::graph_gexf(&set, &graph, title, 16).unwrap(),
         report::drawing(&set, &graph, None, title).unwrap(),
         report::portrait(&Wells(vec![1.0, 0.7]), &set, &graph, title).unwrap(),
+        report::Projection::new(&set, &graph, None, None).unwrap().unwrap().svg(title).unwrap(),
     ] {
         assert!(text.contains("a &lt;b&gt; &amp;") && !text.contains("<b>") && !text.contains('\u{7}'));
     }

@@ -125,6 +125,71 @@ fn gexf_says_what_is_known() {
     );
 }
 
+/// The elements of GEXF 1.2 that a graph without dynamics and colours needs, as gexf.xsd and data.xsd of gexf.net have them: what each
+/// may hold, which attributes it must have, and which others it may have.
+type Rule = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+const GEXF: [Rule; 13] = [
+    ("gexf", &["meta", "graph"], &["version"], &["variant"]),
+    ("meta", &["creator", "keywords", "description"], &[], &["lastmodifieddate"]),
+    ("creator", &[], &[], &[]),
+    ("description", &[], &[], &[]),
+    ("graph", &["attributes", "nodes", "edges"], &[], &["defaultedgetype", "idtype", "mode"]),
+    ("attributes", &["attribute"], &["class"], &["mode"]),
+    ("attribute", &["default", "options"], &["id", "title", "type"], &[]),
+    ("nodes", &["node"], &[], &["count"]),
+    ("node", &["attvalues"], &["id"], &["label"]),
+    ("edges", &["edge"], &[], &["count"]),
+    ("edge", &["attvalues"], &["id", "source", "target"], &["type", "label", "weight"]),
+    ("attvalues", &["attvalue"], &[], &[]),
+    ("attvalue", &[], &["for", "value"], &[]),
+];
+
+#[test]
+fn gexf_keeps_to_its_schema() {
+    let (set, graph) = known();
+    let text = export::graph_gexf(&set, &graph, "Wells <& more>", 16).unwrap();
+    let xml = roxmltree::Document::parse(&text).unwrap();
+    let root = xml.root_element();
+    // Gephi reads the version by the name space, which kept the word draft.
+    assert_eq!(root.tag_name().namespace(), Some("http://www.gexf.net/1.2draft"));
+    assert_eq!((root.tag_name().name(), root.attribute("version")), ("gexf", Some("1.2")));
+    let name = |node: roxmltree::Node<'_, '_>| node.tag_name().name().to_owned();
+    for node in xml.descendants().filter(roxmltree::Node::is_element) {
+        let own = name(node);
+        let (_, children, needed, others) = GEXF.iter().find(|rule| rule.0 == own).expect(&own);
+        for child in node.children().filter(roxmltree::Node::is_element) {
+            assert!(children.contains(&name(child).as_str()), "{} in {own}", name(child));
+        }
+        assert!(needed.iter().all(|attribute| node.has_attribute(*attribute)), "{node:?}");
+        for attribute in node.attributes() {
+            let known = needed.contains(&attribute.name()) || others.contains(&attribute.name());
+            assert!(known, "{} of {own}", attribute.name());
+        }
+        for (attribute, allowed) in [
+            ("class", &["node", "edge"][..]),
+            ("mode", &["static", "dynamic"]),
+            ("defaultedgetype", &["directed", "undirected", "mutual"]),
+            ("type", &["integer", "long", "double", "float", "boolean", "liststring", "string", "anyURI"]),
+        ] {
+            assert!(node.attribute(attribute).is_none_or(|value| allowed.contains(&value)), "{node:?}");
+        }
+    }
+    let ids = |element: &'static str, attribute: &'static str| {
+        let all =
+            xml.descendants().filter(move |n| n.has_tag_name(("http://www.gexf.net/1.2draft", element)));
+        all.map(|n| n.attribute(attribute).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for element in ["node", "edge"] {
+        let mut all = ids(element, "id");
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count, "{element}");
+    }
+    let nodes = ids("node", "id");
+    assert!(ids("edge", "source").iter().chain(&ids("edge", "target")).all(|end| nodes.contains(end)));
+}
+
 #[test]
 fn dot_says_what_is_known() {
     let (set, graph) = known();

@@ -9,6 +9,7 @@ mod data;
 mod export;
 mod formats;
 mod memorization;
+mod projection;
 mod studies;
 mod study;
 mod sweep;

@@ -623,4 +623,18 @@ fn crossings_are_where_they_must_be() {
     let counts: Vec<Vec<String>> = grid(&folder.path().join("counted"), &["data.count", "data_count"]);
     assert!(counts.len() == 6 && counts.iter().all(|row| row[0] == row[1]), "{counts:?}");
     assert!(folder.path().join("counted/regimes.svg").exists());
+    // Its table: a cell a grid point. A single datum has one minimum, which is a memory.
+    let text = std::fs::read_to_string(folder.path().join("counted/regimes.csv")).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let heads: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(heads[..5], ["what", "data.count", "sigma", "class", "share"]);
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let cells: Vec<_> = rows.iter().filter(|row| &row[0] == "cell").collect();
+    assert_eq!(cells.len(), 6);
+    for row in cells.iter().filter(|row| number(&row[1]) == 1.0) {
+        assert_eq!((&row[3], number(&row[4])), ("memorized", 1.0), "{row:?}");
+    }
+    // Of the four classes in the legend the marker of one is a disc, the others are polygons.
+    let picture = std::fs::read_to_string(folder.path().join("counted/regimes.svg")).unwrap();
+    assert_eq!(picture.matches("<polygon").count(), cells.len() + 3);
 }

@@ -10,8 +10,18 @@
     const state = window.smale.state();
     said.title = document.querySelector("h1").textContent;
     said.figures = document.querySelectorAll("#gallery figure").length;
+    // A picture is there as soon as it is looked at.
+    said.images = 0;
+    for (const image of document.querySelectorAll("#gallery img")) {
+      image.scrollIntoView();
+      for (let k = 0; k < 400 && !image.naturalWidth; k++) await new Promise((done) => setTimeout(done, 25));
+      said.images += image.naturalWidth > 0 ? 1 : 0;
+    }
     if (!$("graph").hidden) {
       said.ids = state.ids;
+      said.portrait = state.portrait;
+      said.axes = state.axes;
+      said.orbits = state.orbits;
       window.smale.choose(state.ids[0]);
       $("portrait").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
       said.next = window.smale.state().chosen;
@@ -30,6 +40,8 @@
       if (event) { event.click(); said.jumped = +$("slider").value; }
     }
     if (!$("tables").hidden) {
+      $("tables").scrollIntoView();
+      for (let k = 0; k < 400 && !$("table").firstChild; k++) await new Promise((done) => setTimeout(done, 25));
       const heads = () => [...$("table").querySelectorAll("th button")].map((b) => b.textContent);
       const column = (k) => [...$("table").querySelectorAll("tbody tr")].map((tr) => tr.children[k].textContent);
       said.table = $("which").value;

@@ -7,6 +7,8 @@
 Exit 1 if a page shows anything else than its files, 2 if there is no browser.
 """
 
+import collections
+import csv
 import json
 import math
 import random
@@ -40,6 +42,29 @@ PLACE = """(() => { const canvas = document.getElementById("connections"); canva
     const box = canvas.getBoundingClientRect(), [x, y] = smale.state().pixel[%d]; return [box.left + x, box.top + y]; })()"""
 
 
+def projected(folder, said):
+    """The portrait shows the projection: places that differ from its table by the scale of each axis alone, and all of its orbits."""
+    with (folder / "projection.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    points = [r for r in rows if r["what"] == "point"]
+    assert len(points) == len(said["portrait"])
+    for axis, column in enumerate(("abscissa", "ordinate")):
+        pairs = sorted((float(r[column]), p[axis]) for r, p in zip(points, said["portrait"]))
+        (low, first), (high, last) = pairs[0], pairs[-1]
+        for value, pixel in pairs:
+            expected = first + (last - first) * (value - low) / ((high - low) or 1)
+            assert abs(pixel - expected) < 0.01, f"{said['axes'][axis]}: {pixel} for {expected}"
+    if (folder / "orbits.csv").exists():
+        with (folder / "orbits.csv").open(newline="") as file:
+            orbits = collections.Counter(int(r["connection"]) for r in csv.DictReader(file))
+    else:
+        orbits = collections.Counter(int(r["number"]) for r in rows if r["what"] == "connection")
+    shown = collections.Counter()
+    for number, count in said["orbits"]:
+        shown[number] += count
+    assert shown == orbits, "other orbits"
+
+
 def check(name, folder, page):
     page.open((folder / "report.html").absolute().as_uri())
     ready = page.value(READY)
@@ -52,6 +77,7 @@ def check(name, folder, page):
     assert page.complaints() == [], page.complaints()
     assert said["title"] == summary["title"], said["title"]
     assert said["figures"] == sum(f.endswith(".svg") for f in summary["files"]), said["figures"]
+    assert said["images"] == said["figures"], f"{said['images']} of {said['figures']} figures are seen"
     graph = folder / "graph.json"
     if graph.exists():
         graph = json.loads(graph.read_text())
@@ -69,6 +95,8 @@ def check(name, folder, page):
         if len(nodes) > 1:
             assert said["next"] == said["ids"][1]
         assert not nodes or said["drawn"], "nothing is drawn"
+    if (folder / "projection.csv").exists():
+        projected(folder, said)
     itinerary = folder / "itinerary.json"
     if itinerary.exists():
         itinerary = json.loads(itinerary.read_text())

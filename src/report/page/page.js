@@ -1,8 +1,10 @@
 "use strict";
-// In: the results as JSON in the element #data. Out: linked views of them. Names from data and studies only ever become text.
+// In: the results as JSON in the element #data, tables and pictures in elements that it names and that are read when they are looked at.
+// Out: linked views of them. Names from data and studies only ever become text.
 (() => {
-  const D = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
+  const read = (id) => JSON.parse($(id).textContent);
+  const D = read("data");
   const make = (tag, text, attributes) => {
     const e = document.createElement(tag);
     if (text !== undefined && text !== null) e.textContent = text;
@@ -47,14 +49,13 @@
   }
 
   // ---- What is shown: the graph of the study, or that of an interval of the parameter ----
-  let nodes = [], edges = [], orbits = null, position = [], chosen = null;
+  let nodes = [], edges = [], position = [], chosen = null;
   const byId = new Map();
-  const own = D.graph && { nodes: D.graph.nodes, edges: D.graph.links, orbits: D.orbits };
+  const own = D.graph && { nodes: D.graph.nodes, edges: D.graph.links };
   const intervals = (D.itinerary && D.itinerary.intervals) || [];
   const take = (graph) => {
     nodes = graph.nodes;
     edges = graph.edges;
-    orbits = graph.orbits || null;
     byId.clear();
     nodes.forEach((n, i) => byId.set(n.id, i));
     position = layout();
@@ -104,56 +105,31 @@
     });
   };
 
-  // Coordinates of the portrait: those of the state, or the two directions in which the critical points spread most.
-  let directions = null;
-  const principal = () => {
-    const d = nodes.length ? nodes[0].x.length : 0, mean = new Float64Array(d);
-    for (const n of nodes) for (let i = 0; i < d; i++) mean[i] += n.x[i] / nodes.length;
-    const found = [];
-    for (let k = 0; k < Math.min(2, d); k++) {
-      let v = Float64Array.from({ length: d }, (_, i) => Math.cos(1 + i * (k + 1.7)));
-      for (let turn = 0; turn < 40; turn++) {
-        const before = v;
-        const w = new Float64Array(d);
-        for (const n of nodes) {
-          let dot = 0;
-          for (let i = 0; i < d; i++) dot += (n.x[i] - mean[i]) * v[i];
-          for (let i = 0; i < d; i++) w[i] += dot * (n.x[i] - mean[i]);
-        }
-        for (const u of found) { let dot = 0; for (let i = 0; i < d; i++) dot += u[i] * w[i]; for (let i = 0; i < d; i++) w[i] -= dot * u[i]; }
-        const norm = Math.hypot(...w);
-        if (!(norm > 0)) break;
-        v = w.map((a) => a / norm);
-        // Near enough for the eye; where two directions are alike either will do.
-        if (turn > 14 || v.every((a, i) => Math.abs(a - before[i]) < 1e-4)) break;
-      }
-      found.push(v);
-    }
-    return { mean, found };
+  // Axes of the portrait by their names, each a function of a state and its energy: those of the projection, coordinates, the energy.
+  const values = new Map();
+  const projected = () => ((nodes === (own && own.nodes) ? D.graph : D.itinerary) || {}).axes || [];
+  const along = (of) => {
+    if (Array.isArray(of)) return (x) => of.reduce((sum, w, i) => sum + w * x[i], 0);
+    if (of.direction) return (x) => of.direction.reduce((sum, w, i) => sum + w * (x[i] - of.mean[i]), 0);
+    if (of === "norm") return (x) => Math.hypot(...x);
+    if (of === "energy") return (_, energy) => (Number.isFinite(energy) ? energy : 0);
+    const i = parseInt(of.slice(2), 10);
+    return (x) => x[i];
   };
   const axes = () => {
-    directions = principal();
     const d = nodes.length ? nodes[0].x.length : 0;
-    const names = [];
-    if (d > 2) names.push("principal 1", "principal 2");
-    for (let i = 0; i < Math.min(d, 64); i++) names.push(`x${i}`);
-    names.push("energy");
-    const starts = d === 1 ? ["x0", "energy"] : d === 2 ? ["x0", "x1"] : ["principal 1", "principal 2"];
+    values.clear();
+    for (const { name, of } of projected()) values.set(name, along(of));
+    for (let i = 0; i < Math.min(d, 64); i++) values.set(`x${i}`, (x) => x[i]);
+    values.set("energy", along("energy"));
+    const names = [...values.keys()];
     [$("abscissa"), $("ordinate")].forEach((select, k) => {
       const before = select.value;
       select.replaceChildren(...names.map((name) => make("option", name, { value: name })));
-      select.value = names.includes(before) ? before : starts[k];
+      // The first two are the projection, or the plane itself; on a line the energy is the second.
+      select.value = names.includes(before) ? before : names[Math.min(k, names.length - 1)];
     });
   };
-  const coordinate = (axis, x, energy) => {
-    if (axis === "energy") return Number.isFinite(energy) ? energy : 0;
-    if (axis.startsWith("principal")) {
-      const u = directions.found[axis.endsWith("2") ? 1 : 0];
-      return u ? u.reduce((sum, a, i) => sum + a * (x[i] - directions.mean[i]), 0) : 0;
-    }
-    return x[+axis.slice(1)];
-  };
-
   // ---- A view: a canvas that is moved, zoomed, and asked for its points ----
   const corners = (index) => [null, 4, 3, 4, 5, 6][index] === undefined ? 8 : [null, 4, 3, 4, 5, 6][index];
   const view = (canvas, at, lines) => {
@@ -264,19 +240,47 @@
   };
   const inLayout = (i) => position[i];
   let shown = ["", ""];
-  const inSpace = (i) => shown.map((axis) => coordinate(axis, nodes[i].x, nodes[i].energy));
+  const inSpace = (i) => shown.map((axis) => values.get(axis)(nodes[i].x, nodes[i].energy));
   const connections = view($("connections"), inLayout, straight);
+  // Orbits of the study's own graph, read when they are first drawn: each a connection's number, its points with their energies, and
+  // whether these are states or, where there are too many coordinates to write, places in the projection.
+  let orbits = null;
+  const readOrbits = () => {
+    const table = (name, keep, number, piece, energy) => {
+      const source = D.tables.find((t) => t.name === name), found = [];
+      let last = "";
+      for (const line of source ? read(source.text).split("\n").slice(1) : []) {
+        const f = line.split(",");
+        if (!keep(f)) continue;
+        const of = `${f[number]} ${piece < 0 ? "" : f[piece]}`;
+        if (of !== last) found.push([+f[number], []]);
+        last = of;
+        found[found.length - 1][1].push([f[energy] === "" ? NaN : +f[energy], f.slice(energy + 1).map(Number)]);
+      }
+      return found;
+    };
+    const states = table("orbits.csv", (f) => f.length > 3, 0, -1, 2);
+    return states.length ? { flat: false, all: states } : { flat: true, all: table("projection.csv", (f) => f[0] === "connection", 1, 2, 3) };
+  };
   const portrait = view($("portrait"), inSpace, (g, pixel, selected, spot) => {
-    if (!orbits) return straight(g, pixel, selected, spot);
-    const [a, b] = shown;
+    if (!own || nodes !== own.nodes) return straight(g, pixel, selected, spot);
+    orbits = orbits || readOrbits();
+    const names = projected().map((axis) => axis.name);
+    const value = (axis) => {
+      if (!orbits.flat || axis === "energy") return values.get(axis);
+      const k = names.indexOf(axis);
+      return k < 0 ? null : (place) => place[k];
+    };
+    const [a, b] = shown.map(value);
+    if (!orbits.all.length || !a || !b) return straight(g, pixel, selected, spot);
     for (const own of [false, true]) {
       g.strokeStyle = own ? css("--alarm") : css("--soft");
       g.lineWidth = own ? 2 : 1;
       g.beginPath();
-      for (const [number, orbit] of orbits) {
+      for (const [number, orbit] of orbits.all) {
         const e = edges[number];
         if ((e ? touches(e, selected) : false) !== own) continue;
-        orbit.forEach(([energy, x], k) => { const p = pixel([coordinate(a, x, energy), coordinate(b, x, energy)]); if (k) g.lineTo(...p); else g.moveTo(...p); });
+        orbit.forEach(([energy, x], k) => { const p = pixel([a(x, energy), b(x, energy)]); if (k) g.lineTo(...p); else g.moveTo(...p); });
       }
       g.stroke();
     }
@@ -373,11 +377,28 @@
   }
 
   // ---- Figures ----
-  for (const { name, svg, words, table: beside } of D.figures) {
+  // What stands further down is made when it is about to be seen, or printed.
+  const waiting = new Map();
+  const now = (element) => {
+    const act = waiting.get(element);
+    waiting.delete(element);
+    seen.unobserve(element);
+    if (act) act();
+  };
+  const seen = new IntersectionObserver((all) => { for (const e of all) if (e.isIntersecting) now(e.target); }, { rootMargin: "200px" });
+  const later = (element, act) => { waiting.set(element, act); seen.observe(element); };
+  addEventListener("beforeprint", () => [...waiting.keys()].forEach(now));
+  const draw = (figure, name, text) => {
+    const url = URL.createObjectURL(new Blob([read(text)], { type: "image/svg+xml" }));
+    figure.querySelector("img").src = url;
+    const link = figure.querySelector("a");
+    link.href = url;
+    link.download = name;
+  };
+  for (const { name, text, words, table: beside } of D.figures) {
     $("figures").hidden = false;
-    const url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
-    const figure = make("figure"), image = make("img", null, { alt: words, src: url, loading: "lazy" }), caption = make("figcaption", `${words} `);
-    caption.append(make("a", name, { href: url, download: name }));
+    const figure = make("figure"), image = make("img", null, { alt: words }), caption = make("figcaption", `${words} `);
+    caption.append(make("a", name));
     if (D.tables.some((t) => t.name === beside)) {
       const button = make("button", `its data: ${beside}`, { type: "button", class: "link" });
       button.addEventListener("click", () => { $("which").value = beside; open(beside); $("tables").scrollIntoView(); $("table").focus(); });
@@ -385,6 +406,7 @@
     }
     figure.append(image, caption);
     $("gallery").append(figure);
+    later(figure, () => draw(figure, name, text));
   }
 
   // ---- Tables ----
@@ -412,7 +434,7 @@
   const parsed = new Map();
   const open = (name) => {
     const source = D.tables.find((t) => t.name === name);
-    if (!parsed.has(name)) { const rows = parse(source.csv); parsed.set(name, { name, head: rows[0] || [], rows: rows.slice(1) }); }
+    if (!parsed.has(name)) { const rows = parse(read(source.text)); parsed.set(name, { name, head: rows[0] || [], rows: rows.slice(1) }); }
     table = { ...parsed.get(name), by: null, up: true, shown: Math.max(20, Math.min(PAGE, Math.round(CELLS / (parsed.get(name).head.length || 1)))) };
     fill();
   };
@@ -467,14 +489,15 @@
     $("tables").hidden = false;
     $("which").append(...D.tables.map((t) => make("option", t.name, { value: t.name })));
     $("which").addEventListener("change", () => open($("which").value));
-    $("filter").addEventListener("input", fill);
+    $("filter").addEventListener("input", () => table && fill());
     $("download").addEventListener("click", () => {
+      if (!table) return;
       // What is seen: these rows, in this order.
       const text = [table.head, ...ordered()].map((r) => r.map(quoted).join(",")).join("\n") + "\n";
       const a = make("a", null, { download: table.name, href: URL.createObjectURL(new Blob([text], { type: "text/csv" })) });
       document.body.append(a); a.click(); a.remove();
     });
-    open(D.tables[0].name);
+    later($("tables"), () => table || open(D.tables[0].name));
   }
 
   // ---- How it was made ----
@@ -501,5 +524,12 @@
     }
   }
   // For whoever drives the page.
-  window.smale = { choose, go, state: () => ({ chosen, nodes: nodes.length, edges: edges.length, pixel: nodes.map((_, i) => connections.pixel(i)), ids: nodes.map((n) => n.id) }) };
+  window.smale = {
+    choose, go,
+    state: () => ({
+      chosen, nodes: nodes.length, edges: edges.length, ids: nodes.map((n) => n.id), axes: shown,
+      pixel: nodes.map((_, i) => connections.pixel(i)), portrait: nodes.map((_, i) => portrait.pixel(i)),
+      orbits: orbits && orbits.all.map(([number, points]) => [number, points.length]),
+    }),
+  };
 })();
