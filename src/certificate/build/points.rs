@@ -82,12 +82,15 @@ impl Site {
                 why = "the gradient about it does not become larger than e0 within the ball in which it is the only zero".into();
                 continue;
             };
-            let basin = self.basin(radius, e0);
             let extreme = !self.wide.is_empty();
-            if extreme && basin == 0.0 {
-                why = "no ball about it is shown to be drawn to it".into();
-                continue;
-            }
+            let (radius, basin) = match self.drawn(ball, radius, e0, grain) {
+                Some(both) => both,
+                None if extreme => {
+                    why = "no ball about it is shown to be drawn to it".into();
+                    continue;
+                }
+                None => (radius, 0.0),
+            };
             let (radius, unique, basin) = (Hex(radius), Hex(ball.radius), Hex(basin));
             return Ok(Zero { radius, unique, basin, ..self.zero.clone() });
         }
@@ -117,12 +120,18 @@ impl Site {
         holds(radius).then_some(radius)
     }
 
-    /// The largest ball known to be drawn to it, or to drain.
-    fn basin(&self, radius: f64, e0: f64) -> f64 {
-        let holds = |p: &Profile| {
-            p.radius > radius && self.form.exceeds(p, radius, e0) && self.form.exceeds(p, p.radius, e0)
-        };
-        self.wide.iter().find(|p| holds(p)).map_or(0.0, |p| p.radius)
+    /// The largest ball known to be drawn to it, or to drain, after the distance within which zeros lie: over a larger ball less is known
+    /// of what is near, so that this may have to grow.
+    fn drawn(&self, ball: &Profile, radius: f64, e0: f64, grain: f64) -> Option<(f64, f64)> {
+        self.wide.iter().find_map(|wide| {
+            let radius = self.radius(wide, e0, grain)?.max(radius);
+            let holds = wide.radius > radius
+                && ball.radius > radius
+                && self.form.exceeds(ball, radius, e0)
+                && self.form.exceeds(wide, radius, e0)
+                && self.form.exceeds(wide, wide.radius, e0);
+            holds.then_some((radius, wide.radius))
+        })
     }
 }
 
