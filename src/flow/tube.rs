@@ -384,8 +384,9 @@ impl Piece {
         let mut turned = direction.clone();
         axpy(-dot(&direction, &disc.direction) / (own * own), &disc.direction, &mut turned);
         let tilt = norm(&turned);
-        // Roundings of places.
-        let grain = 1e-14 * from.iter().fold(half, |m, x| m.max(x.abs()));
+        // Roundings of places, and how well that of the disc is known.
+        let known_to = norm(&disc.center.iter().map(|e| e.rad()).collect::<Vec<f64>>());
+        let grain = 1e-14 * from.iter().fold(half, |m, x| m.max(x.abs())) + 1.01 * known_to;
         let slack = 1.01 * disc.radius * tilt + disc.thickness + grain + 1e-9 * disc.radius;
         // The parabola moves on along the disc.
         let moved = slack * (half + slack) * split.turn;
