@@ -172,7 +172,7 @@ impl LogSumExp {
             }
             let means = Some(&*means);
             products.par_iter_mut().zip(sums.par_chunks_exact_mut(n * b)).for_each(|((data, a), sums)| {
-                Arch::new().dispatch(Covary { a: &mut **a, p: &p, data: data.clone(), means });
+                Arch::new().dispatch(Covary { a, p: &p, data: data.clone(), means });
                 second(data, a, MatMut::from_column_major_slice_mut(sums, n, b));
             });
             out.fill(0.0);
