@@ -2,9 +2,9 @@
 //! gradients and Hessians, and the softmax alone.
 //!
 //! `cargo bench --bench kernels` prints divan's times (a `Gitem` is 1e9 floating-point operations of the matrix
-//! products, or 1e9 exponentials), then a table of rates beside the machine's matrix product and numpy, measured in
-//! turns within the run, and one of gradients at a noise at which nearly all weights vanish beside those at a noise at which
-//! few do. With a filter only divan's part runs.
+//! products, or 1e9 exponentials), then a table of rates beside the machine's matrix product and numpy, JAX and PyTorch,
+//! measured in turns within the run, and one of gradients at a noise at which nearly all weights vanish beside those at a noise
+//! at which few do. With a filter only divan's part runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +26,7 @@ const POINTS: usize = 256;
 /// Order of the square matrices whose product is the yardstick.
 const PRODUCT: usize = 1024;
 /// Turns of the comparison; medians over them are shown.
-const TURNS: usize = 5;
+const TURNS: usize = 3;
 
 /// Dimension and number of memories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +60,11 @@ impl Size {
     /// Operations of the two matrix products that a gradient or a Hessian-vector product at each of `points` takes.
     fn flops(self, points: usize) -> usize {
         4 * self.dim * self.memories * points
+    }
+
+    /// Operations of the symmetric products of a Hessian at each point of a batch.
+    fn hessian_flops(self) -> usize {
+        self.dim * (self.dim + 1) * self.memories * POINTS
     }
 }
 
@@ -165,20 +170,22 @@ impl Batch {
 /// What is compared: the kernel's name in peers/kernels.py and its size.
 type Row = (&'static str, Size);
 
-/// Prints the rates of the batches as fractions of the matrix product's and beside numpy's.
+/// Prints the rates of the batches beside what the machine could do and what other programs do.
 fn compare() {
     let python = Python::find();
     let mut ours: BTreeMap<Row, Vec<f64>> = BTreeMap::new();
-    let mut theirs: BTreeMap<Row, Vec<f64>> = BTreeMap::new();
-    let (mut product, mut their_product) = (vec![], vec![]);
+    let mut theirs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let (mut product, mut exponentials) = (vec![], vec![]);
     let (a, b) = (normal(PRODUCT, PRODUCT, 3), normal(PRODUCT, PRODUCT, 4));
     let mut c = Mat::zeros(PRODUCT, PRODUCT);
     let mut batches: Vec<Batch> = BATCHES.map(Batch::new).into();
+    let mut softmax = Batch::new(SOFTMAX);
     // In turns, so that a machine that is busy is busy for all of them.
     for _ in 0..TURNS {
         product.push(rate(2 * PRODUCT.pow(3), || {
             matmul(c.as_mut(), Accum::Replace, a.as_ref(), b.as_ref(), 1.0, Par::Seq);
         }));
+        exponentials.push(rate(SOFTMAX.memories * POINTS, || softmax.gradient()));
         for (size, batch) in BATCHES.iter().zip(&mut batches) {
             let flops = size.flops(POINTS);
             ours.entry(("gradient", *size)).or_default().push(rate(flops, || batch.gradient()));
@@ -186,65 +193,110 @@ fn compare() {
             let linear = mixture.linearize(batch.points.as_ref());
             let products = rate(flops, || batch.hessian_vector(&*linear));
             ours.entry(("hessian_vector", *size)).or_default().push(products);
+            if *size == MIDDLE {
+                let mut h = Mat::zeros(size.dim, size.dim);
+                let hessians = rate(size.hessian_flops(), || {
+                    for j in 0..POINTS {
+                        mixture.hessian(black_box(batch.points.col_as_slice(j)), h.as_mut());
+                    }
+                });
+                ours.entry(("hessian", *size)).or_default().push(hessians);
+            }
         }
         if let Ok(python) = &python {
-            let lines = python.kernels();
-            their_product.extend(lines.iter().filter(|l| l.kernel == "product").map(|l| l.gflops));
-            for row in ours.keys() {
-                let (kernel, size) = *row;
-                let same = |l: &&Line| l.kernel == kernel && l.dim == size.dim && l.memories == size.memories;
-                theirs.entry(*row).or_default().extend(lines.iter().find(same).map(|l| l.gflops));
+            for line in python.kernels() {
+                let name = match line.kernel.as_str() {
+                    "product" | "exp" => line.kernel,
+                    kernel => format!("{kernel} {} x {}", line.dim, line.memories),
+                };
+                // Of Hessians nobody else makes use of the symmetry: rates there are evaluations' by our count.
+                let rate = if name.starts_with("hessian_jax") {
+                    1e-6 * MIDDLE.hessian_flops() as f64 / line.milliseconds
+                } else {
+                    line.gflops
+                };
+                theirs.entry(name).or_default().push(rate);
             }
         }
     }
-    let top = median(&product);
+    let other = |name: &str| theirs.get(name).map(|rates| median(rates)).filter(|rate| *rate > 0.0);
+    let shown = |rate: Option<f64>| rate.map_or("-".to_string(), |rate| format!("{rate:.2}"));
+    let (faer, own) = (median(&product), median(&exponentials));
     println!("\n{POINTS} points, one thread, CPU time, median of {TURNS} turns");
+    println!("matrix product {PRODUCT}^3, GF/s: {faer:.1} (faer), {} (numpy)", shown(other("product")));
+    println!("exponentials, 1e9/s: {own:.2} (softmax, sums included), {} (numpy)", shown(other("exp")));
+    let top = other("product").map_or(faer, |numpy| numpy.max(faer));
+    let exp = other("exp").map_or(own, |numpy| numpy.max(own));
+    println!("floor: the two products at {top:.1} GF/s, for gradients exponentials at {exp:.2}e9/s as well");
     println!(
-        "matrix product {PRODUCT}^3: {top:.1} GF/s (faer){}",
-        match median(&their_product) {
-            numpy if numpy > 0.0 => format!(", {numpy:.1} GF/s (numpy)"),
-            _ => String::new(),
-        }
+        "{:16} {:>12} {:>8} {:>12} {:>10} {:>12} {:>12} {:>14}",
+        "kernel", "size", "GF/s", "of product", "of floor", "times numpy", "times JAX", "times PyTorch"
     );
-    println!("{:16} {:>12} {:>8} {:>12} {:>12}", "kernel", "size", "GF/s", "of product", "times numpy");
     for ((kernel, size), rates) in &ours {
-        let numpy = match theirs.get(&(*kernel, *size)) {
-            Some(numpy) if !numpy.is_empty() => format!("{:.2}", median(rates) / median(numpy)),
-            _ => "-".to_string(),
-        };
-        let (size, own) = (size.to_string(), median(rates));
-        println!("{kernel:16} {size:>12} {own:>8.2} {:>12.2} {numpy:>12}", own / top);
+        let own = median(rates);
+        // Nanoseconds an operation that counts.
+        let exponentials = if *kernel == "gradient" { 1.0 / (4.0 * size.dim as f64 * exp) } else { 0.0 };
+        let floor = 1.0 / (1.0 / top + exponentials);
+        let ratio = |suffix: &str| shown(other(&format!("{kernel}{suffix} {size}")).map(|rate| own / rate));
+        println!(
+            "{kernel:16} {:>12} {own:>8.2} {:>12.2} {:>10.2} {:>12} {:>12} {:>14}",
+            size.to_string(),
+            own / top,
+            own / floor,
+            ratio(""),
+            ratio("_jax"),
+            ratio("_torch")
+        );
     }
     if let Err(reason) = python {
-        println!("no comparison with numpy: {reason}");
+        println!("no comparison with other programs: {reason}");
     }
 }
 
+/// Where few of the data matter.
+struct Narrow {
+    size: Size,
+    /// Data in groups of fifty, or N(0, I).
+    grouped: bool,
+    sigma: f64,
+    /// Points are so far from a datum, times N(0, I); or N(0, I) themselves.
+    away: Option<f64>,
+}
+
+const NARROW: [Narrow; 8] = [
+    Narrow { size: Size { dim: 64, memories: 2_500 }, grouped: true, sigma: 0.1, away: Some(0.1) },
+    Narrow { size: Size { dim: 64, memories: 10_000 }, grouped: true, sigma: 0.1, away: Some(0.1) },
+    Narrow { size: Size { dim: 64, memories: 40_000 }, grouped: true, sigma: 0.1, away: Some(0.1) },
+    Narrow { size: Size { dim: 784, memories: 10_000 }, grouped: true, sigma: 0.1, away: Some(0.1) },
+    Narrow { size: Size { dim: 64, memories: 10_000 }, grouped: false, sigma: 0.35, away: Some(0.035) },
+    Narrow { size: Size { dim: 784, memories: 10_000 }, grouped: false, sigma: 1.0, away: Some(0.1) },
+    Narrow { size: Size { dim: 64, memories: 10_000 }, grouped: false, sigma: 0.35, away: None },
+    Narrow { size: Size { dim: 784, memories: 10_000 }, grouped: false, sigma: 1.0, away: Some(1.0) },
+];
+
 /// Gradients and Hessian-vector products where a few of the data matter, beside those of as many data that all do: what grows
-/// with the data and what does not. Data in groups of fifty, points within a width of one of them.
+/// with the data and what does not.
 fn narrow() {
+    println!("\n{POINTS} points, one thread, microseconds of CPU time a point: all data matter, and few do");
     println!(
-        "\n{POINTS} points, one thread, microseconds of CPU time a point: all data matter, and a group of fifty"
+        "{:>12} {:>8} {:>6} {:>6} {:>10} {:>10} {:>8} {:>10} {:>10} {:>8}",
+        "size", "data", "sigma", "away", "gradient", "narrow", "ratio", "product", "narrow", "ratio"
     );
-    println!(
-        "{:>12} {:>10} {:>10} {:>8} {:>10} {:>10} {:>8}",
-        "size", "gradient", "narrow", "ratio", "product", "narrow", "ratio"
-    );
-    for size in
-        [(64, 2_500), (64, 10_000), (64, 40_000), (784, 10_000)].map(|(dim, memories)| Size { dim, memories })
-    {
+    for Narrow { size, grouped, sigma, away } in NARROW {
         let (centres, within) = (normal(size.dim, size.memories / 50, 5), normal(size.dim, size.memories, 6));
-        let data = Mat::from_fn(size.dim, size.memories, |i, k| {
-            centres[(i, k % centres.ncols())] + 0.1 * within[(i, k)]
+        let data = Mat::from_fn(size.dim, size.memories, |i, k| match grouped {
+            true => centres[(i, k % centres.ncols())] + 0.1 * within[(i, k)],
+            false => within[(i, k)],
         });
         let noise = normal(size.dim, POINTS, 7);
-        let times = [0.35 * (size.dim as f64 / 2.0).sqrt(), 0.1].map(|sigma| {
+        let points = Mat::from_fn(size.dim, POINTS, |i, j| match away {
+            Some(away) => data[(i, j * 7919 % size.memories)] + away * noise[(i, j)],
+            None => noise[(i, j)],
+        });
+        let times = [0.35 * (size.dim as f64 / 2.0).sqrt(), sigma].map(|sigma| {
             let weights = vec![1.0; size.memories];
             let noise_scale = Noise::Fixed { a: 1.0, sigma };
             let mixture = Mixture::new(data.clone(), weights, noise_scale, 0.0).expect("a valid mixture");
-            let points = Mat::from_fn(size.dim, POINTS, |i, j| {
-                data[(i, j * 7919 % size.memories)] + 0.1 * noise[(i, j)]
-            });
             let (mut energies, mut out) = (vec![0.0; POINTS], Mat::zeros(size.dim, POINTS));
             let gradient =
                 1.0 / rate(POINTS, || mixture.gradients(points.as_ref(), &mut energies, out.as_mut()));
@@ -255,8 +307,10 @@ fn narrow() {
         });
         let [(gradient, product), (narrow, narrow_product)] = times;
         println!(
-            "{:>12} {gradient:>10.1} {narrow:>10.2} {:>8.0} {product:>10.1} {narrow_product:>10.2} {:>8.0}",
+            "{:>12} {:>8} {sigma:>6} {:>6} {gradient:>10.1} {narrow:>10.2} {:>8.1} {product:>10.1} {narrow_product:>10.2} {:>8.1}",
             size.to_string(),
+            if grouped { "groups" } else { "N(0, I)" },
+            away.map_or("N".to_string(), |away| away.to_string()),
             gradient / narrow,
             product / narrow_product
         );
@@ -309,6 +363,7 @@ struct Line {
     dim: usize,
     #[serde(default)]
     memories: usize,
+    milliseconds: f64,
     gflops: f64,
 }
 
@@ -326,7 +381,8 @@ impl Python {
 
     fn kernels(&self) -> Vec<Line> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/kernels.py");
-        let output = Command::new(&self.0).args([script, "--repeats", "3"]).output().expect("it ran before");
+        let output =
+            Command::new(&self.0).args([script, "--repeats", "3", "--all"]).output().expect("it ran before");
         let lines = String::from_utf8_lossy(&output.stdout);
         lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }

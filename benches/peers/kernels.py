@@ -8,7 +8,7 @@ matrix products) and gflops (of the median). Data and points are N(0, I).
 With --all the same gradients by JAX and PyTorch (differentiated by them, where they are installed), and 256 whole Hessians of 64 x 1797
 by JAX: kernels `gradient_jax`, `gradient_torch`, `hessian_jax`; they are checked against numpy's first.
 Kernels: `gradient` (energies and gradients), `hessian_vector` (one product a point, responsibilities kept from the
-gradient), `product` (1024 x 1024 x 1024, float64). CPU time of the process, so other load counts for little.
+gradient), `exp` (4096 exponentials, each counted as one operation), `product` (1024 x 1024 x 1024, float64). CPU time of the process, so other load counts for little.
 """
 
 import argparse
@@ -92,6 +92,8 @@ def main():
             for kernel, call in others(y, x, scale, gradient()):
                 whole = 256 * dim * dim * memories if kernel == "hessian_jax" else flops
                 report(kernel, timed(call, min(repeats, 5)), whole, **sizes)
+    exponents, out = -10 * rng.random(4096), np.empty(4096)
+    report("exp", timed(lambda: np.exp(exponents, out=out), repeats), len(out), size=len(out))
     a, b = rng.normal(size=(2, 1024, 1024))
     report("product", timed(lambda: a @ b, repeats), 2 * 1024**3, size=1024)
 

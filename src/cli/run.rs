@@ -44,7 +44,7 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) arguments: Arguments,
     /// Run this task of a plan (a folder of `smale plan`) instead of a study, unless it is done
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["landscape", "data", "sets", "out", "seed"])]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["landscape", "data", "limit", "sets", "out", "seed"])]
     pub(super) task: Option<u64>,
 }
 
@@ -59,6 +59,9 @@ pub(super) struct Arguments {
     /// Its data: csv, npy, npz#key or safetensors#key; rows are points
     #[arg(long, value_name = "FILE", requires = "landscape")]
     data: Option<String>,
+    /// Most searches for critical points: what was found by then is the result
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
     /// Set a key of the landscape, or with a dot one of another section; wins over the study
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
@@ -109,6 +112,9 @@ fn study(arguments: &Arguments) -> Result<Study> {
     }
     for set in &arguments.sets {
         overrides.push(Override::parse(set)?);
+    }
+    if let Some(limit) = arguments.limit {
+        overrides.push(Override::parse(&format!("critical.limit={limit}"))?);
     }
     match &arguments.study {
         Some(path) => Study::read(path, &overrides),

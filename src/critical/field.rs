@@ -85,6 +85,10 @@ pub(super) fn search(
             work.ended = "interrupted".into();
             break;
         }
+        if options.limit.is_some_and(|limit| work.searches >= limit) {
+            work.ended = format!("its limit of {} searches was reached", work.searches);
+            break;
+        }
         work.rounds = round + 1;
         let list: Vec<Vec<f64>> = (0..starts).map(|_| region.sample(&mut rng)).collect();
         let found: Vec<Option<Vec<f64>>> =

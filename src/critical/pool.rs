@@ -24,6 +24,8 @@ use crate::linalg::solve_symmetric;
 const BATCH: usize = 128;
 /// Newton's step at a level point, relative to its distance from the corners, below which it is followed.
 const PROMISING: f64 = 0.5;
+/// Stable modes that searches may start along.
+pub(super) const SOFT: usize = 4;
 /// Above this number of points of one index the next index is not searched unless asked for.
 const CROWD: usize = 300;
 
@@ -125,9 +127,14 @@ impl Pool<'_> {
     pub(super) fn execute(&mut self, seeds: Vec<Seed>, random: bool, control: &Control<'_>) {
         let total = seeds.len();
         for (i, batch) in seeds.chunks(BATCH).enumerate() {
-            if control.stopped() || self.work.searches >= self.budget {
+            let left = self.budget.saturating_sub(self.work.searches);
+            if control.stopped() || left == 0 {
                 return;
             }
+            let batch = match self.options.limit {
+                Some(_) => &batch[..left.min(batch.len())],
+                None => batch,
+            };
             let met: Vec<Vec<Met>> = batch
                 .par_iter()
                 .map(|seed| if control.stopped() { vec![] } else { self.pursue(seed) })
@@ -163,7 +170,7 @@ impl Pool<'_> {
     }
 
     /// Takes in a new point; its id, or `None` if it belongs to a degenerate family.
-    fn admit(&mut self, point: Refined, random: bool) -> Option<usize> {
+    fn admit(&mut self, mut point: Refined, random: bool) -> Option<usize> {
         let tolerance = self.options.degenerate_tolerance;
         if point.index.is_none() {
             if !self.families.iter_mut().any(|f| f.absorb(self.problem, &point, tolerance)) {
@@ -177,6 +184,13 @@ impl Pool<'_> {
         };
         if let Some(id) = self.points.iter().position(same) {
             return Some(id);
+        }
+        // Of the modes only the unstable ones and a few of the softest are asked for again: all of them would be as large as
+        // the Hessian, for each point.
+        if let (Some(index), kept) = (point.index, point.kept())
+            && kept > index + SOFT
+        {
+            point.vectors = point.vectors.subcols(0, index + SOFT).to_owned();
         }
         self.points.push(Known {
             point,

@@ -62,6 +62,8 @@ pub struct Options {
     pub max_index: Option<usize>,
     /// Most rounds; by default 60 up to 32 dimensions, 8 beyond.
     pub rounds: Option<usize>,
+    /// Most searches: what was found by then is the answer, whatever else there is to try.
+    pub limit: Option<usize>,
     /// A point whose smallest |eigenvalue| is below this times its largest is degenerate.
     pub degenerate_tolerance: f64,
     /// Nearest minima that each minimum is paired with.
@@ -78,6 +80,7 @@ impl Default for Options {
             symmetry: vec![],
             max_index: None,
             rounds: None,
+            limit: None,
             degenerate_tolerance: 1e-10,
             neighbours: 8,
             seed: 0,
@@ -245,7 +248,7 @@ fn by_searching(
         simplices: 0,
         paired: (0, 0),
         aimed: vec![0; problem.dim() + 1],
-        budget: usize::MAX,
+        budget: options.limit.unwrap_or(usize::MAX),
         work: Work::default(),
     };
     let (completeness, top) = pool.run(euler, control);
@@ -331,6 +334,15 @@ pub(super) fn compare(a: &[f64], b: &[f64]) -> Ordering {
 }
 
 impl Pool<'_> {
+    /// Whether no more may be searched; then that is said. What a part of the systematic searches met tells nothing of the rest.
+    fn limited(&mut self) -> bool {
+        let Some(limit) = self.options.limit.filter(|limit| self.work.searches >= *limit) else {
+            return false;
+        };
+        self.work.ended = format!("its limit of {limit} searches was reached");
+        true
+    }
+
     /// Rounds until the rule holds; returns the claim of completeness and the highest index searched.
     fn run(&mut self, euler: Option<i64>, control: &Control<'_>) -> (Completeness, usize) {
         let n = self.problem.dim();
@@ -343,11 +355,15 @@ impl Pool<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
         let random = (0..32).map(|_| descent(starts::random(self.problem, &mut rng))).collect();
         self.execute(random, true, control);
-        self.budget = self.work.searches + if n <= 32 { BUDGET.0 } else { BUDGET.1 };
+        let more = self.work.searches + if n <= 32 { BUDGET.0 } else { BUDGET.1 };
+        self.budget = self.budget.min(more);
         let mut top = self.top_index();
         for round in 0..rounds {
             if control.stopped() {
                 self.work.ended = "interrupted".into();
+                return (Completeness::Unknown, top);
+            }
+            if self.limited() {
                 return (Completeness::Unknown, top);
             }
             self.work.rounds = round + 1;
@@ -365,6 +381,9 @@ impl Pool<'_> {
             let random = self.random(top, &mut rng);
             self.execute(random, true, control);
             if self.work.searches >= self.budget {
+                if self.limited() {
+                    return (Completeness::Unknown, top);
+                }
                 self.work.ended = format!("its budget of {} searches was used up", self.budget);
                 break;
             }

@@ -7,7 +7,7 @@ use faer::Mat;
 use petgraph::unionfind::UnionFind;
 use rand_chacha::ChaCha8Rng;
 
-use super::pool::Pool;
+use super::pool::{Pool, SOFT};
 use super::refine::Refined;
 use super::starts;
 use crate::landscape::Landscape;
@@ -135,7 +135,7 @@ impl Pool<'_> {
             }
         }
         if index < top && (few || index > 0) {
-            for j in index..(index + if few { 4 } else { 1 }).min(point.kept()) {
+            for j in index..(index + if few { SOFT } else { 1 }).min(point.kept()) {
                 let guide = Mat::from_fn(n, index + 1, |i, l| {
                     if l < index { unstable[(i, l)] } else { point.vectors[(i, j)] }
                 });

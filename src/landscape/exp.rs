@@ -84,9 +84,16 @@ impl NullaryFnOnce for Shifted<'_> {
 /// [`exp_shifted`] to be inlined into vector code.
 #[inline(always)]
 pub(super) fn exp_shifted_inline(logits: &mut [f64], bias: &[f64]) -> (f64, f64) {
+    let max = highest(logits, bias, f64::NEG_INFINITY);
+    (max, exp_below(logits, max))
+}
+
+/// Adds the biases to logits; returns the largest of the sums, or `least` if that is larger. To be inlined into vector code.
+#[inline(always)]
+pub(super) fn highest(logits: &mut [f64], bias: &[f64], least: f64) -> f64 {
     let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
     let (bias, bias_rest) = bias.as_chunks::<BLOCK>();
-    let mut highest = [f64::NEG_INFINITY; BLOCK];
+    let mut highest = [least; BLOCK];
     // Through local arrays: of those the compiler knows that nothing else points to them.
     for (block, bias) in blocks.iter_mut().zip(bias) {
         let mut sums = [0.0; BLOCK];
@@ -96,24 +103,29 @@ pub(super) fn exp_shifted_inline(logits: &mut [f64], bias: &[f64]) -> (f64, f64)
         }
         *block = sums;
     }
-    // The rest as a block of its own: what fills it up vanishes in the exponential.
-    let mut last = [f64::NEG_INFINITY; BLOCK];
-    for (last, (logit, bias)) in last.iter_mut().zip(rest.iter().zip(bias_rest)) {
-        *last = logit + bias;
+    for (i, (logit, bias)) in rest.iter_mut().zip(bias_rest).enumerate() {
+        *logit += bias;
+        highest[i] = if *logit > highest[i] { *logit } else { highest[i] };
     }
-    for i in 0..BLOCK {
-        highest[i] = if last[i] > highest[i] { last[i] } else { highest[i] };
-    }
-    let max = halve(highest, |a, b| if a > b { a } else { b });
+    halve(highest, |a, b| if a > b { a } else { b })
+}
+
+/// Turns numbers that are at most `max` into `exp(number - max)` in place; returns their sum. To be inlined into vector code.
+#[inline(always)]
+pub(super) fn exp_below(logits: &mut [f64], max: f64) -> f64 {
+    let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
     let mut sums = [0.0; BLOCK];
     for block in blocks {
         exp_block(block, max, &mut sums);
     }
     if !rest.is_empty() {
+        // As a block of its own: what fills it up vanishes in the exponential.
+        let mut last = [f64::NEG_INFINITY; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
         exp_block(&mut last, max, &mut sums);
         rest.copy_from_slice(&last[..rest.len()]);
     }
-    (max, halve(sums, |a, b| a + b))
+    halve(sums, |a, b| a + b)
 }
 
 #[inline(always)]
@@ -123,28 +135,6 @@ fn exp_block(block: &mut [f64; BLOCK], max: f64, sums: &mut [f64; BLOCK]) {
     }
     for i in 0..BLOCK {
         sums[i] += block[i];
-    }
-}
-
-/// Turns `a` into `p (a - p.a)`, entry by entry: the weights of the patterns in a product with their covariance.
-pub(super) fn covary(a: &mut [f64], p: &[f64]) {
-    Arch::new().dispatch(Covary { a, p });
-}
-
-struct Covary<'a> {
-    a: &'a mut [f64],
-    p: &'a [f64],
-}
-
-impl NullaryFnOnce for Covary<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let mean = dot(self.a, self.p);
-        for (a, p) in self.a.iter_mut().zip(self.p) {
-            *a = p * (*a - mean);
-        }
     }
 }
 
@@ -221,20 +211,6 @@ mod tests {
             assert!((sum - expected).abs() <= 1e-14 * expected);
             for (l, plain) in logits.iter().zip(&plain) {
                 assert!((l - (plain - max).exp()).abs() <= 1e-15);
-            }
-        }
-    }
-
-    #[test]
-    fn covariance_weights_of_any_length() {
-        for n in 1..40 {
-            let p: Vec<f64> = (0..n).map(|k| (1.0 + k as f64).recip()).collect();
-            let a: Vec<f64> = (0..n).map(|k| (k as f64 * 1.7).sin()).collect();
-            let mean: f64 = a.iter().zip(&p).map(|(a, p)| a * p).sum();
-            let mut weights = a.clone();
-            covary(&mut weights, &p);
-            for k in 0..n {
-                assert!((weights[k] - p[k] * (a[k] - mean)).abs() <= 1e-14);
             }
         }
     }

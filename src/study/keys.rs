@@ -22,6 +22,7 @@ pub(super) const METHODS: [&str; 3] = ["auto", "complete", "search"];
 pub(super) const AT_LEAST_ONE: &[(&str, &str)] = &[
     ("critical", "boxes"),
     ("critical", "rounds"),
+    ("critical", "limit"),
     ("critical", "neighbours"),
     ("lyapunov", "orbits"),
     ("lyapunov", "steps"),
@@ -116,6 +117,7 @@ const CRITICAL: &[Key] = &[
     ),
     key("max_index", Takes::Integer, "", "highest Morse index to search for"),
     key("rounds", Takes::Integer, "", "most rounds of search"),
+    key("limit", Takes::Integer, "none", "most searches: what was found by then is the result"),
     key(
         "neighbours",
         Takes::Integer,

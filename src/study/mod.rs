@@ -59,6 +59,8 @@ pub struct CriticalSection {
     pub max_index: Option<usize>,
     /// Most rounds of search, at least 1.
     pub rounds: Option<usize>,
+    /// Most searches, at least 1.
+    pub limit: Option<usize>,
     /// Eigenvalues below this share of the largest count as zero; positive.
     pub degenerate_tolerance: Option<f64>,
     /// How many of its nearest minima each minimum is paired with, at least 1.
@@ -362,6 +364,7 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
         symmetry: symmetry(section)?,
         max_index: section.integer("max_index")?,
         rounds: section.integer("rounds")?,
+        limit: section.integer("limit")?,
         degenerate_tolerance: section.number("degenerate_tolerance")?,
         neighbours: section.integer("neighbours")?,
     })

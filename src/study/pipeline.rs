@@ -425,6 +425,7 @@ pub(crate) fn critical_options(study: &Study) -> critical::Options {
         symmetry: asked.symmetry.iter().filter_map(|row| signed_permutation(row)).collect(),
         max_index: asked.max_index,
         rounds: asked.rounds,
+        limit: asked.limit,
         degenerate_tolerance: asked.degenerate_tolerance.unwrap_or(default.degenerate_tolerance),
         neighbours: asked.neighbours.unwrap_or(default.neighbours),
         seed: study.seed,

@@ -3,7 +3,7 @@
 use crate::common::cases;
 use crate::common::draw::distance;
 use smale::Control;
-use smale::critical::{Options, search};
+use smale::critical::{Completeness, Method, Options, search};
 
 fn check(prefix: &str) {
     let mut wrong = vec![];
@@ -97,4 +97,18 @@ fn small_noise() {
 #[test]
 fn fifty_points_in_twenty_dimensions() {
     check("twenty");
+}
+
+/// What a limited number of searches met is the answer, and nothing is claimed of the rest.
+#[test]
+fn a_limit_ends_the_search() {
+    let case = cases("twenty").into_iter().next().expect("one case");
+    for limit in [10, 60, 300] {
+        let options = Options { method: Method::Search, limit: Some(limit), ..Options::default() };
+        let set =
+            search(case.landscape.as_ref(), None, &options, &Control::quiet()).expect("a region is known");
+        assert_eq!(set.work.searches, limit);
+        assert!(set.work.ended.contains(&format!("limit of {limit} searches")), "{}", set.work.ended);
+        assert!(!set.points.is_empty() && matches!(set.completeness, Completeness::Unknown));
+    }
 }

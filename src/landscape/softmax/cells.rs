@@ -4,13 +4,17 @@
 //! radius are known, of a datum (once it was asked for) its nearest data with their distances: those say what is near a point
 //! near that datum, also in dimensions in which all cells overlap. All bounds hold for the numbers as computed: radii are
 //! rounded up, distances in lists down.
+//!
+//! For a first look there are the data once more, in single precision and in the order of the cells: half the bytes, and those of a
+//! cell one after the other in memory.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use faer::MatRef;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, Par};
-use pulp::{Arch, NullaryFnOnce};
+use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 use super::kernel::VECTOR;
 use crate::landscape::exp::dot;
@@ -40,6 +44,19 @@ pub(super) struct Cells {
     lists: Vec<OnceLock<List>>,
     /// No datum is farther from the origin.
     reach: f64,
+    /// Data over `reach`, in the order of the members, each filled up to [`Cells::single`] numbers.
+    singles: Vec<f32>,
+}
+
+/// Inner products in single precision with a point, and what they may be wrong by.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// The point over its norm, filled up as the data are.
+    direction: Vec<f32>,
+    /// What products of unit vectors are multiplied by.
+    factor: f64,
+    /// How far a product may be from that in exact arithmetic.
+    pub(super) error: f64,
 }
 
 /// The data about one of them.
@@ -99,13 +116,52 @@ impl Cells {
             members,
             lists: (0..count).map(|_| OnceLock::new()).collect(),
             reach: 0.0,
+            singles: vec![],
         };
         for size in sizes {
             let from = cells.starts[cells.starts.len() - 1];
             cells.starts.push(from + size as u32);
         }
         Arch::new().dispatch(Measure { cells: &mut cells, data });
+        let single = cells.single();
+        cells.singles = vec![0.0; single * count];
+        let inverse = if cells.reach > 0.0 { 1.0 / cells.reach } else { 0.0 };
+        for (to, k) in cells.singles.chunks_exact_mut(single).zip(&cells.members) {
+            let from = &data[*k as usize * stride..][..stride];
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = (from * inverse) as f32);
+        }
         cells
+    }
+
+    /// Numbers of a datum in single precision.
+    fn single(&self) -> usize {
+        self.stride.next_multiple_of(2 * VECTOR)
+    }
+
+    /// Prepares products with a point (filled up as the data are) of that square.
+    ///
+    /// Of vectors of at most unit length the product in single precision is wrong by less than `2 (n + 8) u`, u = 2^-24, as long as
+    /// n u < 1/4: u for each number rounded, and n u / (1 - n u) for the sum in any order (N. J. Higham, Accuracy and Stability of
+    /// Numerical Algorithms, 2nd ed., section 3.1); what is lost in numbers too small for single precision, less than 2^-148 each, and
+    /// the division by the norms, n + 8 units of double precision, vanish beside that.
+    pub(super) fn look(&self, z: &[f64], square: f64, look: &mut Look) {
+        let norm = square.sqrt() * (1.0 + 2.0 * rounding(self.stride));
+        let inverse = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+        look.direction.clear();
+        look.direction.extend(z.iter().map(|z| (z * inverse) as f32));
+        look.direction.resize(self.single(), 0.0);
+        look.factor = norm * self.reach;
+        let n = (self.single() + 8) as f64;
+        let error =
+            if n < f64::from(1 << 20) { 2.0 * n * f64::from(f32::EPSILON) / 2.0 } else { f64::INFINITY };
+        look.error = error * look.factor;
+    }
+
+    /// About `y_k.z` for the members of a cell, appended.
+    pub(super) fn single_products(&self, cell: usize, look: &Look, out: &mut Vec<f64>) {
+        let (from, n) = (self.starts[cell] as usize, self.single());
+        let data = &self.singles[from * n..][..self.size(cell) * n];
+        Arch::new().dispatch(Singles { data, look, out });
     }
 
     pub(super) fn count(&self) -> usize {
@@ -117,7 +173,12 @@ impl Cells {
     }
 
     pub(super) fn members(&self, cell: usize) -> &[u32] {
-        &self.members[self.starts[cell] as usize..self.starts[cell + 1] as usize]
+        &self.members[self.range(cell)]
+    }
+
+    /// Where a cell's members are in the order of all cells'.
+    pub(super) fn range(&self, cell: usize) -> Range<usize> {
+        self.starts[cell] as usize..self.starts[cell + 1] as usize
     }
 
     /// Inner products of all centres with points (columns, filled up as the data are): C x b.
@@ -211,6 +272,35 @@ impl List {
         let near = self.members.iter().zip(&self.distances).filter(|(_, d)| **d <= distance);
         out.extend(near.map(|(k, _)| *k));
         true
+    }
+}
+
+struct Singles<'a> {
+    data: &'a [f32],
+    look: &'a Look,
+    out: &'a mut Vec<f64>,
+}
+
+// With vectors by name, as compilers find none across so many sums.
+impl WithSimd for Singles<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Singles { data, look, out } = self;
+        let n = look.direction.len();
+        let direction = S::as_simd_f32s(&look.direction).0;
+        for row in data.chunks_exact(n) {
+            let row = S::as_simd_f32s(row).0;
+            let (mut even, mut odd) = (simd.splat_f32s(0.0), simd.splat_f32s(0.0));
+            for (y, z) in row.chunks(2).zip(direction.chunks(2)) {
+                even = simd.mul_add_f32s(y[0], z[0], even);
+                if y.len() == 2 {
+                    odd = simd.mul_add_f32s(y[1], z[1], odd);
+                }
+            }
+            out.push(look.factor * f64::from(simd.reduce_sum_f32s(simd.add_f32s(even, odd))));
+        }
     }
 }
 
@@ -424,6 +514,18 @@ mod tests {
             cells.at_least(&around, &mut least);
             for (c, least) in least.iter().enumerate() {
                 assert!(cells.members(c).iter().all(|k| distance(row(*k as usize), &at) >= *least));
+            }
+        }
+        let mut look = Look::default();
+        for at in [vec![0.0; n], row(5).to_vec(), vec![1e-30; n], vec![1e60; n]] {
+            cells.look(&at, at.iter().map(|x| x * x).sum(), &mut look);
+            for c in 0..cells.count() {
+                let mut products = vec![];
+                cells.single_products(c, &look, &mut products);
+                for (product, k) in products.iter().zip(cells.members(c)) {
+                    let exact: f64 = row(*k as usize).iter().zip(&at).map(|(y, z)| y * z).sum();
+                    assert!((product - exact).abs() <= look.error, "{product} {exact}");
+                }
             }
         }
         for k in [0, 5, 100, 699] {

@@ -26,6 +26,9 @@ impl Kept {
     }
 }
 
+/// After so many points in turn at which nothing was found, only one in as many is looked at until something is.
+const PATIENCE: usize = 6;
+
 /// `bias_k + slope y_k.z` of some data.
 pub(super) struct Logits<'a> {
     pub(super) kernel: &'a LogSumExp,
@@ -126,8 +129,11 @@ pub(super) fn each_kept(
         MatMut::from_column_major_slice_mut(products, cells.count(), b),
     );
     let mut kept = Kept::default();
+    let mut misses = 0;
     for (j, (z, products)) in z.chunks_exact(n).zip(products.chunks_exact_mut(cells.count())).enumerate() {
-        let found = pruning.select(kernel, z, products, &mut kept);
+        let tried = misses < PATIENCE || j % PATIENCE == 0;
+        let found = tried && pruning.select(kernel, z, products, &mut kept);
+        misses = if found { 0 } else { misses + 1 };
         f(j, z, found.then_some(&mut kept));
     }
 }

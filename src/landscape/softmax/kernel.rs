@@ -12,19 +12,20 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use faer::linalg::matmul::matmul;
-use faer::prelude::{Reborrow, ReborrowMut};
+use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::cells::Cells;
+use super::dense::WIDE;
 use super::kept::{Kept, Logits, Mean, each_kept};
 use super::linear::{Hessians, Weighted};
 use super::pruning::Pruning;
 use crate::landscape::exp::exp_shifted;
 use crate::landscape::low_dimension::{self, LowDimension, Softmax};
 use crate::landscape::{Linearization, Region, hull};
-use crate::linalg::{column, column_mut, lower_product};
+use crate::linalg::{column, column_mut};
 
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
@@ -46,8 +47,7 @@ pub(in crate::landscape) struct LogSumExp {
     pub(in crate::landscape) slope: f64,
 }
 
-/// A block's K x b matrix of weights stays within this many numbers (32 MB). Wide blocks matter more than cached
-/// weights: each block reads all patterns twice.
+/// A block's K x b matrix stays within this many numbers (32 MB).
 const BLOCK: usize = 1 << 22;
 
 /// Numbers in the widest vector register there is.
@@ -61,18 +61,22 @@ pub(super) const CHUNK: usize = 32;
 const NEGLIGIBLE: f64 = 1e-32;
 
 thread_local! {
-    static SCRATCH: Cell<Vec<f64>> = const { Cell::new(Vec::new()) };
+    static SCRATCH: Cell<Vec<Vec<f64>>> = const { Cell::new(vec![]) };
 }
 
-/// Lends a scratch slice of the given length, its content arbitrary. Taking the buffer out of its cell makes nested
-/// use on one thread safe (it just allocates).
+/// Lends a scratch slice of the given length, its content arbitrary. Each thread keeps as many buffers as are used within each
+/// other.
 pub(in crate::landscape) fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
-    let mut buffer = SCRATCH.take();
+    let mut buffers = SCRATCH.take();
+    let mut buffer = buffers.pop().unwrap_or_default();
+    SCRATCH.set(buffers);
     if buffer.len() < length {
         buffer.resize(length, 0.0);
     }
     let result = f(&mut buffer[..length]);
-    SCRATCH.set(buffer);
+    let mut buffers = SCRATCH.take();
+    buffers.push(buffer);
+    SCRATCH.set(buffers);
     result
 }
 
@@ -175,9 +179,10 @@ impl LogSumExp {
         at.map(Kept::normalised)
     }
 
-    /// Columns a block: fixed by the data alone, so that results do not depend on the number of threads.
+    /// Columns a block where there is a number for each datum and column: fixed by the data alone, so that results do not
+    /// depend on the number of threads.
     pub(super) fn block(&self) -> usize {
-        (BLOCK / self.count().max(1)).clamp(8, 128)
+        (BLOCK / self.count().max(1)).clamp(8, WIDE)
     }
 
     /// Softmax weights (K x b) at `z` (n x b, centred), not divided by their sums; fills in those and the log-sum-exps.
@@ -308,18 +313,14 @@ impl LogSumExp {
         energies: &mut [f64],
         mut gradients: MatMut<'_, f64>,
     ) {
-        let block = self.block();
-        if points.ncols() <= block {
+        if points.ncols() <= WIDE {
             return self.gradient_block(points, energies, gradients);
         }
-        gradients
-            .rb_mut()
-            .par_col_chunks_mut(block)
-            .zip(energies.par_chunks_mut(block))
-            .enumerate()
-            .for_each(|(i, (g, e))| {
-                self.gradient_block(points.subcols(i * block, g.ncols()), e, g);
-            });
+        gradients.rb_mut().par_col_chunks_mut(WIDE).zip(energies.par_chunks_mut(WIDE)).enumerate().for_each(
+            |(i, (g, e))| {
+                self.gradient_block(points.subcols(i * WIDE, g.ncols()), e, g);
+            },
+        );
     }
 
     /// The softmax at one point in low dimension, its weights (in need of a scratch) and the centred point.
@@ -335,7 +336,7 @@ impl LogSumExp {
     }
 
     fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
-        let (n, k, b) = (self.dim(), self.count(), points.ncols());
+        let (n, b) = (self.dim(), points.ncols());
         if let Some(low) = &self.low {
             return with_scratch(low.width(), |weights| {
                 for j in 0..b {
@@ -350,37 +351,28 @@ impl LogSumExp {
                 }
             });
         }
-        with_scratch((n + k + 1) * b, |scratch| {
+        with_scratch((2 * n + 1) * b, |scratch| {
             let (z, rest) = scratch.split_at_mut(n * b);
-            let (p, sums) = rest.split_at_mut(k * b);
+            let (means, sums) = rest.split_at_mut(n * b);
             self.centre(points, z);
-            let z = MatRef::from_column_major_slice(z, n, b);
-            let mut p = MatMut::from_column_major_slice_mut(p, k, b);
-            self.weigh(z, p.rb_mut(), energies, sums);
-            matmul(
-                gradients.rb_mut(),
-                Accum::Replace,
-                self.patterns(),
-                p.rb(),
-                -self.temperature * self.slope,
-                Par::Seq,
-            );
-            for (j, energy) in energies.iter_mut().enumerate() {
-                let (mut square, inverse) = (0.0, 1.0 / sums[j]);
-                for i in 0..n {
-                    let (z, g) = (z[(i, j)], &mut gradients[(i, j)]);
+            // Where energies will be, largest logits are until then.
+            self.sums(MatRef::from_column_major_slice(z, n, b), energies, sums, means);
+            for (j, (z, mean)) in z.chunks_exact(n).zip(means.chunks_exact(n)).enumerate() {
+                let (mut square, pull) = (0.0, self.temperature * self.slope / sums[j]);
+                for (g, (z, mean)) in gradients.rb_mut().col_mut(j).iter_mut().zip(z.iter().zip(mean)) {
                     square += z * z;
-                    *g = *g * inverse + self.curvature * z;
+                    *g = self.curvature * z - pull * mean;
                 }
-                *energy = self.offset + 0.5 * self.curvature * square - self.temperature * *energy;
+                let lse = energies[j] + sums[j].ln();
+                energies[j] = self.offset + 0.5 * self.curvature * square - self.temperature * lse;
             }
         });
     }
 
     fn centre(&self, points: MatRef<'_, f64>, z: &mut [f64]) {
-        for (j, z) in z.chunks_exact_mut(self.dim()).enumerate() {
-            for (i, (z, c)) in z.iter_mut().zip(&self.center).enumerate() {
-                *z = points[(i, j)] - c;
+        for (z, x) in z.chunks_exact_mut(self.dim()).zip(points.col_iter()) {
+            for (z, (x, c)) in z.iter_mut().zip(x.iter().zip(&self.center)) {
+                *z = x - c;
             }
         }
     }
@@ -398,32 +390,11 @@ impl LogSumExp {
             (0..n).for_each(|j| out[(j, j)] += self.curvature);
             return;
         }
-        let (kept, p, m) = match kept {
-            Some(kept) => {
-                let mut m = vec![0.0; self.stride()];
-                let Kept { members, weights, .. } = &kept;
-                Arch::new().dispatch(Mean { data: &self.patterns, members, weights, out: &mut m });
-                (kept.members.iter().map(|k| *k as usize).collect(), kept.weights, m)
-            }
-            None => {
-                let (p, mut m) = (self.dense_weights(x), vec![0.0; n]);
-                self.mean(&p, &mut m);
-                let kept: Vec<usize> = (0..p.len()).filter(|&k| p[k] > NEGLIGIBLE).collect();
-                let p = kept.iter().map(|k| p[*k]).collect();
-                (kept, p, m)
-            }
+        let (members, p) = match kept {
+            Some(kept) => (kept.members, kept.weights),
+            None => (0..).zip(self.dense_weights(x)).filter(|(_, p)| *p > NEGLIGIBLE).unzip(),
         };
-        // Columns sqrt(p_k) (y_k - m): the covariance is their product with their own transpose.
-        with_scratch(n * kept.len(), |scratch| {
-            for ((column, &k), p) in scratch.chunks_exact_mut(n).zip(&kept).zip(&p) {
-                let (y, root) = (self.patterns().col(k), p.sqrt());
-                for i in 0..n {
-                    column[i] = root * (y[i] - m[i]);
-                }
-            }
-            let w = MatRef::from_column_major_slice(&*scratch, n, kept.len());
-            lower_product(out.rb_mut(), Accum::Replace, w, w.transpose(), factor);
-        });
+        self.covariance(&members, &p, factor, out.rb_mut());
         for j in 0..n {
             out[(j, j)] += self.curvature;
             for i in j + 1..n {

@@ -1,15 +1,13 @@
 //! Hessians of the softmax kernel, frozen at points and ready to be applied.
 
-use faer::linalg::matmul::matmul;
-use faer::prelude::{Reborrow, ReborrowMut};
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::prelude::ReborrowMut;
+use faer::{Mat, MatMut, MatRef};
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::kept::{Covariance, Kept};
 use super::kernel::{CHUNK, LogSumExp, gathered, with_scratch};
 use crate::landscape::Linearization;
-use crate::landscape::exp::covary;
 
 /// In low dimension the Hessians themselves take less room than the weights.
 pub(super) struct Hessians(pub(super) Vec<Mat<f64>>);
@@ -37,19 +35,12 @@ pub(super) struct Weighted<'a> {
 impl Weighted<'_> {
     fn apply_block(&self, start: usize, vectors: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
         let kernel = self.kernel;
-        let (k, b) = (kernel.count(), vectors.ncols());
-        with_scratch(k * b, |scratch| {
-            let mut a = MatMut::from_column_major_slice_mut(scratch, k, b);
-            matmul(a.rb_mut(), Accum::Replace, kernel.patterns().transpose(), vectors, 1.0, Par::Seq);
-            for (j, column) in a.rb_mut().col_iter_mut().enumerate() {
-                let a = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
-                let point = if self.weights.ncols() == 1 { 0 } else { start + j };
-                let p = self.weights.col_as_slice(point);
-                covary(a, p);
-            }
-            let factor = -kernel.temperature * kernel.slope * kernel.slope;
-            matmul(out.rb_mut(), Accum::Replace, kernel.patterns(), a.rb(), factor, Par::Seq);
-        });
+        let factor = -kernel.temperature * kernel.slope * kernel.slope;
+        let weights = |j: usize| {
+            let point = if self.weights.ncols() == 1 { 0 } else { start + j };
+            self.weights.col_as_slice(point)
+        };
+        kernel.covariance_products(vectors, weights, factor, out.rb_mut());
         for (out, v) in out.col_iter_mut().zip(vectors.col_iter()) {
             for (o, v) in out.iter_mut().zip(v.iter()) {
                 *o += kernel.curvature * v;
@@ -58,7 +49,7 @@ impl Weighted<'_> {
     }
 
     fn apply_dense(&self, vectors: MatRef<'_, f64>, out: MatMut<'_, f64>) {
-        let block = self.kernel.block();
+        let block = self.kernel.vectors();
         if vectors.ncols() <= block {
             return self.apply_block(0, vectors, out);
         }

@@ -1,7 +1,8 @@
-//! The softmax kernel ([`kernel`]), what makes it cheap where few data matter ([`cells`], [`pruning`]), and what is proven with
+//! The softmax kernel ([`kernel`]), its sums ([`dense`]), what makes it cheap where few data matter ([`cells`], [`pruning`]), and what is proven with
 //! it ([`enclose`], [`density`]).
 
 mod cells;
+mod dense;
 mod density;
 mod enclose;
 mod kept;

@@ -13,6 +13,9 @@
 //! `2e-17` of the curvature `temperature slope` of a single well. What is rounded in the bounds loosens them.
 //!
 //! Where the bounds say too little, as between data that are all about equally far away, the sums go over all data as before.
+//! Of the cells that reach above the bound, data are looked at in single precision first, whose error is bounded
+//! ([`super::cells::Cells::look`]): what lies below by more than that is not looked at again.
+//!
 //! What is kept in the end is decided by the exponents alone, so that it does not depend on how it was found.
 
 use std::cell::Cell;
@@ -21,10 +24,10 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use pulp::{Arch, NullaryFnOnce};
 
-use super::cells::{Around, Cells, LISTED};
+use super::cells::{Around, Cells, LISTED, Look};
 use super::kept::Kept;
 use super::kernel::LogSumExp;
-use crate::landscape::exp::exp_shifted;
+use crate::landscape::exp::{BLOCK, exp_shifted, halve};
 use crate::landscape::low_dimension;
 
 /// Fewer data are always summed up all, and fewer than the second number in low dimension.
@@ -36,10 +39,10 @@ const SHARE: f64 = 1.0 / 32.0;
 /// One in so many data, and about a hundred, are looked at in search of one nearby.
 const PROBED: usize = 64;
 /// So few data from cells are as good as those from a list.
-const FEW: usize = 96;
+const FEW: usize = 256;
 
 thread_local! {
-    static WORK: Cell<Work> = const { Cell::new(Work::new()) };
+    static WORK: Cell<Work> = Cell::default();
 }
 
 /// Room to work in.
@@ -49,15 +52,13 @@ struct Work {
     order: Vec<f64>,
     /// Upper bounds of the exponents in each cell.
     bounds: Vec<f64>,
+    /// Cells that a datum may lie in that matters.
+    reaching: Vec<u32>,
+    look: Look,
     candidates: Vec<u32>,
     logits: Vec<f64>,
+    pairs: Vec<(u32, f64)>,
     zeros: Vec<f64>,
-}
-
-impl Work {
-    const fn new() -> Self {
-        Work { order: vec![], bounds: vec![], candidates: vec![], logits: vec![], zeros: vec![] }
-    }
 }
 
 /// What pruning needs of a landscape.
@@ -66,6 +67,8 @@ pub(super) struct Pruning {
     /// Largest `log W_k` of each cell.
     tops: Vec<f64>,
     log_weights: Vec<f64>,
+    /// In the order of the cells' members.
+    bias: Vec<f64>,
     highest: f64,
     drop: f64,
 }
@@ -101,7 +104,9 @@ impl Pruning {
         let top = |c: usize| logits_max(cells.members(c).iter().map(|k| log_weights[*k as usize]));
         let tops = (0..cells.count()).map(top).collect();
         let highest = logits_max(log_weights.iter().copied());
-        Some(Pruning { tops, log_weights, highest, drop })
+        let members = (0..cells.count()).flat_map(|c| cells.members(c));
+        let bias = members.map(|k| kernel.bias[*k as usize]).collect();
+        Some(Pruning { tops, log_weights, bias, highest, drop })
     }
 
     /// The data that matter at `z` (filled up with zeros as the data are); false if they are too many, or not found.
@@ -135,27 +140,33 @@ impl Pruning {
         work.bounds.resize(cells.count(), 0.0);
         let (tops, slope) = (&self.tops[..], kernel.slope);
         Arch::new().dispatch(Bounds { tops, cells, around: &around, slope, out: &mut work.bounds });
-        let (mut best, mut at) = (f64::NEG_INFINITY, 0);
-        let mut looked = 0;
+        cells.look(z, square, &mut work.look);
+        let (mut best, mut looked) = (f64::NEG_INFINITY, 0);
         while looked <= kernel.count() / PROBED + 100 {
             let Some(cell) = least(&work.order) else { return false };
             work.order[cell] = f64::INFINITY;
             let members = cells.members(cell);
             looked += members.len();
-            kernel.logits(members, z, &mut work.logits);
-            let before = best;
-            for (l, k) in work.logits.iter().zip(members) {
-                if *l > best {
-                    (best, at) = (*l, *k as usize);
-                }
-            }
-            if !(best > before) {
+            // The one that looks best, whose logit is then computed: any datum bounds the largest from below.
+            self.look(kernel, cell, work);
+            let Some(first) = largest(&work.logits) else { continue };
+            let first = members[first];
+            kernel.logits(&[first], z, &mut work.logits);
+            if !(work.logits[0] > best) {
                 continue;
             }
+            best = work.logits[0];
+            let at = first as usize;
             let exponent = best - 0.5 * kernel.slope * square;
             let floor = exponent - drop;
-            let reaches = |c: &usize| work.bounds[*c] >= floor;
-            let active: usize = (0..cells.count()).filter(reaches).map(|c| cells.size(c)).sum();
+            let mut active = 0;
+            work.reaching.clear();
+            for (c, bound) in work.bounds.iter().enumerate() {
+                if *bound >= floor {
+                    work.reaching.push(c as u32);
+                    active += cells.size(c);
+                }
+            }
             if active > FEW {
                 let apart = ((self.log_weights[at] - exponent) * 2.0 / kernel.slope).max(0.0) + around.margin;
                 let farther = 2.0 * (drop + self.highest - self.log_weights[at]) / kernel.slope;
@@ -167,12 +178,32 @@ impl Pruning {
                 }
             }
             if active <= FEW.max(kernel.bias.len() / 8) {
-                let cells = (0..cells.count()).filter(reaches).map(|c| cells.members(c));
-                cells.for_each(|members| work.candidates.extend_from_slice(members));
+                let floor = best - drop - kernel.slope * work.look.error;
+                for i in 0..work.reaching.len() {
+                    let cell = work.reaching[i] as usize;
+                    self.look(kernel, cell, work);
+                    for (l, k) in work.logits.iter().zip(cells.members(cell)) {
+                        // What is not a number is a candidate too.
+                        if !(*l < floor) {
+                            work.candidates.push(*k);
+                        }
+                    }
+                }
                 return true;
             }
         }
         false
+    }
+
+    /// Logits of a cell's members, about.
+    fn look(&self, kernel: &LogSumExp, cell: usize, work: &mut Work) {
+        let cells = kernel.cells();
+        work.logits.clear();
+        cells.single_products(cell, &work.look, &mut work.logits);
+        let bias = &self.bias[cells.range(cell)];
+        for (l, bias) in work.logits.iter_mut().zip(bias) {
+            *l = kernel.slope * *l + bias;
+        }
     }
 
     /// The candidates that matter, with their weights.
@@ -183,14 +214,15 @@ impl Pruning {
             return false;
         }
         let pairs = work.candidates.iter().zip(&work.logits).filter(|(_, l)| **l >= floor);
-        let mut pairs: Vec<(u32, f64)> = pairs.map(|(k, l)| (*k, *l)).collect();
-        pairs.sort_unstable_by_key(|(k, _)| *k);
+        work.pairs.clear();
+        work.pairs.extend(pairs.map(|(k, l)| (*k, *l)));
+        work.pairs.sort_unstable_by_key(|(k, _)| *k);
         kept.members.clear();
-        kept.members.extend(pairs.iter().map(|(k, _)| *k));
+        kept.members.extend(work.pairs.iter().map(|(k, _)| *k));
         kept.weights.clear();
-        kept.weights.extend(pairs.iter().map(|(_, l)| *l));
-        work.zeros.resize(pairs.len(), 0.0);
-        let (max, sum) = exp_shifted(&mut kept.weights, &work.zeros);
+        kept.weights.extend(work.pairs.iter().map(|(_, l)| *l));
+        work.zeros.resize(work.pairs.len().max(work.zeros.len()), 0.0);
+        let (max, sum) = exp_shifted(&mut kept.weights, &work.zeros[..work.pairs.len()]);
         (kept.sum, kept.lse) = (sum, max + sum.ln());
         true
     }
@@ -200,15 +232,37 @@ fn logits_max(logits: impl Iterator<Item = f64>) -> f64 {
     logits.fold(f64::NEG_INFINITY, f64::max)
 }
 
+/// The place of the largest of some numbers.
+fn largest(numbers: &[f64]) -> Option<usize> {
+    let most = logits_max(numbers.iter().copied());
+    numbers.iter().position(|x| *x == most)
+}
+
 /// The place of the least number that is finite.
 fn least(numbers: &[f64]) -> Option<usize> {
-    let mut best = (f64::INFINITY, None);
-    for (i, x) in numbers.iter().enumerate() {
-        if *x < best.0 {
-            best = (*x, Some(i));
+    let least = Arch::new().dispatch(Least(numbers));
+    numbers.iter().position(|x| *x == least).filter(|_| least < f64::INFINITY)
+}
+
+struct Least<'a>(&'a [f64]);
+
+impl NullaryFnOnce for Least<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        let (blocks, rest) = self.0.as_chunks::<BLOCK>();
+        let mut least = [f64::INFINITY; BLOCK];
+        for block in blocks {
+            for i in 0..BLOCK {
+                least[i] = if block[i] < least[i] { block[i] } else { least[i] };
+            }
         }
+        for (least, x) in least.iter_mut().zip(rest) {
+            *least = if *x < *least { *x } else { *least };
+        }
+        halve(least, |a, b| if a < b { a } else { b })
     }
-    best.1
 }
 
 /// Upper bounds of the exponents in each cell.

@@ -143,3 +143,62 @@ fn one_well_alone_is_a_quadratic() {
     let wide = Case { sigma: 1e3, ..case };
     assert!(wide.kernel(&data).pruning().is_none());
 }
+
+/// Energy, gradient and product with the Hessian, term by term.
+fn plainly(kernel: &LogSumExp, kappa: f64, x: &[f64], v: &[f64]) -> (f64, Vec<f64>, Vec<f64>) {
+    let y = kernel.patterns();
+    let dot = |a: &[f64], k: usize| a.iter().zip(y.col(k).iter()).map(|(a, y)| a * y).sum::<f64>();
+    let logits: Vec<f64> = (0..y.ncols()).map(|k| kernel.bias[k] + kappa * dot(x, k)).collect();
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|l| (l - top).exp()).sum();
+    let p: Vec<f64> = logits.iter().map(|l| (l - top).exp() / sum).collect();
+    let mean = |w: &[f64]| -> Vec<f64> {
+        (0..x.len()).map(|i| w.iter().zip(y.row(i).iter()).map(|(w, y)| w * y).sum()).collect()
+    };
+    let a: Vec<f64> = (0..y.ncols()).map(|k| dot(v, k)).collect();
+    let middle: f64 = a.iter().zip(&p).map(|(a, p)| a * p).sum();
+    let w: Vec<f64> = a.iter().zip(&p).map(|(a, p)| p * (a - middle)).collect();
+    let energy = 0.5 * kappa * x.iter().map(|x| x * x).sum::<f64>() - top - sum.ln();
+    let g = mean(&p).iter().zip(x).map(|(m, x)| kappa * (x - m)).collect();
+    let hv = mean(&w).iter().zip(v).map(|(c, v)| kappa * v - kappa * kappa * c).collect();
+    (energy, g, hv)
+}
+
+/// One tile and many, one part and many, of any length, the first of no weight at all; on any number of threads.
+#[test]
+fn sums_over_all_data_are_plain_sums() {
+    for (n, count, b, gone) in
+        [(9, 1, 3, 0), (20, 47, 300, 0), (64, 1797, 40, 0), (100, 9001, 20, 700), (12, 30_000, 80, 2000)]
+    {
+        let (data, kappa) = (normal(n, count, 1), 2.0 / n as f64);
+        let square = |k: usize| data.col(k).iter().map(|y| y * y).sum::<f64>();
+        let bias = (0..count).map(|k| if k < gone { f64::NEG_INFINITY } else { -0.5 * kappa * square(k) });
+        let mut kernel = LogSumExp::new(data.clone(), bias.collect(), vec![0.0; n], 0.0, kappa, 1.0, kappa);
+        kernel.pruning = Arc::new(OnceLock::from(None));
+        let (points, vectors) = (normal(n, b, 2), normal(n, b, 3));
+        let of = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let (mut e, mut g, mut hv) = (vec![0.0; b], Mat::zeros(n, b), Mat::zeros(n, b));
+                kernel.gradients(points.as_ref(), &mut e, g.as_mut());
+                kernel.linearize(points.as_ref()).apply(vectors.as_ref(), hv.as_mut());
+                (e, g, hv)
+            })
+        };
+        let (e, g, hv) = of(1);
+        assert!(of(3) == (e.clone(), g.clone(), hv.clone()), "{n} {count}");
+        for j in [0, b / 2, b - 1] {
+            let (x, v) = (points.col_as_slice(j), vectors.col_as_slice(j));
+            let (e0, g0, hv0) = plainly(&kernel, kappa, x, v);
+            let mut h = Mat::zeros(n, n);
+            kernel.hessian(x, h.as_mut());
+            assert!((e[j] - e0).abs() <= 1e-13 * (1.0 + e0.abs()), "{n} {count}: {} {e0}", e[j]);
+            for i in 0..n {
+                let whole: f64 = (0..n).map(|l| h[(i, l)] * v[l]).sum();
+                assert!((g[(i, j)] - g0[i]).abs() <= 1e-12 * kappa, "{n} {count}");
+                assert!((hv[(i, j)] - hv0[i]).abs() <= 1e-11 * kappa, "{n} {count}");
+                assert!((whole - hv0[i]).abs() <= 1e-11 * kappa, "{n} {count}");
+            }
+        }
+    }
+}
