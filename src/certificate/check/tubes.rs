@@ -273,7 +273,7 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
     let ball = sizes.iter().map(|p| far(p).sqrt().hi).fold(0.0, f64::max);
     let lipschitz = I::of(fall.field.lipschitz(c, ball));
     // The smallest eigenvalue that the wall asks for, where orbits go on.
-    let mut needed = f64::NEG_INFINITY;
+    let (mut needed, mut grain) = (f64::NEG_INFINITY, 0.0f64);
     let mut walls = vec![];
     for ((from, to), size) in pieces.iter().zip(&sizes) {
         let (t, s, sag) = *size;
@@ -289,15 +289,18 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
                 return Err("orbits are not shown to go on in it".into());
             }
             let against = at.abs() * twist + k * fallen + lost;
-            let asked = (against + steep * (I::of(e0) + rest)).hi;
+            let pushed = steep * (I::of(e0) + rest);
+            let asked = (against + pushed).hi;
             let wide = rho(at);
+            // What rounding may make of this, where the two almost cancel.
+            grain = grain.max(1e-12 * (against.mag() + pushed.hi) / wide.lo);
             needed = needed.max(asked / if asked > 0.0 { wide.lo } else { wide.hi });
             walls.push((wide, against, steep, rest));
         }
     }
     if n > 1 {
         // A little more, so that rounding finds room: what is shown is that it is enough, and that it is there.
-        let mu = needed + 1e-12 * needed.abs() + f64::MIN_POSITIVE;
+        let mu = needed + 1e-12 * needed.abs() + grain + f64::MIN_POSITIVE;
         let entered = |(wide, against, steep, rest): &(I, I, I, I)| {
             ((*wide * I::of(mu) - *against).over(*steep) - *rest).lo > e0
         };
