@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use smale::certificate::build::Options;
-use smale::certificate::format::{Certificate, Level};
+use smale::certificate::format::{Certificate, Hex, Level};
 use smale::landscape::mixture::{Mixture, Noise};
 use smale::landscape::modern_hopfield::ModernHopfield;
 use smale::landscape::neural::Neural;
@@ -114,6 +114,31 @@ fn equally_spaced_on_a_circle() {
         assert_eq!(ends, if z.index == 0 { 2 } else { 0 });
     }
     assert_eq!(c.edges.iter().filter(|e| e.up && e.end.is_some()).count(), 6);
+}
+
+/// What is proven of all fields within a radius is proven of those within a smaller one, so that a file that says less must pass, too.
+#[test]
+fn what_holds_at_a_radius_holds_at_smaller_ones() {
+    let turn = |k: usize| std::f64::consts::TAU * k as f64 / 5.0;
+    let noise = Noise::Fixed { a: 1.0, sigma: 0.4 };
+    let flat = Mat::from_fn(2, 5, |i, k| if i == 0 { turn(k).cos() } else { turn(k).sin() });
+    let deep = Mat::from_fn(18, 5, |i, k| match i {
+        0 => turn(k).cos(),
+        1 => turn(k).sin(),
+        _ => 0.01 * i as f64,
+    });
+    for data in [flat, deep] {
+        let landscape = Mixture::new(data, vec![1.0; 5], noise, 0.0).unwrap();
+        let built = certify(&landscape, None).unwrap();
+        let claim = proven(&built.text);
+        assert_eq!(claim.counts[..2], [5, 5], "{:?}", built.left_out);
+        let mut smaller = built.certificate.clone();
+        for _ in 0..80 {
+            (smaller.e0, smaller.e1) = (Hex(0.93 * smaller.e0.0), Hex(0.93 * smaller.e1.0));
+            let text = smaller.seal().unwrap();
+            assert_eq!(proven(&text).counts, claim.counts, "at {:e}", smaller.e0.0);
+        }
+    }
 }
 
 /// In 4 dimensions minima and saddles only, without completeness: two Gaussians at distance 4 sigma on an axis.
