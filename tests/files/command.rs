@@ -514,7 +514,7 @@ fn the_schema_and_the_checks_agree() {
         }
     }
     // Of `basins`, `directions` and `draw` it is a minimum of zero.
-    assert_eq!(bounds, 20);
+    assert_eq!(bounds, 21);
     for (section, key, values) in [
         ("critical", "method", &["\"auto\"", "\"search\"", "\"complete\"", "\"guess\""][..]),
         ("graph", "order", &["1", "\"all\"", "2", "\"some\""]),
