@@ -85,11 +85,8 @@ pub(super) fn search(
             work.ended = "interrupted".into();
             break;
         }
-        if options.limit.is_some_and(|limit| work.searches >= limit) {
-            work.ended = format!("its limit of {} searches was reached", work.searches);
-            break;
-        }
         work.rounds = round + 1;
+        let starts = options.limit.map_or(starts, |limit| starts.min(limit - work.searches));
         let list: Vec<Vec<f64>> = (0..starts).map(|_| region.sample(&mut rng)).collect();
         let found: Vec<Option<Vec<f64>>> =
             list.into_par_iter().map(|x| newton(field, &region, x, STEPS)).collect();
@@ -116,6 +113,12 @@ pub(super) fn search(
         estimate = known.iter().any(|k| k.point.is_some()).then_some(u);
         let (done, note) = (work.searches, format!("{} equilibria", known.len()));
         (control.progress)(Progress { stage: "equilibria", done, total: 0, note: &note });
+        if let Some(limit) = options.limit.filter(|limit| work.searches >= *limit) {
+            work.ended = format!("its limit of {limit} searches was reached");
+            // What a part of a round met tells nothing of the rest.
+            estimate = None;
+            break;
+        }
         // A continuum brings new zeros for ever; what lies beside it has had its chance after a few rounds.
         let more = known.len() > before && (isolated || round < 4);
         if !more && missing == 0 && u.high <= UNSEEN && (!known.is_empty() || round >= 4) {

@@ -343,6 +343,11 @@ impl Pool<'_> {
         true
     }
 
+    /// What is claimed of a search that came to its limit: nothing, and of indices above those that it met not even that they were tried.
+    fn cut(&self, top: usize) -> (Completeness, usize) {
+        (Completeness::Unknown, self.highest().min(top))
+    }
+
     /// Rounds until the rule holds; returns the claim of completeness and the highest index searched.
     fn run(&mut self, euler: Option<i64>, control: &Control<'_>) -> (Completeness, usize) {
         let n = self.problem.dim();
@@ -364,7 +369,7 @@ impl Pool<'_> {
                 return (Completeness::Unknown, top);
             }
             if self.limited() {
-                return (Completeness::Unknown, top);
+                return self.cut(top);
             }
             self.work.rounds = round + 1;
             let before = self.points.len() + self.families.len();
@@ -382,7 +387,7 @@ impl Pool<'_> {
             self.execute(random, true, control);
             if self.work.searches >= self.budget {
                 if self.limited() {
-                    return (Completeness::Unknown, top);
+                    return self.cut(top);
                 }
                 self.work.ended = format!("its budget of {} searches was used up", self.budget);
                 break;
@@ -405,6 +410,10 @@ impl Pool<'_> {
                     "nothing new, nothing left to try, fewer than half a point expected unseen".into();
                 break;
             }
+        }
+        // What joins minima in the last round may have come to the limit, too.
+        if self.work.ended.is_empty() && self.limited() {
+            return self.cut(top);
         }
         if self.work.ended.is_empty() {
             self.work.ended = format!("its {rounds} rounds were used up");

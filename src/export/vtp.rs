@@ -209,7 +209,7 @@ fn in_space(points: &[&[f64]], n: usize) -> Vec<[f64; 3]> {
         return points.iter().map(|x| std::array::from_fn(|i| x.get(i).copied().unwrap_or(0.0))).collect();
     }
     let Some(Principal { mean, directions, .. }) = principal(points, 3) else {
-        return vec![[0.0; 3]; points.len()];
+        return points.iter().map(|x| [x[0], x[1], x[2]]).collect();
     };
     let place = |x: &&[f64]| {
         let centred: Vec<f64> = x.iter().zip(&mean).map(|(x, m)| x - m).collect();

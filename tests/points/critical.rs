@@ -110,5 +110,7 @@ fn a_limit_ends_the_search() {
         assert_eq!(set.work.searches, limit);
         assert!(set.work.ended.contains(&format!("limit of {limit} searches")), "{}", set.work.ended);
         assert!(!set.points.is_empty() && matches!(set.completeness, Completeness::Unknown));
+        // Of an index that it did not meet it says nothing.
+        assert_eq!(Some(set.highest_index), set.points.iter().map(|p| p.index).max());
     }
 }

@@ -76,8 +76,10 @@ fn planar(b: &Builder<'_>, zero: &Zero, up: bool, wide: f64) -> Vec<Start> {
     order.sort_by_key(|k| k.abs_diff(middle));
     let narrow = NARROW.iter().map(|(share, slope)| (share * zero.unique.0, *slope));
     let narrow: Vec<(f64, f64)> = narrow.take_while(|(half, slope)| holds(*half, *slope)).collect();
-    let last = [narrow.len() / 2, narrow.len().saturating_sub(1)].into_iter().filter_map(|k| narrow.get(k));
-    order.into_iter().map(|k| found[k]).take(4).chain(last.copied()).map(|(h, s)| started(h, s)).collect()
+    let mut last = vec![narrow.len() / 2, narrow.len().saturating_sub(1)];
+    last.dedup();
+    let last = last.into_iter().filter_map(|k| narrow.get(k)).copied();
+    order.into_iter().map(|k| found[k]).take(4).chain(last).map(|(h, s)| started(h, s)).collect()
 }
 
 /// In other dimensions, by the bounds of `flow/cone.rs`.
@@ -119,7 +121,9 @@ pub(super) fn pair(
         let one = |k: usize| half(b, zeros, pair, start, k, wide, e0);
         match one(0).and_then(|first| Ok([first, one(1)?])) {
             Ok(both) => return Ok(both),
-            Err(why) => reason = why,
+            // That of the block that was to be the best.
+            Err(why) if reason.is_empty() => reason = why,
+            Err(_) => {}
         }
         if b.control.stopped() {
             break;
@@ -253,16 +257,22 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Gu
             (Goal { center: last.clone(), radius: 0.9 * outside }, None)
         }
         None => {
-            let near = nearest.map_or(String::new(), |(d, k)| {
-                let index = zeros[k].index;
-                if d < 1e-5 * scale {
-                    format!(": it ends at point {k}, of index {index}; an orbit that joins points {} and {k} is not excluded, so that nothing is structurally stable", pair.of)
-                } else if rests {
-                    ": it ends where a point was left out, or has no ball that is drawn to it".to_string()
-                } else {
-                    format!(": it comes as near as {d:.1e} to point {k}, of index {index}")
+            let near = match nearest {
+                Some((_, k)) if far(&last, &zeros[k].center.0) < 1e-5 * scale => {
+                    let index = zeros[k].index;
+                    format!(
+                        ": it ends at point {k}, of index {index}; an orbit that joins points {} and {k} is not excluded, so that nothing is structurally stable",
+                        pair.of
+                    )
                 }
-            });
+                _ if rests => {
+                    ": it ends where a point was left out, or has no ball that is drawn to it".to_string()
+                }
+                Some((d, k)) => {
+                    format!(": it comes as near as {d:.1e} to point {k}, of index {}", zeros[k].index)
+                }
+                None => String::new(),
+            };
             return Err(format!("the numerical orbit comes to no point of index {wanted}{near}"));
         }
     };

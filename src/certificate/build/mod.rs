@@ -2,7 +2,7 @@
 //!
 //! In: a [`Landscape`] with enclosures, its [`CriticalSet`], [`Options`]. Out: [`Built`], or why there is none. Every proof is run on the
 //! field fattened by (e0, e1), `e1 = e0/length`; what holds at one radius holds at every smaller one, so that the largest is found by
-//! bisection, object by object: points, boundary, region, orbits. Nothing is handed out that the checker has not accepted.
+//! bisection, object by object: points, boundary, orbits together, region. Nothing is handed out that the checker has not accepted.
 
 pub mod along;
 pub mod attack;
@@ -216,7 +216,11 @@ pub fn build(
     let mut parts = match &options.parts {
         Some(path) if level != Level::CriticalSet => {
             let places: Vec<&[f64]> = b.sites.iter().map(|s| s.x.as_slice()).collect();
-            Parts::open(path, &definition, &format!("{level:?} {complete} {:?}", b.region), &places)?
+            let lengths: Vec<f64> =
+                kept.iter().map(|id| nearest[chosen.iter().position(|k| k == id).unwrap_or(0)]).collect();
+            let settings =
+                format!("{level:?} {complete} {:?} {:?} {:?} {lengths:?}", b.region, b.extent, b.steepness);
+            Parts::open(path, &definition, &settings, &places)?
         }
         _ => Parts::default(),
     };
@@ -266,10 +270,8 @@ pub fn build(
     };
     certificate.boundary = Oracle::algebra(&certificate);
     let text = certificate.seal()?;
-    let verdict = check::verify(text.as_bytes());
-    parts.remove();
-    match verdict {
-        Verdict::Proven(_) => {}
+    match check::verify(text.as_bytes()) {
+        Verdict::Proven(_) => parts.remove(),
         Verdict::NotProven(why) | Verdict::Unreadable(why) => {
             return Err(format!("the checker does not accept what was built: {why}"));
         }

@@ -1,8 +1,9 @@
 //! All halves that a level asks for, and the largest radius at which they hold.
 //!
 //! A pair that is proven at one radius is so at every smaller one. So all pairs are tried at the largest, those that fail at a quarter of it, and
-//! so on; then the radius is looked for between the last two, where only pairs that failed at the larger are tried. What is found depends on
-//! no order of threads: of a radius at which some pair fails nothing is kept but the first that does.
+//! so on; then the radius is looked for between the last two, where only pairs that failed at the larger are tried. In many dimensions, where
+//! a pair takes long, it is quartered batch by batch, each from where the one before came to, and left at that. What is found depends on no
+//! order of threads: of a radius at which some pair fails nothing is kept but the first that does.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -19,6 +20,8 @@ use crate::control::Progress;
 const MANY: usize = 16;
 /// .. through so many quarterings.
 const FEW_QUARTERS: i32 = 6;
+/// What may be done about that.
+const GIVEN: &str = "a larger `[certify] e0`, which is then proven or refused";
 /// Pairs followed between two messages of progress.
 const BATCH: usize = 32;
 
@@ -118,7 +121,9 @@ impl Tubes<'_> {
         mut limit: Option<(usize, Failure)>,
     ) -> Result<(f64, Option<(usize, Failure)>), String> {
         let mut order = ids.to_vec();
+        let total = 2 * self.pairs.len();
         for _ in 0..STEPS {
+            (self.b.control.progress)(Progress { stage: "tubes", done: total, total, note: "radius" });
             let middle = (low * high).sqrt();
             // That which failed last is likely to be the first to fail again.
             let last = limit.as_ref().map(|(k, _)| *k);
@@ -222,6 +227,9 @@ pub(super) fn orbits(
     }
     if let (Some((k, (at, why))), true) = (limit, radius < search.e) {
         search.set(radius, name(&tubes.pairs[k], kept), at, why, ORBIT);
+    } else if many && !search.fixed && count > 0 {
+        let why = "orbits are tried from a tenth of the radius of the points on, and were proven there";
+        search.set(radius, "the orbits".into(), vec![], why.into(), GIVEN);
     }
     if let (Some((k, (at, why))), true) = (lost.first_key_value(), level != Level::Memories || complete) {
         return Err(sentence(&name(&tubes.pairs[*k], kept), at, why));

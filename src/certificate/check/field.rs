@@ -136,7 +136,8 @@ impl Field {
         }
         let cost = cost as u64;
         let (place, ball) = match &kind {
-            Kind::Formula { .. } => (3 * cost, 4 * cost),
+            // At a place it is what gradient and Hessian over a box come to, which count themselves.
+            Kind::Formula { .. } => (0, 4 * cost),
             Kind::Patterns(p) => p.costs_of_places_and_balls(),
             Kind::Network(_) => (cost, 4 * cost),
         };

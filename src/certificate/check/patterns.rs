@@ -100,22 +100,24 @@ impl Patterns {
         self.z.len() * (self.z.len() + self.n) * (self.n + 4)
     }
 
+    /// Is t a number, or its rounding, and no interval of a parameter?
+    fn is_narrow(&self) -> bool {
+        self.t.hi - self.t.lo <= 1e-14 * self.t.mag()
+    }
+
     /// The same of gradient and Hessian at a place, and of a Lipschitz constant on a ball. In many dimensions both are found in plain arithmetic,
-    /// with exponentials of pairs of points for weights on a ball.
+    /// with exponentials of pairs of points for weights on a ball; but for places and an interval of t, where weights are those of a box.
     pub(super) fn costs_of_places_and_balls(&self) -> (u64, u64) {
         let (k, n) = (self.z.len(), self.n);
-        if n > FEW {
-            ((k * n * (n + 32)) as u64, (k * (16 * k + 4 * n)) as u64)
-        } else {
-            (2 * self.cost() as u64, 4 * self.cost() as u64)
-        }
+        let wide = self.cost() as u64;
+        let place = if n > FEW && self.is_narrow() { (k * n * (n + 32)) as u64 } else { 2 * wide };
+        (place, if n > FEW { (k * (16 * k + 4 * n)) as u64 } else { 4 * wide })
     }
 
     /// Encloses all weights over a box: `1/sum_j exp(l_j - l_k)`, each difference linear in x, so that it is exact over a box.
     fn weights(&self, x: &[I]) -> Vec<I> {
-        // Of a number t, or its rounding; with all of an interval logits would lose what they have in common.
-        let narrow = self.t.hi - self.t.lo <= 1e-14 * self.t.mag();
-        if x.iter().all(|x| x.is_point()) && narrow {
+        // With all of an interval logits would lose what they have in common.
+        if x.iter().all(|x| x.is_point()) && self.is_narrow() {
             return self.weights_at(x);
         }
         let k = self.z.len();

@@ -293,7 +293,8 @@ fn cross(fall: Fall<'_>, before: &Disc, cylinder: &Cylinder, e0: f64) -> Result<
             let asked = (against + pushed).hi;
             let wide = rho(at);
             // What rounding may make of this, where the two almost cancel.
-            grain = grain.max(1e-12 * (against.mag() + pushed.hi) / wide.lo);
+            grain =
+                grain.max(1e-12 * (against.mag() + pushed.hi) / if asked > 0.0 { wide.lo } else { wide.hi });
             needed = needed.max(asked / if asked > 0.0 { wide.lo } else { wide.hi });
             walls.push((wide, against, steep, rest));
         }

@@ -190,7 +190,8 @@ impl LogSumExp {
         let (n, stride) = (self.dim(), self.stride());
         let groups = members.len().div_ceil(COLUMNS);
         out.fill(0.0);
-        with_scratch(stride * (COLUMNS.min(members.len()) + groups), |scratch| {
+        // Of so many data that there are more groups than columns in one, the means of the groups need the larger room.
+        with_scratch(stride * (COLUMNS.min(members.len()).max(groups) + groups), |scratch| {
             let (means, room) = scratch.split_at_mut(stride * groups);
             let mut shares = vec![0.0; groups];
             let mut add = |columns: &[f64]| {

@@ -337,6 +337,9 @@ impl LogSumExp {
 
     fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
         let (n, b) = (self.dim(), points.ncols());
+        if b == 0 {
+            return;
+        }
         if let Some(low) = &self.low {
             return with_scratch(low.width(), |weights| {
                 for j in 0..b {

@@ -167,9 +167,14 @@ fn plainly(kernel: &LogSumExp, kappa: f64, x: &[f64], v: &[f64]) -> (f64, Vec<f6
 /// One tile and many, one part and many, of any length, the first of no weight at all; on any number of threads.
 #[test]
 fn sums_over_all_data_are_plain_sums() {
-    for (n, count, b, gone) in
-        [(9, 1, 3, 0), (20, 47, 300, 0), (64, 1797, 40, 0), (100, 9001, 20, 700), (12, 30_000, 80, 2000)]
-    {
+    for (n, count, b, gone) in [
+        (9, 1, 3, 0),
+        (20, 47, 300, 0),
+        (64, 1797, 40, 0),
+        (100, 9001, 20, 700),
+        (12, 30_000, 80, 8000),
+        (9, 66_000, 2, 300),
+    ] {
         let (data, kappa) = (normal(n, count, 1), 2.0 / n as f64);
         let square = |k: usize| data.col(k).iter().map(|y| y * y).sum::<f64>();
         let bias = (0..count).map(|k| if k < gone { f64::NEG_INFINITY } else { -0.5 * kappa * square(k) });
