@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::export::significant;
 use crate::linalg::{dot, norm};
 
 /// A number of a state.
@@ -36,19 +35,12 @@ impl Quantity {
             Quantity::Norm => "norm".into(),
             Quantity::Coordinate(i) => format!("x[{i}]"),
             Quantity::Functional(weights) if weights.len() <= 4 => {
-                let terms: Vec<String> =
-                    weights
-                        .iter()
-                        .enumerate()
-                        .filter(|(_, w)| **w != 0.0)
-                        .map(|(i, w)| {
-                            if *w == 1.0 {
-                                format!("x[{i}]")
-                            } else {
-                                format!("{} x[{i}]", significant(*w, 4))
-                            }
-                        })
-                        .collect();
+                let terms: Vec<String> = weights
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, w)| **w != 0.0)
+                    .map(|(i, w)| if *w == 1.0 { format!("x[{i}]") } else { format!("{w} x[{i}]") })
+                    .collect();
                 if terms.is_empty() { "0".into() } else { terms.join(" + ").replace("+ -", "\u{2212} ") }
             }
             Quantity::Functional(_) => "weighted sum of the coordinates".into(),
