@@ -164,7 +164,7 @@ def main():
     if not browser.path():
         print("there is no Chromium to open pages with", file=sys.stderr)
         sys.exit(2)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         scratch = Path(scratch)
         page = browser.Browser(scratch / "profile")
         try:
