@@ -4,9 +4,12 @@
 //! (`peers/continuation.py`, with the interpreter that `SMALE_BENCH_PYTHON` names), measured in turns within the run. With a
 //! filter only divan's part runs.
 
+#[path = "shared/clock.rs"]
+mod clock;
+#[path = "shared/median.rs"]
+mod median;
+
 use std::process::Command;
-#[cfg(not(unix))]
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use divan::Bencher;
@@ -16,6 +19,9 @@ use smale::continuation::{Diagram, EventKind, Options, follow};
 use smale::landscape::Family;
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
+
+use clock::cpu_seconds;
+use median::median;
 
 /// As `peers/continuation.py` knows them, and who else is timed on them: where AUTO is left out it takes minutes.
 const PROBLEMS: [(&str, &[&str]); 4] = [
@@ -190,24 +196,4 @@ fn other(python: &str, tool: &str, name: &str) -> Option<Run> {
     let line: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
     let folds = line["folds"].as_array()?.iter().filter_map(serde_json::Value::as_f64).collect();
     Some(Run { seconds: line["seconds"].as_f64()?, folds })
-}
-
-/// CPU seconds of this process.
-#[cfg(unix)]
-fn cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-}
-
-/// Seconds; there is no clock of CPU time here.
-#[cfg(not(unix))]
-fn cpu_seconds() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_secs_f64()
-}
-
-fn median(list: &[f64]) -> f64 {
-    let mut sorted = list.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }

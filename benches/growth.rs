@@ -4,8 +4,9 @@
 //! `cargo bench --bench growth` prints times with the exponents of the power laws fitted to them. With a word only the tables whose
 //! name has it: `-- proof`.
 
-#[cfg(not(unix))]
-use std::sync::OnceLock;
+#[path = "shared/clock.rs"]
+mod clock;
+
 use std::time::Instant;
 
 use faer::Mat;
@@ -18,6 +19,8 @@ use smale::landscape::Landscape;
 use smale::landscape::mixture::{Mixture, Noise};
 use smale::rigor::Interval;
 use smale::rigor::prune::{Limits, zeros};
+
+use clock::cpu_seconds;
 
 /// Points of a batch.
 const POINTS: usize = 256;
@@ -159,18 +162,4 @@ fn lattice(dim: usize, side: usize) -> Mat<f64> {
 fn normal(rows: usize, columns: usize, seed: u64) -> Mat<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     Mat::from_fn(rows, columns, |_, _| StandardNormal.sample(&mut rng))
-}
-
-/// CPU seconds of this process.
-#[cfg(unix)]
-fn cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-}
-
-/// Seconds; there is no clock of CPU time here.
-#[cfg(not(unix))]
-fn cpu_seconds() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_secs_f64()
 }

@@ -6,6 +6,11 @@
 //! measured in turns within the run, and one of gradients at a noise at which nearly all weights vanish beside those at a noise
 //! at which few do. With a filter only divan's part runs.
 
+#[path = "shared/clock.rs"]
+mod clock;
+#[path = "shared/median.rs"]
+mod median;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hint::black_box;
@@ -20,6 +25,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use smale::landscape::mixture::{Mixture, Noise};
 use smale::landscape::{Landscape, Linearization};
+
+use clock::cpu_seconds;
+use median::median;
 
 /// Points of a batch.
 const POINTS: usize = 256;
@@ -330,26 +338,6 @@ fn rate(flops: usize, mut call: impl FnMut()) -> f64 {
             return 1e-9 * (flops * calls) as f64 / spent;
         }
     }
-}
-
-/// CPU seconds of this process, so that other load counts for little.
-#[cfg(unix)]
-fn cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-}
-
-/// Seconds; there is no clock of CPU time here.
-#[cfg(not(unix))]
-fn cpu_seconds() -> f64 {
-    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64()
-}
-
-fn median(list: &[f64]) -> f64 {
-    let mut sorted = list.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// An interpreter that has numpy.

@@ -4,6 +4,11 @@
 //! `cargo bench --bench neural` prints divan's times, one thread, then a table beside JAX, measured in turns within the
 //! run: on one thread each in CPU time, and on all processors in wall-clock. With a filter only divan's part runs.
 
+#[path = "shared/clock.rs"]
+mod clock;
+#[path = "shared/median.rs"]
+mod median;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hint::black_box;
@@ -19,6 +24,9 @@ use rand_distr::{Distribution, StandardNormal};
 use smale::landscape::Landscape;
 use smale::landscape::neural::Neural;
 use smale::landscape::neural::activation::Activation;
+
+use clock::cpu_seconds;
+use median::median;
 
 /// Points of a batch.
 const POINTS: usize = 256;
@@ -214,27 +222,8 @@ fn milliseconds(clock: fn() -> f64, mut call: impl FnMut()) -> f64 {
     median(&times)
 }
 
-/// CPU seconds of this process, so that other load counts for little.
-#[cfg(unix)]
-fn cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-}
-
-/// Seconds; there is no clock of CPU time here.
-#[cfg(not(unix))]
-fn cpu_seconds() -> f64 {
-    seconds()
-}
-
 /// Seconds since the first call.
 fn seconds() -> f64 {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_secs_f64()
-}
-
-fn median(list: &[f64]) -> f64 {
-    let mut sorted = list.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }

@@ -6,9 +6,12 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+#[path = "shared/clock.rs"]
+mod clock;
+#[path = "shared/median.rs"]
+mod median;
+
 use std::process::Command;
-#[cfg(not(unix))]
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use divan::Bencher;
@@ -17,6 +20,9 @@ use smale::landscape::formula::Formula;
 use smale::landscape::{Enclose, Landscape};
 use smale::rigor::Interval;
 use smale::rigor::prune::{Limits, Zeros, zeros};
+
+use clock::cpu_seconds;
+use median::median;
 
 /// As `peers/prove.py` knows them.
 const PROBLEMS: [&str; 6] =
@@ -132,24 +138,4 @@ fn codac(python: &str, name: &str, count: usize) -> Option<f64> {
     let line: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
     (line["zeros"].as_u64()? == count as u64 && line["undecided"].as_u64()? == 0).then_some(())?;
     line["seconds"].as_f64()
-}
-
-/// CPU seconds of this process.
-#[cfg(unix)]
-fn cpu_seconds() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + 1e-9 * time.tv_nsec as f64
-}
-
-/// Seconds; there is no clock of CPU time here.
-#[cfg(not(unix))]
-fn cpu_seconds() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_secs_f64()
-}
-
-fn median(list: &[f64]) -> f64 {
-    let mut sorted = list.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }
