@@ -50,6 +50,17 @@ pub fn norm(a: &[f64]) -> f64 {
     largest * a.iter().map(|a| (a / largest).powi(2)).sum::<f64>().sqrt()
 }
 
+/// Euclidean distance, also where the squares of differences overflow or vanish.
+pub fn distance(a: &[f64], b: &[f64]) -> f64 {
+    let differences = || a.iter().zip(b).map(|(a, b)| a - b);
+    let square: f64 = differences().map(|d| d * d).sum();
+    if square.is_normal() || square.is_nan() {
+        square.sqrt()
+    } else {
+        norm(&differences().collect::<Vec<f64>>())
+    }
+}
+
 /// `y += s x`.
 pub fn axpy(s: f64, x: &[f64], y: &mut [f64]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += s * x);
@@ -251,6 +262,16 @@ fn eigen_2(a: f64, b: f64, c: f64, values: &mut [f64], mut vectors: MatMut<'_, f
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn distances_are_those_of_pythagoras_at_any_size() {
+        for size in [1.0, 1e-200, 1e200] {
+            let d = distance(&[3.0 * size, 1.0, 2.0 * size], &[0.0, 1.0, -2.0 * size]);
+            assert!((d / size - 5.0).abs() < 1e-15, "{d:e}");
+        }
+        assert_eq!(distance(&[1.0, 2.0], &[1.0, 2.0]), 0.0);
+        assert!(distance(&[f64::NAN], &[0.0]).is_nan());
+    }
 
     #[test]
     fn eigenpairs_satisfy_their_equation() {

@@ -10,7 +10,7 @@ use crate::flow::Flow;
 use crate::flow::linear;
 use crate::flow::trap::positive_radius;
 use crate::landscape::{Landscape, Reduced, Region};
-use crate::linalg::{column, column_mut, orient, symmetric_eigen};
+use crate::linalg::{column, column_mut, distance, orient, symmetric_eigen};
 
 /// Up to this dimension all modes of a saddle are computed.
 const DENSE: usize = 2500;
@@ -124,7 +124,7 @@ impl Place<'_> {
         if self.reduced.is_none() && self.region.is_periodic() {
             return self.region.distance(a, b);
         }
-        a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+        distance(a, b)
     }
 
     /// How many times the extent of the critical points a state is away from them; 1 among them, and on a torus.
@@ -132,8 +132,7 @@ impl Place<'_> {
         if self.region.is_periodic() {
             return 1.0;
         }
-        let away = |x: &[f64]| z.iter().zip(x).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
-        (away(&self.middle) / (2.0 * self.scale)).max(1.0)
+        (distance(z, &self.middle) / (2.0 * self.scale)).max(1.0)
     }
 
     pub(super) fn lift(&self, z: &[f64]) -> Vec<f64> {

@@ -16,7 +16,7 @@ use faer::{Mat, MatRef};
 use super::modes::{Modes, lowest_modes, project};
 use super::problem::Problem;
 use crate::landscape::{Landscape, Linearization};
-use crate::linalg::{Spectral, WIDEST, axpy, column, column_mut, dot, norm};
+use crate::linalg::{Spectral, WIDEST, axpy, column, column_mut, distance, dot, norm};
 
 /// Up to this dimension the Hessian is decomposed at every step.
 const DENSE: usize = WIDEST;
@@ -137,7 +137,7 @@ pub(crate) fn follow(
         problem.region.wrap(&mut x);
         if index > 0 {
             // Brent's cycle detection: a place of the past, renewed at every power of two.
-            let back: f64 = x.iter().zip(&mark.0).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+            let back = distance(&x, &mark.0);
             if back < 0.01 * length {
                 return None;
             }

@@ -7,7 +7,7 @@ use faer::Mat;
 
 use super::problem::Problem;
 use crate::landscape::Landscape;
-use crate::linalg::{dot, norm};
+use crate::linalg::{distance, dot, norm};
 
 /// Intervals of the path.
 const INTERVALS: usize = 14;
@@ -73,8 +73,7 @@ fn tangent(path: &Mat<f64>, j: usize) -> Vec<f64> {
 }
 
 fn segment(path: &Mat<f64>, j: usize) -> f64 {
-    let (a, b) = (path.col_as_slice(j), path.col_as_slice(j + 1));
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+    distance(path.col_as_slice(j), path.col_as_slice(j + 1))
 }
 
 fn length(path: &Mat<f64>) -> f64 {

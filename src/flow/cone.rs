@@ -36,8 +36,7 @@ impl<'a> Field<'a> {
 
     /// Encloses the gradient and the Hessian at a point (length n) of the function along which the flow falls.
     pub fn at(&self, x: &[f64]) -> (Vec<Interval>, Balls) {
-        let place: Vec<Interval> = x.iter().map(|x| Interval::point(*x)).collect();
-        let (mut gradient, mut hessian) = self.landscape.both(&place);
+        let (mut gradient, mut hessian) = self.landscape.at(x);
         if self.uphill {
             gradient.iter_mut().for_each(|g| *g = -*g);
             let mid = hessian.mid.as_ref();

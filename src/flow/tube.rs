@@ -6,7 +6,7 @@
 //! nothing depends on.
 
 use super::cone::Field;
-use crate::linalg::{axpy, dot, norm};
+use crate::linalg::{axpy, distance, dot, norm};
 use crate::rigor::{Crossing, Cylinder, Disc, Shape, Split};
 
 /// A chain of cylinders: every orbit of the disc goes through all of them and ends in the ball.
@@ -100,7 +100,7 @@ impl Line {
             }
             let length = match places.last() {
                 None => 0.0,
-                Some(last) => lengths[lengths.len() - 1] + apart(last, &x),
+                Some(last) => lengths[lengths.len() - 1] + distance(last, &x),
             };
             if lengths.last() != Some(&length) {
                 places.push(x);
@@ -143,10 +143,6 @@ impl Line {
         let bend = three().map(|(a, (b, c))| 4.0 * (a - 2.0 * b + c) / (size * size)).collect();
         (along, bend)
     }
-}
-
-fn apart(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }
 
 /// A cylinder shorter than this share of the orbit, or of a thousand radii, is given up.

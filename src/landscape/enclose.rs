@@ -23,11 +23,12 @@ pub trait Enclose: Send + Sync {
     /// Encloses the Hessian over the box `x`; entries are unbounded where the gradient is not differentiable.
     fn hessian(&self, x: &[Interval]) -> Balls;
 
-    /// Both, for kinds where they have much in common.
-    fn both(&self, x: &[Interval]) -> (Vec<Interval>, Balls) {
+    /// Encloses both at a place, for kinds where they have much in common.
+    fn at(&self, x: &[f64]) -> (Vec<Interval>, Balls) {
+        let place: Vec<Interval> = x.iter().map(|x| Interval::point(*x)).collect();
         let mut gradient = vec![Interval::ENTIRE; x.len()];
-        self.gradient(x, &mut gradient);
-        (gradient, self.hessian(x))
+        self.gradient(&place, &mut gradient);
+        (gradient, self.hessian(&place))
     }
 
     /// A bound L of the Hessian's Lipschitz constant in the spectral norm on the Euclidean ball: `|H(x) - H(y)| <= L |x - y|`;

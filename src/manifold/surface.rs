@@ -25,7 +25,7 @@ use super::{Stability, local};
 use crate::control::Control;
 use crate::critical::Level;
 use crate::error::Result;
-use crate::linalg::{axpy, dot, norm};
+use crate::linalg::{axpy, distance, dot, norm};
 
 /// How a surface is computed.
 #[derive(Clone, Debug)]
@@ -201,10 +201,6 @@ struct Weaver<'a> {
     open: Option<String>,
 }
 
-fn apart(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
-}
-
 impl<'a> Weaver<'a> {
     fn new(scene: &'a Scene<'a>, id: usize, local: &'a LocalManifold, options: &'a Options) -> Self {
         let scale = scene.scale(id);
@@ -218,7 +214,7 @@ impl<'a> Weaver<'a> {
             (0..16)
                 .map(|k| {
                     let angle = TAU * f64::from(k) / 16.0;
-                    apart(&local.evaluate(&[r * angle.cos(), r * angle.sin()]), &local.base)
+                    distance(&local.evaluate(&[r * angle.cos(), r * angle.sin()]), &local.base)
                 })
                 .fold(0.0, f64::max)
         };
@@ -267,7 +263,7 @@ impl<'a> Weaver<'a> {
         match &track.fate {
             Fate::Arrived(id) | Fate::Ran(id) => {
                 last = scene.copy_near(*id, &last);
-                end = track.stays(HOME * self.size, |x| apart(x, &last));
+                end = track.stays(HOME * self.size, |x| distance(x, &last));
                 goal = Some(*id);
             }
             Fate::Left => {}
@@ -333,7 +329,7 @@ impl<'a> Weaver<'a> {
     /// Are both at the same end?
     fn meet(&self, a: &Knot, b: &Knot) -> bool {
         let goal = |k: &Knot| if k.ended { self.threads[k.thread].goal } else { k.saddle };
-        goal(a).is_some() && goal(a) == goal(b) && apart(&a.place, &b.place) < 0.01 * self.size
+        goal(a).is_some() && goal(a) == goal(b) && distance(&a.place, &b.place) < 0.01 * self.size
     }
 
     /// How far apart two neighbours are across the flow: from each to the orbit of the other.
@@ -351,7 +347,7 @@ impl<'a> Weaver<'a> {
         if self.meet(a, b) {
             return 0.0;
         }
-        let straight = apart(&a.place, &b.place);
+        let straight = distance(&a.place, &b.place);
         match (a.ended, b.ended) {
             (false, false) => self.across(a, b).max(straight / 3.0),
             (true, true) => straight,
@@ -461,8 +457,8 @@ impl<'a> Weaver<'a> {
             if let (Some(left), Some(right), false) = (out.last(), knots.get(k + 1), fixed) {
                 // At least four remain of each front, counting those to come.
                 let enough = out.len() + (count - k - 1) >= 4;
-                let near =
-                    apart(&left.place, &right.place) < 2.5 * step && self.across(left, right) < 0.75 * step;
+                let near = distance(&left.place, &right.place) < 2.5 * step
+                    && self.across(left, right) < 0.75 * step;
                 if enough && !left.cut && near {
                     continue;
                 }
@@ -515,7 +511,7 @@ impl<'a> Weaver<'a> {
                 let base = &self.local.base;
                 let track = &self.threads[thread].track;
                 let mut length = 0.0;
-                while length < track.length && apart(&track.at(length), base) < 0.8 * self.size {
+                while length < track.length && distance(&track.at(length), base) < 0.8 * self.size {
                     length += 0.05 * self.size;
                 }
                 self.knot(angle, length)
@@ -617,7 +613,7 @@ impl<'a> Weaver<'a> {
             let second: Vec<f64> =
                 (0..t.len()).map(|i| right.place[i] - 2.0 * knot.place[i] + left.place[i]).collect();
             // A neighbour that leads or trails is farther away than the width says, and the surface bends on the way.
-            let sides = [left, right].map(|k| apart(&k.place, &knot.place).powi(2));
+            let sides = [left, right].map(|k| distance(&k.place, &knot.place).powi(2));
             most = most.max(2.0 * normal(second) / (sides[0] + sides[1]));
             if let Some(old) = before.iter().find(|b| b.angle == knot.angle) {
                 let moved: Vec<f64> = knot.place.iter().zip(&old.place).map(|(a, b)| a - b).collect();
@@ -654,8 +650,8 @@ impl<'a> Weaver<'a> {
             });
             let Some((to_i, to_j)) = next else { break };
             while i < to_i || j < to_j {
-                let first = if i < to_i { apart(&a[i + 1].place, &b[j].place) } else { f64::INFINITY };
-                let second = if j < to_j { apart(&a[i].place, &b[j + 1].place) } else { f64::INFINITY };
+                let first = if i < to_i { distance(&a[i + 1].place, &b[j].place) } else { f64::INFINITY };
+                let second = if j < to_j { distance(&a[i].place, &b[j + 1].place) } else { f64::INFINITY };
                 if first <= second {
                     self.triangle(&a[i], &b[j], &a[i + 1]);
                     i += 1;

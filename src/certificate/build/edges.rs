@@ -7,7 +7,7 @@ use crate::certificate::format::{Cylinder, Edge, Hex, HexVec, Region, Zero};
 use crate::flow::cone::{Block, Field, blocks};
 use crate::flow::tube::{self, Goal, Line, Why, tube};
 use crate::flow::{self, Flow, integrate};
-use crate::linalg::{dot, norm};
+use crate::linalg::{distance, dot, norm};
 use crate::rigor::{Disc, Interval};
 
 /// Two halves that are to be followed: the unstable manifold of a point, or its stable one.
@@ -219,7 +219,6 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Gu
         g.iter_mut().for_each(|g| *g *= if pair.up { 1.0 } else { -1.0 });
         g
     };
-    let far = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
     // Where nothing is left but rounding the orbit is at its end, whether there is a ball about it or not.
     let rest = 1e-13 * b.steepness;
     let points = RefCell::new(vec![(from.to_vec(), along(from))]);
@@ -233,7 +232,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Gu
             if k == pair.of {
                 continue;
             }
-            let d = far(state.x, &z.center.0);
+            let d = distance(state.x, &z.center.0);
             if z.index == wanted && d < 0.3 * z.basin.0 {
                 arrived = Some(Arrived::At(k));
             } else if z.index != wanted && nearest.is_none_or(|(least, _)| d < least) {
@@ -258,7 +257,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Gu
         }
         None => {
             let near = match nearest {
-                Some((_, k)) if far(&last, &zeros[k].center.0) < 1e-5 * scale => {
+                Some((_, k)) if distance(&last, &zeros[k].center.0) < 1e-5 * scale => {
                     let index = zeros[k].index;
                     format!(
                         ": it ends at point {k}, of index {index}; an orbit that joins points {} and {k} is not excluded, so that nothing is structurally stable",
@@ -283,9 +282,7 @@ fn guide(b: &Builder<'_>, zeros: &[Zero], pair: Pair, from: &[f64]) -> Result<Gu
 /// How far a place lies outside the region, at least; negative inside.
 pub(super) fn beyond(region: &Region, x: &[f64]) -> f64 {
     match region {
-        Region::Ball { center, radius } => {
-            norm(&x.iter().zip(&center.0).map(|(x, c)| x - c).collect::<Vec<f64>>()) - radius.0
-        }
+        Region::Ball { center, radius } => distance(x, &center.0) - radius.0,
         Region::Box { lower, upper } => x
             .iter()
             .zip(lower.0.iter().zip(&upper.0))

@@ -73,23 +73,17 @@ impl Enclose for Both<'_> {
             return self.inner.hessian(x);
         }
         match place(x) {
-            Some(x) => balls(x.len(), &self.oracle.at(&x).1),
+            Some(x) => self.at(&x).1,
             None => balls(x.len(), &self.oracle.hessian(&ends(x))),
         }
     }
 
-    fn both(&self, x: &[Interval]) -> (Vec<Interval>, Balls) {
-        match place(x).filter(|_| self.alone) {
-            Some(x) => {
-                let (g, h) = self.oracle.at(&x);
-                (g.into_iter().map(taken).collect(), balls(x.len(), &h))
-            }
-            None => {
-                let mut gradient = vec![Interval::ENTIRE; x.len()];
-                self.gradient(x, &mut gradient);
-                (gradient, self.hessian(x))
-            }
+    fn at(&self, x: &[f64]) -> (Vec<Interval>, Balls) {
+        if !self.alone {
+            return self.inner.at(x);
         }
+        let (g, h) = self.oracle.at(x);
+        (g.into_iter().map(taken).collect(), balls(x.len(), &h))
     }
 
     fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {

@@ -28,7 +28,7 @@ use super::format::{Certificate, Edge, FORMAT, Hex, HexVec, Level, Region, TRUST
 use crate::control::Control;
 use crate::critical::CriticalSet;
 use crate::landscape::{Landscape, Shape};
-use crate::linalg::norm;
+use crate::linalg::distance;
 
 /// What is to be certified.
 #[derive(Clone, Debug, Default)]
@@ -157,8 +157,7 @@ pub fn build(
         return Err("there is no minimum and no point of index 1".into());
     }
     let places: Vec<&[f64]> = chosen.iter().map(|k| set.points[*k].x.as_slice()).collect();
-    let apart =
-        |i: usize, j: usize| norm(&places[i].iter().zip(places[j]).map(|(a, b)| a - b).collect::<Vec<f64>>());
+    let apart = |i: usize, j: usize| distance(places[i], places[j]);
     let nearest: Vec<f64> = (0..places.len())
         .into_par_iter()
         .map(|i| (0..places.len()).filter(|j| *j != i).map(|j| apart(i, j)).fold(2.0 * extent, f64::min))
@@ -216,8 +215,7 @@ pub fn build(
     let mut parts = match &options.parts {
         Some(path) if level != Level::CriticalSet => {
             let places: Vec<&[f64]> = b.sites.iter().map(|s| s.x.as_slice()).collect();
-            let lengths: Vec<f64> =
-                kept.iter().map(|id| nearest[chosen.iter().position(|k| k == id).unwrap_or(0)]).collect();
+            let lengths: Vec<f64> = b.sites.iter().map(|s| s.nearest).collect();
             let settings =
                 format!("{level:?} {complete} {:?} {:?} {:?} {lengths:?}", b.region, b.extent, b.steepness);
             Parts::open(path, &definition, &settings, &places)?

@@ -7,7 +7,7 @@
 //! where logits are products).
 
 use crate::certificate::format::{Certificate, Data, Definition, Region};
-use crate::linalg::norm;
+use crate::linalg::{distance, norm};
 
 /// Radii in parameters; all of them hold one at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,14 +66,10 @@ fn largest(holds: impl Fn(f64) -> bool) -> f64 {
     low
 }
 
-fn difference(a: &[f64], b: &[f64]) -> f64 {
-    norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>())
-}
-
 fn diameter(data: &Data) -> f64 {
     let rows = &data.rows;
     let pairs =
-        rows.iter().enumerate().flat_map(|(k, a)| rows[..k].iter().map(move |b| difference(&a.0, &b.0)));
+        rows.iter().enumerate().flat_map(|(k, a)| rows[..k].iter().map(move |b| distance(&a.0, &b.0)));
     pairs.fold(0.0, f64::max) * (1.0 + 1e-12)
 }
 
@@ -83,12 +79,12 @@ fn reach(region: &Region, data: &Data, factor: f64, distances: bool) -> f64 {
         Region::Ball { center, radius } => (center.0.clone(), radius.0),
         Region::Box { lower, upper } => {
             let center = lower.0.iter().zip(&upper.0).map(|(l, u)| 0.5 * (l + u)).collect();
-            (center, 0.5 * difference(&lower.0, &upper.0))
+            (center, 0.5 * distance(&lower.0, &upper.0))
         }
     };
     let far = if distances {
         let place = |r: &[f64]| r.iter().map(|y| factor * y).collect::<Vec<f64>>();
-        data.rows.iter().map(|r| difference(&place(&r.0), &center)).fold(0.0, f64::max)
+        data.rows.iter().map(|r| distance(&place(&r.0), &center)).fold(0.0, f64::max)
     } else {
         norm(&center)
     };

@@ -21,6 +21,8 @@ const KEPT: usize = 8;
 pub(super) struct Site {
     pub(super) x: Vec<f64>,
     pub(super) index: usize,
+    /// How far the next point is.
+    pub(super) nearest: f64,
     /// The point as it is written, but for its balls.
     zero: Zero,
     form: Form,
@@ -62,7 +64,7 @@ impl Site {
             _ => balls_in_many(b, &form, 0.999 * nearest, extreme),
         };
         let residual = form.residual;
-        Ok(Site { x: x.to_vec(), index, zero, form, residual, balls, wide })
+        Ok(Site { x: x.to_vec(), index, nearest, zero, form, residual, balls, wide })
     }
 
     /// About the largest gradient that it can withstand.

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::f64::consts::TAU;
 use std::rc::Rc;
 
-use super::ray::{Judgement, Line, Ray, Rays, apart};
+use super::ray::{Judgement, Line, Ray, Rays};
 use crate::connection::orbits::Trace;
+use crate::linalg::distance;
 
 /// An orbit that runs into a target.
 pub(super) struct Crossing {
@@ -239,7 +240,7 @@ impl Search<'_> {
         let mut last = None;
         for j in a.begin + 1..a.trace.points.len() {
             let Some(y) = self.rays.at_level(&b.trace, a.trace.energies[j]) else { break };
-            if apart(&a.trace.points[j], &y) > close {
+            if distance(&a.trace.points[j], &y) > close {
                 break;
             }
             last = Some((j, y));

@@ -3,7 +3,7 @@
 use crate::connection::departure::Departure;
 use crate::connection::orbits::{Course, Trace, Verdict, follow};
 use crate::connection::place::Place;
-use crate::linalg::norm;
+use crate::linalg::{distance, norm};
 
 /// Neighbours further apart than this share of the scale are not told to stay together.
 const WIDE: f64 = 0.25;
@@ -109,7 +109,7 @@ impl<'a> Rays<'a> {
     pub(super) fn grain(&self, line: &Line, param: f64) -> f64 {
         let (size, way) = match line {
             Line::Circle => (norm(&self.departure.start(&[param.cos(), param.sin()])), self.departure.radius),
-            Line::Segment { from, to, .. } => (norm(from), apart(from, to)),
+            Line::Segment { from, to, .. } => (norm(from), distance(from, to)),
         };
         let rounding = f64::EPSILON * (size + self.place.scale());
         GRAIN * (rounding / way).max(f64::EPSILON * param.abs())
@@ -167,7 +167,7 @@ impl<'a> Rays<'a> {
         }
         let wide = WIDE * self.place.scale();
         let mut levels = a.trace.points.iter().zip(&a.trace.energies).skip(1);
-        if levels.any(|(x, e)| self.at_level(&b.trace, *e).is_some_and(|y| apart(x, &y) > wide)) {
+        if levels.any(|(x, e)| self.at_level(&b.trace, *e).is_some_and(|y| distance(x, &y) > wide)) {
             return Judgement::Apart;
         }
         Judgement::Together
@@ -195,7 +195,7 @@ impl<'a> Rays<'a> {
         }
         let s = (energy - e0) / step;
         let (s0, s1) = (self.slope(x0), self.slope(x1));
-        let chord = apart(x0, x1);
+        let chord = distance(x0, x1);
         // Near a critical point energies tell states badly apart: then along the straight line.
         let usable = |v: &[f64]| norm(v) * step.abs() <= 3.0 * chord;
         let bend = usable(&s0) && usable(&s1);
@@ -251,8 +251,4 @@ fn distance_to_segment(from: &[f64], between: &[f64]) -> f64 {
     let square = crate::linalg::dot(between, between);
     let s = if square > 0.0 { (-crate::linalg::dot(from, between) / square).clamp(0.0, 1.0) } else { 0.0 };
     from.iter().zip(between).map(|(a, b)| (a + s * b) * (a + s * b)).sum::<f64>().sqrt()
-}
-
-pub(super) fn apart(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }

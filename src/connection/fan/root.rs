@@ -7,7 +7,7 @@ use faer::Mat;
 use faer::linalg::solvers::{PartialPivLu, SolveCore};
 
 use super::shot::{Gun, tangent_basis};
-use crate::linalg::{column_mut, dot, norm};
+use crate::linalg::{column_mut, distance, dot, norm};
 
 /// An orbit that runs into a target.
 pub(super) struct Root {
@@ -78,7 +78,7 @@ pub(super) fn solve(gun: &Gun<'_>, goal: &Goal, origin: &[f64]) -> Option<Root> 
         let mut taken = None;
         for _ in 0..SHORTENED {
             let next = moved(&u, &basis, &step);
-            if apart(&next, origin) > goal.reach {
+            if distance(&next, origin) > goal.reach {
                 break;
             }
             if let Some(new) = gun.miss(&next, t, roughly)
@@ -154,10 +154,6 @@ fn moved(u: &[f64], basis: &[Vec<f64>], step: &[f64]) -> Vec<f64> {
     let size = norm(&out);
     out.iter_mut().for_each(|o| *o /= size);
     out
-}
-
-pub(super) fn apart(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }
 
 /// `a^-1 b`; `None` if that is not finite.

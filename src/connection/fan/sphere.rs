@@ -16,10 +16,10 @@ use faer::Mat;
 
 use super::mesh::{Mesh, pairs};
 use super::ray::Rays;
-use super::root::{self, Goal, Root, apart, inverse_times};
+use super::root::{self, Goal, Root, inverse_times};
 use super::shot::{Gun, Shot};
 use crate::connection::orbits::Trace;
-use crate::linalg::norm;
+use crate::linalg::{distance, norm};
 
 /// Longest edge of the first triangulation, where a circle would have 32 starts.
 const EDGE: f64 = 0.55;
@@ -172,7 +172,7 @@ impl Search<'_> {
             let from = &self.shots[base].at[t];
             let shift = rays.place.difference(&node.x, from);
             let target: Vec<f64> = from.iter().zip(&shift).map(|(x, s)| x - s).collect();
-            if seen.iter().any(|s| apart(s, &target) < 1e-6 * rays.place.scale()) {
+            if seen.iter().any(|s| distance(s, &target) < 1e-6 * rays.place.scale()) {
                 continue;
             }
             let place = |v: &usize| -> Option<Vec<f64>> {
@@ -219,7 +219,7 @@ impl Search<'_> {
         let clear = (0..image[0].len())
             .map(|i| shares.iter().zip(image).map(|(c, a)| c * a[i]).sum::<f64>())
             .collect::<Vec<f64>>();
-        let wide = |a: &Vec<f64>| image.iter().map(|b| apart(a, b)).fold(0.0, f64::max);
+        let wide = |a: &Vec<f64>| image.iter().map(|b| distance(a, b)).fold(0.0, f64::max);
         let diameter = image.iter().map(wide).fold(0.0, f64::max);
         if whole && norm(&clear) > PASSING * diameter {
             return None;
@@ -287,7 +287,8 @@ impl Search<'_> {
             return;
         };
         let near = SAME * self.gun.rays.place.nodes[self.gun.rays.targets[t]].linear;
-        let known = self.roots[t].iter_mut().find(|k| apart(&k.u, &root.u) < SAME && k.miss(&root.u) < near);
+        let known =
+            self.roots[t].iter_mut().find(|k| distance(&k.u, &root.u) < SAME && k.miss(&root.u) < near);
         match known {
             Some(known) if root.gap < known.gap => *known = root,
             Some(_) => {}
@@ -300,7 +301,7 @@ impl Search<'_> {
         let mut best = (f64::NEG_INFINITY, (corners[0], corners[1]));
         for (i, &a) in corners.iter().enumerate() {
             for (j, &b) in corners.iter().enumerate().skip(i + 1) {
-                let wide = apart(&candidate.image[i], &candidate.image[j]);
+                let wide = distance(&candidate.image[i], &candidate.image[j]);
                 if self.mesh.length(a, b) >= FLAT * longest && wide > best.0 {
                     best = (wide, (a, b));
                 }
@@ -311,7 +312,7 @@ impl Search<'_> {
 
     /// Orbits that can't be told apart and part.
     fn give_up(&mut self, corners: &[usize]) {
-        let beside = |root: &Root| apart(&root.u, &self.mesh.points[corners[0]]) < 1e2 * SMALLEST;
+        let beside = |root: &Root| distance(&root.u, &self.mesh.points[corners[0]]) < 1e2 * SMALLEST;
         if self.roots.iter().flatten().any(beside) {
             // At the edge of what is known.
             return;

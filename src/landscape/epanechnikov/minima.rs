@@ -17,7 +17,7 @@
 
 use rayon::prelude::*;
 
-use crate::linalg::{axpy, dot};
+use crate::linalg::{axpy, distance, dot};
 
 /// Distances are compared to this precision, relative to the spread of the memories plus the window's radius.
 pub const ROUNDING: f64 = 1e-12;
@@ -99,10 +99,6 @@ pub(super) fn enumerate(memories: &[f64], dim: usize, weights: &[f64], radius: f
         }
     }
     minima
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
 }
 
 fn centroid(points: &[f64], dim: usize, weights: &[f64], members: &[usize]) -> Vec<f64> {
