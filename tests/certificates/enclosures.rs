@@ -115,6 +115,54 @@ fn networks() {
     }
 }
 
+/// The largest third derivative along a unit vector, from a few starts: no more than there is.
+fn steepest_third(landscape: &dyn Landscape, x: &[f64], rng: &mut ChaCha8Rng) -> f64 {
+    let n = x.len();
+    let mut most: f64 = 0.0;
+    for _ in 0..8 {
+        let mut u: Vec<f64> = (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
+        for _ in 0..60 {
+            let size = u.iter().map(|u| u * u).sum::<f64>().sqrt();
+            u.iter_mut().for_each(|u| *u /= size);
+            let mut next = vec![0.0; n];
+            landscape.third(x, &u, &u, &mut next);
+            most = most.max(u.iter().zip(&next).map(|(u, t)| u * t).sum::<f64>().abs());
+            // Of the next, that is nearer to the old one: the form is odd.
+            u = next;
+        }
+    }
+    most
+}
+
+/// In many dimensions: at the centre by a tensor, nearly as small as can be; over the ball never less than at any of its places.
+#[test]
+fn third_derivatives_of_networks_are_bounded_closely() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    for activation in [Activation::Softplus { beta: 1.0 }, Activation::Tanh, Activation::Silu] {
+        for widths in [&[6, 1][..], &[7, 12, 1], &[12, 24, 16, 1], &[8, 10, 9, 8, 1], &[140, 20, 12, 1]] {
+            let f = perceptron(9, widths, activation);
+            let oracle = Oracle::new(&f.definition().unwrap()).unwrap();
+            let c: Vec<f64> = (0..widths[0]).map(|_| rng.random_range(-0.7..0.7)).collect();
+            let here = steepest_third(&f, &c, &mut rng);
+            let close = oracle.lipschitz(&c, 1e-9);
+            // Beyond 128 dimensions units are added up one by one.
+            let most = if widths[0] < 128 { 2.5 } else { 30.0 };
+            assert!(here <= close * (1.0 + 1e-9) && close <= most * here + 1e-6, "{widths:?} {here} {close}");
+            for radius in [1e-3, 0.05, 0.3] {
+                let all = oracle.lipschitz(&c, radius);
+                assert!(all.is_finite());
+                for _ in 0..10 {
+                    let step: Vec<f64> = c.iter().map(|_| rng.random_range(-1.0..1.0)).collect();
+                    let size = step.iter().map(|s| s * s).sum::<f64>().sqrt();
+                    let y: Vec<f64> = c.iter().zip(&step).map(|(c, s)| c + radius * s / size).collect();
+                    let there = steepest_third(&f, &y, &mut rng);
+                    assert!(there <= all * (1.0 + 1e-9) + 1e-9, "{widths:?} {radius} {there} {all}");
+                }
+            }
+        }
+    }
+}
+
 /// In the plane the gradient over a box is wider than its values by terms of the second order only.
 #[test]
 fn networks_are_enclosed_tightly() {

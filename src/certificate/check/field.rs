@@ -139,7 +139,7 @@ impl Field {
             // At a place it is what gradient and Hessian over a box come to, which count themselves.
             Kind::Formula { .. } => (0, 4 * cost),
             Kind::Patterns(p) => p.costs_of_places_and_balls(),
-            Kind::Network(_) => (cost, 4 * cost),
+            Kind::Network(f) => (cost, f.cost_of_ball() as u64),
         };
         Ok(Field { n, kind, cost, place, ball, work: AtomicU64::new(begun), most })
     }

@@ -14,6 +14,7 @@ mod patterns;
 mod rounded;
 mod several;
 mod text;
+mod third;
 mod tubes;
 mod wide;
 mod zeros;

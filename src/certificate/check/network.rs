@@ -9,6 +9,7 @@
 use super::interval::{ALL, I, ONE, sum};
 use super::matrix::Square;
 use super::rounded::{gamma, split, underflow};
+use super::third;
 use super::wide::{self, Many};
 use crate::certificate::format::{Activation, Dense};
 
@@ -79,6 +80,12 @@ impl Network {
         Ok(Network { n, layers: list, activation, lambda, many })
     }
 
+    /// How much work the Lipschitz constant on a ball is, in operations.
+    pub(super) fn cost_of_ball(&self) -> usize {
+        let units = self.layers.iter().map(|l| l.rows).sum();
+        4 * self.cost() + if self.many.is_some() { third::cost(self.n, units) } else { 0 }
+    }
+
     /// How much work an enclosure over a box is, in operations.
     pub(super) fn cost(&self) -> usize {
         let weights: usize = self.layers.iter().map(|l| l.weight.len()).sum();
@@ -112,7 +119,7 @@ impl Network {
     /// At least the Lipschitz constant of the Hessian on a ball.
     pub(super) fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
         if let Some(many) = &self.many {
-            return wide::lipschitz(self, many, center, radius);
+            return third::lipschitz(self, many, center, radius);
         }
         let x: Vec<I> = center.iter().map(|c| I::about(*c, radius)).collect();
         let (e, places) = self.expand(&x);

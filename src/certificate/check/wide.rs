@@ -1,21 +1,13 @@
-//! Perceptrons in many dimensions: gradient and Hessian by a sweep forward and one back, and a bound of third derivatives on balls.
+//! Perceptrons in many dimensions: gradient and Hessian by a sweep forward and one back.
 //!
 //! With `z_l = W_l h_(l-1) + b_l`, `h_l = s(z_l)`, `h_0 = x`, J_l the derivative of z_l and a_l that of f by h_l,
-//! `Hess f = sum_l J_l' diag(a_l s''(z_l)) J_l` and
-//! `D3 f[u,u,u] = sum_l sum_k a_lk (s'''(z_lk) (J_lk u)^3 + 3 s''(z_lk) (J_lk u) D2 z_lk[u,u])`, `D2 z_l = W_l D2 h_(l-1)`,
-//! `D2 h_l[u,u] = s''(z_l) (J_l u)^2 + s'(z_l) D2 z_l[u,u]`.
+//! `Hess f = sum_l J_l' diag(a_l s''(z_l)) J_l`.
 //!
 //! Let `P_1 = |W_1|`, `P_l = |W_l| S P_(l-1)`, S a bound of |s'|: entry by entry `|J_l| <= P_l`, and what plain arithmetic finds of it is off by at
 //! most `e_l P_l`, with `e_(l+1) = e_l + d + g (1 + e_l)` where s' is known up to d and g is the rounding of sums. A product `sum_k q_k P_ki P_kj`
 //! is at most `sqrt(Q_i Q_j)`, `Q_i = sum_k q_k P_ki^2`.
-//!
-//! On the ball of radius r about c, with b_k bounds of `|J_lk|` (rows), `J_l(x) - J_l(c) = W_l (s'(x) J_(l-1)(x) - s'(c) J_(l-1)(c))`, and the
-//! bracket is at most `m_l = |diag(r b |s''|) J_(l-1)(c)| + S n_(l-1)` in norm, `n_l = |W_l| m_l`. So `b_lk = |J_lk(c)| + |W_lk| m_l`, which bounds
-//! z_l on the ball, then its derivatives, then m_(l+1). By Cauchy's inequality the terms of D3 are at most `|J_l|_w^2` with
-//! `w = |a s'''| b`, and `3 |J_l|_g |G^(1/2) W_l| t_(l-1)` with `g = |a s''|`, where `|J|_w^2` is the largest eigenvalue of `J' diag(w) J`, and
-//! `t_l = |J_l|_((s'' b)^2) + S |W_l| t_(l-1)` bounds `|D2 h_l[u,u]|`.
 
-use super::interval::{I, points};
+use super::interval::I;
 use super::matrix::Square;
 use super::network::{Linear, Network, derivatives};
 use super::rounded::{cholesky, gamma, largest, product, split, split_all, underflow};
@@ -23,16 +15,18 @@ use super::rounded::{cholesky, gamma, largest, product, split, split_all, underf
 /// A bound of |s'| of all activations, with room: that of `z/(1 + exp(-z))` is below it.
 const STEEPEST: f64 = 1.1;
 /// Makes up for sums of some thousands of numbers that are not negative, one in another, and a few operations more.
-const ROOM: f64 = 1.0 + 1e-11;
+pub(super) const ROOM: f64 = 1.0 + 1e-11;
 
 /// What does not depend on the place.
 pub(super) struct Many {
     /// P_l, layer by layer (all but the last), row by row.
-    reach: Vec<Vec<f64>>,
+    pub(super) reach: Vec<Vec<f64>>,
     /// At least `|W_l|`, of all layers.
-    norms: Vec<f64>,
+    pub(super) norms: Vec<f64>,
     /// Lengths of the rows of the weights, at least.
-    rows: Vec<Vec<f64>>,
+    pub(super) rows: Vec<Vec<f64>>,
+    /// Of the hidden layers from the second on the transposes, with the lengths of their rows.
+    pub(super) back: Vec<(Linear, Vec<f64>)>,
 }
 
 impl Many {
@@ -51,19 +45,26 @@ impl Many {
         let ones = |l: &Linear| vec![1.0; l.rows];
         let norms =
             layers.iter().map(|l| weighted_norm(&l.weight, l.columns, &ones(l)).sqrt() * ROOM).collect();
-        let rows = layers.iter().map(|l| l.weight.chunks_exact(l.columns).map(size).collect()).collect();
-        Many { reach, norms, rows }
+        let lengths = |l: &Linear| l.weight.chunks_exact(l.columns).map(size).collect::<Vec<f64>>();
+        let rows = layers.iter().map(lengths).collect();
+        let turned = |l: &Linear| {
+            let turned = l.transposed();
+            let lengths = lengths(&turned);
+            (turned, lengths)
+        };
+        let back = layers.iter().take(layers.len() - 1).skip(1).map(turned).collect();
+        Many { reach, norms, rows, back }
     }
 }
 
 /// At least the length of a vector.
-fn size(v: &[f64]) -> f64 {
+pub(super) fn size(v: &[f64]) -> f64 {
     (v.iter().map(|v| v * v).sum::<f64>() + underflow(v.len())).sqrt() * ROOM
 }
 
 /// At least the largest eigenvalue of `J' diag(w) J`, J row by row with `columns` columns, w not negative. What plain arithmetic makes of the product is
 /// off by at most `g sqrt(M_ii M_jj)` in an entry, so by g times the trace; a guess is confirmed by a factorisation.
-fn weighted_norm(j: &[f64], columns: usize, w: &[f64]) -> f64 {
+pub(super) fn weighted_norm(j: &[f64], columns: usize, w: &[f64]) -> f64 {
     let n = columns;
     let mut m = vec![0.0; n * n];
     for (row, w) in j.chunks_exact(n).zip(w) {
@@ -91,6 +92,9 @@ fn weighted_norm(j: &[f64], columns: usize, w: &[f64]) -> f64 {
         v = next.into_iter().map(|v| v / length).collect();
     }
     m.iter_mut().for_each(|m| *m = -*m);
+    if !(guess > 0.0) {
+        return if trace.is_finite() { trace + rounding } else { f64::INFINITY };
+    }
     let mut top = 1.001 * guess;
     while top < trace {
         if let Some(error) = cholesky(&m, n, -top) {
@@ -102,14 +106,27 @@ fn weighted_norm(j: &[f64], columns: usize, w: &[f64]) -> f64 {
 }
 
 /// What a sweep found: enclosures of z_l and of a_l, hidden layer by hidden layer, and of the gradient.
-struct Sweep {
+pub(super) struct Sweep {
     /// Value and derivatives of the activation, unit by unit.
-    units: Vec<Vec<[I; 4]>>,
-    factors: Vec<Vec<I>>,
+    pub(super) units: Vec<Vec<[I; 4]>>,
+    pub(super) factors: Vec<Vec<I>>,
     gradient: Vec<I>,
 }
 
 impl Linear {
+    /// That of the transposed weights, without bias.
+    fn transposed(&self) -> Linear {
+        let (rows, columns) = (self.columns, self.rows);
+        let turned = |w: &[f64]| (0..w.len()).map(|k| w[k % columns * rows + k / columns]).collect();
+        Linear {
+            rows,
+            columns,
+            weight: turned(&self.weight),
+            size: turned(&self.size),
+            bias: vec![0.0; rows],
+        }
+    }
+
     /// `W h + b`.
     fn times(&self, h: &[I]) -> Vec<I> {
         let (mid, rad) = split_all(h);
@@ -160,7 +177,7 @@ impl Sweep {
     }
 
     /// Over a box, with z_l.
-    fn over(f: &Network, x: &[I]) -> (Sweep, Vec<Vec<I>>) {
+    pub(super) fn over(f: &Network, x: &[I]) -> (Sweep, Vec<Vec<I>>) {
         let mut h = x.to_vec();
         let (mut units, mut inputs) = (vec![], vec![]);
         for layer in &f.layers[..f.layers.len() - 1] {
@@ -175,7 +192,7 @@ impl Sweep {
 }
 
 /// Approximate derivatives of z_l, hidden layer by hidden layer, with their `e_l`.
-fn jacobians(f: &Network, units: &[Vec<[I; 4]>]) -> Vec<(Vec<f64>, f64)> {
+pub(super) fn jacobians(f: &Network, units: &[Vec<[I; 4]>]) -> Vec<(Vec<f64>, f64)> {
     let n = f.n;
     let mut all: Vec<(Vec<f64>, f64)> = vec![];
     for l in 0..units.len() {
@@ -229,79 +246,4 @@ pub(super) fn both(f: &Network, many: &Many, x: &[I]) -> (Vec<I>, Square) {
     });
     let gradient = sweep.gradient.iter().zip(x).map(|(g, x)| *g + f.lambda * *x).collect();
     (gradient, hessian)
-}
-
-/// At least the Lipschitz constant of the Hessian on a ball.
-pub(super) fn lipschitz(f: &Network, many: &Many, center: &[f64], radius: f64) -> f64 {
-    let n = f.n;
-    let (sweep, inputs) = Sweep::over(f, &points(center));
-    let (mut total, mut bracket, mut curved) = (0.0, 0.0, 0.0);
-    let mut over = vec![];
-    let mut norms = vec![];
-    let jacobians = jacobians(f, &sweep.units);
-    // Forwards: rows of J_l, z_l and the activations over the ball.
-    for (l, (j, e)) in jacobians.iter().enumerate() {
-        let layer = &f.layers[l];
-        let turned = if l == 0 { 0.0 } else { many.norms[l] * bracket * ROOM };
-        let uncertain = e * frobenius(&many.reach[l], n);
-        let rows: Vec<f64> = (0..layer.rows)
-            .map(|k| {
-                let own = size(&j[k * n..(k + 1) * n]) + e * size(&many.reach[l][k * n..(k + 1) * n]);
-                (own + many.rows[l][k] * bracket) * ROOM
-            })
-            .collect();
-        let jets: Vec<[I; 4]> = inputs[l]
-            .iter()
-            .zip(&rows)
-            .map(|(z, b)| derivatives(f.activation, z.plus_minus((I::of(radius) * I::of(*b)).hi)))
-            .collect();
-        let bent: Vec<f64> = jets.iter().zip(&rows).map(|(s, b)| (s[2].mag() * b).powi(2) * ROOM).collect();
-        let second = moved_norm(j, n, &bent, uncertain + turned);
-        let through = many.norms[l] * curved * STEEPEST;
-        let shifts: Vec<f64> = bent.iter().map(|b| b * radius * radius * ROOM).collect();
-        bracket = (moved_norm(j, n, &shifts, uncertain) + STEEPEST * turned) * ROOM;
-        norms.push((rows, turned, uncertain, curved));
-        curved = (second + if l == 0 { 0.0 } else { through }) * ROOM;
-        over.push(jets);
-    }
-    let over = Sweep::back(f, over);
-    for (l, (j, _)) in jacobians.iter().enumerate() {
-        let (rows, turned, uncertain, before) = &norms[l];
-        let norm = |w: &[f64]| moved_norm(j, n, w, uncertain + turned);
-        let each = || over.units[l].iter().zip(&over.factors[l]);
-        let third: Vec<f64> = each().zip(rows).map(|((s, a), b)| (*a * s[3]).mag() * b * ROOM).collect();
-        total += norm(&third).powi(2) * ROOM;
-        if l > 0 {
-            let g: Vec<f64> = each().map(|(s, a)| (*a * s[2]).mag()).collect();
-            total += 3.0 * norm(&g) * rooted(&f.layers[l], &g, many.norms[l]) * before * ROOM;
-        }
-    }
-    if (0.0..f64::INFINITY).contains(&total) { total * ROOM } else { f64::INFINITY }
-}
-
-/// At least `|J|_w` of every J that differs from this one by at most `off` in norm.
-fn moved_norm(j: &[f64], columns: usize, w: &[f64], off: f64) -> f64 {
-    let most = largest(w.iter().copied()).sqrt();
-    (weighted_norm(j, columns, w).sqrt() + most * off) * ROOM
-}
-
-/// At least `|diag(g)^(1/2) W|`: by the norm of W, or by sums of rows and of columns.
-fn rooted(layer: &Linear, g: &[f64], norm: f64) -> f64 {
-    let most = largest(g.iter().copied()).sqrt() * norm;
-    let mut columns = vec![0.0; layer.columns];
-    let mut rows = 0.0f64;
-    for (size, g) in layer.size.chunks_exact(layer.columns).zip(g) {
-        let root = g.sqrt();
-        let row: f64 = size.iter().sum::<f64>() * root;
-        rows = largest([rows, row]);
-        columns.iter_mut().zip(size).for_each(|(c, s)| *c += s * root);
-    }
-    let sums = (rows * largest(columns)).sqrt();
-    let bound = if sums < most { sums } else { most };
-    bound * ROOM + underflow(layer.columns)
-}
-
-fn frobenius(m: &[f64], columns: usize) -> f64 {
-    let squares: f64 = m.chunks_exact(columns).map(|row| row.iter().map(|v| v * v).sum::<f64>()).sum();
-    (squares + underflow(m.len())).sqrt() * ROOM
 }
