@@ -7,6 +7,12 @@
 
 use super::interval::I;
 
+/// Runs loops with the widest instructions of the machine. Sums keep their order, so that nothing changes but the time.
+#[inline(always)]
+pub(super) fn vectorized<R>(loops: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(loops)
+}
+
 /// At least `2 k u/(1 - k u)`, for sums of up to a million million terms.
 pub(super) fn gamma(k: usize) -> f64 {
     (k as f64 + 8.0) * f64::EPSILON
@@ -40,11 +46,15 @@ pub(super) fn largest(v: impl IntoIterator<Item = f64>) -> f64 {
 pub(super) fn product(a: &[f64], b: &[f64], inner: usize, columns: usize) -> Vec<f64> {
     let rows = a.len().checked_div(inner).unwrap_or(0);
     let mut out = vec![0.0; rows * columns];
-    for (a, out) in a.chunks_exact(inner.max(1)).zip(out.chunks_exact_mut(columns.max(1))) {
-        for (a, b) in a.iter().zip(b.chunks_exact(columns.max(1))) {
-            out.iter_mut().zip(b).for_each(|(o, b)| *o += a * b);
+    vectorized(|| {
+        for (a, out) in a.chunks_exact(inner.max(1)).zip(out.chunks_exact_mut(columns.max(1))) {
+            for (a, b) in a.iter().zip(b.chunks_exact(columns.max(1))) {
+                for (o, b) in out.iter_mut().zip(b) {
+                    *o += a * b;
+                }
+            }
         }
-    }
+    });
     out
 }
 
@@ -57,6 +67,11 @@ pub(super) fn transposed(a: &[f64], n: usize) -> Vec<f64> {
 /// the identity proves, if it ends: no eigenvalue is below `shift` minus the number that it gives. The factor L that floating point finds
 /// is exact for a matrix within `g |L||L'|` of this one, g for n + 1 terms (Higham 2002, theorem 10.3), so within `g |L|_F^2`.
 pub(super) fn cholesky(a: &[f64], n: usize, shift: f64) -> Option<f64> {
+    vectorized(|| factorized(a, n, shift))
+}
+
+#[inline(always)]
+fn factorized(a: &[f64], n: usize, shift: f64) -> Option<f64> {
     // Column by column, each from the diagonal on.
     let mut l: Vec<f64> =
         (0..n * n).map(|k| if k % n >= k / n { a[k % n * n + k / n] } else { 0.0 }).collect();
@@ -71,13 +86,17 @@ pub(super) fn cholesky(a: &[f64], n: usize, shift: f64) -> Option<f64> {
             return None;
         }
         let root = own[0].sqrt();
-        own.iter_mut().for_each(|v| *v /= root);
+        for v in own.iter_mut() {
+            *v /= root;
+        }
         own[0] = root;
         squares += own.iter().map(|v| v * v).sum::<f64>();
         for (k, factor) in own.iter().enumerate().skip(1) {
             // Column j + k, from its diagonal on.
             let column = &mut rest[(k - 1) * n + j + k..k * n];
-            column.iter_mut().zip(&own[k..]).for_each(|(c, v)| *c -= factor * v);
+            for (c, v) in column.iter_mut().zip(&own[k..]) {
+                *c -= factor * v;
+            }
         }
     }
     let error = gamma(n + 1) * squares * (1.0 + gamma(n * n)) + n as f64 * (1.0 + squares) * underflow(n);

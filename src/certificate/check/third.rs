@@ -17,6 +17,8 @@
 //! `|W_lk||E|`, and at most `sum_j |W_lkj||E_j|`. With `|J_lk|` bounded over the ball so is z_l, then its derivatives, then E of the next
 //! layer. A_l likewise, from the last layer to the first, and by it a_l. What rounding does to rows counts as a move.
 
+use pulp::{Arch, NullaryFnOnce};
+
 use super::interval::{I, points};
 use super::network::{Linear, Network, derivatives};
 use super::rounded::{gamma, largest, product, split, underflow};
@@ -104,7 +106,9 @@ pub(super) fn lipschitz(f: &Network, many: &Many, center: &[f64], radius: f64) -
         let jets: Vec<[I; 4]> = inputs[l]
             .iter()
             .enumerate()
-            .map(|(k, z)| derivatives(f.activation, z.plus_minus((I::of(radius) * I::of(rows.anywhere(k))).hi)))
+            .map(|(k, z)| {
+                derivatives(f.activation, z.plus_minus((I::of(radius) * I::of(rows.anywhere(k))).hi))
+            })
             .collect();
         turned.push(jets.iter().zip(&sweep.units[l]).map(|(over, here)| (over[1] - here[1]).mag()).collect());
         over.push(jets);
@@ -166,8 +170,7 @@ fn adjoints(
             let size = q.abs() * j.sizes[k] + t.abs() * a.sizes[k];
             rounding.push((uncertain + gamma(w.columns + 8) * size) * ROOM);
             let turn = (anywhere - curved).mag();
-            let moves =
-                turn * j.here(k) + anywhere.mag() * j.moved[k] + d[k] * a.here(k) + s * a.moved[k];
+            let moves = turn * j.here(k) + anywhere.mag() * j.moved[k] + d[k] * a.here(k) + s * a.moved[k];
             each.push(moves * ROOM);
             bent.push(turn);
             most = largest([most, anywhere.mag()]);
@@ -251,16 +254,7 @@ fn tensor(j: &[f64], r: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     let mut all = vec![0.0; n * (n + 1) / 2 * n];
     let mut slice = vec![0.0; n * n];
     for b in 0..n {
-        // Entries of b, c <= b and a <= c.
-        slice[..(b + 1) * n].fill(0.0);
-        for (j, r) in j.chunks_exact(n).zip(r.chunks_exact(n)) {
-            let (j_b, r_b) = (j[b] / 3.0, r[b] / 3.0);
-            for c in 0..=b {
-                let (p, q) = (j_b * j[c], r_b * j[c] + j_b * r[c]);
-                let out = &mut slice[c * n..=c * n + c];
-                out.iter_mut().zip(r.iter().zip(j)).for_each(|(o, (r, j))| *o += p * r + q * j);
-            }
-        }
+        Arch::new().dispatch(Slice { j, r, b, n, out: &mut slice });
         for c in 0..=b {
             for a in 0..=c {
                 let value = slice[c * n + a];
@@ -272,6 +266,36 @@ fn tensor(j: &[f64], r: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
     }
     let often = (0..n).flat_map(|b| (0..=b).map(move |c| if b == c { 1.0 } else { 2.0 })).collect();
     (all, often)
+}
+
+/// Entries of b, `c <= b` and `a <= c` of the tensor, c by c.
+struct Slice<'a> {
+    j: &'a [f64],
+    r: &'a [f64],
+    b: usize,
+    n: usize,
+    out: &'a mut [f64],
+}
+
+impl NullaryFnOnce for Slice<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Slice { j, r, b, n, out } = self;
+        out[..(b + 1) * n].fill(0.0);
+        for (j, r) in j.chunks_exact(n).zip(r.chunks_exact(n)) {
+            let (j_b, r_b) = (j[b] / 3.0, r[b] / 3.0);
+            for c in 0..=b {
+                let (p, q) = (j_b * j[c], r_b * j[c] + j_b * r[c]);
+                // As many at a time as the machine takes: a few too many do no harm.
+                let end = (c + 1).next_multiple_of(8).min(n);
+                for (o, (r, j)) in out[c * n..c * n + end].iter_mut().zip(r.iter().zip(j)) {
+                    *o += p * r + q * j;
+                }
+            }
+        }
+    }
 }
 
 /// How much work a bound is beyond sweeps, in operations.

@@ -10,7 +10,7 @@
 use super::interval::I;
 use super::matrix::Square;
 use super::network::{Linear, Network, derivatives};
-use super::rounded::{cholesky, gamma, largest, product, split, split_all, underflow};
+use super::rounded::{cholesky, gamma, largest, product, split, split_all, underflow, vectorized};
 
 /// A bound of |s'| of all activations, with room: that of `z/(1 + exp(-z))` is below it.
 const STEEPEST: f64 = 1.1;
@@ -62,20 +62,27 @@ pub(super) fn size(v: &[f64]) -> f64 {
     (v.iter().map(|v| v * v).sum::<f64>() + underflow(v.len())).sqrt() * ROOM
 }
 
+/// Adds `w v v'` to what of a matrix is on and below the diagonal.
+#[inline(always)]
+fn add_square(m: &mut [f64], v: &[f64], w: f64) {
+    for (a, out) in m.chunks_exact_mut(v.len()).enumerate() {
+        let scaled = w * v[a];
+        for (m, b) in out[..=a].iter_mut().zip(v) {
+            *m += scaled * b;
+        }
+    }
+}
+
 /// At least the largest eigenvalue of `J' diag(w) J`, J row by row with `columns` columns, w not negative. What plain arithmetic makes of the product is
 /// off by at most `g sqrt(M_ii M_jj)` in an entry, so by g times the trace; a guess is confirmed by a factorisation.
 pub(super) fn weighted_norm(j: &[f64], columns: usize, w: &[f64]) -> f64 {
     let n = columns;
     let mut m = vec![0.0; n * n];
-    for (row, w) in j.chunks_exact(n).zip(w) {
-        if *w == 0.0 {
-            continue;
+    vectorized(|| {
+        for (row, w) in j.chunks_exact(n).zip(w).filter(|(_, w)| **w != 0.0) {
+            add_square(&mut m, row, *w);
         }
-        for a in 0..n {
-            let scaled = w * row[a];
-            m[a * n..=a * n + a].iter_mut().zip(row).for_each(|(m, b)| *m += scaled * b);
-        }
-    }
+    });
     let trace = (0..n).map(|a| m[a * n + a]).sum::<f64>() * ROOM + underflow(n * w.len());
     let rounding = gamma(w.len() + 4) * trace;
     // Power iteration, for a guess.
@@ -227,11 +234,8 @@ pub(super) fn both(f: &Network, many: &Many, x: &[I]) -> (Vec<I>, Square) {
         let rows = j.chunks_exact(n).zip(many.reach[l].chunks_exact(n));
         for ((d, r), (row, reach)) in weights.zip(rows) {
             let off = ((d.abs() + r) * (2.0 * e + e * e) + r + g * d.abs() * (1.0 + e) * (1.0 + e)) * ROOM;
-            for a in 0..n {
-                let scaled = d * row[a];
-                sum[a * n..=a * n + a].iter_mut().zip(row).for_each(|(s, b)| *s += scaled * b);
-                squares[a] += off * reach[a] * reach[a];
-            }
+            vectorized(|| add_square(&mut sum, row, d));
+            squares.iter_mut().zip(reach).for_each(|(q, p)| *q += off * p * p);
         }
         // Sums over layers.
         squares.iter_mut().for_each(|q| *q *= 1.0 + 1e-12);
