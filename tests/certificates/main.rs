@@ -7,6 +7,7 @@ mod along;
 mod attacks;
 mod enclosures;
 mod refusals;
+mod resumed;
 mod truths;
 
 use smale::Control;
