@@ -50,7 +50,7 @@ fn main() {
             });
         }
         if wanted("search") {
-            table("search, points up to index 1 of a lattice in space", "s", &[4, 6, 8], |side| {
+            table("search, points up to index 1 of a lattice in space", "s", &[4, 6, 8, 12], |side| {
                 let mixture = mixture(lattice(3, side), 0.25);
                 let options = Options { max_index: Some(1), method: Method::Search, ..Options::default() };
                 let start = cpu_seconds();
@@ -59,7 +59,7 @@ fn main() {
             });
         }
         if wanted("proof") {
-            table("proof, points of a lattice in the plane", "s", &[3, 6, 12, 24], |side| {
+            table("proof, points of a lattice in the plane", "s", &[6, 12, 24, 48], |side| {
                 let mixture = mixture(lattice(2, side), 0.4);
                 let enclosed = mixture.enclose().expect("the kind has proofs");
                 let within = vec![Interval::new(-1.0, side as f64); 2];

@@ -9,20 +9,26 @@
 //! functions of one coordinate each, with ranges that are known exactly: `exp(alpha t)` is monotone, `v exp(v)` has its
 //! one extremum at `v = -1` and `(1 + v) exp(v)` at `v = -2`. The Jacobian is `sum_k e_k (I + (x - c_k) alpha_k')`.
 //!
+//! Wells stand in a tree of boxes. A box of wells none of which can have weight anywhere in the box of the call is bounded as one, so
+//! that a call takes as long as there are wells that matter.
+//!
 //! So each call has a function of its own, all with the same zeros: what two calls return must not be mixed, as in any
 //! [`System`] whose factor is free. An enclosure of values alone may have one component replaced by a combination of
 //! all in which that one does take part.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::enclose::{EnclosedMixture, LOW, difference, exact_difference};
+use super::tree::{Node, Tree, square};
 use crate::rigor::rounding::{add_up, down, mul_down, mul_up, up};
 use crate::rigor::{Expansion, Interval, System};
 
 /// The system; see the module.
 pub(super) struct Density {
     dim: usize,
-    /// Wells, one after the other.
+    tree: Arc<Tree>,
+    /// Wells, one after the other, as they stand in the tree.
     wells: Vec<Interval>,
     logs: Vec<Interval>,
     precision: Interval,
@@ -44,77 +50,111 @@ thread_local! {
 /// What of a well does not depend on the size of the box.
 #[derive(Clone, Copy)]
 struct Term {
+    /// Which.
+    well: usize,
     /// `log a_k` less that of the largest.
     log: Interval,
-    /// `a_k` over the largest.
-    weight: Interval,
-    /// `a_k prod_i exp(alpha_ki t_i)` over the box; zero for faint terms.
+    /// `a_k prod_i exp(alpha_ki t_i)` over the box.
     size: Interval,
+}
+
+/// What is common to all weights, and so free: a square and a logarithm, subtracted before anything is multiplied.
+struct Top {
+    square: f64,
+    log: f64,
+}
+
+/// What moves the exponent of wells over a box.
+struct Moves {
+    /// `s (c - b)`.
+    alpha: [Interval; LOW],
+    /// `at - c`.
+    d: [Interval; LOW],
+    /// By how much the exponent grows at most.
+    swing: f64,
+    /// Of what is faint: a bound of the field's components, and of the Jacobian's entries.
+    faint: [f64; 2],
 }
 
 impl Density {
     pub(super) fn new(mixture: &EnclosedMixture) -> Self {
-        let (n, count) = (mixture.dim, mixture.count());
-        let wells = (0..count).flat_map(|k| (0..n).map(move |i| mixture.coordinate(k, i))).collect();
-        Density {
-            dim: n,
-            wells,
-            logs: mixture.logs.clone(),
-            precision: mixture.precision,
-            half: mixture.precision.scale(0.5),
-        }
+        let (n, tree) = (mixture.dim, mixture.tree().clone());
+        let wells = tree.order.iter().flat_map(|k| (0..n).map(|i| mixture.coordinate(*k, i))).collect();
+        let logs = tree.order.iter().map(|k| mixture.logs[*k]).collect();
+        let (precision, half) = (mixture.precision, mixture.precision.scale(0.5));
+        Density { dim: n, tree, wells, logs, precision, half }
+    }
+
+    fn well(&self, k: usize) -> &[Interval] {
+        &self.wells[k * self.dim..][..self.dim]
     }
 
     /// Sums up the terms over the box; the Jacobian only if asked for.
     fn sum(&self, x: &[Interval], at: &[f64], out: &mut Sums<'_>) {
         let mut terms = SCRATCH.take();
-        self.weigh(at, &mut terms);
-        let faint = self.gather(x, at, &mut terms, out);
+        let top = self.top(at);
+        let faint = self.gather(x, at, &top, &mut terms, out);
         if out.value.is_none() && out.range.iter().all(|r| r.contains(0.0)) {
-            self.separate(x, at, &terms, faint, out.range);
+            self.separate(x, at, &top, &terms, faint, out.range);
         }
         SCRATCH.set(terms);
     }
 
-    /// The weights at a point.
-    fn weigh(&self, at: &[f64], terms: &mut Vec<Term>) {
-        let n = self.dim;
-        terms.clear();
-        let (mut top, mut highest) = (Interval::ENTIRE, f64::NEG_INFINITY);
-        for (c, log) in self.wells.chunks_exact(n).zip(&self.logs) {
-            let mut square = Interval::ZERO;
-            for (c, z) in c.iter().zip(at) {
-                square += difference(*c, *z).sqr();
-            }
-            terms.push(Term { log: square, weight: *log, size: Interval::ZERO });
-            let rough = log.mid() - self.half.mid() * square.mid();
-            if rough > highest {
-                (highest, top) = (rough, square);
-            }
+    /// The largest weight at a point, nearly: nothing depends on how well it is met.
+    fn top(&self, at: &[f64]) -> Top {
+        let half = self.half.mid();
+        let (best, highest) = self.tree.highest(
+            |node| node.log - half * square(&node.hull, at).lo(),
+            |k| self.logs[k].mid() - half * square(self.well(k), at).mid(),
+        );
+        let square = square(self.well(best), at).mid();
+        let log = highest + half * square;
+        Top { square, log: if log.is_finite() { log } else { 0.0 } }
+    }
+
+    /// `log a` less that of the largest, of wells.
+    fn exponent(&self, top: &Top, c: &[Interval], log: Interval, at: &[f64]) -> Interval {
+        difference(log, top.log) - self.half * difference(square(c, at), top.square)
+    }
+
+    /// How the exponents of wells move over a box about `at`.
+    #[inline(always)]
+    fn moves(&self, c: &[Interval], at: &[f64], b: &[f64; LOW], t: &[Interval; LOW]) -> Moves {
+        let (mut alpha, mut d) = ([Interval::ZERO; LOW], [Interval::ZERO; LOW]);
+        let (mut swing, mut length, mut slope) = (0.0, 0.0_f64, 0.0_f64);
+        for i in 0..c.len() {
+            alpha[i] = self.precision * difference(c[i], b[i]);
+            d[i] = -difference(c[i], at[i]);
+            swing = add_up(swing, mul_up(alpha[i].mag(), t[i].mag()));
+            length = length.max(add_up(d[i].mag(), t[i].mag()));
+            slope = slope.max(alpha[i].mag());
         }
-        // Common to all weights, and so free: a square and a logarithm, subtracted before anything is multiplied.
-        let square = top.mid();
-        let log = highest + self.half.mid() * square;
-        let log = if log.is_finite() { log } else { 0.0 };
-        for term in terms {
-            let exponent = difference(term.weight, log) - self.half * difference(term.log, square);
-            let weight = if exponent.hi() < FAINT { Interval::ZERO } else { exp(exponent) };
-            *term = Term { log: exponent, weight, size: Interval::ZERO };
-        }
+        let faint = [mul_up(FAINT_EXP, length), mul_up(FAINT_EXP, add_up(1.0, mul_up(length, slope)))];
+        Moves { alpha, d, swing, faint }
     }
 
     /// Adds up all terms; returns a bound of what the faint ones add to each component of the field.
-    fn gather(&self, x: &[Interval], at: &[f64], terms: &mut [Term], out: &mut Sums<'_>) -> f64 {
+    fn gather(
+        &self,
+        x: &[Interval],
+        at: &[f64],
+        top: &Top,
+        terms: &mut Vec<Term>,
+        out: &mut Sums<'_>,
+    ) -> f64 {
         let n = self.dim;
         // The softmax mean; nothing depends on how well it is met.
         let (mut b, mut sum) = ([0.0; LOW], 0.0);
-        for (c, term) in self.wells.chunks_exact(n).zip(&*terms) {
-            let weight = term.weight.hi();
-            if weight > 0.0 {
+        let of = |node: &Node| self.exponent(top, &node.hull, Interval::point(node.log), at);
+        self.tree.visit(
+            |node| of(node).hi() < FAINT,
+            |k| {
+                let c = self.well(k);
+                let weight = self.exponent(top, c, self.logs[k], at).mid().exp();
                 sum += weight;
                 (0..n).for_each(|i| b[i] += weight * (c[i].lo() - at[i]));
-            }
-        }
+            },
+        );
         for (b, z) in b.iter_mut().zip(at) {
             let mean = *b / sum + z;
             *b = if mean.is_finite() { mean } else { *z };
@@ -125,26 +165,30 @@ impl Density {
             t[i] = Interval::new(lo.lo(), hi.hi());
         }
         // What the faint terms add, at most, to the field and to the Jacobian.
-        let (mut faint, mut faint_slope) = (0.0, 0.0);
-        for (c, term) in self.wells.chunks_exact(n).zip(terms) {
-            let (mut alpha, mut d) = ([Interval::ZERO; LOW], [Interval::ZERO; LOW]);
-            let mut swing = 0.0;
-            for i in 0..n {
-                alpha[i] = self.precision * difference(c[i], b[i]);
-                d[i] = -difference(c[i], at[i]);
-                swing = add_up(swing, mul_up(alpha[i].mag(), t[i].mag()));
+        let faint = Cell::new([0.0; 2]);
+        let add_faint = |count: usize, moves: &Moves| {
+            let more = |sum: f64, one: f64| add_up(sum, mul_up(count as f64, one));
+            let [field, slope] = faint.get();
+            faint.set([more(field, moves.faint[0]), more(slope, moves.faint[1])]);
+        };
+        terms.clear();
+        let drops = |node: &Node| {
+            let moves = self.moves(&node.hull, at, &b, &t);
+            let small = add_up(of(node).hi(), moves.swing) < FAINT;
+            if small {
+                add_faint(node.places[1] - node.places[0], &moves);
             }
-            if add_up(term.log.hi(), swing) < FAINT {
-                let (mut length, mut slope) = (0.0, 0.0_f64);
-                for i in 0..n {
-                    length = f64::max(length, add_up(d[i].mag(), t[i].mag()));
-                    slope = slope.max(alpha[i].mag());
-                }
-                faint = add_up(faint, mul_up(FAINT_EXP, length));
-                faint_slope = add_up(faint_slope, mul_up(FAINT_EXP, add_up(1.0, mul_up(length, slope))));
-                continue;
+            small
+        };
+        self.tree.visit(drops, |k| {
+            let c = self.well(k);
+            let log = self.exponent(top, c, self.logs[k], at);
+            let moves = self.moves(c, at, &b, &t);
+            if add_up(log.hi(), moves.swing) < FAINT {
+                return add_faint(1, &moves);
             }
-            let weight = if term.weight == Interval::ZERO { exp(term.log) } else { term.weight };
+            let Moves { alpha, d, .. } = moves;
+            let weight = exp(log);
             let (mut psi, mut chi, mut diagonal) =
                 ([Interval::ONE; LOW], [Interval::ZERO; LOW], [Interval::ZERO; LOW]);
             for i in 0..n {
@@ -154,7 +198,8 @@ impl Density {
                 let factor = Factor::over(alpha[i], d[i], t[i], out.jacobian.is_some());
                 (psi[i], chi[i], diagonal[i]) = (factor.psi, factor.chi, factor.diagonal);
             }
-            term.size = psi[..n].iter().fold(weight, |size, psi| scaled(size, *psi));
+            let size = psi[..n].iter().fold(weight, |size, psi| scaled(size, *psi));
+            terms.push(Term { well: k, log, size });
             for i in 0..n {
                 let mut others = weight;
                 for l in (0..n).filter(|l| *l != i) {
@@ -169,7 +214,8 @@ impl Density {
                     }
                 }
             }
-        }
+        });
+        let [faint, faint_slope] = faint.get();
         if faint > 0.0 {
             let (field, slope) = (Interval::new(-faint, faint), Interval::new(-faint_slope, faint_slope));
             out.range.iter_mut().for_each(|r| *r += field);
@@ -182,7 +228,15 @@ impl Density {
     /// Looks for a plane between the box and the wells that may have weight there: with u its normal,
     /// `u.F = sum_k e_k u.(x - c_k)` is then positive. Where two wells far apart share the weight, on the wall between
     /// their cells, no component of F need have a sign. If a plane is found, u.F takes a component's place.
-    fn separate(&self, x: &[Interval], at: &[f64], terms: &[Term], faint: f64, range: &mut [Interval]) {
+    fn separate(
+        &self,
+        x: &[Interval],
+        at: &[f64],
+        top: &Top,
+        terms: &[Term],
+        faint: f64,
+        range: &mut [Interval],
+    ) {
         let n = self.dim;
         if n == 1 {
             return;
@@ -190,12 +244,11 @@ impl Density {
         // By the weights' sizes, where they are known at all ..
         let largest = terms.iter().map(|t| t.size.hi()).fold(0.0, f64::max);
         if largest.is_finite() {
-            let heavy: Vec<usize> =
-                (0..terms.len()).filter(|k| terms[*k].size.hi() > 1e-3 * largest).collect();
-            let u = self.normal(at, &heavy);
+            let heavy = terms.iter().filter(|term| term.size.hi() > 1e-3 * largest);
+            let u = self.normal(at, &heavy.map(|term| term.well).collect::<Vec<usize>>());
             let mut product = Interval::ZERO;
-            for (k, term) in terms.iter().enumerate().filter(|(_, term)| term.size != Interval::ZERO) {
-                product += scaled(term.size, self.along(&u, x, k));
+            for term in terms {
+                product += scaled(term.size, self.along(&u, x, self.well(term.well)));
             }
             let tail = u[..n].iter().fold(0.0, |sum, u| add_up(sum, mul_up(faint, u.abs())));
             if replace(range, &u, product + Interval::new(-tail, tail)) {
@@ -207,47 +260,54 @@ impl Density {
         if largest < WIDE {
             return;
         }
-        let rivals = self.rivals(x, at, terms);
+        let rivals = self.rivals(x, at, top, terms);
         let u = self.normal(at, &rivals);
-        let Some(hull) = rivals.iter().map(|k| self.along(&u, x, *k)).reduce(Interval::hull) else { return };
+        let hull = rivals.iter().map(|k| self.along(&u, x, self.well(*k))).reduce(Interval::hull);
+        let Some(hull) = hull else { return };
         // Each of the others has less than exp(FAINT) of the weight, and adds at most that much of its distance.
-        let mut tail = 0.0;
-        for k in 0..terms.len() {
-            let apart = self.along(&u, x, k);
-            tail = add_up(tail, mul_up(FAINT_EXP, add_up(apart.mag(), hull.mag())));
-        }
+        let apart = self.along(&u, x, &self.tree.root().hull);
+        let tail = mul_up(self.logs.len() as f64, mul_up(FAINT_EXP, add_up(apart.mag(), hull.mag())));
         replace(range, &u, hull + Interval::new(-tail, tail));
     }
 
-    /// `u.(x - c_k)`.
-    fn along(&self, u: &[f64; LOW], x: &[Interval], k: usize) -> Interval {
-        let c = &self.wells[k * self.dim..][..self.dim];
-        (0..self.dim).fold(Interval::ZERO, |sum, i| sum + (x[i] - c[i]).scale(u[i]))
+    /// `u.(x - c)`.
+    fn along(&self, u: &[f64; LOW], x: &[Interval], c: &[Interval]) -> Interval {
+        x.iter().zip(c).zip(u).fold(Interval::ZERO, |sum, ((x, c), u)| sum + (*x - *c).scale(*u))
     }
 
     /// The wells that no other one outweighs all over the box by `exp(-FAINT)`. The logarithm of a ratio of weights is
     /// linear: `log a_j - log a_k + s (c_j - c_k).(x - z)`.
-    fn rivals(&self, x: &[Interval], at: &[f64], terms: &[Term]) -> Vec<usize> {
-        let n = self.dim;
-        let outweighs = |j: usize, k: usize| {
-            let slope = (0..n).fold(Interval::ZERO, |sum, i| {
-                let apart = self.wells[j * n + i] - self.wells[k * n + i];
-                sum + apart * difference(x[i], at[i])
-            });
-            (self.precision * slope + terms[j].log - terms[k].log).lo() > -FAINT
+    fn rivals(&self, x: &[Interval], at: &[f64], top: &Top, terms: &[Term]) -> Vec<usize> {
+        let outweighs = |j: &Term, c: &[Interval], log: Interval| {
+            let apart = self.well(j.well).iter().zip(c).zip(x.iter().zip(at));
+            let slope =
+                apart.fold(Interval::ZERO, |sum, ((j, k), (x, z))| sum + (*j - *k) * difference(*x, *z));
+            (self.precision * slope + j.log - log).lo() > -FAINT
         };
         // The likeliest to outweigh first; being outweighed is transitive, so that those outweighed need not be asked.
-        let mut order: Vec<usize> = (0..terms.len()).collect();
-        order.sort_by(|a, b| terms[*b].log.mid().total_cmp(&terms[*a].log.mid()));
-        let mut rivals: Vec<usize> = Vec::new();
+        let mut order: Vec<Term> = vec![];
+        let likeliest = terms.iter().max_by(|a, b| a.log.mid().total_cmp(&b.log.mid()));
+        self.tree.visit(
+            |node| {
+                let c = &node.hull;
+                let log = self.exponent(top, c, Interval::point(node.log), at);
+                likeliest.is_some_and(|j| outweighs(j, c, Interval::point(log.hi())))
+            },
+            |k| {
+                let log = self.exponent(top, self.well(k), self.logs[k], at);
+                order.push(Term { well: k, log, size: Interval::ZERO });
+            },
+        );
+        order.sort_by(|a, b| b.log.mid().total_cmp(&a.log.mid()));
+        let mut rivals: Vec<Term> = vec![];
         for k in order {
-            if rivals.iter().any(|j| outweighs(*j, k)) {
+            if rivals.iter().any(|j| outweighs(j, self.well(k.well), k.log)) {
                 continue;
             }
-            rivals.retain(|j| !outweighs(k, *j));
+            rivals.retain(|j| !outweighs(&k, self.well(j.well), j.log));
             rivals.push(k);
         }
-        rivals
+        rivals.into_iter().map(|term| term.well).collect()
     }
 
     /// From the nearest point of the hull of some wells to `at`, roughly (Gilbert 1966, SIAM J. Control 4); nothing depends on

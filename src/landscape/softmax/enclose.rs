@@ -6,10 +6,13 @@
 //! gradient `scale s (x - m)`, Hessian `scale s (I - s Cov_p(c))`, third derivative `-scale s^3` times the third cumulant
 //! of c under p.
 
+use std::sync::{Arc, OnceLock};
+
 use faer::MatRef;
 
 use super::density::Density;
 use super::span;
+use super::tree::Tree;
 use super::weights::{Reach, Weights};
 use crate::landscape::enclose::{Balls, Enclose, Everywhere, Hull};
 use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
@@ -41,6 +44,8 @@ pub(in crate::landscape) struct EnclosedMixture {
     middle: Vec<f64>,
     /// Its radius.
     reach: f64,
+    /// Of the wells, once somebody has asked for it.
+    tree: OnceLock<Arc<Tree>>,
 }
 
 /// The numbers of which an [`EnclosedMixture`] is made.
@@ -99,6 +104,7 @@ impl EnclosedMixture {
             level,
             middle,
             reach: 0.0,
+            tree: OnceLock::new(),
         };
         mixture.surround();
         mixture
@@ -121,6 +127,7 @@ impl EnclosedMixture {
             level: vec![false; r],
             middle,
             reach: 0.0,
+            tree: OnceLock::new(),
         };
         mixture.surround();
         mixture
@@ -135,6 +142,11 @@ impl EnclosedMixture {
     /// Number of wells.
     pub(super) fn count(&self) -> usize {
         self.logs.len()
+    }
+
+    /// The wells as a tree.
+    pub(super) fn tree(&self) -> &Arc<Tree> {
+        self.tree.get_or_init(|| Arc::new(Tree::new(self)))
     }
 
     /// Approximate well k.
@@ -208,7 +220,7 @@ impl EnclosedMixture {
         let weights = Weights::over(self, center, Reach::Box(radii));
         let t = weights.mean.clone();
         let rest = if self.dim <= LOW {
-            let one = |i: usize| weights.average(|k| difference(self.coordinate(k, i), t[i]));
+            let one = |i: usize| weights.average(self, |c| difference(c(i), t[i]));
             (0..self.dim).map(one).collect()
         } else {
             weights.mean_from(self, &t)
@@ -267,7 +279,7 @@ impl Enclose for EnclosedMixture {
                     let (mut center, mut radii) = (center.clone(), radii.clone());
                     (center[i], radii[i]) = (end, 0.0);
                     let weights = Weights::over(self, &center, Reach::Box(&radii));
-                    weights.average(|k| difference(self.coordinate(k, i), t[i]))
+                    weights.average(self, |c| difference(c(i), t[i]))
                 };
                 let faces = Interval::new(face(x[i].lo()).lo(), face(x[i].hi()).hi());
                 rest = rest.meet(faces).unwrap_or(rest);

@@ -12,6 +12,7 @@ mod pruning;
 mod span;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod weights;
 
 pub(super) use enclose::{EnclosedMixture, Parts};

@@ -3,14 +3,20 @@
 //! The ratio of two weights is the exponential of a linear function of the point: with `e_k` the weights up to a common
 //! factor and z the centre, `e_k(x) = e_k(z) exp(s (c_k - t).(x - z))` for any t. So they are enclosed, t the softmax mean
 //! at z, where that moves them least.
+//!
+//! Wells that have next to no weight anywhere within reach are not looked at one by one: a bound of what all of them have together is
+//! enough, and they are found by the tree of wells in low dimension, and else by their distances alone.
 
 use faer::{Accum, Mat};
 
-use super::enclose::{EnclosedMixture, LOW, depth, difference, gamma, lanes, norm, share_down, share_up};
+use super::enclose::{
+    EnclosedMixture, LOW, depth, difference, exact_difference, gamma, lanes, norm, share_down, share_up,
+};
+use super::tree::{self, Node};
 use crate::landscape::enclose::Balls;
 use crate::linalg::lower_product;
 use crate::rigor::Interval;
-use crate::rigor::rounding::{add_up, div_up, mul_up, sub_down, sub_up, sum_up, up};
+use crate::rigor::rounding::{add_up, div_up, mul_up, norm_up, sub_down, sub_up, sum_up, up};
 
 /// How far points lie from the centre.
 pub(super) enum Reach<'a> {
@@ -22,7 +28,9 @@ pub(super) enum Reach<'a> {
 
 /// Weights up to a common factor; the largest is about 1 at the centre.
 pub(super) struct Weights {
-    /// Lower bounds.
+    /// Those that are bounded one by one.
+    wells: Vec<usize>,
+    /// Lower bounds of their weights; and, if there are others, zero for these together.
     lo: Vec<f64>,
     /// Upper bounds.
     hi: Vec<f64>,
@@ -34,32 +42,64 @@ pub(super) struct Weights {
 
 /// Weights below this, of a largest one of 1, are bounded together.
 const FAINT: f64 = 1e-60;
+/// `log` of what all wells that are left out have together, times the cube of how far wells reach, in widths.
+const LEFT: f64 = -60.0;
+/// `log` of weights that matter to the mean.
+const LIGHT: f64 = -45.0;
 
 /// Wells summed up before they join the sum of all: fewer roundings to each term.
 const BLOCK: usize = 32;
+
+/// A well, and the square of its distance from the centre.
+type Seen = (usize, Interval);
+
+/// What is common to all weights is subtracted: the logarithm and the square of one of them.
+struct Logits {
+    half: Interval,
+    log: f64,
+    square: f64,
+}
+
+impl Logits {
+    fn of(&self, log: Interval, square: Interval) -> Interval {
+        difference(log, self.log) - self.half * difference(square, self.square)
+    }
+}
 
 impl Weights {
     /// Encloses the weights for all points within reach of the centre.
     pub(super) fn over(mixture: &EnclosedMixture, center: &[f64], reach: Reach<'_>) -> Self {
         let (n, count) = (mixture.dim, mixture.count());
         let half = mixture.precision.scale(0.5);
-        let squares: Vec<Interval> = (0..count).map(|k| mixture.square_distance(k, center)).collect();
-        let rough = |k: usize| mixture.logs[k].mid() - half.mid() * squares[k].mid();
-        let top = (1..count).fold(0, |top, k| if rough(k) > rough(top) { k } else { top });
-        let (square, log) = (squares[top].mid(), mixture.logs[top].mid());
-        // What is subtracted here is common to all weights.
-        let logits: Vec<Interval> = (0..count)
-            .map(|k| difference(mixture.logs[k], log) - half * difference(squares[k], square))
-            .collect();
+        let seen = |k: usize| (k, mixture.square_distance(k, center));
+        // In many dimensions boxes tell little: all squares, once.
+        let all: Option<Vec<Seen>> = (n > LOW).then(|| (0..count).map(seen).collect());
+        let rough = |k: usize, square: Interval| mixture.logs[k].mid() - half.mid() * square.mid();
+        let top = match &all {
+            Some(all) => (1..count).fold(0, |top, k| {
+                let value = |k: usize| rough(k, all[k].1);
+                if value(k) > value(top) { k } else { top }
+            }),
+            None => {
+                let tree = mixture.tree();
+                let of_node = |node: &Node| node.log - half.mid() * tree::square(&node.hull, center).lo();
+                let of = |place: usize| {
+                    let k = tree.order[place];
+                    rough(k, mixture.square_distance(k, center))
+                };
+                tree.order[tree.highest(of_node, of).0]
+            }
+        };
+        let square = mixture.square_distance(top, center).mid();
+        let logits = Logits { half, log: mixture.logs[top].mid(), square };
 
         let (mut mean, mut sum) = (vec![0.0; n], 0.0);
-        for k in 0..count {
-            let weight = core_math::exp(logits[k].mid().min(0.0));
-            if weight > f64::EPSILON * f64::EPSILON {
-                sum += weight;
-                for ((m, c), top) in mean.iter_mut().zip(mixture.well(k)).zip(mixture.well(top)) {
-                    *m += weight * (c - top);
-                }
+        let light = |log: Interval, _: Interval| log.hi() < LIGHT;
+        for (k, square) in near(mixture, &all, center, &logits, &light) {
+            let weight = core_math::exp(logits.of(mixture.logs[k], square).mid().min(0.0));
+            sum += weight;
+            for ((m, c), top) in mean.iter_mut().zip(mixture.well(k)).zip(mixture.well(top)) {
+                *m += weight * (c - top);
             }
         }
         for (m, top) in mean.iter_mut().zip(mixture.well(top)) {
@@ -79,23 +119,47 @@ impl Weights {
                 mul_up(s, up(moved * (1.0 + 2.0 * gamma(depth(n) + 5)) + n as f64 * f64::MIN_POSITIVE))
             }
         };
-        let still = match reach {
-            Reach::Box(radii) => radii.iter().all(|r| *r == 0.0),
-            Reach::Ball(radius) => radius == 0.0,
+        let (far, still) = match reach {
+            Reach::Box(radii) => (norm_up(radii), radii.iter().all(|r| *r == 0.0)),
+            Reach::Ball(radius) => (radius, radius == 0.0),
         };
-        let (mut lo, mut hi) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for (k, logit) in logits.iter().enumerate() {
+        // By Cauchy's inequality no shift is larger than `s far |c - mean|`.
+        let apart: Vec<Interval> = mean.iter().zip(center).map(|(m, z)| exact_difference(*m, *z)).collect();
+        let (apart, steep) = (norm(&apart), mul_up(s, far));
+        let reach = mul_up(mixture.farthest(&mean).max(mixture.farthest(center)), up(s.sqrt()));
+        let least = LEFT - 3.0 * (1.0 + reach).ln() - (count as f64).ln();
+        let left = |log: Interval, square: Interval| {
+            add_up(log.hi(), mul_up(steep, add_up(up(square.hi().sqrt()), apart))) < least
+        };
+        let kept = near(mixture, &all, center, &logits, &left);
+        let mut weights = Weights {
+            wells: Vec::with_capacity(kept.len()),
+            lo: Vec::with_capacity(kept.len() + 1),
+            hi: Vec::with_capacity(kept.len() + 1),
+            total: Interval::ZERO,
+            mean: vec![],
+        };
+        for (k, square) in kept {
+            let logit = logits.of(mixture.logs[k], square);
             let e = if still {
                 logit.exp()
             } else {
                 let shift = shift(k);
                 Interval::new(sub_down(logit.lo(), shift), add_up(logit.hi(), shift)).exp()
             };
-            lo.push(e.lo().max(0.0));
-            hi.push(e.hi());
+            weights.wells.push(k);
+            weights.lo.push(e.lo().max(0.0));
+            weights.hi.push(e.hi());
         }
-        let total = total(&lo, &hi);
-        Weights { lo, hi, total, mean }
+        if weights.wells.len() < count {
+            weights.lo.push(0.0);
+            // All of them, with room for the rounding of the logarithms above.
+            let each = core_math::exp(least + 1e-6);
+            weights.hi.push(mul_up(count as f64, up(each)));
+        }
+        weights.total = total(&weights.lo, &weights.hi);
+        weights.mean = mean;
+        weights
     }
 
     /// The least and the largest value that weight k has of all weights' sum.
@@ -109,8 +173,18 @@ impl Weights {
     /// Bounds `sum_k e_k v_k / sum_k e_k` over all weights within their bounds: a linear-fractional programme, solved by
     /// Dinkelbach's iteration (1967, "On nonlinear fractional programming", Management Science 13), of which only the
     /// last step has to be verified.
-    pub(super) fn average(&self, value: impl Fn(usize) -> Interval) -> Interval {
-        let values: Vec<Interval> = (0..self.lo.len()).map(value).collect();
+    ///
+    /// `value` is a function of a well's coordinates; of wells that were left out, over a box that holds all.
+    pub(super) fn average(
+        &self,
+        mixture: &EnclosedMixture,
+        value: impl Fn(&dyn Fn(usize) -> Interval) -> Interval,
+    ) -> Interval {
+        let mut values: Vec<Interval> =
+            self.wells.iter().map(|k| value(&|i| mixture.coordinate(*k, i))).collect();
+        if values.len() < self.lo.len() {
+            values.push(value(&|i| mixture.tree().root().hull[i]));
+        }
         let upper = |sign: f64| {
             let top = |v: &Interval| if sign > 0.0 { v.hi() } else { -v.lo() };
             let most = values.iter().map(top).fold(f64::NEG_INFINITY, f64::max);
@@ -156,7 +230,7 @@ impl Weights {
     /// that the error of the second hardly matters.
     pub(super) fn mean_from(&self, mixture: &EnclosedMixture, t: &[f64]) -> Vec<Interval> {
         let n = mixture.dim;
-        let kept: Vec<usize> = (0..self.hi.len()).filter(|&k| !(self.hi[k] < FAINT)).collect();
+        let kept: Vec<usize> = self.strong();
         // A term goes through a difference, a product, the sum of a block and the sum of the blocks.
         let rounding = gamma(BLOCK + kept.len().div_ceil(BLOCK) + 3);
         let exact = mixture.relative == 0.0 && mixture.absolute.iter().all(|a| *a == 0.0);
@@ -169,7 +243,7 @@ impl Weights {
                 let e = 0.5 * self.lo[k] + 0.5 * self.hi[k];
                 let radius = sub_up(self.hi[k], e).max(sub_up(e, self.lo[k]));
                 let weight = add_up(radius, mul_up(rounding, e));
-                let c = mixture.well(k);
+                let c = mixture.well(self.wells[k]);
                 for i in 0..n {
                     let d = c[i] - t[i];
                     block[i] += e * d;
@@ -195,9 +269,15 @@ impl Weights {
             .collect()
     }
 
+    /// Wells, by their places here, whose weights are not bounded together.
+    fn strong(&self) -> Vec<usize> {
+        (0..self.wells.len()).filter(|&k| !(self.hi[k] < FAINT)).collect()
+    }
+
     /// `sum e_k |c_k - t|^power` over the faint weights, from above.
     fn faint(&self, mixture: &EnclosedMixture, t: &[f64], power: i32) -> f64 {
-        let faint = sum_up(self.hi.iter().copied().filter(|e| *e < FAINT));
+        let (own, others) = self.hi.split_at(self.wells.len());
+        let faint = sum_up(own.iter().filter(|e| **e < FAINT).chain(others).copied());
         let reach = mixture.farthest(t);
         (0..power).fold(faint, |product, _| mul_up(product, reach))
     }
@@ -207,7 +287,8 @@ impl Weights {
         let t = &self.mean;
         let moved = norm(&self.mean_from(mixture, t));
         let most: Vec<f64> = (0..self.lo.len()).map(|k| self.share(k).1).collect();
-        let distances: Vec<f64> = (0..self.lo.len()).map(|k| mixture.distance(k, t).hi()).collect();
+        let mut distances: Vec<f64> = self.wells.iter().map(|k| mixture.distance(*k, t).hi()).collect();
+        distances.resize(self.lo.len(), mixture.farthest(t));
         // |m - t| <= E|c - t|.
         let apart = sum_up(most.iter().zip(&distances).map(|(p, d)| mul_up(*p, *d)));
         let moved = if moved < apart { moved } else { apart };
@@ -223,8 +304,7 @@ impl Weights {
         let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
         let t = &self.mean;
         let (moments, rest) = if n <= LOW {
-            let from = |k: usize, i: usize| difference(mixture.coordinate(k, i), t[i]);
-            (None, (0..n).map(|i| self.average(|k| from(k, i))).collect())
+            (None, (0..n).map(|i| self.average(mixture, |c| difference(c(i), t[i]))).collect())
         } else {
             (Some(self.second_moments(mixture, t)), self.mean_from(mixture, t))
         };
@@ -236,9 +316,9 @@ impl Weights {
             for i in j..if moments.is_some() { j + 1 } else { n } {
                 let moment = match &moments {
                     Some(m) => Interval::about(m.mid[(i, j)], m.rad[(i, j)]),
-                    None => self.average(|k| {
-                        let a = difference(mixture.coordinate(k, i), t[i]);
-                        if i == j { a.sqr() } else { a * difference(mixture.coordinate(k, j), t[j]) }
+                    None => self.average(mixture, |c| {
+                        let a = difference(c(i), t[i]);
+                        if i == j { a.sqr() } else { a * difference(c(j), t[j]) }
                     }),
                 };
                 // Cov = E (c - t)(c - t)' - (m - t)(m - t)'.
@@ -265,7 +345,7 @@ impl Weights {
     /// arithmetic, and another one for its error.
     fn second_moments(&self, mixture: &EnclosedMixture, t: &[f64]) -> Balls {
         let n = mixture.dim;
-        let kept: Vec<usize> = (0..self.hi.len()).filter(|&k| !(self.hi[k] < FAINT)).collect();
+        let kept: Vec<usize> = self.strong();
         // q_k (c_k - t) with q_k^2 about p_k; the same times the root of the relative error of p_k and of all roundings:
         // two in each factor, one in their product, and the sum over the wells in any order.
         let rounding = gamma(kept.len() + 8);
@@ -282,7 +362,7 @@ impl Weights {
                 add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
             let r = up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt())
                 * (1.0 + 4.0 * f64::EPSILON);
-            let c = mixture.well(k);
+            let c = mixture.well(self.wells[k]);
             for i in 0..n {
                 let w = q * (c[i] - t[i]);
                 root[(i, column)] = w;
@@ -320,6 +400,38 @@ impl Weights {
         }
         out
     }
+}
+
+/// All wells but those that `leaves` lets out, by upper bounds of their logarithms and distances: whole nodes of the tree, where there
+/// are not all squares already.
+fn near(
+    mixture: &EnclosedMixture,
+    all: &Option<Vec<Seen>>,
+    center: &[f64],
+    logits: &Logits,
+    leaves: &dyn Fn(Interval, Interval) -> bool,
+) -> Vec<Seen> {
+    let mut kept = vec![];
+    let mut look = |(k, square): Seen| {
+        if !leaves(logits.of(mixture.logs[k], square), square) {
+            kept.push((k, square));
+        }
+    };
+    match all {
+        Some(all) => all.iter().copied().for_each(look),
+        None => {
+            let tree = mixture.tree();
+            let leaves = |node: &Node| {
+                let square = tree::square(&node.hull, center);
+                leaves(logits.of(Interval::point(node.log), square), square)
+            };
+            tree.visit(leaves, |place| {
+                let k = tree.order[place];
+                look((k, mixture.square_distance(k, center)));
+            });
+        }
+    }
+    kept
 }
 
 /// Off the diagonal, `-second (M - r r')` for the moments M (their lower triangle) and the vector r, in plain arithmetic.

@@ -1,0 +1,113 @@
+//! Wells in a tree of boxes, for proofs in low dimension: a box of wells none of which matters is bounded as one.
+
+use super::enclose::{EnclosedMixture, difference};
+use crate::rigor::Interval;
+
+/// Wells that are no longer divided.
+const LEAF: usize = 8;
+
+/// The tree: each node before what is in it.
+pub(super) struct Tree {
+    /// Wells by their places in the tree.
+    pub(super) order: Vec<usize>,
+    nodes: Vec<Node>,
+}
+
+/// Wells that lie next to each other.
+pub(super) struct Node {
+    /// Places of the first, and behind the last.
+    pub(super) places: [usize; 2],
+    /// A box that holds all of them.
+    pub(super) hull: Vec<Interval>,
+    /// At least their logarithms.
+    pub(super) log: f64,
+    /// The node behind all that is in this one.
+    next: usize,
+}
+
+impl Tree {
+    pub(super) fn new(mixture: &EnclosedMixture) -> Tree {
+        let (n, count) = (mixture.dim, mixture.count());
+        let mut order: Vec<usize> = (0..count).collect();
+        let mut nodes = vec![];
+        divide(mixture, &mut order, 0, &mut nodes);
+        for node in &mut nodes {
+            let [from, to] = node.places;
+            let wells = &order[from..to];
+            let side = |i: usize| wells.iter().map(|k| mixture.coordinate(*k, i)).reduce(Interval::hull);
+            node.hull = (0..n).map(|i| side(i).unwrap_or(Interval::ENTIRE)).collect();
+            node.log = wells.iter().fold(f64::NEG_INFINITY, |m, k| m.max(mixture.logs[*k].hi()));
+        }
+        Tree { order, nodes }
+    }
+
+    /// That of all wells.
+    pub(super) fn root(&self) -> &Node {
+        &self.nodes[0]
+    }
+
+    /// Goes through the tree: what is in nodes that `drops` answers for is left out, the places of all other wells are handed on.
+    pub(super) fn visit(&self, mut drops: impl FnMut(&Node) -> bool, mut each: impl FnMut(usize)) {
+        let mut here = 0;
+        while let Some(node) = self.nodes.get(here) {
+            if drops(node) {
+                here = node.next;
+                continue;
+            }
+            if node.next == here + 1 {
+                (node.places[0]..node.places[1]).for_each(&mut each);
+            }
+            here += 1;
+        }
+    }
+
+    /// The place with the largest value, where that of a node is at least those in it.
+    pub(super) fn highest(&self, of_node: impl Fn(&Node) -> f64, of: impl Fn(usize) -> f64) -> (usize, f64) {
+        // First where it is likely to be: down to a leaf, always to the likelier half.
+        let mut here = 0;
+        while self.nodes[here].next > here + 1 {
+            let (low, high) = (here + 1, self.nodes[here + 1].next);
+            here = if of_node(&self.nodes[high]) > of_node(&self.nodes[low]) { high } else { low };
+        }
+        let [from, to] = self.nodes[here].places;
+        let mut best = (from, f64::NEG_INFINITY);
+        let look = |place: usize, best: &mut (usize, f64)| {
+            let value = of(place);
+            if value > best.1 {
+                *best = (place, value);
+            }
+        };
+        (from..to).for_each(|place| look(place, &mut best));
+        let reached = best.1;
+        self.visit(|node| of_node(node) < reached, |place| look(place, &mut best));
+        best
+    }
+}
+
+/// Divides wells, whose places begin with `from`, into halves along the coordinate in which they are farthest apart.
+fn divide(mixture: &EnclosedMixture, order: &mut [usize], from: usize, nodes: &mut Vec<Node>) {
+    let here = nodes.len();
+    let places = [from, from + order.len()];
+    nodes.push(Node { places, hull: vec![], log: f64::NEG_INFINITY, next: 0 });
+    if order.len() > LEAF {
+        let at = |k: usize, i: usize| mixture.well(k)[i];
+        let extent = |i: usize| {
+            let ends = order.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), k| {
+                (lo.min(at(*k, i)), hi.max(at(*k, i)))
+            });
+            ends.1 - ends.0
+        };
+        let widest = (0..mixture.dim).max_by(|a, b| extent(*a).total_cmp(&extent(*b))).unwrap_or(0);
+        order.sort_by(|a, b| at(*a, widest).total_cmp(&at(*b, widest)).then(a.cmp(b)));
+        let (low, high) = order.split_at_mut(order.len() / 2);
+        divide(mixture, low, from, nodes);
+        divide(mixture, high, from + low.len(), nodes);
+    }
+    nodes[here].next = nodes.len();
+}
+
+/// Square of the distance of wells from a point.
+#[inline(always)]
+pub(super) fn square(c: &[Interval], at: &[f64]) -> Interval {
+    c.iter().zip(at).fold(Interval::ZERO, |sum, (c, z)| sum + difference(*c, *z).sqr())
+}
