@@ -23,7 +23,7 @@ use super::kept::{Kept, Logits, Mean, each_kept};
 use super::linear::{Hessians, Weighted};
 use super::pruning::Pruning;
 use crate::landscape::exp::exp_shifted;
-use crate::landscape::low_dimension::{self, LowDimension, Softmax};
+use crate::landscape::low_dimension::{self, LowDimension, Room, Softmax, with_room};
 use crate::landscape::{Linearization, Region, hull};
 use crate::linalg::{column, column_mut};
 
@@ -91,7 +91,7 @@ impl LogSumExp {
         temperature: f64,
         slope: f64,
     ) -> Self {
-        let low = LowDimension::new(patterns.as_ref(), &bias);
+        let low = LowDimension::new(patterns.as_ref(), &bias, slope);
         let stride = patterns.nrows().next_multiple_of(VECTOR);
         let mut filled = vec![0.0; stride * patterns.ncols()];
         for (to, from) in filled.chunks_exact_mut(stride).zip(patterns.col_iter()) {
@@ -172,8 +172,20 @@ impl LogSumExp {
         with_scratch(length, |scratch| each_kept(self, pruning, points, scratch, f));
     }
 
+    /// Are patterns left out block by block, as in low dimension?
+    pub(super) fn leaves_out_blocks(&self) -> bool {
+        self.low.as_ref().is_some_and(LowDimension::leaves_out)
+    }
+
     /// What matters at one point, with weights that sum to one.
     fn kept_at(&self, x: &[f64]) -> Option<Kept> {
+        if let Some(low) = self.low.as_ref().filter(|low| low.leaves_out()) {
+            return with_room(|room| {
+                let (at, _) = self.softmax_low(low, |i| x[i], room);
+                let (members, weights) = low.kept(room).into_iter().unzip();
+                Some(Kept { members, weights, sum: at.sum, lse: at.lse }.normalised())
+            });
+        }
         let mut at = None;
         self.kept(self.pruning()?, column(x), |_, _, kept| at = kept.cloned());
         at.map(Kept::normalised)
@@ -323,16 +335,16 @@ impl LogSumExp {
         );
     }
 
-    /// The softmax at one point in low dimension, its weights (in need of a scratch) and the centred point.
+    /// The softmax at one point in low dimension, and the centred point.
     fn softmax_low(
         &self,
         low: &LowDimension,
         x: impl Fn(usize) -> f64,
-        weights: &mut [f64],
+        room: &mut Room,
     ) -> (Softmax, [f64; low_dimension::MOST]) {
         let n = self.dim();
         let z = array::from_fn(|i| if i < n { x(i) - self.center[i] } else { 0.0 });
-        (low.softmax(&z[..n], self.slope, weights), z)
+        (low.softmax(&z[..n], self.slope, room), z)
     }
 
     fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
@@ -341,9 +353,9 @@ impl LogSumExp {
             return;
         }
         if let Some(low) = &self.low {
-            return with_scratch(low.width(), |weights| {
+            return with_room(|room| {
                 for j in 0..b {
-                    let (at, z) = self.softmax_low(low, |i| points[(i, j)], weights);
+                    let (at, z) = self.softmax_low(low, |i| points[(i, j)], room);
                     let mut square = 0.0;
                     for i in 0..n {
                         square += z[i] * z[i];
@@ -383,12 +395,11 @@ impl LogSumExp {
     pub(in crate::landscape) fn hessian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
         let n = self.dim();
         let factor = -self.temperature * self.slope * self.slope;
-        let kept = self.kept_at(x);
+        let kept = if self.leaves_out_blocks() { None } else { self.kept_at(x) };
         if let (Some(low), None) = (&self.low, &kept) {
-            with_scratch(2 * low.width(), |scratch| {
-                let (weights, scratch) = scratch.split_at_mut(low.width());
-                let (at, _) = self.softmax_low(low, |i| x[i], weights);
-                low.covariance(weights, &at, factor, scratch, out.rb_mut());
+            with_room(|room| {
+                let (at, _) = self.softmax_low(low, |i| x[i], room);
+                low.covariance(&at, factor, room, out.rb_mut());
             });
             (0..n).for_each(|j| out[(j, j)] += self.curvature);
             return;

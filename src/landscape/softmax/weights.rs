@@ -43,7 +43,7 @@ pub(super) struct Weights {
 /// Weights below this, of a largest one of 1, are bounded together.
 const FAINT: f64 = 1e-60;
 /// `log` of what all wells that are left out have together, times the cube of how far wells reach, in widths.
-const LEFT: f64 = -60.0;
+const LEFT: f64 = -50.0;
 /// `log` of weights that matter to the mean.
 const LIGHT: f64 = -45.0;
 
