@@ -42,8 +42,8 @@ struct Bounds {
     tops: Vec<f64>,
     /// Exponents so far below another one are left out.
     drop: f64,
-    /// Largest `|y_k|^2`.
-    reach: f64,
+    /// A size of the numbers that exponents are sums of: `slope |y_k|^2` and biases.
+    size: f64,
 }
 
 /// The softmax at a point.
@@ -131,7 +131,7 @@ impl LowDimension {
         let pairs = blocks.flat_map(|(block, own)| {
             self.order[*block as usize * BLOCK..].iter().copied().zip(own.iter().copied())
         });
-        let mut kept: Vec<(u32, f64)> = pairs.filter(|(_, w)| *w > 0.0).collect();
+        let mut kept: Vec<(u32, f64)> = pairs.filter(|(_, w)| *w != 0.0).collect();
         kept.sort_unstable_by_key(|(k, _)| *k);
         kept
     }
@@ -192,7 +192,9 @@ impl Bounds {
             tops[b] = logs.fold(f64::NEG_INFINITY, f64::max);
         }
         let drop = 40.0 + (count as f64).ln() + (4.0 * slope * reach).ln_1p();
-        Bounds { low, high, tops, drop, reach }
+        let finite = bias.iter().map(|b| b.abs()).filter(|b| b.is_finite());
+        let size = slope * reach + finite.fold(0.0, f64::max);
+        Bounds { low, high, tops, drop, size }
     }
 
     /// Upper bounds of `log W_k - (slope/2)|z - y_k|^2` in each block.
@@ -272,10 +274,10 @@ impl NullaryFnOnce for Weigh<'_> {
                 let seen = patterns.logits(best as u32, z, slope);
                 let seen = seen.into_iter().fold(f64::NEG_INFINITY, |m, l| if l > m { l } else { m });
                 // Rounding of the exponents and of their bounds.
-                let rounding = 64.0 * f64::EPSILON * slope * (square + known.reach);
+                let rounding = 64.0 * f64::EPSILON * (slope * square + known.size);
                 let floor = seen - 0.5 * slope * square - known.drop - rounding;
                 // What is not a number is looked at, too.
-                active.extend((0..blocks).filter(|b| !(bounds[*b as usize] < floor)));
+                active.extend((0..blocks).filter(|b| *b as usize == best || !(bounds[*b as usize] < floor)));
             }
         }
         let length = active.len() * BLOCK;

@@ -150,7 +150,7 @@ impl Density {
             |node| of(node).hi() < FAINT,
             |k| {
                 let c = self.well(k);
-                let weight = self.exponent(top, c, self.logs[k], at).mid().exp();
+                let weight = core_math::exp(self.exponent(top, c, self.logs[k], at).mid());
                 sum += weight;
                 (0..n).for_each(|i| b[i] += weight * (c[i].lo() - at[i]));
             },
@@ -216,7 +216,7 @@ impl Density {
             }
         });
         let [faint, faint_slope] = faint.get();
-        if faint > 0.0 {
+        if faint > 0.0 || faint_slope > 0.0 {
             let (field, slope) = (Interval::new(-faint, faint), Interval::new(-faint_slope, faint_slope));
             out.range.iter_mut().for_each(|r| *r += field);
             out.value.iter_mut().flat_map(|v| v.iter_mut()).for_each(|v| *v += field);

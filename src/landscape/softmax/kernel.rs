@@ -35,7 +35,7 @@ pub(in crate::landscape) struct LogSumExp {
     /// left as it came, they take a hundred times as long.
     patterns: Vec<f64>,
     /// Patterns and biases once more, in another order, where the dimension is low.
-    low: Option<LowDimension>,
+    pub(super) low: Option<LowDimension>,
     /// Of the patterns alone: landscapes that have them in common may share them.
     cells: Arc<OnceLock<Cells>>,
     pub(super) pruning: Arc<OnceLock<Option<Pruning>>>,
@@ -178,7 +178,7 @@ impl LogSumExp {
     }
 
     /// What matters at one point, with weights that sum to one.
-    fn kept_at(&self, x: &[f64]) -> Option<Kept> {
+    pub(super) fn kept_at(&self, x: &[f64]) -> Option<Kept> {
         if let Some(low) = self.low.as_ref().filter(|low| low.leaves_out()) {
             return with_room(|room| {
                 let (at, _) = self.softmax_low(low, |i| x[i], room);
@@ -227,7 +227,10 @@ impl LogSumExp {
     /// The data that have weight at a point, with their weights.
     pub(in crate::landscape) fn shares(&self, x: &[f64]) -> Vec<(usize, f64)> {
         match self.kept_at(x) {
-            Some(kept) => kept.members.iter().map(|k| *k as usize).zip(kept.weights).collect(),
+            Some(kept) => {
+                let shares = kept.members.iter().map(|k| *k as usize).zip(kept.weights);
+                shares.filter(|(_, p)| *p > 0.0).collect()
+            }
             None => self.dense_weights(x).into_iter().enumerate().filter(|(_, p)| *p > 0.0).collect(),
         }
     }

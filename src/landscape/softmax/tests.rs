@@ -71,6 +71,8 @@ impl Case {
 fn what_is_left_out_changes_nothing() {
     let cases = [
         Case { dim: 2, count: 8000, sigma: 0.05, spread: 0.0 },
+        Case { dim: 3, count: 1500, sigma: 0.2, spread: 2.0 },
+        Case { dim: 6, count: 1100, sigma: 0.01, spread: 0.0 },
         Case { dim: 10, count: 1300, sigma: 0.3, spread: 2.0 },
         Case { dim: 10, count: 1300, sigma: 0.004, spread: 0.0 },
         Case { dim: 64, count: 1200, sigma: 0.5, spread: 0.0 },
@@ -81,12 +83,21 @@ fn what_is_left_out_changes_nothing() {
         let pruned = case.kernel(&data);
         let mut dense = pruned.clone();
         dense.pruning = Arc::new(OnceLock::from(None));
+        // In few dimensions by matrix products, too.
+        dense.low = None;
         let points = case.points(&data);
         let b = points.ncols();
         let mut known = 0;
-        pruned.kept(pruned.pruning().unwrap(), points.as_ref(), |_, _, kept| {
-            known += usize::from(kept.is_some())
-        });
+        match pruned.pruning() {
+            Some(pruning) => {
+                pruned.kept(pruning, points.as_ref(), |_, _, kept| known += usize::from(kept.is_some()));
+            }
+            None => {
+                assert!(pruned.leaves_out_blocks(), "{n}");
+                let few = |x: &Vec<f64>| pruned.kept_at(x).unwrap().members.len() < case.count / 2;
+                known = points.col_iter().map(|x| x.iter().copied().collect()).filter(few).count();
+            }
+        }
         assert!(known >= 40, "{n}: {known}");
 
         // Exponents of so many digits before the point are rounded either way.
@@ -113,6 +124,17 @@ fn what_is_left_out_changes_nothing() {
             pruned.hessian(&x, h.as_mut());
             dense.hessian(&x, h0.as_mut());
             assert!((&h - &h0).norm_max() <= tolerance * (kappa + h0.norm_max()), "{n}");
+            for (p, p0) in pruned.weights(&x).into_iter().zip(dense.weights(&x)) {
+                assert!((p - p0).abs() <= tolerance, "{n}: {p} {p0}");
+            }
+            let (mut t, mut t0) = (vec![0.0; n], vec![0.0; n]);
+            let (u, w): (Vec<f64>, Vec<f64>) = (0..n).map(|i| (vectors[(i, j)], vectors[(i, j + 1)])).unzip();
+            pruned.third(&x, &u, &w, &mut t);
+            dense.third(&x, &u, &w, &mut t0);
+            let size = kappa.powf(1.5) + t0.iter().fold(0.0, |m: f64, t| m.max(t.abs()));
+            for (t, t0) in t.iter().zip(&t0) {
+                assert!((t - t0).abs() <= 10.0 * tolerance * size, "{n}: {t} {t0} {size}");
+            }
             // Alone as in a batch, and as the Hessian says.
             let (mut energy, mut gradient, mut product) = ([0.0], vec![0.0; n], vec![0.0; n]);
             pruned.gradients(column(&x), &mut energy, column_mut(&mut gradient));
@@ -121,7 +143,7 @@ fn what_is_left_out_changes_nothing() {
             pruned.linearize(column(&x)).apply(column(&v), column_mut(&mut product));
             for i in 0..n {
                 let whole: f64 = (0..n).map(|l| h[(i, l)] * v[l]).sum();
-                assert!((whole - product[i]).abs() <= tolerance * size, "{n}");
+                assert!((whole - product[i]).abs() <= tolerance * (kappa + hv0.norm_max()), "{n}");
             }
         }
     }

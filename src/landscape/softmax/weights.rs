@@ -127,7 +127,7 @@ impl Weights {
         let apart: Vec<Interval> = mean.iter().zip(center).map(|(m, z)| exact_difference(*m, *z)).collect();
         let (apart, steep) = (norm(&apart), mul_up(s, far));
         let reach = mul_up(mixture.farthest(&mean).max(mixture.farthest(center)), up(s.sqrt()));
-        let least = LEFT - 3.0 * (1.0 + reach).ln() - (count as f64).ln();
+        let least = LEFT - 3.0 * core_math::log(1.0 + reach) - core_math::log(count as f64);
         let left = |log: Interval, square: Interval| {
             add_up(log.hi(), mul_up(steep, add_up(up(square.hi().sqrt()), apart))) < least
         };
