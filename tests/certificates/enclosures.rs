@@ -163,6 +163,37 @@ fn third_derivatives_of_networks_are_bounded_closely() {
     }
 }
 
+/// Units one behind the other of which the first is very steep and the last next to nothing: squares of how far factors move underflow, and
+/// the bound must not. At the centre s'' of the first is largest.
+#[test]
+fn third_derivatives_of_tiny_and_huge_weights_are_bounded() {
+    for (steep, small) in [(1.0, 1.0), (1e60, 1e-170), (1e20, 1e-50)] {
+        let start = (1.0 / 3f64.sqrt()).atanh();
+        let row = |v: f64, n: usize| Mat::from_fn(1, n, |_, j| if j == 0 { v } else { 0.0 });
+        let layers = vec![
+            (row(steep, 4), vec![start]),
+            (row(1.0, 1), vec![-start.tanh()]),
+            (row(small, 1), vec![0.0]),
+        ];
+        let f = Neural::perceptron(layers, Activation::Tanh, 0.0).unwrap();
+        let oracle = Oracle::new(&f.definition().unwrap()).unwrap();
+        for radius in [0.01, 0.02, 0.05] {
+            let all = oracle.lipschitz(&[0.0; 4], radius / steep);
+            // tanh(tanh(start + v) - tanh(start)) by v: its third derivative by differences of the second.
+            let second = |v: f64| {
+                let (t, u) = ((start + v).tanh(), ((start + v).tanh() - start.tanh()).tanh());
+                let (d, e) = (1.0 - t * t, 1.0 - u * u);
+                -2.0 * u * e * d * d - 2.0 * e * t * d
+            };
+            let most = (-50..=50)
+                .map(|k| radius * f64::from(k) / 50.0)
+                .fold(0.0, |most: f64, v| most.max(((second(v + 1e-5) - second(v - 1e-5)) / 2e-5).abs()));
+            let most = most * small * steep.powi(3);
+            assert!(all >= most * (1.0 - 1e-6) && all < 3.0 * most, "{steep:e} {radius} {all:e} {most:e}");
+        }
+    }
+}
+
 /// In the plane the gradient over a box is wider than its values by terms of the second order only.
 #[test]
 fn networks_are_enclosed_tightly() {

@@ -19,6 +19,8 @@ const WEIGHTS: usize = 2_000_000;
 const LAYERS: usize = 64;
 /// Widest layer.
 const WIDEST: usize = 8192;
+/// Most numbers that derivatives of all units are: some matrices of so many are held at a time.
+const DERIVATIVES: usize = 1 << 23;
 /// Up to this dimension there are expansions.
 const EXPANDED: usize = 3;
 
@@ -73,6 +75,11 @@ impl Network {
             list.push(Linear { rows, columns, weight, size, bias: layer.bias.0.clone() });
             columns = rows;
         }
+        if list.iter().map(|l| l.rows).sum::<usize>().saturating_mul(n) > DERIVATIVES {
+            return Err(format!(
+                "the network has more than the {DERIVATIVES} derivatives of units that the checker takes"
+            ));
+        }
         if Dense::hash(layers) != sha256 {
             return Err("the hash of the weights is not that of the numbers given".into());
         }
@@ -83,7 +90,7 @@ impl Network {
     /// How much work the Lipschitz constant on a ball is, in operations.
     pub(super) fn cost_of_ball(&self) -> usize {
         let units = self.layers.iter().map(|l| l.rows).sum();
-        4 * self.cost() + if self.many.is_some() { third::cost(self.n, units) } else { 0 }
+        4 * self.cost() + if self.many.is_some() { third::cost(self.n, units, self.layers.len()) } else { 0 }
     }
 
     /// How much work an enclosure over a box is, in operations.

@@ -65,7 +65,8 @@ impl Rows {
 
     /// At least the norm of `diag(w)` times it at the centre.
     fn scaled(&self, n: usize, w: &[f64]) -> f64 {
-        let squares: Vec<f64> = w.iter().map(|w| w * w).collect();
+        // Squares that underflow are made up for.
+        let squares: Vec<f64> = w.iter().map(|w| w * w + f64::MIN_POSITIVE).collect();
         (weighted_norm(&self.m, n, &squares).sqrt() + largest(w.iter().copied()) * size(&self.off)) * ROOM
     }
 }
@@ -223,8 +224,8 @@ impl Form {
         if alpha > 0.0 {
             let t = r / own;
             by_j += SHARE * beta + alpha * t;
-            by_r = alpha / t;
-            self.rest += (alpha * alpha * (beta / SHARE + r + beta)) * ROOM;
+            by_r = (alpha / t).max(f64::MIN_POSITIVE) + 0.0 * (alpha / t);
+            self.rest += alpha * (alpha * (beta / SHARE + r + beta)) * ROOM;
         }
         self.weights[0].push(by_j * ROOM);
         self.weights[1].push(by_r * ROOM);
@@ -242,7 +243,7 @@ impl Form {
             self.weights[0].iter_mut().zip(&self.sizes).for_each(|(w, r)| *w = (*w + r) * ROOM);
         }
         total += weighted_norm(&self.j, n, &self.weights[0]) + weighted_norm(&self.r, n, &self.weights[1]);
-        total *= ROOM;
+        total *= ROOM + gamma(self.sizes.len());
         if (0.0..f64::INFINITY).contains(&total) { total } else { f64::INFINITY }
     }
 }
@@ -299,6 +300,7 @@ impl NullaryFnOnce for Slice<'_> {
 }
 
 /// How much work a bound is beyond sweeps, in operations.
-pub(super) fn cost(n: usize, units: usize) -> usize {
-    if n <= TENSOR { n * n * n * (units / 6 + n / 4) } else { 0 }
+pub(super) fn cost(n: usize, units: usize, layers: usize) -> usize {
+    let norms = (3 * layers + 3) * n * n * (n / 3 + 50);
+    norms + if n <= TENSOR { n * n * n * (units / 6 + n / 4) } else { 0 }
 }

@@ -34,7 +34,8 @@ impl Many {
         let mut reach: Vec<Vec<f64>> = vec![];
         for layer in &layers[..layers.len() - 1] {
             let next = match reach.last() {
-                None => layer.size.clone(),
+                // Products with what is next to nothing lose more than their share.
+                None => layer.size.iter().map(|w| w.max(f64::MIN_POSITIVE)).collect(),
                 Some(before) => {
                     let sums = product(&layer.size, before, layer.columns, n);
                     sums.into_iter().map(|p| STEEPEST * p * ROOM + underflow(layer.columns)).collect()
@@ -42,9 +43,15 @@ impl Many {
             };
             reach.push(next);
         }
-        let ones = |l: &Linear| vec![1.0; l.rows];
-        let norms =
-            layers.iter().map(|l| weighted_norm(&l.weight, l.columns, &ones(l)).sqrt() * ROOM).collect();
+        // Of the transpose where that takes less.
+        let norm = |l: &Linear| {
+            let square = match l.rows < l.columns {
+                true => weighted_norm(&l.transposed().weight, l.rows, &vec![1.0; l.columns]),
+                false => weighted_norm(&l.weight, l.columns, &vec![1.0; l.rows]),
+            };
+            square.sqrt() * ROOM
+        };
+        let norms = layers.iter().map(norm).collect();
         let lengths = |l: &Linear| l.weight.chunks_exact(l.columns).map(size).collect::<Vec<f64>>();
         let rows = layers.iter().map(lengths).collect();
         let turned = |l: &Linear| {
@@ -102,12 +109,14 @@ pub(super) fn weighted_norm(j: &[f64], columns: usize, w: &[f64]) -> f64 {
     if !(guess > 0.0) {
         return if trace.is_finite() { trace + rounding } else { f64::INFINITY };
     }
-    let mut top = 1.001 * guess;
+    // No eigenvalue is larger than the trace, and the largest no smaller than its share of it; a guess that was bad is left behind fast.
+    let (mut top, mut step) = (1.001 * guess.max(trace / n as f64), 1.02);
     while top < trace {
         if let Some(error) = cholesky(&m, n, -top) {
             return ((top + error) * ROOM + rounding).min(trace + rounding);
         }
-        top *= 1.02;
+        top *= step;
+        step *= step;
     }
     if trace.is_finite() { trace + rounding } else { f64::INFINITY }
 }
