@@ -20,7 +20,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::enclose::{EnclosedMixture, LOW, difference, exact_difference};
-use super::tree::{Node, Tree, square};
+use super::tree::{self, Node, Tree};
 use crate::rigor::rounding::{add_up, down, mul_down, mul_up, up};
 use crate::rigor::{Expansion, Interval, System};
 
@@ -44,7 +44,7 @@ const FAINT_EXP: f64 = 1.1e-20;
 const WIDE: f64 = 1e12;
 
 thread_local! {
-    static SCRATCH: Cell<Vec<Term>> = const { Cell::new(Vec::new()) };
+    static SCRATCH: Cell<[Vec<Term>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
 }
 
 /// What of a well does not depend on the size of the box.
@@ -54,6 +54,8 @@ struct Term {
     well: usize,
     /// `log a_k` less that of the largest.
     log: Interval,
+    /// `a_k` over the largest; zero where it is faint at the centre.
+    weight: Interval,
     /// `a_k prod_i exp(alpha_ki t_i)` over the box.
     size: Interval,
 }
@@ -72,8 +74,18 @@ struct Moves {
     d: [Interval; LOW],
     /// By how much the exponent grows at most.
     swing: f64,
-    /// Of what is faint: a bound of the field's components, and of the Jacobian's entries.
-    faint: [f64; 2],
+}
+
+impl Moves {
+    /// Of what is faint over a box t about the centre: a bound of the field's components, and of the Jacobian's entries.
+    fn faint(&self, n: usize, t: &[Interval; LOW]) -> [f64; 2] {
+        let (mut length, mut slope) = (0.0_f64, 0.0_f64);
+        for i in 0..n {
+            length = length.max(add_up(self.d[i].mag(), t[i].mag()));
+            slope = slope.max(self.alpha[i].mag());
+        }
+        [mul_up(FAINT_EXP, length), mul_up(FAINT_EXP, add_up(1.0, mul_up(length, slope)))]
+    }
 }
 
 impl Density {
@@ -95,7 +107,7 @@ impl Density {
         let top = self.top(at);
         let faint = self.gather(x, at, &top, &mut terms, out);
         if out.value.is_none() && out.range.iter().all(|r| r.contains(0.0)) {
-            self.separate(x, at, &top, &terms, faint, out.range);
+            self.separate(x, at, &top, &terms[1], faint, out.range);
         }
         SCRATCH.set(terms);
     }
@@ -104,33 +116,30 @@ impl Density {
     fn top(&self, at: &[f64]) -> Top {
         let half = self.half.mid();
         let (best, highest) = self.tree.highest(
-            |node| node.log - half * square(&node.hull, at).lo(),
-            |k| self.logs[k].mid() - half * square(self.well(k), at).mid(),
+            |node| node.log - half * tree::nearest(&node.hull, at),
+            |k| self.logs[k].mid() - half * tree::nearest(self.well(k), at),
         );
-        let square = square(self.well(best), at).mid();
+        let square = tree::nearest(self.well(best), at);
         let log = highest + half * square;
         Top { square, log: if log.is_finite() { log } else { 0.0 } }
     }
 
     /// `log a` less that of the largest, of wells.
     fn exponent(&self, top: &Top, c: &[Interval], log: Interval, at: &[f64]) -> Interval {
-        difference(log, top.log) - self.half * difference(square(c, at), top.square)
+        difference(log, top.log) - self.half * difference(tree::square(c, at), top.square)
     }
 
     /// How the exponents of wells move over a box about `at`.
     #[inline(always)]
     fn moves(&self, c: &[Interval], at: &[f64], b: &[f64; LOW], t: &[Interval; LOW]) -> Moves {
         let (mut alpha, mut d) = ([Interval::ZERO; LOW], [Interval::ZERO; LOW]);
-        let (mut swing, mut length, mut slope) = (0.0, 0.0_f64, 0.0_f64);
+        let mut swing = 0.0;
         for i in 0..c.len() {
             alpha[i] = self.precision * difference(c[i], b[i]);
             d[i] = -difference(c[i], at[i]);
             swing = add_up(swing, mul_up(alpha[i].mag(), t[i].mag()));
-            length = length.max(add_up(d[i].mag(), t[i].mag()));
-            slope = slope.max(alpha[i].mag());
         }
-        let faint = [mul_up(FAINT_EXP, length), mul_up(FAINT_EXP, add_up(1.0, mul_up(length, slope)))];
-        Moves { alpha, d, swing, faint }
+        Moves { alpha, d, swing }
     }
 
     /// Adds up all terms; returns a bound of what the faint ones add to each component of the field.
@@ -139,20 +148,25 @@ impl Density {
         x: &[Interval],
         at: &[f64],
         top: &Top,
-        terms: &mut Vec<Term>,
+        [seen, terms]: &mut [Vec<Term>; 2],
         out: &mut Sums<'_>,
     ) -> f64 {
         let n = self.dim;
         // The softmax mean; nothing depends on how well it is met.
         let (mut b, mut sum) = ([0.0; LOW], 0.0);
         let of = |node: &Node| self.exponent(top, &node.hull, Interval::point(node.log), at);
+        seen.clear();
         self.tree.visit(
             |node| of(node).hi() < FAINT,
             |k| {
                 let c = self.well(k);
-                let weight = core_math::exp(self.exponent(top, c, self.logs[k], at).mid());
-                sum += weight;
-                (0..n).for_each(|i| b[i] += weight * (c[i].lo() - at[i]));
+                let log = self.exponent(top, c, self.logs[k], at);
+                let weight = if log.hi() < FAINT { Interval::ZERO } else { exp(log) };
+                if weight.hi() > 0.0 {
+                    sum += weight.hi();
+                    (0..n).for_each(|i| b[i] += weight.hi() * (c[i].lo() - at[i]));
+                }
+                seen.push(Term { well: k, log, weight, size: Interval::ZERO });
             },
         );
         for (b, z) in b.iter_mut().zip(at) {
@@ -168,10 +182,12 @@ impl Density {
         let faint = Cell::new([0.0; 2]);
         let add_faint = |count: usize, moves: &Moves| {
             let more = |sum: f64, one: f64| add_up(sum, mul_up(count as f64, one));
-            let [field, slope] = faint.get();
-            faint.set([more(field, moves.faint[0]), more(slope, moves.faint[1])]);
+            let ([field, slope], one) = (faint.get(), moves.faint(n, &t));
+            faint.set([more(field, one[0]), more(slope, one[1])]);
         };
         terms.clear();
+        // Those that were seen come in the same order.
+        let mut known = seen.iter().peekable();
         let drops = |node: &Node| {
             let moves = self.moves(&node.hull, at, &b, &t);
             let small = add_up(of(node).hi(), moves.swing) < FAINT;
@@ -182,13 +198,19 @@ impl Density {
         };
         self.tree.visit(drops, |k| {
             let c = self.well(k);
-            let log = self.exponent(top, c, self.logs[k], at);
+            let Term { log, weight, .. } = match known.next_if(|term| term.well == k) {
+                Some(term) => *term,
+                None => {
+                    let log = self.exponent(top, c, self.logs[k], at);
+                    Term { well: k, log, weight: Interval::ZERO, size: Interval::ZERO }
+                }
+            };
             let moves = self.moves(c, at, &b, &t);
             if add_up(log.hi(), moves.swing) < FAINT {
                 return add_faint(1, &moves);
             }
             let Moves { alpha, d, .. } = moves;
-            let weight = exp(log);
+            let weight = if weight == Interval::ZERO { exp(log) } else { weight };
             let (mut psi, mut chi, mut diagonal) =
                 ([Interval::ONE; LOW], [Interval::ZERO; LOW], [Interval::ZERO; LOW]);
             for i in 0..n {
@@ -199,7 +221,7 @@ impl Density {
                 (psi[i], chi[i], diagonal[i]) = (factor.psi, factor.chi, factor.diagonal);
             }
             let size = psi[..n].iter().fold(weight, |size, psi| scaled(size, *psi));
-            terms.push(Term { well: k, log, size });
+            terms.push(Term { well: k, log, weight, size });
             for i in 0..n {
                 let mut others = weight;
                 for l in (0..n).filter(|l| *l != i) {
@@ -295,7 +317,7 @@ impl Density {
             },
             |k| {
                 let log = self.exponent(top, self.well(k), self.logs[k], at);
-                order.push(Term { well: k, log, size: Interval::ZERO });
+                order.push(Term { well: k, log, weight: Interval::ZERO, size: Interval::ZERO });
             },
         );
         order.sort_by(|a, b| b.log.mid().total_cmp(&a.log.mid()));

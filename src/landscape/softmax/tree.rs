@@ -4,7 +4,9 @@ use super::enclose::{EnclosedMixture, difference};
 use crate::rigor::Interval;
 
 /// Wells that are no longer divided.
-const LEAF: usize = 8;
+const LEAF: usize = 16;
+/// So few wells are looked at one by one: asking for more than one of them takes as long.
+const FEW: usize = 64;
 
 /// The tree: each node before what is in it.
 pub(super) struct Tree {
@@ -30,7 +32,7 @@ impl Tree {
         let (n, count) = (mixture.dim, mixture.count());
         let mut order: Vec<usize> = (0..count).collect();
         let mut nodes = vec![];
-        divide(mixture, &mut order, 0, &mut nodes);
+        divide(mixture, if count > FEW { LEAF } else { FEW }, &mut order, 0, &mut nodes);
         for node in &mut nodes {
             let [from, to] = node.places;
             let wells = &order[from..to];
@@ -48,6 +50,9 @@ impl Tree {
 
     /// Goes through the tree: what is in nodes that `drops` answers for is left out, the places of all other wells are handed on.
     pub(super) fn visit(&self, mut drops: impl FnMut(&Node) -> bool, mut each: impl FnMut(usize)) {
+        if let [all] = &self.nodes[..] {
+            return (all.places[0]..all.places[1]).for_each(each);
+        }
         let mut here = 0;
         while let Some(node) = self.nodes.get(here) {
             if drops(node) {
@@ -78,6 +83,9 @@ impl Tree {
             }
         };
         (from..to).for_each(|place| look(place, &mut best));
+        if self.nodes.len() == 1 {
+            return best;
+        }
         let reached = best.1;
         self.visit(|node| of_node(node) < reached, |place| look(place, &mut best));
         best
@@ -85,11 +93,11 @@ impl Tree {
 }
 
 /// Divides wells, whose places begin with `from`, into halves along the coordinate in which they are farthest apart.
-fn divide(mixture: &EnclosedMixture, order: &mut [usize], from: usize, nodes: &mut Vec<Node>) {
+fn divide(mixture: &EnclosedMixture, leaf: usize, order: &mut [usize], from: usize, nodes: &mut Vec<Node>) {
     let here = nodes.len();
     let places = [from, from + order.len()];
     nodes.push(Node { places, hull: vec![], log: f64::NEG_INFINITY, next: 0 });
-    if order.len() > LEAF {
+    if order.len() > leaf {
         let at = |k: usize, i: usize| mixture.well(k)[i];
         let extent = |i: usize| {
             let ends = order.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), k| {
@@ -100,8 +108,8 @@ fn divide(mixture: &EnclosedMixture, order: &mut [usize], from: usize, nodes: &m
         let widest = (0..mixture.dim).max_by(|a, b| extent(*a).total_cmp(&extent(*b))).unwrap_or(0);
         order.sort_by(|a, b| at(*a, widest).total_cmp(&at(*b, widest)).then(a.cmp(b)));
         let (low, high) = order.split_at_mut(order.len() / 2);
-        divide(mixture, low, from, nodes);
-        divide(mixture, high, from + low.len(), nodes);
+        divide(mixture, leaf, low, from, nodes);
+        divide(mixture, leaf, high, from + low.len(), nodes);
     }
     nodes[here].next = nodes.len();
 }
@@ -109,5 +117,20 @@ fn divide(mixture: &EnclosedMixture, order: &mut [usize], from: usize, nodes: &m
 /// Square of the distance of wells from a point.
 #[inline(always)]
 pub(super) fn square(c: &[Interval], at: &[f64]) -> Interval {
-    c.iter().zip(at).fold(Interval::ZERO, |sum, (c, z)| sum + difference(*c, *z).sqr())
+    let mut sum = Interval::ZERO;
+    for (c, z) in c.iter().zip(at) {
+        sum += difference(*c, *z).sqr();
+    }
+    sum
+}
+
+/// About the least value of that.
+#[inline(always)]
+pub(super) fn nearest(c: &[Interval], at: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    for (c, z) in c.iter().zip(at) {
+        let apart = (c.lo() - z).max(z - c.hi()).max(0.0);
+        sum += apart * apart;
+    }
+    sum
 }

@@ -82,7 +82,7 @@ impl Weights {
             }),
             None => {
                 let tree = mixture.tree();
-                let of_node = |node: &Node| node.log - half.mid() * tree::square(&node.hull, center).lo();
+                let of_node = |node: &Node| node.log - half.mid() * tree::nearest(&node.hull, center);
                 let of = |place: usize| {
                     let k = tree.order[place];
                     rough(k, mixture.square_distance(k, center))
