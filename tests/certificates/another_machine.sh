@@ -32,7 +32,7 @@ verdict() {
 failed=0
 for study in "${studies[@]}"; do
     name=$(basename "$study" .toml)
-    "$smale" certify "$study" --out "$scratch/$name" >/dev/null
+    "$smale" certify --quiet "$study" --out "$scratch/$name" >/dev/null
     file=$scratch/$name/certificate.json
     # A radius up to twice as large, with the hash of what then stands there.
     head=$scratch/head
