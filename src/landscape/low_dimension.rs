@@ -229,18 +229,22 @@ fn divide(patterns: MatRef<'_, f64>, order: &mut [u32]) {
     if order.len() <= BLOCK {
         return;
     }
-    let at = |i: usize, k: u32| patterns[(i, k as usize)];
-    let extent = |i: usize| {
-        let ends = order
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), k| (lo.min(at(i, *k)), hi.max(at(i, *k))));
-        ends.1 - ends.0
-    };
-    let widest = (0..patterns.nrows()).max_by(|a, b| extent(*a).total_cmp(&extent(*b))).unwrap_or(0);
-    order.sort_by(|a, b| at(widest, *a).total_cmp(&at(widest, *b)).then(a.cmp(b)));
+    sort_along_widest(order, patterns.nrows(), |k, i| patterns[(i, k as usize)]);
     let (low, high) = order.split_at_mut((order.len() / 2).next_multiple_of(BLOCK));
     divide(patterns, low);
     divide(patterns, high);
+}
+
+/// Sorts places, coordinate i of one of which is `at(place, i)`, along the coordinate in which they are farthest apart.
+pub(super) fn sort_along_widest<T: Copy + Ord>(order: &mut [T], dim: usize, at: impl Fn(T, usize) -> f64) {
+    let extent = |i: usize| {
+        let ends = order
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), k| (lo.min(at(*k, i)), hi.max(at(*k, i))));
+        ends.1 - ends.0
+    };
+    let widest = (0..dim).max_by(|a, b| extent(*a).total_cmp(&extent(*b))).unwrap_or(0);
+    order.sort_by(|a, b| at(*a, widest).total_cmp(&at(*b, widest)).then(a.cmp(b)));
 }
 
 struct Weigh<'a> {

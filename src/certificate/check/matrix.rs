@@ -157,7 +157,7 @@ pub(super) fn off_orthogonal(v: &[f64], n: usize) -> f64 {
 
 /// `|T V' - diag w|` with what T and the product may be off: `|V| M |V'|`, given by M times a vector.
 fn residual(v: &[f64], n: usize, t: &[f64], w: &[f64], times: &dyn Fn(&[f64]) -> Vec<f64>) -> f64 {
-    let mut s = product(t, &transposed(v, n), n, n);
+    let mut s = product(t, &transposed(v, n, n), n, n);
     (0..n).for_each(|i| s[i * n + i] -= w[i]);
     // The subtraction's rounding is relative to what is left.
     let squares: f64 = s.iter().map(|s| s * s).sum();

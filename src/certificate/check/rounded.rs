@@ -58,9 +58,9 @@ pub(super) fn product(a: &[f64], b: &[f64], inner: usize, columns: usize) -> Vec
     out
 }
 
-/// The transpose of a square matrix.
-pub(super) fn transposed(a: &[f64], n: usize) -> Vec<f64> {
-    (0..n * n).map(|k| a[k % n * n + k / n]).collect()
+/// The transpose of a matrix, row by row, as it has so many rows and columns.
+pub(super) fn transposed(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
+    (0..rows * columns).map(|k| a[k % rows * columns + k / rows]).collect()
 }
 
 /// What Cholesky's factorisation of a symmetric matrix (row by row, only what is on and below the diagonal is looked at) less `shift` times

@@ -224,7 +224,7 @@ impl Form {
         if alpha > 0.0 {
             let t = r / own;
             by_j += SHARE * beta + alpha * t;
-            by_r = (alpha / t).max(f64::MIN_POSITIVE) + 0.0 * (alpha / t);
+            by_r = largest([f64::MIN_POSITIVE, alpha / t]);
             self.rest += alpha * (alpha * (beta / SHARE + r + beta)) * ROOM;
         }
         self.weights[0].push(by_j * ROOM);

@@ -10,7 +10,9 @@
 use super::interval::I;
 use super::matrix::Square;
 use super::network::{Linear, Network, derivatives};
-use super::rounded::{cholesky, gamma, largest, product, split, split_all, underflow, vectorized};
+use super::rounded::{
+    cholesky, gamma, largest, product, split, split_all, transposed, underflow, vectorized,
+};
 
 /// A bound of |s'| of all activations, with room: that of `z/(1 + exp(-z))` is below it.
 const STEEPEST: f64 = 1.1;
@@ -46,7 +48,9 @@ impl Many {
         // Of the transpose where that takes less.
         let norm = |l: &Linear| {
             let square = match l.rows < l.columns {
-                true => weighted_norm(&l.transposed().weight, l.rows, &vec![1.0; l.columns]),
+                true => {
+                    weighted_norm(&transposed(&l.weight, l.rows, l.columns), l.rows, &vec![1.0; l.columns])
+                }
                 false => weighted_norm(&l.weight, l.columns, &vec![1.0; l.rows]),
             };
             square.sqrt() * ROOM
@@ -132,14 +136,13 @@ pub(super) struct Sweep {
 impl Linear {
     /// That of the transposed weights, without bias.
     fn transposed(&self) -> Linear {
-        let (rows, columns) = (self.columns, self.rows);
-        let turned = |w: &[f64]| (0..w.len()).map(|k| w[k % columns * rows + k / columns]).collect();
+        let turned = |w: &[f64]| transposed(w, self.rows, self.columns);
         Linear {
-            rows,
-            columns,
+            rows: self.columns,
+            columns: self.rows,
             weight: turned(&self.weight),
             size: turned(&self.size),
-            bias: vec![0.0; rows],
+            bias: vec![0.0; self.columns],
         }
     }
 

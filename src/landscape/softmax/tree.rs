@@ -1,6 +1,7 @@
 //! Wells in a tree of boxes, for proofs in low dimension: a box of wells none of which matters is bounded as one.
 
 use super::enclose::{EnclosedMixture, difference};
+use crate::landscape::low_dimension::sort_along_widest;
 use crate::rigor::Interval;
 
 /// Wells that are no longer divided.
@@ -98,15 +99,7 @@ fn divide(mixture: &EnclosedMixture, leaf: usize, order: &mut [usize], from: usi
     let places = [from, from + order.len()];
     nodes.push(Node { places, hull: vec![], log: f64::NEG_INFINITY, next: 0 });
     if order.len() > leaf {
-        let at = |k: usize, i: usize| mixture.well(k)[i];
-        let extent = |i: usize| {
-            let ends = order.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), k| {
-                (lo.min(at(*k, i)), hi.max(at(*k, i)))
-            });
-            ends.1 - ends.0
-        };
-        let widest = (0..mixture.dim).max_by(|a, b| extent(*a).total_cmp(&extent(*b))).unwrap_or(0);
-        order.sort_by(|a, b| at(*a, widest).total_cmp(&at(*b, widest)).then(a.cmp(b)));
+        sort_along_widest(order, mixture.dim, |k, i| mixture.well(k)[i]);
         let (low, high) = order.split_at_mut(order.len() / 2);
         divide(mixture, leaf, low, from, nodes);
         divide(mixture, leaf, high, from + low.len(), nodes);

@@ -230,7 +230,7 @@ impl Weights {
     /// that the error of the second hardly matters.
     pub(super) fn mean_from(&self, mixture: &EnclosedMixture, t: &[f64]) -> Vec<Interval> {
         let n = mixture.dim;
-        let kept: Vec<usize> = self.strong();
+        let kept = self.strong();
         // A term goes through a difference, a product, the sum of a block and the sum of the blocks.
         let rounding = gamma(BLOCK + kept.len().div_ceil(BLOCK) + 3);
         let exact = mixture.relative == 0.0 && mixture.absolute.iter().all(|a| *a == 0.0);
@@ -345,7 +345,7 @@ impl Weights {
     /// arithmetic, and another one for its error.
     fn second_moments(&self, mixture: &EnclosedMixture, t: &[f64]) -> Balls {
         let n = mixture.dim;
-        let kept: Vec<usize> = self.strong();
+        let kept = self.strong();
         // q_k (c_k - t) with q_k^2 about p_k; the same times the root of the relative error of p_k and of all roundings:
         // two in each factor, one in their product, and the sum over the wells in any order.
         let rounding = gamma(kept.len() + 8);
