@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     /// Kind of landscape, instead of a study
     #[arg(long, value_name = "KIND")]
     landscape: Option<String>,
-    /// Its data: csv, npy, npz#key or safetensors#key; rows are points
+    /// Its data: csv, npy, npz#key, safetensors#key or parquet#column; rows are points
     #[arg(long, value_name = "FILE", requires = "landscape")]
     data: Option<String>,
     /// Most searches for critical points: what was found by then is the result

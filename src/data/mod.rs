@@ -1,4 +1,4 @@
-//! Data in: csv, npy, npz and safetensors to a matrix of points, with duplicates merged into weights.
+//! Data in: csv, npy, npz, safetensors and Parquet to a matrix of points, with duplicates merged into weights.
 //!
 //! In: a path, with `#key` where a file holds several arrays. Out: a [`RawTable`] of finite numbers, one point a row,
 //! and from it [`Points`]; or the arrays of a trained network as [`Tensors`].
@@ -7,6 +7,7 @@ mod csv;
 mod merge;
 mod npy;
 mod number;
+mod parquet;
 pub mod random;
 mod safetensors;
 mod source;

@@ -1,6 +1,6 @@
 //! Arrays of numpy: npy files, and npz archives of them.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, ErrorKind, Read};
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use zip::ZipArchive;
@@ -14,11 +14,14 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 /// A header is a Python dictionary of three entries; numpy itself refuses more than 10,000 characters.
 const LONGEST_HEADER: usize = 1 << 16;
 
-/// Reads the bytes of an npy file.
-pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
-    let (header, data) = split(file, bytes)?;
+/// Numbers are read in blocks of so many bytes at most, so that a file needs no room beside that of its numbers.
+const BLOCK: usize = 1 << 20;
+
+/// Reads an npy file of so many bytes.
+pub(super) fn read(file: &str, mut data: impl Read, length: u64) -> Result<RawTable> {
+    let (header, used) = header(file, &mut data)?;
     let (rows, columns) = rows_and_columns(file, header.shape())?;
-    let (values, _) = decode(file, &header, data, rows, columns)?;
+    let values = decode(file, &header, &mut data, length.saturating_sub(used), rows, columns)?;
     let table = RawTable { columns, values };
     check_finite(file, &table)?;
     Ok(table)
@@ -26,53 +29,82 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<RawTable> {
 
 /// Reads the array with which `bytes` begin, whatever its shape; returns that, its numbers in C order, and the bytes
 /// behind it.
-pub(super) fn parse_next<'a>(file: &str, bytes: &'a [u8]) -> Result<(Vec<usize>, Vec<f64>, &'a [u8])> {
-    let (header, data) = split(file, bytes)?;
+pub(super) fn parse_next<'a>(file: &str, mut bytes: &'a [u8]) -> Result<(Vec<usize>, Vec<f64>, &'a [u8])> {
+    let (header, _) = header(file, &mut bytes)?;
     let shape: Vec<usize> = header.shape().iter().map(|s| *s as usize).collect();
     // The header was checked to describe no more than 1e18 numbers.
     let (rows, columns) = (shape.first().copied().unwrap_or(1), shape.iter().skip(1).product());
-    let (values, used) = decode(file, &header, data, rows, columns)?;
-    Ok((shape, values, &data[used..]))
+    let left = bytes.len() as u64;
+    let values = decode(file, &header, &mut bytes, left, rows, columns)?;
+    Ok((shape, values, bytes))
 }
 
-/// The numbers of an array in C order, and how many bytes they took.
+/// The numbers of an array in C order; `length` bytes are left of its file.
 fn decode(
     file: &str,
     header: &NpyHeader,
-    data: &[u8],
+    data: &mut impl Read,
+    length: u64,
     rows: usize,
     columns: usize,
-) -> Result<(Vec<f64>, usize)> {
+) -> Result<Vec<f64>> {
     let number = element(file, header)?;
     let needed = rows.checked_mul(columns).and_then(|n| n.checked_mul(number.bytes));
-    let Some(data) = needed.and_then(|n| data.get(..n)) else {
-        return Err(Error::input(format!(
-            "{file} is cut off: an array of shape {:?} with {} bytes a number does not fit in {} bytes",
-            header.shape(),
-            number.bytes,
-            data.len()
-        ))
-        .with_help("save or copy the file again"));
+    // Before anything is allocated.
+    let Some(needed) = needed.filter(|n| *n as u64 <= length) else {
+        return Err(cut_off(file, header, number, length));
     };
-    let values = match header.order() {
+    match header.order() {
         Order::C => {
             let mut values = Vec::with_capacity(rows * columns);
-            number.decode(data, |v| values.push(v));
-            values
+            blocks(file, header, number, data, needed, |v| values.push(v))?;
+            Ok(values)
         }
         Order::Fortran => {
             let mut values = vec![0.0; rows * columns];
             let trailing = header.shape().get(1..).unwrap_or(&[]);
             let columns_in_c_order = c_order_of_fortran_columns(trailing, columns);
             let mut element = 0;
-            number.decode(data, |v| {
+            blocks(file, header, number, data, needed, |v| {
                 values[element % rows * columns + columns_in_c_order[element / rows]] = v;
                 element += 1;
-            });
-            values
+            })?;
+            Ok(values)
         }
-    };
-    Ok((values, data.len()))
+    }
+}
+
+/// Hands the numbers in the next `needed` bytes to `put`.
+fn blocks(
+    file: &str,
+    header: &NpyHeader,
+    number: Number,
+    data: &mut impl Read,
+    needed: usize,
+    mut put: impl FnMut(f64),
+) -> Result<()> {
+    let mut block = vec![0; needed.min(BLOCK)];
+    let mut read = 0;
+    while read < needed {
+        // A whole number of elements, as their sizes are powers of two.
+        let part = &mut block[..(needed - read).min(BLOCK)];
+        data.read_exact(part).map_err(|e| match e.kind() {
+            ErrorKind::UnexpectedEof => cut_off(file, header, number, read as u64),
+            _ => Error::input(format!("{file} can't be read: {e}")),
+        })?;
+        number.decode(part, &mut put);
+        read += part.len();
+    }
+    Ok(())
+}
+
+fn cut_off(file: &str, header: &NpyHeader, number: Number, length: u64) -> Error {
+    Error::input(format!(
+        "{file} is cut off: an array of shape {:?} with {} bytes a number does not fit in {length} bytes",
+        header.shape(),
+        number.bytes,
+    ))
+    .with_help("save or copy the file again")
 }
 
 /// Reads one array of the bytes of an npz file.
@@ -96,27 +128,36 @@ pub(super) fn parse_archive(file: &str, bytes: &[u8], key: Option<&str>) -> Resu
         .take(stated)
         .read_to_end(&mut array)
         .map_err(|e| broken(format!("array `{name}`: {e}")))?;
-    parse(&format!("{file}#{name}"), &array)
+    read(&format!("{file}#{name}"), &array[..], array.len() as u64)
 }
 
-/// The header and what follows it. The lengths are checked before the header is parsed, and its nesting too, as the
-/// parser recurses.
-fn split<'a>(file: &str, bytes: &'a [u8]) -> Result<(NpyHeader, &'a [u8])> {
+/// The header, and how many bytes it takes. The lengths are checked before the header is parsed, and its nesting too, as
+/// the parser recurses.
+fn header(file: &str, data: &mut impl Read) -> Result<(NpyHeader, u64)> {
     let broken = |why: &str| Error::input(format!("{file} is no readable npy file: {why}"));
-    if !bytes.starts_with(MAGIC) || bytes.len() < 10 {
+    let mut bytes = vec![];
+    let mut more = |bytes: &mut Vec<u8>, count: usize| -> Result<bool> {
+        let read = data.by_ref().take(count as u64).read_to_end(bytes);
+        Ok(read.map_err(|e| broken(&e.to_string()))? == count)
+    };
+    if !more(&mut bytes, 10)? || !bytes.starts_with(MAGIC) {
         return Err(broken("it does not begin like one"));
     }
-    let (start, length) = match (bytes[6], bytes.get(8..12)) {
-        (1, _) => (10, usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))),
-        (_, Some(&[a, b, c, d])) => (12, u32::from_le_bytes([a, b, c, d]) as usize),
-        _ => return Err(broken("its header is cut off")),
+    let length = if bytes[6] == 1 {
+        usize::from(u16::from_le_bytes([bytes[8], bytes[9]]))
+    } else if more(&mut bytes, 2)? {
+        u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize
+    } else {
+        return Err(broken("its header is cut off"));
     };
     if length > LONGEST_HEADER {
         return Err(broken(&format!("its header claims {length} bytes")));
     }
-    let Some(text) = bytes.get(start..start + length) else {
+    let start = bytes.len();
+    if !more(&mut bytes, length)? {
         return Err(broken("its header is cut off"));
-    };
+    }
+    let text = &bytes[start..];
     let (mut depth, mut deepest) = (0i32, 0);
     for b in text {
         match b {
@@ -132,8 +173,8 @@ fn split<'a>(file: &str, bytes: &'a [u8]) -> Result<(NpyHeader, &'a [u8])> {
     if shape_digits(text) > 18 {
         return Err(broken("its header describes an array beyond all memory"));
     }
-    let header = NpyHeader::from_reader(&bytes[..start + length]).map_err(|e| broken(&e.to_string()))?;
-    Ok((header, &bytes[start + length..]))
+    let header = NpyHeader::from_reader(&bytes[..]).map_err(|e| broken(&e.to_string()))?;
+    Ok((header, bytes.len() as u64))
 }
 
 /// Number of digits in the shape of a header: a product of numbers has at most as many digits as they have together,

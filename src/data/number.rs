@@ -65,7 +65,7 @@ impl Number {
 }
 
 /// IEEE 754 half precision to f64, exactly.
-fn half(bits: u16) -> f64 {
+pub(super) fn half(bits: u16) -> f64 {
     let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
     let fraction = f64::from(bits & 0x3ff);
     match (bits >> 10) & 0x1f {

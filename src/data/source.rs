@@ -1,11 +1,13 @@
 //! Which file, which array of it, which format.
 
+use std::fs::File;
+use std::io::{Cursor, ErrorKind, Read};
 use std::path::Path;
 
-use super::{RawTable, csv, npy, safetensors};
+use super::{RawTable, csv, npy, parquet, safetensors};
 use crate::error::{Error, Result};
 
-/// Reads a table of numbers: csv, npy, `npz#key` or `safetensors#key`. The format follows from the extension, and
+/// Reads a table of numbers: csv, npy, `npz#key`, `safetensors#key` or `parquet#column`. The format follows from the extension, and
 /// for other extensions from the first bytes.
 ///
 /// Rows are points; a one-dimensional array is a single column, dimensions beyond the second are flattened into the
@@ -22,33 +24,55 @@ pub fn read(path: &Path) -> Result<RawTable> {
 }
 
 fn open(path: &Path, key: Option<&str>) -> Result<RawTable> {
-    let bytes = load(path)?;
+    let failed = |e| Error::file(path, e);
+    let mut file = open_file(path)?;
+    let mut head = vec![];
+    file.by_ref().take(HEAD).read_to_end(&mut head).map_err(failed)?;
     let name = path.display().to_string();
-    let format = format(path, &bytes);
-    if bytes.is_empty() && !matches!(format, Format::Text) {
+    let format = format(path, &head);
+    if head.is_empty() && !matches!(format, Format::Text) {
         return Err(Error::input(format!("{name}: the file is empty")));
     }
     if let (Some(key), Format::Text | Format::Npy) = (key, &format) {
         return Err(Error::input(format!("{name} holds one table only, so `#{key}` means nothing"))
             .with_help(format!("write the path without `#{key}`")));
     }
+    // The formats of large data are read piece by piece; pipes have no length.
+    let about = file.metadata().map_err(failed)?;
+    let whole = |mut head: Vec<u8>, mut file: File| {
+        file.read_to_end(&mut head).map_err(failed)?;
+        Ok(head)
+    };
     match format {
-        Format::Text => csv::parse(&name, &bytes),
-        Format::Npy => npy::parse(&name, &bytes),
-        Format::Npz => npy::parse_archive(&name, &bytes, key),
-        Format::Safetensors => safetensors::parse(&name, &bytes, key),
+        Format::Text => csv::parse(&name, &whole(head, file)?),
+        Format::Npy if about.is_file() => npy::read(&name, Cursor::new(head).chain(file), about.len()),
+        Format::Npy => {
+            let bytes = whole(head, file)?;
+            npy::read(&name, &bytes[..], bytes.len() as u64)
+        }
+        Format::Npz => npy::parse_archive(&name, &whole(head, file)?, key),
+        Format::Safetensors => safetensors::parse(&name, &whole(head, file)?, key),
+        Format::Parquet => parquet::read(&name, file, key),
     }
+}
+
+/// Bytes by which formats are known.
+const HEAD: u64 = 16;
+
+fn open_file(path: &Path) -> Result<File> {
+    if path.is_dir() {
+        return Err(Error::file(path, "is a folder, not a file of numbers"));
+    }
+    File::open(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::file(path, "there is no such file"),
+        _ => Error::file(path, e),
+    })
 }
 
 /// The bytes of a file.
 pub(super) fn load(path: &Path) -> Result<Vec<u8>> {
-    if path.is_dir() {
-        return Err(Error::file(path, "is a folder, not a file of numbers"));
-    }
-    let bytes = std::fs::read(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::file(path, "there is no such file"),
-        _ => Error::file(path, e),
-    })?;
+    let mut bytes = vec![];
+    open_file(path)?.read_to_end(&mut bytes).map_err(|e| Error::file(path, e))?;
     Ok(bytes)
 }
 
@@ -57,6 +81,7 @@ enum Format {
     Npy,
     Npz,
     Safetensors,
+    Parquet,
 }
 
 fn format(path: &Path, bytes: &[u8]) -> Format {
@@ -65,9 +90,11 @@ fn format(path: &Path, bytes: &[u8]) -> Format {
         "npy" => Format::Npy,
         "npz" => Format::Npz,
         "safetensors" => Format::Safetensors,
+        "parquet" => Format::Parquet,
         "csv" | "tsv" | "txt" | "dat" => Format::Text,
         _ if bytes.starts_with(b"\x93NUMPY") => Format::Npy,
         _ if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") => Format::Npz,
+        _ if bytes.starts_with(b"PAR1") => Format::Parquet,
         // Eight bytes of header length, then JSON.
         _ if bytes.len() > 8 && bytes[8] == b'{' && bytes[4..8] == [0; 4] => Format::Safetensors,
         _ => Format::Text,

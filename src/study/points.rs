@@ -32,11 +32,21 @@ impl Section {
         let rows = self.rows(table.rows())?;
         let taken = if key == DATA { self.order(rows.len())? } else { (0..rows.len()).collect() };
         let columns = table.columns;
-        let mut values = Vec::with_capacity(taken.len() * columns);
-        for row in &taken {
-            let start = (rows.start + row) * columns;
-            values.extend_from_slice(&table.values[start..start + columns]);
-        }
+        let whole = taken.len() == table.rows() && taken.iter().enumerate().all(|(place, row)| place == *row);
+        let chosen = |table: &RawTable| {
+            let mut values = Vec::with_capacity(taken.len() * columns);
+            for row in &taken {
+                let start = (rows.start + row) * columns;
+                values.extend_from_slice(&table.values[start..start + columns]);
+            }
+            values
+        };
+        // Large data are not to be held twice.
+        let values = match Arc::try_unwrap(table) {
+            Ok(table) if whole => table.values,
+            Ok(table) => chosen(&table),
+            Err(shared) => chosen(&shared),
+        };
         let points = Points::from_rows(values, columns).map_err(|e| self.error(key, e.to_string()))?;
         Ok(Some(Points { taken, of: rows.len(), ..points }))
     }

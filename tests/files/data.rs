@@ -30,7 +30,7 @@ fn file(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 #[test]
-fn arrays_written_by_numpy_and_safetensors() {
+fn arrays_written_by_others() {
     let table = |f: &dyn Fn(f64) -> f64| A.map(f).to_vec();
     let twenty: Vec<f64> = A.iter().copied().cycle().take(120).collect();
     let cube: Vec<f64> = (0..24).map(f64::from).collect();
@@ -52,6 +52,14 @@ fn arrays_written_by_numpy_and_safetensors() {
         ("some.safetensors#n", 2, vec![7.0, -8.0]),
         ("some.safetensors#v", 1, vec![1.5, 2.5]),
         ("bf16.safetensors", 2, vec![1.0, -2.5]),
+        ("flat.parquet", 3, vec![1.5, 2.25, 3.0, 4.5, 5.25, 6.0]),
+        ("flat.parquet#y", 1, vec![2.25, 5.25]),
+        ("index.parquet", 3, A.to_vec()),
+        ("image.parquet", 4, (1..9).map(f64::from).collect()),
+        ("embedding.parquet#embedding", 2, (0..12).map(f64::from).collect()),
+        ("embedding.parquet#half", 2, (0..12).map(|v| f64::from(v) / 4.0).collect()),
+        ("embedding.parquet#big", 1, vec![4_294_967_295.0; 6]),
+        ("embedding.parquet#yes", 1, vec![1.0, 0.0, 1.0, 0.0, 1.0, 0.0]),
     ] {
         assert_eq!(read(&fixture(name)).unwrap(), RawTable { columns, values }, "{name}");
     }
@@ -60,7 +68,7 @@ fn arrays_written_by_numpy_and_safetensors() {
 #[test]
 fn formats_are_known_by_their_first_bytes_too() {
     let folder = tempfile::tempdir().unwrap();
-    for (i, name) in ["f8.npy", "one-compressed.npz", "bf16.safetensors"].iter().enumerate() {
+    for (i, name) in ["f8.npy", "one-compressed.npz", "bf16.safetensors", "flat.parquet"].iter().enumerate() {
         let bytes = std::fs::read(fixture(name)).unwrap();
         let copy = file(&folder, &format!("copy{i}.bin"), &bytes);
         assert_eq!(read(&copy).unwrap(), read(&fixture(name)).unwrap());
@@ -79,6 +87,13 @@ fn what_cannot_be_read_is_said_in_one_sentence() {
         ("two.npz#z", "x, y"),
         ("f8.npy#x", "one table only"),
         ("some.safetensors", "h, n, v, w"),
+        ("embedding.parquet", "column `name` holds no numbers"),
+        ("embedding.parquet#day", "column `day` holds no numbers"),
+        ("embedding.parquet#other", "embedding, half"),
+        ("null.parquet", "row 2 of column `x` has no number"),
+        ("ragged.parquet", "row 2 of column `x` has 1 numbers, the first has 2"),
+        ("none.parquet", "empty"),
+        ("zstd.parquet", "gzip"),
         ("none.npy", "no such file"),
         ("", "folder"),
     ] {
@@ -91,10 +106,22 @@ fn what_cannot_be_read_is_said_in_one_sentence() {
 #[test]
 fn damaged_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["f8.npy", "two.npz", "one-compressed.npz", "some.safetensors"] {
+    for name in [
+        "f8.npy",
+        "two.npz",
+        "one-compressed.npz",
+        "some.safetensors",
+        "flat.parquet",
+        "image.parquet",
+        "embedding.parquet",
+    ] {
         let whole = std::fs::read(fixture(name)).unwrap();
         let extension = Path::new(name).extension().unwrap().to_str().unwrap();
-        let key = if extension == "npz" { "" } else { "#w" };
+        let key = match extension {
+            "npz" => "",
+            "parquet" => "#embedding",
+            _ => "#w",
+        };
         for cut in (0..whole.len()).step_by(7) {
             let path = file(&folder, &format!("cut.{extension}"), &whole[..cut]);
             complaint(&path);
