@@ -1,6 +1,7 @@
 //! A landscape together with the region in which its critical points are sought, in the coordinates of the search:
 //! those of the affine hull where the landscape reduces to it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use faer::{Mat, MatMut, MatRef};
@@ -9,14 +10,14 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::chart::{Chart, affine};
-use crate::landscape::{Landscape, Linearization, Reduced, Region, Shape, trapping};
+use crate::landscape::{Kernel, Landscape, Linearization, Reduced, Region, Shape, hull, trapping};
 
 /// Where and on what the search runs.
 pub(crate) struct Problem<'a> {
     /// The landscape in search coordinates, counting its evaluations.
     pub(crate) landscape: Counted<'a>,
     /// Where minima are looked for first (columns).
-    pub(crate) wells: Option<Mat<f64>>,
+    pub(crate) wells: Option<Arc<Mat<f64>>>,
     /// The region in search coordinates (a ball where the true one is a slice of a box).
     pub(crate) region: Region,
     /// The way to full space and the region there.
@@ -40,14 +41,8 @@ impl<'a> Problem<'a> {
         let mut scale = inside.radius();
         let wells = inner.wells();
         if let Some(data) = &wells {
-            let n = data.nrows();
-            let mean: Vec<f64> =
-                (0..n).map(|i| data.row(i).iter().sum::<f64>() / data.ncols() as f64).collect();
-            let spread = data
-                .col_iter()
-                .map(|c| c.iter().zip(&mean).map(|(y, m)| (y - m) * (y - m)).sum::<f64>())
-                .fold(0.0, f64::max)
-                .sqrt();
+            let data = (**data).as_ref();
+            let spread = hull::spread(data, &hull::mean(data));
             if spread > 0.0 {
                 scale = scale.min(spread);
             }
@@ -211,5 +206,9 @@ impl Landscape for Counted<'_> {
 
     fn highest_index(&self) -> usize {
         self.inner.highest_index()
+    }
+
+    fn kernel(&self) -> Option<Kernel> {
+        self.inner.kernel()
     }
 }

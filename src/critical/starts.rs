@@ -12,7 +12,7 @@ use crate::linalg::dot;
 pub(crate) fn random(problem: &Problem<'_>, rng: &mut impl Rng) -> Vec<f64> {
     let n = problem.dim();
     for _ in 0..100 {
-        let x = match problem.wells.as_ref().map(|w| w.as_ref()) {
+        let x = match problem.wells.as_ref().map(|w| (**w).as_ref()) {
             Some(data) if data.ncols() > 1 && rng.random_range(0..8) > 0 => {
                 let count = data.ncols();
                 let first = rng.random_range(0..count);

@@ -8,6 +8,8 @@
 //! are cut off, and along a softmax's common shift. At equilibria both have the same index, that of
 //! `leak - P^(1/2) S P^(1/2)` (Haynsworth's additivity of inertia, twice), and the same number of null directions.
 
+use std::sync::Arc;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 
@@ -25,7 +27,7 @@ pub(super) struct Dual {
     network: Network,
     kappa: f64,
     inverse: Mat<f64>,
-    wells: Option<Mat<f64>>,
+    wells: Option<Arc<Mat<f64>>>,
 }
 
 /// What the derivatives at some points share: the Lagrangians', and `A r`.
@@ -37,7 +39,7 @@ struct Frozen {
 impl Dual {
     /// Of a network none of whose layers is eliminated; `wells` are points to search from first. `None` if the matrix of
     /// synapses has no finite spectrum.
-    pub(super) fn new(network: Network, wells: Option<Mat<f64>>) -> Option<Self> {
+    pub(super) fn new(network: Network, wells: Option<Arc<Mat<f64>>>) -> Option<Self> {
         let n = network.total;
         let mut synapses = Mat::zeros(n, n);
         network.send(true, true, Mat::<f64>::identity(n, n).as_ref(), synapses.as_mut());
@@ -178,7 +180,7 @@ impl Landscape for Dual {
         None
     }
 
-    fn wells(&self) -> Option<Mat<f64>> {
+    fn wells(&self) -> Option<Arc<Mat<f64>>> {
         self.wells.clone()
     }
 }

@@ -33,7 +33,15 @@ pub trait Enclose: Send + Sync {
 
     /// A bound L of the Hessian's Lipschitz constant in the spectral norm on the Euclidean ball: `|H(x) - H(y)| <= L |x - y|`;
     /// infinite where there is none.
-    fn lipschitz(&self, center: &[f64], radius: f64) -> f64;
+    fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
+        self.lipschitz_about(center)(radius)
+    }
+
+    /// The same in balls of any radius about one centre, for kinds where these have much in common. A kind has one of the two of its
+    /// own.
+    fn lipschitz_about<'a>(&'a self, center: &'a [f64]) -> Box<dyn Fn(f64) -> f64 + 'a> {
+        Box::new(move |radius| self.lipschitz(center, radius))
+    }
 
     /// A system whose zeros are the critical points, with the Jacobian singular just where the Hessian is.
     fn system(&self) -> Box<dyn System + '_>;

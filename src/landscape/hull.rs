@@ -48,13 +48,17 @@ pub(super) fn coordinates(basis: MatRef<'_, f64>, origin: &[f64], points: MatRef
 }
 
 /// Mean of the columns.
-pub(super) fn mean(points: MatRef<'_, f64>) -> Vec<f64> {
-    let k = points.ncols() as f64;
-    (0..points.nrows()).map(|i| points.row(i).iter().sum::<f64>() / k).collect()
+pub(crate) fn mean(points: MatRef<'_, f64>) -> Vec<f64> {
+    let mut mean = vec![0.0; points.nrows()];
+    for point in points.col_iter() {
+        mean.iter_mut().zip(point.iter()).for_each(|(m, y)| *m += y);
+    }
+    mean.iter_mut().for_each(|m| *m /= points.ncols() as f64);
+    mean
 }
 
 /// Largest distance of a column from `center`.
-pub(super) fn spread(points: MatRef<'_, f64>, center: &[f64]) -> f64 {
+pub(crate) fn spread(points: MatRef<'_, f64>, center: &[f64]) -> f64 {
     points
         .col_iter()
         .map(|c| c.iter().zip(center).map(|(y, c)| (y - c).powi(2)).sum::<f64>())

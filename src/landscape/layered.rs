@@ -1,5 +1,7 @@
 //! A [`Network`] as a landscape: what the kinds `hopfield` and `hierarchical` build.
 
+use std::sync::Arc;
+
 use faer::{Mat, MatMut, MatRef};
 
 use super::dual::Dual;
@@ -143,8 +145,8 @@ impl Landscape for Layered {
         Some(Region::cuboid(half.iter().map(|h| -h).collect(), half))
     }
 
-    fn wells(&self) -> Option<Mat<f64>> {
-        self.starts_in(&self.network)
+    fn wells(&self) -> Option<Arc<Mat<f64>>> {
+        self.starts_in(&self.network).map(Arc::new)
     }
 
     /// One layer of identity units sends to the others along the span of its weights: across it the energy is quadratic.
@@ -226,7 +228,7 @@ impl Landscape for Layered {
         };
         let searched = identities.clone().unwrap_or_else(all);
         let inside = span(network, region, &searched);
-        let wells = self.starts_in(&searched);
+        let wells = self.starts_in(&searched).map(Arc::new);
         let (origin, map) = lift(network, &searched);
         let Some(network) = identities else {
             return Some(Equilibria {

@@ -10,6 +10,8 @@
 //! numbers `a` and `sigma` that [`Schedule::at`] returns. The energy of Pham et al. (2025, "Memorization to Generalization")
 //! is `2 sigma^2 E` up to a constant, with their `beta = 1/(2 sigma^2)`: same critical points and indices.
 
+use std::sync::Arc;
+
 use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
@@ -18,7 +20,7 @@ pub use super::diffusion::Schedule;
 use super::formula::wells::{Shape, Varied, Wells};
 use super::hull;
 use super::rows::{self, RowParameter, Rows, Shift};
-use super::softmax::{EnclosedMixture, LogSumExp, Parts};
+use super::softmax::{EnclosedMixture, LogSumExp, Parts, Patterns};
 use super::symmetry;
 use super::{
     Diffusion, Enclose, Equations, Family, Kernel, Key, Kind, Landscape, Linearization, Marginal, Reduced,
@@ -53,7 +55,8 @@ pub enum Noise {
 /// The landscape; see the module.
 #[derive(Clone, Debug)]
 pub struct Mixture {
-    data: Mat<f64>,
+    /// Shared by all members of a family.
+    data: Arc<Mat<f64>>,
     /// As given, not normalised; `None` where nothing but logarithms is known, or exact.
     weights: Option<Vec<f64>>,
     /// The data as the user counts them; `None` where the columns are all that is known of them.
@@ -63,7 +66,8 @@ pub struct Mixture {
     a: f64,
     sigma: f64,
     confinement: f64,
-    scaled: Mat<f64>,
+    /// `a y_k`; the data themselves where `a` is one.
+    scaled: Arc<Mat<f64>>,
     kernel: LogSumExp,
 }
 
@@ -83,11 +87,11 @@ impl Mixture {
                 shown(weights[k])
             )));
         }
-        Mixture::of_rows(data, Rows::apart(weights), noise, confinement)
+        Mixture::of_rows(Arc::new(data), Rows::apart(weights), noise, confinement)
     }
 
     /// From columns and the rows that are merged in them, whose weights are checked: zero or more, and not all zero.
-    fn of_rows(data: Mat<f64>, rows: Rows, noise: Noise, confinement: f64) -> Result<Self> {
+    fn of_rows(data: Arc<Mat<f64>>, rows: Rows, noise: Noise, confinement: f64) -> Result<Self> {
         if !(confinement >= 0.0 && confinement.is_finite()) {
             return Err(Error::input(format!(
                 "mixture: `confinement` is {}, it must be zero or more",
@@ -137,23 +141,25 @@ impl Mixture {
 
     /// From checked values.
     fn assemble(
-        data: Mat<f64>,
+        data: Arc<Mat<f64>>,
         log_weights: Vec<f64>,
         noise: Noise,
         (a, sigma): (f64, f64),
         confinement: f64,
     ) -> Self {
-        let scaled = Mat::from_fn(data.nrows(), data.ncols(), |i, k| a * data[(i, k)]);
+        let (n, count) = data.shape();
+        let scaled =
+            if a == 1.0 { data.clone() } else { Arc::new(Mat::from_fn(n, count, |i, k| a * data[(i, k)])) };
         let kappa = 1.0 / (sigma * sigma) + confinement;
         let shrink = 1.0 / (1.0 + confinement * sigma * sigma);
         // Distances are taken from the centre of the wells: far from the origin nothing cancels.
-        let center: Vec<f64> = hull::mean(scaled.as_ref()).iter().map(|m| shrink * m).collect();
-        let patterns = Mat::from_fn(data.nrows(), data.ncols(), |i, k| shrink * scaled[(i, k)] - center[i]);
-        let square = |m: &Mat<f64>, k: usize| m.col(k).iter().map(|y| y * y).sum::<f64>();
-        let bias: Vec<f64> = (0..data.ncols())
+        let center: Vec<f64> = hull::mean((*scaled).as_ref()).iter().map(|m| shrink * m).collect();
+        let patterns = Patterns::from_fn(n, count, |i, k| shrink * scaled[(i, k)] - center[i]);
+        let square = |y: faer::ColRef<'_, f64>| y.iter().map(|y| y * y).sum::<f64>();
+        let bias: Vec<f64> = (0..count)
             .map(|k| {
-                let shifted = log_weights[k] - 0.5 * confinement * shrink * square(&scaled, k);
-                shifted - 0.5 * kappa * square(&patterns, k)
+                let shifted = log_weights[k] - 0.5 * confinement * shrink * square(scaled.col(k));
+                shifted - 0.5 * kappa * square(patterns.as_ref().col(k))
             })
             .collect();
         let kernel = LogSumExp::new(patterns, bias, center, 0.0, kappa, 1.0, kappa);
@@ -176,7 +182,7 @@ impl Mixture {
             return Err(Error::input("mixture: there are no data"));
         }
         let rows = Rows::merged(points.column_of_row, weights);
-        Mixture::of_rows(points.values, rows, noise, confinement)
+        Mixture::of_rows(Arc::new(points.values), rows, noise, confinement)
     }
 
     /// The data as the user counts them, with the weights as they came where they are known.
@@ -192,7 +198,7 @@ impl Mixture {
         let s2 = self.sigma * self.sigma;
         let apart = |k: usize, i: usize| x[i] - self.scaled[(i, k)];
         let logit = |k: usize| -(0..x.len()).map(|i| apart(k, i).powi(2)).sum::<f64>() / (2.0 * s2);
-        let shift = Shift { data: self.data.as_ref(), softmax: &softmax, scale: self.a };
+        let shift = Shift { data: (*self.data).as_ref(), softmax: &softmax, scale: self.a };
         shift.write(&rows, parameter, logit, |k, i| self.a * apart(k, i) / s2, out);
         out.iter_mut().for_each(|m| *m = -*m / s2);
     }
@@ -286,15 +292,15 @@ impl Landscape for Mixture {
     }
 
     fn data(&self) -> Option<MatRef<'_, f64>> {
-        Some(self.scaled.as_ref())
+        Some((*self.scaled).as_ref())
     }
 
     fn data_weights(&self) -> Option<Vec<f64>> {
         Some(self.log_weights.iter().map(|w| w.exp()).collect())
     }
 
-    fn wells(&self) -> Option<Mat<f64>> {
-        Some(self.kernel.wells())
+    fn wells(&self) -> Option<Arc<Mat<f64>>> {
+        Some(if self.confinement == 0.0 { self.scaled.clone() } else { Arc::new(self.kernel.wells()) })
     }
 
     fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {
@@ -336,7 +342,7 @@ impl Landscape for Mixture {
     fn has_symmetry(&self, map: &SignedPermutation) -> bool {
         let weights = self.weights.as_deref();
         self.rows.is_some()
-            && symmetry::permutes(self.data.as_ref(), weights.unwrap_or(&self.log_weights), map)
+            && symmetry::permutes((*self.data).as_ref(), weights.unwrap_or(&self.log_weights), map)
     }
 
     fn reduce(&self) -> Option<Reduced> {
@@ -352,7 +358,7 @@ impl Landscape for Mixture {
             .collect();
         let wells = hull::coordinates(basis.as_ref(), &vec![0.0; self.dim()], kernel.patterns());
         let noise = Noise::Fixed { a: 1.0, sigma };
-        let inner = Mixture::assemble(wells, log_weights, noise, (1.0, sigma), 0.0);
+        let inner = Mixture::assemble(Arc::new(wells), log_weights, noise, (1.0, sigma), 0.0);
         let origin = kernel.center.clone();
         Some(Reduced { inner: Box::new(inner), origin, basis, offset: 0.0, normal: kernel.curvature })
     }
@@ -378,7 +384,7 @@ impl Mixture {
         let data = (present.len() < self.log_weights.len())
             .then(|| Mat::from_fn(self.dim(), present.len(), |i, k| self.data[(i, present[k])]));
         EnclosedMixture::new(Parts {
-            data: data.as_ref().map_or(self.data.as_ref(), |data| data.as_ref()),
+            data: data.as_ref().map_or((*self.data).as_ref(), |data| data.as_ref()),
             factor: if confined { a / f } else { a },
             logs,
             tilt: if confined { -(confinement * f) } else { Interval::ZERO },
@@ -479,8 +485,8 @@ impl Family for Mixture {
                     return Err(rows::no_such_parameter("mixture", name, self, &rows));
                 };
                 let parameter = rows.parameter(place - first, self.dim());
-                let (data, rows) = rows.changed("mixture", self.data.as_ref(), parameter, value)?;
-                return Ok(Box::new(Mixture::of_rows(data, rows, noise, confinement)?));
+                let (data, rows) = rows.changed("mixture", (*self.data).as_ref(), parameter, value)?;
+                return Ok(Box::new(Mixture::of_rows(Arc::new(data), rows, noise, confinement)?));
             }
         }
         let mut changed = Mixture::of_rows(self.data.clone(), self.rows(), noise, confinement)?;
@@ -523,7 +529,7 @@ impl Family for Mixture {
             (Some("t"), Noise::Scheduled { schedule, .. }) => Varied::Time(schedule),
             _ => Varied::Width,
         };
-        let (data, weights) = rows.apart_of(self.data.as_ref()).ok_or(unknown)?;
+        let (data, weights) = rows.apart_of((*self.data).as_ref()).ok_or(unknown)?;
         let energy = Wells {
             data,
             weights,

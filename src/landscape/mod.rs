@@ -14,7 +14,7 @@ mod exp;
 pub mod formula;
 pub mod hierarchical;
 pub mod hopfield;
-mod hull;
+pub(crate) mod hull;
 mod lagrangian;
 mod layered;
 mod low_dimension;
@@ -27,6 +27,8 @@ mod rows;
 mod softmax;
 mod symmetry;
 pub mod trapping;
+
+use std::sync::Arc;
 
 use faer::{Mat, MatMut, MatRef};
 
@@ -119,8 +121,8 @@ pub trait Landscape: Send + Sync {
     }
 
     /// Where minima are to be looked for first, one point a column: by default at the data.
-    fn wells(&self) -> Option<Mat<f64>> {
-        self.data().map(|d| d.to_owned())
+    fn wells(&self) -> Option<Arc<Mat<f64>>> {
+        self.data().map(|d| Arc::new(d.to_owned()))
     }
 
     /// The same landscape in fewer dimensions, where it is exactly a landscape plus a quadratic in the rest.
@@ -376,7 +378,7 @@ pub enum Takes {
     Numbers,
     /// A table of keys of its own.
     Table,
-    /// A path to numbers: csv, npy, npz#key, safetensors#key.
+    /// A path to numbers: csv, npy, npz#key, safetensors#key, parquet#column.
     Data,
     /// Anything; checked by whoever reads it.
     Any,

@@ -6,12 +6,14 @@
 //! `beta kappa`;
 //! its fixed points are those of attention with the patterns as keys and values. Published without weights: `w_k = 1`.
 
+use std::sync::Arc;
+
 use faer::{Mat, MatMut, MatRef};
 
 use super::formula::wells::{Shape, Varied, Wells};
 use super::hull;
 use super::rows::{self, RowParameter, Rows, Shift};
-use super::softmax::{EnclosedMixture, LogSumExp, Parts};
+use super::softmax::{EnclosedMixture, LogSumExp, Parts, Patterns};
 use super::symmetry;
 use super::{
     Enclose, Equations, Family, Kernel, Key, Kind, Landscape, Linearization, Reduced, Region, Takes,
@@ -83,12 +85,13 @@ impl ModernHopfield {
         let (weights, log_weights) = (rows.weights(patterns.ncols()), rows.log_weights(patterns.ncols()));
         let kappa = 1.0 + confinement;
         let center: Vec<f64> = hull::mean(patterns.as_ref()).iter().map(|m| m / kappa).collect();
-        let wells =
-            Mat::from_fn(patterns.nrows(), patterns.ncols(), |i, k| patterns[(i, k)] / kappa - center[i]);
+        let (n, count) = patterns.shape();
+        let wells = Patterns::from_fn(n, count, |i, k| patterns[(i, k)] / kappa - center[i]);
         let slope = beta * kappa;
-        let bias: Vec<f64> = (0..patterns.ncols())
+        let bias: Vec<f64> = (0..count)
             .map(|k| {
-                log_weights[k] + slope * wells.col(k).iter().zip(&center).map(|(y, m)| y * m).sum::<f64>()
+                log_weights[k]
+                    + slope * wells.as_ref().col(k).iter().zip(&center).map(|(y, m)| y * m).sum::<f64>()
             })
             .collect();
         let offset = -0.5 * kappa * center.iter().map(|c| c * c).sum::<f64>();
@@ -158,8 +161,8 @@ impl Landscape for ModernHopfield {
         Some(self.log_weights.iter().map(|w| (w - total).exp()).collect())
     }
 
-    fn wells(&self) -> Option<Mat<f64>> {
-        Some(self.kernel.wells())
+    fn wells(&self) -> Option<Arc<Mat<f64>>> {
+        Some(Arc::new(self.kernel.wells()))
     }
 
     fn enclose(&self) -> std::result::Result<Box<dyn Enclose + '_>, String> {

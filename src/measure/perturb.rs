@@ -5,6 +5,8 @@
 //! data. Out: a [`Change`] for each. The graph of a Morse-Smale flow stays as it is under a small enough change; the limit of the
 //! measure need not: between minima of equal depth any change decides.
 
+use std::sync::Arc;
+
 use faer::{Mat, MatMut, MatRef};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -143,7 +145,7 @@ impl Landscape for Perturbed<'_> {
         self.inner.period()
     }
 
-    fn wells(&self) -> Option<Mat<f64>> {
+    fn wells(&self) -> Option<Arc<Mat<f64>>> {
         self.inner.wells()
     }
 }

@@ -32,6 +32,8 @@ mod saturated;
 mod separation;
 mod systems;
 
+use std::sync::Arc;
+
 use faer::linalg::matmul::matmul;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
@@ -385,7 +387,7 @@ impl Landscape for DenseMemory {
         (self.lagrangian == Lagrangian::Identity).then(|| self.patterns())
     }
 
-    fn wells(&self) -> Option<Mat<f64>> {
+    fn wells(&self) -> Option<Arc<Mat<f64>>> {
         let mut wells = Mat::zeros(self.dim, self.count());
         for (k, y) in self.patterns.chunks_exact(self.dim).enumerate() {
             // What the neurons are driven to when they show the pattern as well as they can.
@@ -402,7 +404,7 @@ impl Landscape for DenseMemory {
             }
             wells.col_as_slice_mut(k).copy_from_slice(&x);
         }
-        Some(wells)
+        Some(Arc::new(wells))
     }
 
     fn reduce(&self) -> Option<Reduced> {

@@ -162,13 +162,13 @@ impl Landscape for Epanechnikov {
         Some(MatRef::from_column_major_slice(&self.memories, self.dim, self.weights.len()))
     }
 
-    fn wells(&self) -> Option<Mat<f64>> {
+    fn wells(&self) -> Option<Arc<Mat<f64>>> {
         let minima = self.minima();
         let mut centers: Vec<&[f64]> = minima.wells.iter().map(|w| w.center.as_slice()).collect();
         if !minima.complete || centers.is_empty() {
             centers.extend(self.memories.chunks_exact(self.dim));
         }
-        Some(Mat::from_fn(self.dim, centers.len(), |i, j| centers[j][i]))
+        Some(Arc::new(Mat::from_fn(self.dim, centers.len(), |i, j| centers[j][i])))
     }
 
     fn highest_index(&self) -> usize {

@@ -323,15 +323,19 @@ impl NullaryFnOnce for Distances<'_> {
     }
 }
 
-/// Square distance; lengths are multiples of [`VECTOR`].
+/// Square distance.
 #[inline(always)]
 fn apart(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0_f64; VECTOR];
-    for (a, b) in a.as_chunks::<VECTOR>().0.iter().zip(b.as_chunks::<VECTOR>().0) {
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<VECTOR>(), b.as_chunks::<VECTOR>());
+    for (a, b) in a.iter().zip(b) {
         for i in 0..VECTOR {
             let d = a[i] - b[i];
             sums[i] = d.mul_add(d, sums[i]);
         }
+    }
+    for (sum, (a, b)) in sums.iter_mut().zip(rest_a.iter().zip(rest_b)) {
+        *sum += (a - b) * (a - b);
     }
     sums.iter().sum()
 }
@@ -410,7 +414,7 @@ fn divide(data: &[f64], stride: usize, members: &mut [u32]) -> Vec<usize> {
     if members.len() <= LEAF {
         return vec![members.len()];
     }
-    let at = Arch::new().dispatch(Split { data, stride, members: &mut *members });
+    let at = split(data, stride, members);
     let (left, right) = members.split_at_mut(at);
     // One after the other: who waits for other threads here may be handed work that waits for these cells.
     let mut sizes = divide(data, stride, left);
@@ -418,7 +422,13 @@ fn divide(data: &[f64], stride: usize, members: &mut [u32]) -> Vec<usize> {
     sizes
 }
 
-/// Splits members by the plane between the means of two groups; the number of those on the first side.
+/// Splits members (of data one after the other, each `stride` numbers) by the plane between the means of two groups; the number of
+/// those on the first side, which now come first.
+pub(super) fn split(data: &[f64], stride: usize, members: &mut [u32]) -> usize {
+    Arch::new().dispatch(Split { data, stride, members })
+}
+
+/// See [`split`].
 struct Split<'a> {
     data: &'a [f64],
     stride: usize,

@@ -20,14 +20,16 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::enclose::{EnclosedMixture, LOW, difference, exact_difference};
-use super::tree::{self, Node, Tree};
+use super::tree::{self, Hull, Tree};
+
+type Node = tree::Node<Hull>;
 use crate::rigor::rounding::{add_up, down, mul_down, mul_up, up};
 use crate::rigor::{Expansion, Interval, System};
 
 /// The system; see the module.
 pub(super) struct Density {
     dim: usize,
-    tree: Arc<Tree>,
+    tree: Arc<Tree<Hull>>,
     /// Wells, one after the other, as they stand in the tree.
     wells: Vec<Interval>,
     logs: Vec<Interval>,
@@ -90,7 +92,7 @@ impl Moves {
 
 impl Density {
     pub(super) fn new(mixture: &EnclosedMixture) -> Self {
-        let (n, tree) = (mixture.dim, mixture.tree().clone());
+        let (n, tree) = (mixture.dim, mixture.boxes().clone());
         let wells = tree.order.iter().flat_map(|k| (0..n).map(|i| mixture.coordinate(*k, i))).collect();
         let logs = tree.order.iter().map(|k| mixture.logs[*k]).collect();
         let (precision, half) = (mixture.precision, mixture.precision.scale(0.5));
@@ -115,10 +117,10 @@ impl Density {
     /// The largest weight at a point, nearly: nothing depends on how well it is met.
     fn top(&self, at: &[f64]) -> Top {
         let half = self.half.mid();
-        let (best, highest) = self.tree.highest(
-            |node| node.log - half * tree::nearest(&node.hull, at),
-            |k| self.logs[k].mid() - half * tree::nearest(self.well(k), at),
-        );
+        let of_node = |node: &Node| node.log - half * tree::nearest(&node.bound, at);
+        let (best, highest) = self
+            .tree
+            .highest(of_node, of_node, |k| self.logs[k].mid() - half * tree::nearest(self.well(k), at));
         let square = tree::nearest(self.well(best), at);
         let log = highest + half * square;
         Top { square, log: if log.is_finite() { log } else { 0.0 } }
@@ -154,7 +156,7 @@ impl Density {
         let n = self.dim;
         // The softmax mean; nothing depends on how well it is met.
         let (mut b, mut sum) = ([0.0; LOW], 0.0);
-        let of = |node: &Node| self.exponent(top, &node.hull, Interval::point(node.log), at);
+        let of = |node: &Node| self.exponent(top, &node.bound, Interval::point(node.log), at);
         seen.clear();
         self.tree.visit(
             |node| of(node).hi() < FAINT,
@@ -189,7 +191,7 @@ impl Density {
         // Those that were seen come in the same order.
         let mut known = seen.iter().peekable();
         let drops = |node: &Node| {
-            let moves = self.moves(&node.hull, at, &b, &t);
+            let moves = self.moves(&node.bound, at, &b, &t);
             let small = add_up(of(node).hi(), moves.swing) < FAINT;
             if small {
                 add_faint(node.places[1] - node.places[0], &moves);
@@ -287,7 +289,7 @@ impl Density {
         let hull = rivals.iter().map(|k| self.along(&u, x, self.well(*k))).reduce(Interval::hull);
         let Some(hull) = hull else { return };
         // Each of the others has less than exp(FAINT) of the weight, and adds at most that much of its distance.
-        let apart = self.along(&u, x, &self.tree.root().hull);
+        let apart = self.along(&u, x, &self.tree.root().bound);
         let tail = mul_up(self.logs.len() as f64, mul_up(FAINT_EXP, add_up(apart.mag(), hull.mag())));
         replace(range, &u, hull + Interval::new(-tail, tail));
     }
@@ -311,7 +313,7 @@ impl Density {
         let likeliest = terms.iter().max_by(|a, b| a.log.mid().total_cmp(&b.log.mid()));
         self.tree.visit(
             |node| {
-                let c = &node.hull;
+                let c = &node.bound;
                 let log = self.exponent(top, c, Interval::point(node.log), at);
                 likeliest.is_some_and(|j| outweighs(j, c, Interval::point(log.hi())))
             },

@@ -12,8 +12,8 @@ use faer::MatRef;
 
 use super::density::Density;
 use super::span;
-use super::tree::Tree;
-use super::weights::{Reach, Weights};
+use super::tree::{Ball, Bound, Hull as Sides, Tree};
+use super::weights::{Place, Weights};
 use crate::landscape::enclose::{Balls, Enclose, Everywhere, Hull};
 use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
 use crate::rigor::{Interval, System};
@@ -44,9 +44,17 @@ pub(in crate::landscape) struct EnclosedMixture {
     middle: Vec<f64>,
     /// Its radius.
     reach: f64,
-    /// Of the wells, once somebody has asked for it.
-    tree: OnceLock<Arc<Tree>>,
+    /// Of the wells, once somebody has asked for them.
+    boxes: OnceLock<Arc<Tree<Sides>>>,
+    balls: OnceLock<Option<Tree<Ball>>>,
 }
+
+/// So many wells are looked at one by one above low dimension.
+const MANY: usize = 4096;
+/// Wells at which it is tried whether a tree of balls pays.
+const TRIED: usize = 8;
+/// By how much logits fall short of the largest where wells are left out there.
+const SHORT: f64 = 60.0;
 
 /// The numbers of which an [`EnclosedMixture`] is made.
 pub(in crate::landscape) struct Parts<'a> {
@@ -104,10 +112,26 @@ impl EnclosedMixture {
             level,
             middle,
             reach: 0.0,
-            tree: OnceLock::new(),
+            boxes: OnceLock::new(),
+            balls: OnceLock::new(),
         };
         mixture.surround();
         mixture
+    }
+
+    /// Equal weights at these data, width 0.1.
+    #[cfg(test)]
+    pub(super) fn of(data: faer::Mat<f64>) -> Self {
+        let count = data.ncols();
+        EnclosedMixture::new(Parts {
+            data: data.as_ref(),
+            factor: Interval::ONE,
+            logs: vec![Interval::ZERO; count],
+            tilt: Interval::ZERO,
+            precision: Interval::ONE / Interval::point(0.1).sqr(),
+            scale: Interval::ONE,
+            constant: Interval::point(count as f64).ln(),
+        })
     }
 
     /// The same landscape, less quadratics, in coordinates in which its wells are `wells` (r numbers each, one well after
@@ -127,7 +151,8 @@ impl EnclosedMixture {
             level: vec![false; r],
             middle,
             reach: 0.0,
-            tree: OnceLock::new(),
+            boxes: OnceLock::new(),
+            balls: OnceLock::new(),
         };
         mixture.surround();
         mixture
@@ -144,9 +169,25 @@ impl EnclosedMixture {
         self.logs.len()
     }
 
-    /// The wells as a tree.
-    pub(super) fn tree(&self) -> &Arc<Tree> {
-        self.tree.get_or_init(|| Arc::new(Tree::new(self)))
+    /// The wells in boxes.
+    pub(super) fn boxes(&self) -> &Arc<Tree<Sides>> {
+        self.boxes.get_or_init(|| Arc::new(Tree::of_boxes(self)))
+    }
+
+    /// The wells in balls; `None` where they are few, or most balls would have to be opened anyway.
+    pub(super) fn balls(&self) -> Option<&Tree<Ball>> {
+        let pays = |balls: &Tree<Ball>| {
+            let half = 0.5 * self.precision.mid();
+            let mut opened = 0;
+            for k in (0..TRIED).map(|j| (2 * j + 1) * self.count() / (2 * TRIED)) {
+                let least = self.logs[k].mid() - SHORT;
+                let far = |log: f64, square: f64| log - half * square < least;
+                balls.visit(|node| far(node.log, node.bound.nearest(self.well(k))), |_| opened += 1);
+            }
+            4 * opened <= TRIED * self.count()
+        };
+        let many = self.dim > LOW && self.count() > MANY;
+        self.balls.get_or_init(|| many.then(|| Tree::of_balls(self)).filter(pays)).as_ref()
     }
 
     /// Approximate well k.
@@ -168,6 +209,7 @@ impl EnclosedMixture {
     }
 
     /// Bound of the distance of approximate well k from the exact one.
+    #[inline(always)]
     pub(super) fn well_error(&self, k: usize) -> f64 {
         if self.relative == 0.0 && self.absolute.iter().all(|a| *a == 0.0) {
             return 0.0;
@@ -191,15 +233,9 @@ impl EnclosedMixture {
     }
 
     /// Squared distance of well k from a point.
+    #[inline(always)]
     pub(super) fn square_distance(&self, k: usize, x: &[f64]) -> Interval {
-        let n = self.dim;
-        let square = lanes(n, |i| {
-            let d = x[i] - self.wells[k * n + i];
-            d * d
-        });
-        // Three roundings a term and one a sum; terms that underflow lose less than the smallest normal number.
-        let plain =
-            Interval::about(square, up(mul_up(square, gamma(depth(n) + 3)) + n as f64 * f64::MIN_POSITIVE));
+        let plain = square_apart(x, self.well(k));
         let error = self.well_error(k);
         if error == 0.0 {
             return Interval::new(plain.lo().max(0.0), plain.hi());
@@ -217,15 +253,9 @@ impl EnclosedMixture {
 
     /// Bounds the softmax mean over the box with the centre and radii given, as `(t, m - t)` for a t near it.
     fn mean(&self, center: &[f64], radii: &[f64]) -> (Vec<f64>, Vec<Interval>) {
-        let weights = Weights::over(self, center, Reach::Box(radii));
-        let t = weights.mean.clone();
-        let rest = if self.dim <= LOW {
-            let one = |i: usize| weights.average(self, |c| difference(c(i), t[i]));
-            (0..self.dim).map(one).collect()
-        } else {
-            weights.mean_from(self, &t)
-        };
-        (t, rest)
+        let weights = Weights::over(self, center, radii);
+        let rest = weights.mean_less(self);
+        (weights.mean, rest)
     }
 }
 
@@ -278,7 +308,7 @@ impl Enclose for EnclosedMixture {
                 let face = |end: f64| {
                     let (mut center, mut radii) = (center.clone(), radii.clone());
                     (center[i], radii[i]) = (end, 0.0);
-                    let weights = Weights::over(self, &center, Reach::Box(&radii));
+                    let weights = Weights::over(self, &center, &radii);
                     weights.average(self, |c| difference(c(i), t[i]))
                 };
                 let faces = Interval::new(face(x[i].lo()).lo(), face(x[i].hi()).hi());
@@ -290,7 +320,7 @@ impl Enclose for EnclosedMixture {
 
     fn hessian(&self, x: &[Interval]) -> Balls {
         let (center, radii) = split(x);
-        let weights = Weights::over(self, &center, Reach::Box(&radii));
+        let weights = Weights::over(self, &center, &radii);
         let first = self.scale * self.precision;
         weights.hessian(self, first, first * self.precision)
     }
@@ -299,19 +329,29 @@ impl Enclose for EnclosedMixture {
     /// diagonal (Banach 1938, "Ueber homogene Polynome in (L^2)", Studia Math. 7), where it is a third central moment.
     /// That of a variable in an interval of length l is at most `l^3 / (6 sqrt 3)`; and it is at most `E|c - m|^3`, of
     /// which the first holds everywhere and the second is small where one weight dominates.
-    fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
+    fn lipschitz_about<'a>(&'a self, center: &'a [f64]) -> Box<dyn Fn(f64) -> f64 + 'a> {
         let s = self.precision.hi();
         let factor = mul_up(self.scale.hi(), mul_up(s, mul_up(s, s)));
         let span = mul_up(2.0, self.reach);
         // 6 sqrt 3 = 10.392..
         let everywhere = div_up(mul_up(span, mul_up(span, span)), 10.39);
-        let near = if radius >= 0.0 && radius.is_finite() && center.iter().all(|c| c.is_finite()) {
-            Weights::over(self, center, Reach::Ball(radius)).third_moment(self)
-        } else {
-            f64::INFINITY
-        };
-        let bound = mul_up(factor, if near < everywhere { near } else { everywhere });
-        if bound >= 0.0 { bound } else { f64::INFINITY }
+        let place = center.iter().all(|c| c.is_finite()).then(|| Place::new(self, center));
+        Box::new(move |radius| {
+            let bound = match &place {
+                Some(place) if radius >= 0.0 && radius.is_finite() => place.third_moment(radius, everywhere),
+                _ => everywhere,
+            };
+            let bound = mul_up(factor, bound);
+            if bound >= 0.0 { bound } else { f64::INFINITY }
+        })
+    }
+
+    fn at(&self, x: &[f64]) -> (Vec<Interval>, Balls) {
+        let weights = Weights::over(self, x, &vec![0.0; x.len()]);
+        let (factor, rest) = (self.scale * self.precision, weights.mean_less(self));
+        let rest = x.iter().zip(&weights.mean).zip(rest);
+        let gradient = rest.map(|((x, t), rest)| factor * (exact_difference(*x, *t) - rest)).collect();
+        (gradient, weights.hessian(self, factor, factor * self.precision))
     }
 
     fn system(&self) -> Box<dyn System + '_> {
@@ -406,6 +446,25 @@ pub(super) fn exact_difference(a: f64, b: f64) -> Interval {
     } else {
         Interval::new(down(d), up(d))
     }
+}
+
+/// Square distance of two points.
+#[inline(always)]
+fn square_apart(a: &[f64], b: &[f64]) -> Interval {
+    let n = a.len();
+    let square = lanes(n, |i| {
+        let d = a[i] - b[i];
+        d * d
+    });
+    // Three roundings a term and one a sum; terms that underflow lose less than the smallest normal number.
+    Interval::about(square, up(mul_up(square, gamma(depth(n) + 3)) + n as f64 * f64::MIN_POSITIVE))
+}
+
+/// Distance of two points.
+pub(super) fn distance(a: &[f64], b: &[f64]) -> Interval {
+    let square = square_apart(a, b);
+    let distance = Interval::new(square.lo().max(0.0), square.hi()).sqrt();
+    Interval::new(distance.lo().max(0.0), distance.hi())
 }
 
 /// `gamma_m = m u / (1 - m u)`, from above: the relative error of m roundings (Higham 2002, section 3.1).

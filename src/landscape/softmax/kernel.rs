@@ -30,10 +30,8 @@ use crate::linalg::{column, column_mut};
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
 pub(in crate::landscape) struct LogSumExp {
-    /// Patterns, one after the other, each filled up with zeros to a multiple of [`VECTOR`] numbers: products compute
-    /// with whatever fills a column up and drop the result, and should it happen to be subnormal, as in memory that is
-    /// left as it came, they take a hundred times as long.
-    patterns: Vec<f64>,
+    /// Landscapes that have them in common share them.
+    patterns: Arc<Patterns>,
     /// Patterns and biases once more, in another order, where the dimension is low.
     pub(super) low: Option<LowDimension>,
     /// Of the patterns alone: landscapes that have them in common may share them.
@@ -45,6 +43,36 @@ pub(in crate::landscape) struct LogSumExp {
     pub(in crate::landscape) curvature: f64,
     pub(in crate::landscape) temperature: f64,
     pub(in crate::landscape) slope: f64,
+}
+
+/// Patterns (n x K), one after the other, each filled up with zeros to a multiple of [`VECTOR`] numbers: products compute
+/// with whatever fills a column up and drop the result, and should it happen to be subnormal, as in memory that is
+/// left as it came, they take a hundred times as long.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::landscape) struct Patterns {
+    dim: usize,
+    count: usize,
+    values: Vec<f64>,
+}
+
+impl Patterns {
+    pub(in crate::landscape) fn from_fn(
+        dim: usize,
+        count: usize,
+        value: impl Fn(usize, usize) -> f64,
+    ) -> Patterns {
+        let stride = dim.next_multiple_of(VECTOR);
+        let mut values = vec![0.0; stride * count];
+        for (k, pattern) in values.chunks_exact_mut(stride).enumerate() {
+            pattern[..dim].iter_mut().enumerate().for_each(|(i, y)| *y = value(i, k));
+        }
+        Patterns { dim, count, values }
+    }
+
+    pub(in crate::landscape) fn as_ref(&self) -> MatRef<'_, f64> {
+        let stride = self.dim.next_multiple_of(VECTOR);
+        MatRef::from_column_major_slice_with_stride(&self.values, self.dim, self.count, stride)
+    }
 }
 
 /// A block's K x b matrix stays within this many numbers (32 MB).
@@ -81,9 +109,9 @@ pub(in crate::landscape) fn with_scratch<R>(length: usize, f: impl FnOnce(&mut [
 }
 
 impl LogSumExp {
-    /// From patterns (n x K, columns), their biases (K), the centre (n) and the constants of the module's formula.
+    /// From patterns, their biases (K), the centre (n) and the constants of the module's formula.
     pub(in crate::landscape) fn new(
-        patterns: Mat<f64>,
+        patterns: Patterns,
         bias: Vec<f64>,
         center: Vec<f64>,
         offset: f64,
@@ -92,13 +120,8 @@ impl LogSumExp {
         slope: f64,
     ) -> Self {
         let low = LowDimension::new(patterns.as_ref(), &bias, slope);
-        let stride = patterns.nrows().next_multiple_of(VECTOR);
-        let mut filled = vec![0.0; stride * patterns.ncols()];
-        for (to, from) in filled.chunks_exact_mut(stride).zip(patterns.col_iter()) {
-            to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from);
-        }
         LogSumExp {
-            patterns: filled,
+            patterns: Arc::new(patterns),
             low,
             cells: Arc::default(),
             pruning: Arc::default(),
@@ -133,7 +156,7 @@ impl LogSumExp {
 
     /// The patterns as they lie in memory, one each [`LogSumExp::stride`] numbers.
     pub(super) fn data(&self) -> &[f64] {
-        &self.patterns
+        &self.patterns.values
     }
 
     pub(super) fn stride(&self) -> usize {
@@ -141,12 +164,13 @@ impl LogSumExp {
     }
 
     pub(super) fn cells(&self) -> &Cells {
-        self.cells.get_or_init(|| Cells::new(&self.patterns, self.stride()))
+        self.cells.get_or_init(|| Cells::new(self.data(), self.stride()))
     }
 
-    /// Takes over what is known of the distances between the patterns from a landscape that has the same.
+    /// Takes over the patterns, and what is known of the distances between them, from a landscape that has the same.
     pub(in crate::landscape) fn share(&mut self, other: &LogSumExp) {
-        if self.center.len() == other.center.len() && self.patterns == other.patterns {
+        if self.patterns == other.patterns {
+            self.patterns = other.patterns.clone();
             self.cells = other.cells.clone();
         }
     }
@@ -245,13 +269,7 @@ impl LogSumExp {
 
     /// The patterns (n x K).
     pub(in crate::landscape) fn patterns(&self) -> MatRef<'_, f64> {
-        let n = self.dim();
-        MatRef::from_column_major_slice_with_stride(
-            &self.patterns,
-            n,
-            self.count(),
-            n.next_multiple_of(VECTOR),
-        )
+        (*self.patterns).as_ref()
     }
 
     /// Weighted mean of the patterns under any weights (not necessarily summing to one).
@@ -291,7 +309,7 @@ impl LogSumExp {
             self.kept(pruning, points.subcols(start, g.ncols()), |j, z, kept| {
                 let Some(kept) = kept else { return missed.push(start + j) };
                 let Kept { members, weights, .. } = &*kept;
-                Arch::new().dispatch(Mean { data: &self.patterns, members, weights, out: &mut mean });
+                Arch::new().dispatch(Mean { data: self.data(), members, weights, out: &mut mean });
                 let pull = self.temperature * self.slope / kept.sum;
                 let mut square = 0.0;
                 for (i, g) in g.rb_mut().col_mut(j).iter_mut().enumerate() {

@@ -16,4 +16,4 @@ mod tree;
 mod weights;
 
 pub(super) use enclose::{EnclosedMixture, Parts};
-pub(super) use kernel::{LogSumExp, with_scratch};
+pub(super) use kernel::{LogSumExp, Patterns, with_scratch};

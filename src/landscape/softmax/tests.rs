@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::kernel::LogSumExp;
+use super::kernel::{LogSumExp, Patterns};
 use crate::linalg::{column, column_mut};
 
 struct Case {
@@ -45,7 +45,15 @@ impl Case {
                 log - 0.5 * kappa * square
             })
             .collect();
-        LogSumExp::new(data.clone(), bias, vec![0.0; self.dim], 0.0, kappa, 1.0, kappa)
+        LogSumExp::new(
+            Patterns::from_fn(self.dim, self.count, |i, k| data[(i, k)]),
+            bias,
+            vec![0.0; self.dim],
+            0.0,
+            kappa,
+            1.0,
+            kappa,
+        )
     }
 
     /// At data, near them, between neighbours, between groups, and far from all.
@@ -200,7 +208,8 @@ fn sums_over_all_data_are_plain_sums() {
         let (data, kappa) = (normal(n, count, 1), 2.0 / n as f64);
         let square = |k: usize| data.col(k).iter().map(|y| y * y).sum::<f64>();
         let bias = (0..count).map(|k| if k < gone { f64::NEG_INFINITY } else { -0.5 * kappa * square(k) });
-        let mut kernel = LogSumExp::new(data.clone(), bias.collect(), vec![0.0; n], 0.0, kappa, 1.0, kappa);
+        let patterns = Patterns::from_fn(n, count, |i, k| data[(i, k)]);
+        let mut kernel = LogSumExp::new(patterns, bias.collect(), vec![0.0; n], 0.0, kappa, 1.0, kappa);
         kernel.pruning = Arc::new(OnceLock::from(None));
         let (points, vectors) = (normal(n, b, 2), normal(n, b, 3));
         let of = |threads: usize| {

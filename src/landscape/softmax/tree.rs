@@ -1,8 +1,12 @@
-//! Wells in a tree of boxes, for proofs in low dimension: a box of wells none of which matters is bounded as one.
+//! Wells in a tree, for proofs: those in a node none of which matters are bounded as one. In low dimension nodes are boxes, above it balls.
 
-use super::enclose::{EnclosedMixture, difference};
+use std::cell::Cell;
+
+use super::cells::split;
+use super::enclose::{EnclosedMixture, difference, distance};
 use crate::landscape::low_dimension::sort_along_widest;
 use crate::rigor::Interval;
+use crate::rigor::rounding::{add_up, sub_down};
 
 /// Wells that are no longer divided.
 const LEAF: usize = 16;
@@ -10,47 +14,130 @@ const LEAF: usize = 16;
 const FEW: usize = 64;
 
 /// The tree: each node before what is in it.
-pub(super) struct Tree {
+pub(super) struct Tree<B> {
     /// Wells by their places in the tree.
     pub(super) order: Vec<usize>,
-    nodes: Vec<Node>,
+    nodes: Vec<Node<B>>,
 }
 
 /// Wells that lie next to each other.
-pub(super) struct Node {
+pub(super) struct Node<B> {
     /// Places of the first, and behind the last.
     pub(super) places: [usize; 2],
-    /// A box that holds all of them.
-    pub(super) hull: Vec<Interval>,
+    /// Holds all of them.
+    pub(super) bound: B,
     /// At least their logarithms.
     pub(super) log: f64,
     /// The node behind all that is in this one.
     next: usize,
 }
 
-impl Tree {
-    pub(super) fn new(mixture: &EnclosedMixture) -> Tree {
-        let (n, count) = (mixture.dim, mixture.count());
-        let mut order: Vec<usize> = (0..count).collect();
-        let mut nodes = vec![];
-        divide(mixture, if count > FEW { LEAF } else { FEW }, &mut order, 0, &mut nodes);
-        for node in &mut nodes {
-            let [from, to] = node.places;
-            let wells = &order[from..to];
-            let side = |i: usize| wells.iter().map(|k| mixture.coordinate(*k, i)).reduce(Interval::hull);
-            node.hull = (0..n).map(|i| side(i).unwrap_or(Interval::ENTIRE)).collect();
-            node.log = wells.iter().fold(f64::NEG_INFINITY, |m, k| m.max(mixture.logs[*k].hi()));
-        }
-        Tree { order, nodes }
+/// A set that holds the wells of a node.
+pub(super) trait Bound {
+    /// Encloses the squares of the distances of all its points from one.
+    fn square(&self, at: &[f64]) -> Interval;
+
+    /// About the least of them.
+    fn nearest(&self, at: &[f64]) -> f64;
+
+    /// About that of where its wells are likely to be.
+    fn likely(&self, at: &[f64]) -> f64 {
+        self.nearest(at)
+    }
+}
+
+/// A box, an interval a coordinate.
+pub(super) type Hull = Vec<Interval>;
+
+/// A ball.
+pub(super) struct Ball {
+    center: Vec<f64>,
+    radius: f64,
+}
+
+impl Bound for Hull {
+    fn square(&self, at: &[f64]) -> Interval {
+        square(self, at)
+    }
+
+    fn nearest(&self, at: &[f64]) -> f64 {
+        nearest(self, at)
+    }
+}
+
+impl Bound for Ball {
+    fn square(&self, at: &[f64]) -> Interval {
+        let apart = distance(&self.center, at);
+        let (low, high) = (sub_down(apart.lo(), self.radius).max(0.0), add_up(apart.hi(), self.radius));
+        Interval::new(low, high).sqr()
+    }
+
+    fn nearest(&self, at: &[f64]) -> f64 {
+        (distance(&self.center, at).mid() - self.radius).max(0.0).powi(2)
+    }
+
+    // A point is within most of the large balls.
+    fn likely(&self, at: &[f64]) -> f64 {
+        distance(&self.center, at).mid().powi(2)
+    }
+}
+
+/// Orders wells so that each half's are together; the number of the first.
+type Halve<'a> = dyn Fn(&mut [u32]) -> usize + 'a;
+
+impl Tree<Hull> {
+    pub(super) fn of_boxes(mixture: &EnclosedMixture) -> Tree<Hull> {
+        let n = mixture.dim;
+        let halve = |order: &mut [u32]| {
+            sort_along_widest(order, n, |k, i| mixture.well(k as usize)[i]);
+            order.len() / 2
+        };
+        Tree::divided(mixture, &halve, |wells| {
+            let side =
+                |i: usize| wells.iter().map(|k| mixture.coordinate(*k as usize, i)).reduce(Interval::hull);
+            (0..n).map(|i| side(i).unwrap_or(Interval::ENTIRE)).collect()
+        })
+    }
+}
+
+impl Tree<Ball> {
+    pub(super) fn of_balls(mixture: &EnclosedMixture) -> Tree<Ball> {
+        let n = mixture.dim;
+        let halve = |order: &mut [u32]| split(&mixture.wells, n, order);
+        Tree::divided(mixture, &halve, |wells| {
+            let mut center = vec![0.0; n];
+            for k in wells {
+                crate::linalg::axpy(1.0 / wells.len() as f64, mixture.well(*k as usize), &mut center);
+            }
+            let radius = |k: &u32| mixture.distance(*k as usize, &center).hi();
+            let radius = wells.iter().map(radius).fold(0.0, f64::max);
+            Ball { center, radius }
+        })
+    }
+}
+
+impl<B> Tree<B> {
+    fn divided(mixture: &EnclosedMixture, halve: &Halve<'_>, bound: impl Fn(&[u32]) -> B) -> Tree<B> {
+        let count = mixture.count();
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        let mut places = vec![];
+        divide(halve, if count > FEW { LEAF } else { FEW }, &mut order, 0, &mut places);
+        let nodes = places.into_iter().map(|(places, next)| {
+            let wells = &order[places[0]..places[1]];
+            let log = wells.iter().fold(f64::NEG_INFINITY, |m, k| m.max(mixture.logs[*k as usize].hi()));
+            Node { places, bound: bound(wells), log, next }
+        });
+        let nodes = nodes.collect();
+        Tree { order: order.into_iter().map(|k| k as usize).collect(), nodes }
     }
 
     /// That of all wells.
-    pub(super) fn root(&self) -> &Node {
+    pub(super) fn root(&self) -> &Node<B> {
         &self.nodes[0]
     }
 
     /// Goes through the tree: what is in nodes that `drops` answers for is left out, the places of all other wells are handed on.
-    pub(super) fn visit(&self, mut drops: impl FnMut(&Node) -> bool, mut each: impl FnMut(usize)) {
+    pub(super) fn visit(&self, mut drops: impl FnMut(&Node<B>) -> bool, mut each: impl FnMut(usize)) {
         if let [all] = &self.nodes[..] {
             return (all.places[0]..all.places[1]).for_each(each);
         }
@@ -67,47 +154,56 @@ impl Tree {
         }
     }
 
-    /// The place with the largest value, where that of a node is at least those in it.
-    pub(super) fn highest(&self, of_node: impl Fn(&Node) -> f64, of: impl Fn(usize) -> f64) -> (usize, f64) {
-        // First where it is likely to be: down to a leaf, always to the likelier half.
+    /// The place with the largest value, where that of a node is at least those in it. It is looked for first where `likely` is
+    /// largest.
+    pub(super) fn highest(
+        &self,
+        likely: impl Fn(&Node<B>) -> f64,
+        of_node: impl Fn(&Node<B>) -> f64,
+        of: impl Fn(usize) -> f64,
+    ) -> (usize, f64) {
+        // Down to a leaf, always to the likelier half.
         let mut here = 0;
         while self.nodes[here].next > here + 1 {
             let (low, high) = (here + 1, self.nodes[here + 1].next);
-            here = if of_node(&self.nodes[high]) > of_node(&self.nodes[low]) { high } else { low };
+            here = if likely(&self.nodes[high]) > likely(&self.nodes[low]) { high } else { low };
         }
         let [from, to] = self.nodes[here].places;
-        let mut best = (from, f64::NEG_INFINITY);
-        let look = |place: usize, best: &mut (usize, f64)| {
+        let best = Cell::new((from, f64::NEG_INFINITY));
+        let look = |place: usize| {
             let value = of(place);
-            if value > best.1 {
-                *best = (place, value);
+            if value > best.get().1 {
+                best.set((place, value));
             }
         };
-        (from..to).for_each(|place| look(place, &mut best));
-        if self.nodes.len() == 1 {
-            return best;
+        (from..to).for_each(look);
+        if self.nodes.len() > 1 {
+            self.visit(|node| of_node(node) < best.get().1, look);
         }
-        let reached = best.1;
-        self.visit(|node| of_node(node) < reached, |place| look(place, &mut best));
-        best
+        best.get()
     }
 }
 
-/// Divides wells, whose places begin with `from`, into halves along the coordinate in which they are farthest apart.
-fn divide(mixture: &EnclosedMixture, leaf: usize, order: &mut [usize], from: usize, nodes: &mut Vec<Node>) {
+/// Divides wells, whose places begin with `from`, again and again; the places in each node, and the node behind all that is in it.
+fn divide(
+    halve: &Halve<'_>,
+    leaf: usize,
+    order: &mut [u32],
+    from: usize,
+    nodes: &mut Vec<([usize; 2], usize)>,
+) {
     let here = nodes.len();
-    let places = [from, from + order.len()];
-    nodes.push(Node { places, hull: vec![], log: f64::NEG_INFINITY, next: 0 });
+    nodes.push(([from, from + order.len()], 0));
     if order.len() > leaf {
-        sort_along_widest(order, mixture.dim, |k, i| mixture.well(k)[i]);
-        let (low, high) = order.split_at_mut(order.len() / 2);
-        divide(mixture, leaf, low, from, nodes);
-        divide(mixture, leaf, high, from + low.len(), nodes);
+        let at = halve(order);
+        let (low, high) = order.split_at_mut(at);
+        divide(halve, leaf, low, from, nodes);
+        divide(halve, leaf, high, from + at, nodes);
     }
-    nodes[here].next = nodes.len();
+    nodes[here].1 = nodes.len();
 }
 
-/// Square of the distance of wells from a point.
+/// Square of the distance of a box from a point.
 #[inline(always)]
 pub(super) fn square(c: &[Interval], at: &[f64]) -> Interval {
     let mut sum = Interval::ZERO;
@@ -126,4 +222,74 @@ pub(super) fn nearest(c: &[Interval], at: &[f64]) -> f64 {
         sum += apart * apart;
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landscape::mixture::{Mixture, Noise};
+    use crate::landscape::{Enclose, Landscape};
+
+    /// Groups of data far apart, in ten dimensions.
+    fn data(count: usize) -> faer::Mat<f64> {
+        let wave = |a: usize, i: usize| ((a * 37 + i * 101) as f64 * 0.618).sin();
+        faer::Mat::from_fn(10, count, |i, k| 4.0 * wave(k % 50, i) + 0.05 * wave(k + 1000, i + 3))
+    }
+
+    /// No well is outside the balls that it is in, and each is visited once.
+    #[test]
+    fn balls_hold_their_wells() {
+        let count = 700;
+        let mixture = EnclosedMixture::of(data(count));
+        let tree = Tree::of_balls(&mixture);
+        let at = [0.3; 10];
+        let mut seen = vec![];
+        tree.visit(
+            |node| {
+                let square = node.bound.square(&at);
+                for place in node.places[0]..node.places[1] {
+                    let own = mixture.square_distance(tree.order[place], &at);
+                    assert!(square.lo() <= own.hi() && own.lo() <= square.hi());
+                }
+                false
+            },
+            |place| seen.push(tree.order[place]),
+        );
+        seen.sort_unstable();
+        assert_eq!(seen, (0..count).collect::<Vec<_>>());
+    }
+
+    /// Where wells are left out by their balls the enclosures hold what is computed from all of them, and are as narrow.
+    #[test]
+    fn enclosures_by_balls() {
+        let count = 5000;
+        let mixture = EnclosedMixture::of(data(count));
+        assert!(mixture.balls().is_some(), "it is tried here");
+        let weights = vec![1.0; count];
+        let plain = Mixture::new(data(count), weights, Noise::Fixed { a: 1.0, sigma: 0.1 }, 0.0).unwrap();
+        for k in [0, 77, 4999] {
+            let x: Vec<f64> = data(count).col(k).iter().map(|y| y + 0.01).collect();
+            let mut g = vec![0.0; 10];
+            plain.gradient(&x, &mut g);
+            let (gradient, hessian) = mixture.at(&x);
+            let mut h = faer::Mat::zeros(10, 10);
+            plain.hessian(&x, h.as_mut());
+            for i in 0..10 {
+                assert!((gradient[i].mid() - g[i]).abs() <= gradient[i].rad() + 1e-9, "{k}: {}", g[i]);
+                assert!(gradient[i].rad() < 1e-9);
+                for j in 0..10 {
+                    assert!((hessian.mid[(i, j)] - h[(i, j)]).abs() <= hessian.rad[(i, j)] + 1e-8);
+                    assert!(hessian.rad[(i, j)] < 1e-8);
+                }
+            }
+            // Half the third derivative's size at the point is a lower bound of the constant in any ball; a large ball has the bound
+            // that holds everywhere.
+            let about = mixture.lipschitz_about(&x);
+            let (v, mut third) = (vec![10.0_f64.powf(-0.5); 10], vec![0.0; 10]);
+            plain.third(&x, &v, &v, &mut third);
+            let size = third.iter().zip(&v).map(|(t, v)| t * v).sum::<f64>().abs();
+            assert!(about(1e-3) >= 0.5 * size && about(1e-3) <= about(0.05) && about(0.05) <= about(100.0));
+            assert_eq!(about(100.0), about(1000.0));
+        }
+    }
 }

@@ -5,25 +5,28 @@
 //! at z, where that moves them least.
 //!
 //! Wells that have next to no weight anywhere within reach are not looked at one by one: a bound of what all of them have together is
-//! enough, and they are found by the tree of wells in low dimension, and else by their distances alone.
+//! enough: whole nodes of a tree of wells at a time, where there is one, and else by their distances alone.
+
+use std::cell::{Cell, OnceCell};
 
 use faer::{Accum, Mat};
+use pulp::{Arch, NullaryFnOnce};
 
 use super::enclose::{
     EnclosedMixture, LOW, depth, difference, exact_difference, gamma, lanes, norm, share_down, share_up,
 };
-use super::tree::{self, Node};
+use super::tree::{Ball, Bound, Hull, Node, Tree};
 use crate::landscape::enclose::Balls;
 use crate::linalg::lower_product;
 use crate::rigor::Interval;
 use crate::rigor::rounding::{add_up, div_up, mul_up, norm_up, sub_down, sub_up, sum_up, up};
 
 /// How far points lie from the centre.
-pub(super) enum Reach<'a> {
+enum Reach<'a> {
     /// Each coordinate within its radius.
     Box(&'a [f64]),
-    /// Within this Euclidean distance.
-    Ball(f64),
+    /// Within a Euclidean distance. Of the weights nothing but the third moment is wanted, of which a bound is known.
+    Ball { radius: f64, known: f64 },
 }
 
 /// Weights up to a common factor; the largest is about 1 at the centre.
@@ -53,6 +56,14 @@ const BLOCK: usize = 32;
 /// A well, and the square of its distance from the centre.
 type Seen = (usize, Interval);
 
+/// How wells are looked through.
+enum Wells<'a> {
+    Boxes(&'a Tree<Hull>),
+    Balls(&'a Tree<Ball>),
+    /// All of them, one after the other.
+    All(Vec<Seen>),
+}
+
 /// What is common to all weights is subtracted: the logarithm and the square of one of them.
 struct Logits {
     half: Interval,
@@ -66,36 +77,42 @@ impl Logits {
     }
 }
 
-impl Weights {
-    /// Encloses the weights for all points within reach of the centre.
-    pub(super) fn over(mixture: &EnclosedMixture, center: &[f64], reach: Reach<'_>) -> Self {
+/// What is known about a centre, whatever the reach.
+pub(super) struct Place<'a> {
+    mixture: &'a EnclosedMixture,
+    center: &'a [f64],
+    wells: Wells<'a>,
+    logits: Logits,
+    /// The softmax mean there, approximately, and the sum of the weights.
+    mean: Vec<f64>,
+    sum: f64,
+    /// Distances of all wells from the mean, where they are looked at one by one.
+    distances: OnceCell<Vec<f64>>,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(mixture: &'a EnclosedMixture, center: &'a [f64]) -> Self {
         let (n, count) = (mixture.dim, mixture.count());
         let half = mixture.precision.scale(0.5);
-        let seen = |k: usize| (k, mixture.square_distance(k, center));
-        // In many dimensions boxes tell little: all squares, once.
-        let all: Option<Vec<Seen>> = (n > LOW).then(|| (0..count).map(seen).collect());
         let rough = |k: usize, square: Interval| mixture.logs[k].mid() - half.mid() * square.mid();
-        let top = match &all {
-            Some(all) => (1..count).fold(0, |top, k| {
-                let value = |k: usize| rough(k, all[k].1);
-                if value(k) > value(top) { k } else { top }
-            }),
-            None => {
-                let tree = mixture.tree();
-                let of_node = |node: &Node| node.log - half.mid() * tree::nearest(&node.hull, center);
-                let of = |place: usize| {
-                    let k = tree.order[place];
-                    rough(k, mixture.square_distance(k, center))
-                };
-                tree.order[tree.highest(of_node, of).0]
-            }
+        let (wells, top) = if n <= LOW {
+            let boxes = &**mixture.boxes();
+            (Wells::Boxes(boxes), highest(mixture, boxes, center, &rough))
+        } else if let Some(balls) = mixture.balls() {
+            (Wells::Balls(balls), highest(mixture, balls, center, &rough))
+        } else {
+            let squares: Vec<Interval> = Arch::new().dispatch(Squares { mixture, from: center });
+            let all: Vec<Seen> = squares.into_iter().enumerate().collect();
+            let value = |k: usize| rough(k, all[k].1);
+            let top = (1..count).fold(0, |top, k| if value(k) > value(top) { k } else { top });
+            (Wells::All(all), top)
         };
         let square = mixture.square_distance(top, center).mid();
         let logits = Logits { half, log: mixture.logs[top].mid(), square };
 
         let (mut mean, mut sum) = (vec![0.0; n], 0.0);
         let light = |log: Interval, _: Interval| log.hi() < LIGHT;
-        for (k, square) in near(mixture, &all, center, &logits, &light) {
+        for (k, square) in near(mixture, &wells, center, &logits, &light, &|_, _| false) {
             let weight = core_math::exp(logits.of(mixture.logs[k], square).mid().min(0.0));
             sum += weight;
             for ((m, c), top) in mean.iter_mut().zip(mixture.well(k)).zip(mixture.well(top)) {
@@ -106,10 +123,39 @@ impl Weights {
             let place = *m / sum + top;
             *m = if place.is_finite() { place } else { *top };
         }
+        Place { mixture, center, wells, logits, mean, sum, distances: OnceCell::new() }
+    }
 
+    /// From above, the distance of a well from the mean.
+    fn distance(&self, k: usize) -> f64 {
+        match self.wells {
+            Wells::All(_) => {
+                let all = || {
+                    let squares = Arch::new().dispatch(Squares { mixture: self.mixture, from: &self.mean });
+                    squares.into_iter().map(|square| up(square.hi().sqrt())).collect()
+                };
+                self.distances.get_or_init(all)[k]
+            }
+            _ => self.mixture.distance(k, &self.mean).hi(),
+        }
+    }
+
+    /// A bound of `E|c - m|^3` within a distance of the centre, if that is better than one that is known.
+    pub(super) fn third_moment(&self, radius: f64, known: f64) -> f64 {
+        match self.over(Reach::Ball { radius, known }) {
+            Some(weights) => weights.third_moment(self).min(known),
+            None => known,
+        }
+    }
+
+    /// Encloses the weights for all points within reach; nothing where it is clear early that a bound which is known is the
+    /// better one.
+    fn over(&self, reach: Reach<'_>) -> Option<Weights> {
+        let Place { mixture, center, mean, logits, .. } = self;
+        let (n, count) = (mixture.dim, mixture.count());
         let s = mixture.precision.hi();
         let shift = |k: usize| match reach {
-            Reach::Ball(radius) => mul_up(s, mul_up(radius, mixture.distance(k, &mean).hi())),
+            Reach::Ball { radius, .. } => mul_up(s, mul_up(radius, self.distance(k))),
             Reach::Box(radii) => {
                 let (c, absolute) = (mixture.well(k), &mixture.absolute);
                 let moved = lanes(n, |i| {
@@ -119,25 +165,37 @@ impl Weights {
                 mul_up(s, up(moved * (1.0 + 2.0 * gamma(depth(n) + 5)) + n as f64 * f64::MIN_POSITIVE))
             }
         };
-        let (far, still) = match reach {
-            Reach::Box(radii) => (norm_up(radii), radii.iter().all(|r| *r == 0.0)),
-            Reach::Ball(radius) => (radius, radius == 0.0),
+        let (far, still, known) = match reach {
+            Reach::Box(radii) => (norm_up(radii), radii.iter().all(|r| *r == 0.0), f64::INFINITY),
+            Reach::Ball { radius, known } => (radius, radius == 0.0, known),
         };
         // By Cauchy's inequality no shift is larger than `s far |c - mean|`.
-        let apart: Vec<Interval> = mean.iter().zip(center).map(|(m, z)| exact_difference(*m, *z)).collect();
+        let apart: Vec<Interval> = mean.iter().zip(*center).map(|(m, z)| exact_difference(*m, *z)).collect();
         let (apart, steep) = (norm(&apart), mul_up(s, far));
-        let reach = mul_up(mixture.farthest(&mean).max(mixture.farthest(center)), up(s.sqrt()));
-        let least = LEFT - 3.0 * core_math::log(1.0 + reach) - core_math::log(count as f64);
+        let widths = mul_up(mixture.farthest(mean).max(mixture.farthest(center)), up(s.sqrt()));
+        let least = LEFT - 3.0 * core_math::log(1.0 + widths) - core_math::log(count as f64);
         let left = |log: Interval, square: Interval| {
             add_up(log.hi(), mul_up(steep, add_up(up(square.hi().sqrt()), apart))) < least
         };
-        let kept = near(mixture, &all, center, &logits, &left);
+        // In a ball that is far too large the share of many wells may be all: what they add to the third moment soon says so.
+        let moment = Cell::new(0.0);
+        let enough = |log: Interval, square: Interval| {
+            let distance = (square.mid().sqrt() - apart).max(0.0);
+            if log.mid() + steep * distance > core_math::log(self.sum) {
+                moment.set(moment.get() + 0.5 * distance.powi(3));
+            }
+            moment.get() > known
+        };
+        let kept = near(mixture, &self.wells, center, logits, &left, &enough);
+        if moment.get() > known {
+            return None;
+        }
         let mut weights = Weights {
             wells: Vec::with_capacity(kept.len()),
             lo: Vec::with_capacity(kept.len() + 1),
             hi: Vec::with_capacity(kept.len() + 1),
             total: Interval::ZERO,
-            mean: vec![],
+            mean: mean.clone(),
         };
         for (k, square) in kept {
             let logit = logits.of(mixture.logs[k], square);
@@ -158,8 +216,34 @@ impl Weights {
             weights.hi.push(mul_up(count as f64, up(each)));
         }
         weights.total = total(&weights.lo, &weights.hi);
-        weights.mean = mean;
-        weights
+        Some(weights)
+    }
+}
+
+/// Squared distances of all wells from a point.
+struct Squares<'a> {
+    mixture: &'a EnclosedMixture,
+    from: &'a [f64],
+}
+
+impl NullaryFnOnce for Squares<'_> {
+    type Output = Vec<Interval>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<Interval> {
+        let mut squares = Vec::with_capacity(self.mixture.count());
+        for k in 0..self.mixture.count() {
+            squares.push(self.mixture.square_distance(k, self.from));
+        }
+        squares
+    }
+}
+
+impl Weights {
+    /// Encloses the weights over a box, by the radii of its coordinates.
+    pub(super) fn over(mixture: &EnclosedMixture, center: &[f64], radii: &[f64]) -> Self {
+        let weights = Place::new(mixture, center).over(Reach::Box(radii));
+        weights.unwrap_or_else(|| unreachable!("of a box no other bound is known"))
     }
 
     /// The least and the largest value that weight k has of all weights' sum.
@@ -183,7 +267,7 @@ impl Weights {
         let mut values: Vec<Interval> =
             self.wells.iter().map(|k| value(&|i| mixture.coordinate(*k, i))).collect();
         if values.len() < self.lo.len() {
-            values.push(value(&|i| mixture.tree().root().hull[i]));
+            values.push(value(&|i| mixture.boxes().root().bound[i]));
         }
         let upper = |sign: f64| {
             let top = |v: &Interval| if sign > 0.0 { v.hi() } else { -v.lo() };
@@ -226,9 +310,18 @@ impl Weights {
         if excess <= 0.0 { t } else { add_up(t, div_up(excess, self.total.lo())) }
     }
 
+    /// Bounds the softmax mean less the one at the centre.
+    pub(super) fn mean_less(&self, mixture: &EnclosedMixture) -> Vec<Interval> {
+        let t = &self.mean;
+        if mixture.dim > LOW {
+            return self.mean_from(mixture, t);
+        }
+        (0..t.len()).map(|i| self.average(mixture, |c| difference(c(i), t[i]))).collect()
+    }
+
     /// Bounds the softmax mean less `t`: the ratio of two sums, of which the first is small if t is near the mean, so
     /// that the error of the second hardly matters.
-    pub(super) fn mean_from(&self, mixture: &EnclosedMixture, t: &[f64]) -> Vec<Interval> {
+    fn mean_from(&self, mixture: &EnclosedMixture, t: &[f64]) -> Vec<Interval> {
         let n = mixture.dim;
         let kept = self.strong();
         // A term goes through a difference, a product, the sum of a block and the sum of the blocks.
@@ -283,11 +376,11 @@ impl Weights {
     }
 
     /// A bound of `E|c - m|^3`.
-    pub(super) fn third_moment(&self, mixture: &EnclosedMixture) -> f64 {
-        let t = &self.mean;
+    fn third_moment(&self, place: &Place<'_>) -> f64 {
+        let (mixture, t) = (place.mixture, &self.mean);
         let moved = norm(&self.mean_from(mixture, t));
         let most: Vec<f64> = (0..self.lo.len()).map(|k| self.share(k).1).collect();
-        let mut distances: Vec<f64> = self.wells.iter().map(|k| mixture.distance(*k, t).hi()).collect();
+        let mut distances: Vec<f64> = self.wells.iter().map(|k| place.distance(*k)).collect();
         distances.resize(self.lo.len(), mixture.farthest(t));
         // |m - t| <= E|c - t|.
         let apart = sum_up(most.iter().zip(&distances).map(|(p, d)| mul_up(*p, *d)));
@@ -303,11 +396,8 @@ impl Weights {
         let n = mixture.dim;
         let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
         let t = &self.mean;
-        let (moments, rest) = if n <= LOW {
-            (None, (0..n).map(|i| self.average(mixture, |c| difference(c(i), t[i]))).collect())
-        } else {
-            (Some(self.second_moments(mixture, t)), self.mean_from(mixture, t))
-        };
+        let moments = (n > LOW).then(|| self.second_moments(mixture, t));
+        let rest = self.mean_less(mixture);
         if let Some(moments) = &moments {
             combine(moments, &rest, second, &mut out);
         }
@@ -402,36 +492,68 @@ impl Weights {
     }
 }
 
+/// The well whose logit is the largest, nearly.
+fn highest<B: Bound>(
+    mixture: &EnclosedMixture,
+    tree: &Tree<B>,
+    center: &[f64],
+    rough: &dyn Fn(usize, Interval) -> f64,
+) -> usize {
+    let half = 0.5 * mixture.precision.mid();
+    let likely = |node: &Node<B>| node.log - half * node.bound.likely(center);
+    let of_node = |node: &Node<B>| node.log - half * node.bound.nearest(center);
+    let of = |place: usize| {
+        let k = tree.order[place];
+        rough(k, mixture.square_distance(k, center))
+    };
+    tree.order[tree.highest(likely, of_node, of).0]
+}
+
 /// All wells but those that `leaves` lets out, by upper bounds of their logarithms and distances: whole nodes of the tree, where there
-/// are not all squares already.
+/// is one. As soon as `enough` is said of one that is not let out, all others are.
 fn near(
     mixture: &EnclosedMixture,
-    all: &Option<Vec<Seen>>,
+    wells: &Wells<'_>,
     center: &[f64],
     logits: &Logits,
     leaves: &dyn Fn(Interval, Interval) -> bool,
+    enough: &dyn Fn(Interval, Interval) -> bool,
 ) -> Vec<Seen> {
     let mut kept = vec![];
+    let ended = Cell::new(false);
+    let leaves = |log: Interval, square: Interval| ended.get() || leaves(log, square);
     let mut look = |(k, square): Seen| {
-        if !leaves(logits.of(mixture.logs[k], square), square) {
+        let log = logits.of(mixture.logs[k], square);
+        if !leaves(log, square) {
             kept.push((k, square));
+            ended.set(enough(log, square));
         }
     };
-    match all {
-        Some(all) => all.iter().copied().for_each(look),
-        None => {
-            let tree = mixture.tree();
-            let leaves = |node: &Node| {
-                let square = tree::square(&node.hull, center);
-                leaves(logits.of(Interval::point(node.log), square), square)
-            };
-            tree.visit(leaves, |place| {
-                let k = tree.order[place];
-                look((k, mixture.square_distance(k, center)));
-            });
-        }
+    match wells {
+        Wells::All(all) => all.iter().copied().for_each(look),
+        Wells::Boxes(tree) => walk(mixture, tree, center, logits, &leaves, &mut look),
+        Wells::Balls(tree) => walk(mixture, tree, center, logits, &leaves, &mut look),
     }
     kept
+}
+
+/// Hands on the wells of all nodes that `leaves` does not let out.
+fn walk<B: Bound>(
+    mixture: &EnclosedMixture,
+    tree: &Tree<B>,
+    center: &[f64],
+    logits: &Logits,
+    leaves: &dyn Fn(Interval, Interval) -> bool,
+    look: &mut dyn FnMut(Seen),
+) {
+    let drops = |node: &Node<B>| {
+        let square = node.bound.square(center);
+        leaves(logits.of(Interval::point(node.log), square), square)
+    };
+    tree.visit(drops, |place| {
+        let k = tree.order[place];
+        look((k, mixture.square_distance(k, center)));
+    });
 }
 
 /// Off the diagonal, `-second (M - r r')` for the moments M (their lower triangle) and the vector r, in plain arithmetic.
