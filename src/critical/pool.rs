@@ -9,9 +9,10 @@ use rayon::prelude::*;
 
 use super::descend::descend;
 use super::family::Family;
-use super::follow::follow;
+use super::follow::{Followed, follow};
+use super::places::Places;
 use super::problem::Problem;
-use super::refine::{Refined, is_same, refine};
+use super::refine::{NEAR, Refined, is_same, refine};
 use super::search::Options;
 use super::seeds::Seed;
 use super::unseen::{Meetings, Unseen, unseen};
@@ -48,6 +49,8 @@ pub(super) struct Pool<'a> {
     pub(super) problem: &'a Problem<'a>,
     pub(super) options: &'a Options,
     pub(super) points: Vec<Known>,
+    /// Where those are.
+    pub(super) places: Places,
     pub(super) families: Vec<Family>,
     pub(super) tried: BTreeSet<Vec<usize>>,
     pub(super) simplices: usize,
@@ -182,7 +185,8 @@ impl Pool<'_> {
             let reach = 10.0 * (k.point.radius + point.radius);
             k.point.index == point.index && self.problem.region.distance(&k.point.x, &point.x) <= reach
         };
-        if let Some(id) = self.points.iter().position(same) {
+        let reach = 10.0 * (self.places.widest + point.radius);
+        if let Some(id) = self.places.first_near(&point.x, reach, |id| same(&self.points[id])) {
             return Some(id);
         }
         // Of the modes only the unstable ones and a few of the softest are asked for again: all of them would be as large as
@@ -192,6 +196,7 @@ impl Pool<'_> {
         {
             point.vectors = point.vectors.subcols(0, index + SOFT).to_owned();
         }
+        self.places.add(&point.x, point.radius);
         self.points.push(Known {
             point,
             meetings: Meetings { random: 0, random_first: random },
@@ -206,6 +211,10 @@ impl Pool<'_> {
         match seed {
             Seed::Climb { x, index, directions, .. } => {
                 self.meet(x, *index, directions.as_ref()).into_iter().collect()
+            }
+            Seed::Settled(near) => {
+                let known = self.known(near).map(Met::Known);
+                known.or_else(|| self.meet(&near.x, 0, None)).into_iter().collect()
             }
             Seed::Level { x, directions, reach } => {
                 let index = directions.ncols();
@@ -234,10 +243,17 @@ impl Pool<'_> {
             let end = if index == 0 { descend(self.problem, x)? } else { return None };
             follow(self.problem, &end, 0, None)
         })?;
-        if let Some(id) = self.points.iter().position(|k| is_same(self.problem, &k.point, &found)) {
+        if let Some(id) = self.known(&found) {
             return Some(Met::Known(id));
         }
         refine(self.problem, &found, self.options.degenerate_tolerance).map(|p| Met::New(Box::new(p)))
+    }
+
+    /// The point that a search ended at, if it is known.
+    fn known(&self, found: &Followed) -> Option<usize> {
+        let reach = (10.0 * self.places.widest).max(NEAR * self.problem.scale);
+        let same = |id: usize| is_same(self.problem, &self.points[id].point, found);
+        self.places.first_near(&found.x, reach, same)
     }
 
     pub(super) fn minima(&self) -> Vec<usize> {

@@ -28,10 +28,7 @@ const BOXES: usize = 200;
 /// region's diameter).
 pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: bool) -> Option<Proof> {
     let n = x.len();
-    let place: Vec<Interval> = x.iter().map(|x| Interval::point(*x)).collect();
-    let mut gradient = vec![Interval::ENTIRE; n];
-    landscape.gradient(&place, &mut gradient);
-    let hessian = landscape.hessian(&place);
+    let (gradient, hessian) = landscape.at(x);
     let spectrum = symmetric_spectrum(&hessian)?;
     let smallest = spectrum.values.iter().fold(f64::INFINITY, |m, v| m.min(v.mig()));
     if !(smallest > 0.0 && smallest < f64::INFINITY) {
@@ -41,9 +38,10 @@ pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
     let newton = newton_bound(&hessian, &gradient, smallest);
     let mut best: Option<Isolated> = None;
     let mut basin: Option<f64> = None;
+    let lipschitz_within = landscape.lipschitz_about(x);
     let mut ball = reach;
     for _ in 0..TRIALS {
-        let lipschitz = landscape.lipschitz(x, ball);
+        let lipschitz = lipschitz_within(ball);
         let (found, change) = if lipschitz < f64::INFINITY {
             (isolated_zero(newton, smallest, lipschitz, ball), lipschitz)
         } else if n <= BOXES {
@@ -71,7 +69,7 @@ pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
     }
     let Isolated { radius, unique } = best?;
     // At the exact point the eigenvalues differ from those at `x` by what the Hessian changes over the radius.
-    let change = landscape.lipschitz(x, radius);
+    let change = lipschitz_within(radius);
     let change = if change < f64::INFINITY {
         mul_up(change, radius)
     } else {

@@ -173,6 +173,9 @@ fn softest(point: &Refined) -> impl Iterator<Item = usize> {
     soft.into_iter().take(3)
 }
 
+/// Displacements at which rounding is measured.
+const DISPLACED: usize = 8;
+
 /// The rounding error of the gradient near the point, measured: what is left of the change over a few tiny
 /// displacements when the Hessian's part is taken off. Never below a unit in the last place of its terms, as the
 /// landscape or else the Hessian tells their size.
@@ -180,24 +183,27 @@ fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
     let n = point.x.len();
     let length = norm(&problem.region.difference(&problem.region.center(), &point.x)).max(problem.scale);
     let size = 2.0_f64.powi(-44) * length / (n as f64).sqrt();
-    let linear = problem.landscape.linearize(column(&point.x));
-    let (mut here, mut there, mut change) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-    problem.landscape.gradient(&point.x, &mut here);
+    // Signed fractions from a multiplicative hash: any fixed displacements will do, but no two the same, for in one
+    // dimension rounding errors of few values may all happen to vanish.
+    let part = |i: usize, k: u64| {
+        let hash = ((i as u64 + 1) * (2 * k + 3)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let fraction = 0.5 + 0.5 * (hash & 0xffff_ffff) as f64 / 2.0_f64.powi(32);
+        if hash >> 63 == 0 { fraction } else { -fraction }
+    };
+    // The point itself, then the displaced ones, together.
+    let places = Mat::from_fn(n, DISPLACED + 1, |i, j| match j.checked_sub(1) {
+        Some(k) => point.x[i] + part(i, k as u64) * size,
+        None => point.x[i],
+    });
+    let moves = Mat::from_fn(n, DISPLACED, |i, k| places[(i, k + 1)] - point.x[i]);
+    let (mut gradients, mut changes) = (Mat::zeros(n, DISPLACED + 1), Mat::zeros(n, DISPLACED));
+    problem.landscape.gradients(places.as_ref(), &mut [0.0; DISPLACED + 1], gradients.as_mut());
+    problem.landscape.linearize(column(&point.x)).apply(moves.as_ref(), changes.as_mut());
     let known = problem.landscape.gradient_error(&point.x);
     let mut worst = known.max(f64::EPSILON * largest * length);
-    for k in 0..8u64 {
-        // Signed fractions from a multiplicative hash: any fixed displacements will do, but no two the same, for in one
-        // dimension rounding errors of few values may all happen to vanish.
-        let part = |i: usize| {
-            let hash = ((i as u64 + 1) * (2 * k + 3)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            let fraction = 0.5 + 0.5 * (hash & 0xffff_ffff) as f64 / 2.0_f64.powi(32);
-            if hash >> 63 == 0 { fraction } else { -fraction }
-        };
-        let moved: Vec<f64> = (0..n).map(|i| point.x[i] + part(i) * size).collect();
-        let exact: Vec<f64> = (0..n).map(|i| moved[i] - point.x[i]).collect();
-        problem.landscape.gradient(&moved, &mut there);
-        linear.apply(column(&exact), crate::linalg::column_mut(&mut change));
-        let left: f64 = (0..n).map(|i| (there[i] - here[i] - change[i]).powi(2)).sum::<f64>().sqrt();
+    for k in 0..DISPLACED {
+        let left = |i: usize| gradients[(i, k + 1)] - gradients[(i, 0)] - changes[(i, k)];
+        let left: f64 = (0..n).map(|i| left(i).powi(2)).sum::<f64>().sqrt();
         worst = worst.max(4.0 * left);
     }
     worst
@@ -318,6 +324,9 @@ fn complement_descent(
     d
 }
 
+/// Farther apart, relative to the problem's scale, nothing that converged is the same.
+pub(super) const NEAR: f64 = 1e-3;
+
 /// Is what a search ended at this known point, not quite converged? Then its gradient is what the Hessian makes of the
 /// distance; at another critical point close by it would be far smaller.
 pub(crate) fn is_same(problem: &Problem<'_>, known: &Refined, found: &Followed) -> bool {
@@ -326,7 +335,7 @@ pub(crate) fn is_same(problem: &Problem<'_>, known: &Refined, found: &Followed) 
         return true;
     }
     let smallest = known.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-    distance < 1e-3 * problem.scale
+    distance < NEAR * problem.scale
         && found.gradient_norm >= 0.3 * smallest * distance
         && found.gradient_norm <= 3.0 * known.spectral_radius() * distance
 }

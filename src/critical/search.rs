@@ -14,6 +14,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use rand::SeedableRng;
@@ -23,14 +24,16 @@ use rayon::prelude::*;
 use super::chart::Chart;
 use super::complete::{self, Cover, Target};
 use super::entry::enters;
+use super::places::Places;
 use super::pool::Pool;
 use super::problem::Problem;
 use super::prove::prove;
 use super::seeds::{ENOUGH, Seed, descent};
+use super::settle;
 use super::{
     Completeness, Coverage, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work, field, starts,
 };
-use crate::control::Control;
+use crate::control::{Control, Progress};
 use crate::error::{Error, Result};
 use crate::landscape::trapping::trapping_region;
 use crate::landscape::{Enclose, Landscape, Region};
@@ -120,7 +123,12 @@ pub fn search(
     let entered = enclosed.as_ref().is_ok_and(|of| entered(of.as_ref()));
     let cover = attempt(landscape, enclosed.as_deref(), &region, options, control)?;
     let chart = Chart::new(landscape, &region);
-    let euler = chart.euler_characteristic(landscape, &region);
+    // Where the gradient is proven to point outwards all over the boundary there is nothing to try.
+    let certain = entered
+        && landscape.is_smooth()
+        && !region.is_periodic()
+        && matches!(chart, Chart::Whole(_) | Chart::Reduced(_));
+    let euler = if certain { Some(1) } else { chart.euler_characteristic(landscape, &region) };
     let cover = cover.map(|mut cover| {
         // All points are known: if they do not add up, the energy is not smooth all over, or something else is wrong.
         let sum: i64 = cover.points.iter().map(|p| if p.index % 2 == 0 { 1 } else { -1 }).sum();
@@ -217,6 +225,7 @@ fn prove_each(
     }
     let reach = 2.0 * set.region.radius();
     let with_basin = landscape.dynamics().is_none();
+    let (total, done) = (set.points.len(), AtomicUsize::new(0));
     set.points.par_iter_mut().for_each(|point| {
         if control.stopped() {
             return;
@@ -227,6 +236,8 @@ fn prove_each(
             point.level = Level::Proven;
             point.proof = Some(proof);
         }
+        let done = done.fetch_add(1, Relaxed) + 1;
+        (control.progress)(Progress { stage: "proofs", done, total, note: "" });
     });
 }
 
@@ -243,6 +254,7 @@ fn by_searching(
         problem: &problem,
         options,
         points: vec![],
+        places: Places::new(&problem.region),
         families: vec![],
         tried: BTreeSet::new(),
         simplices: 0,
@@ -354,7 +366,7 @@ impl Pool<'_> {
         let rounds = self.options.rounds.unwrap_or(if n <= 32 { 60 } else { 8 });
         let mut first: Vec<Seed> = vec![];
         if let Some(wells) = &self.problem.wells {
-            first.extend(wells.col_iter().map(|c| descent(c.iter().copied().collect())));
+            first = settle::descents(self.problem, wells.subcols(0, wells.ncols().min(self.budget)), control);
         }
         self.execute(first, false, control);
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);

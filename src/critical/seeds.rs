@@ -7,6 +7,7 @@ use faer::Mat;
 use petgraph::unionfind::UnionFind;
 use rand_chacha::ChaCha8Rng;
 
+use super::follow::Followed;
 use super::pool::{Pool, SOFT};
 use super::refine::Refined;
 use super::starts;
@@ -25,7 +26,9 @@ const RANDOM: f64 = 48.0;
 pub(super) enum Seed {
     /// Eigenvector following from a point.
     Climb { x: Vec<f64>, index: usize, directions: Option<Mat<f64>>, from: Option<usize> },
-    /// The same from the level point of a simplex of minima, whose nearest corner is `reach` away, if Newton's step
+    /// A descent that was followed near to its end already.
+    Settled(Followed),
+    /// Eigenvector following from the level point of a simplex of minima, whose nearest corner is `reach` away, if Newton's step
     /// there is short against that and the index is right: as the noise falls both come true where a point is.
     Level { x: Vec<f64>, directions: Mat<f64>, reach: f64 },
     /// The peaks of a path between two minima (ids in the pool).
@@ -199,7 +202,7 @@ impl Pool<'_> {
 
     /// Untried paths between components of minima that no saddle joins yet.
     pub(super) fn bridges(&mut self) -> Vec<Seed> {
-        if self.problem.landscape.highest_index() == 0 {
+        if self.top_index() == 0 {
             return vec![];
         }
         let minima = self.minima();

@@ -1,9 +1,12 @@
 //! Critical points against known answers.
 
-use crate::common::cases;
-use crate::common::draw::distance;
+use faer::Mat;
 use smale::Control;
 use smale::critical::{Completeness, Method, Options, search};
+use smale::landscape::mixture::{Mixture, Noise};
+
+use crate::common::cases;
+use crate::common::draw::distance;
 
 fn check(prefix: &str) {
     let mut wrong = vec![];
@@ -112,5 +115,26 @@ fn a_limit_ends_the_search() {
         assert!(!set.points.is_empty() && matches!(set.completeness, Completeness::Unknown));
         // Of an index that it did not meet it says nothing.
         assert_eq!(Some(set.highest_index), set.points.iter().map(|p| p.index).max());
+    }
+}
+
+/// From many data at once: the minima that a proof of completeness finds, and nothing else where nothing else is asked for.
+#[test]
+fn minima_from_many_data() {
+    let data = Mat::from_fn(2, 300, |i, k| 2.0 * ((k * 29 + i * 57) as f64 * 0.737).sin());
+    let noise = Noise::Fixed { a: 1.0, sigma: 0.3 };
+    let mixture = Mixture::new(data, vec![1.0; 300], noise, 0.0).unwrap();
+    let minima = |options: Options| {
+        let set = search(&mixture, None, &options, &Control::quiet()).unwrap();
+        let of_index = set.points.iter().filter(|p| p.index == 0).map(|p| p.x.clone());
+        (of_index.collect::<Vec<_>>(), set.counts().len())
+    };
+    let (all, _) = minima(Options { method: Method::Complete, ..Options::default() });
+    let (found, indices) =
+        minima(Options { method: Method::Search, max_index: Some(0), ..Options::default() });
+    assert_eq!(indices, 1, "no saddles");
+    assert!(all.len() > 5 && found.len() == all.len());
+    for x in found {
+        assert!(all.iter().any(|y| (x[0] - y[0]).abs() + (x[1] - y[1]).abs() < 1e-9));
     }
 }
