@@ -9,40 +9,83 @@
 //! analysis for Markov chains, Numer. Math. 65, 1993). Column by column from the left, each column fetching those before it
 //! that reach it (A. George, J. W. H. Liu, Computer Solution of Large Sparse Positive Definite Systems, section 5.5).
 
-/// The factorised Laplacian.
-pub(super) struct Factors {
+use std::sync::Arc;
+
+/// Which nodes are joined to each other when they are taken out: of the order of elimination alone, whatever the conductances.
+pub(super) struct Pattern {
     /// Where the entries of each node's column begin, and behind the last where they end.
     start: Vec<usize>,
     /// Later nodes that a node is joined to when it is taken out, ascending.
     rows: Vec<u32>,
-    /// Its conductances to them over their sum.
+}
+
+/// The factorised Laplacian.
+pub(super) struct Factors {
+    pattern: Arc<Pattern>,
+    /// Conductances to the later nodes over their sum.
     shares: Vec<f64>,
     /// That sum.
     totals: Vec<f64>,
 }
 
+/// Ends a chained list.
+const END: u32 = u32::MAX;
+
+impl Pattern {
+    /// `later(k)` lists the neighbours of node k (of n) behind it in the order. `None` if a node has none left when its turn comes (the graph is
+    /// not connected), or if there would be more entries than `most`.
+    pub(super) fn new<I: Iterator<Item = u32>>(
+        n: usize,
+        later: impl Fn(usize) -> I,
+        most: usize,
+    ) -> Option<Pattern> {
+        let (mut start, mut rows): (Vec<usize>, Vec<u32>) = (vec![0], vec![]);
+        // Nodes whose first later node is this one: what they are joined to it is joined to as well.
+        let (mut head, mut next) = (vec![END; n], vec![END; n]);
+        let mut seen = vec![END; n];
+        for k in 0..n.saturating_sub(1) {
+            let begin = rows.len();
+            seen[k] = k as u32;
+            let mut meet = |i: u32, rows: &mut Vec<u32>| {
+                if seen[i as usize] != k as u32 {
+                    seen[i as usize] = k as u32;
+                    rows.push(i);
+                }
+            };
+            later(k).for_each(|i| meet(i, &mut rows));
+            let mut child = head[k];
+            while child != END {
+                let j = child as usize;
+                child = next[j];
+                for q in start[j]..start[j + 1] {
+                    let i = rows[q];
+                    meet(i, &mut rows);
+                }
+            }
+            if rows.len() == begin || rows.len() > most {
+                return None;
+            }
+            rows[begin..].sort_unstable();
+            start.push(rows.len());
+            let first = rows[begin] as usize;
+            (next[k], head[first]) = (head[first], k as u32);
+        }
+        Some(Pattern { start, rows })
+    }
+}
+
 impl Factors {
-    /// Eliminates. `later[k]` lists the neighbours of node k behind it in the order, with conductances. `None` if a node has
-    /// none left when its turn comes (the graph is not connected), or if there would be more entries than `most`.
-    pub(super) fn new(later: &[Vec<(u32, f64)>], most: usize) -> Option<Factors> {
-        const END: u32 = u32::MAX;
+    /// Eliminates. `later[k]` lists the neighbours of node k behind it in the order, with conductances; the pattern is theirs. `None` if the
+    /// conductances that a node has left vanish, or are no numbers.
+    pub(super) fn new(pattern: &Arc<Pattern>, later: &[Vec<(u32, f64)>]) -> Option<Factors> {
+        let Pattern { start, rows } = &**pattern;
         let n = later.len();
-        let (mut start, mut rows, mut shares, mut totals) = (vec![0], vec![], vec![], vec![0.0; n]);
+        let (mut shares, mut totals) = (vec![0.0; rows.len()], vec![0.0; n]);
         // Columns that wait for a node: a chained list for each, and the place in each column of that node.
         let (mut head, mut next, mut place) = (vec![END; n], vec![END; n], vec![0_usize; n]);
         let mut work = vec![0.0; n];
-        let mut seen = vec![END; n];
-        let mut pattern: Vec<u32> = vec![];
         for k in 0..n.saturating_sub(1) {
-            pattern.clear();
-            let mut meet = |i: u32, pattern: &mut Vec<u32>| {
-                if seen[i as usize] != k as u32 {
-                    seen[i as usize] = k as u32;
-                    pattern.push(i);
-                }
-            };
             for &(i, c) in &later[k] {
-                meet(i, &mut pattern);
                 work[i as usize] += c;
             }
             let mut column = head[k];
@@ -51,9 +94,8 @@ impl Factors {
                 column = next[j];
                 let (here, end) = (place[j], start[j + 1]);
                 let conductance = shares[here] * totals[j];
-                for q in here + 1..end {
-                    meet(rows[q], &mut pattern);
-                    work[rows[q] as usize] += shares[q] * conductance;
+                for (row, share) in rows[here + 1..end].iter().zip(&shares[here + 1..end]) {
+                    work[*row as usize] += share * conductance;
                 }
                 place[j] = here + 1;
                 if here + 1 < end {
@@ -61,41 +103,47 @@ impl Factors {
                     (next[j], head[waits]) = (head[waits], j as u32);
                 }
             }
-            pattern.sort_unstable();
-            let total: f64 = pattern.iter().map(|&i| work[i as usize]).sum();
-            if !(total > 0.0 && total.is_finite()) || rows.len() + pattern.len() > most {
+            let own = start[k]..start[k + 1];
+            let total: f64 = rows[own.clone()].iter().map(|&i| work[i as usize]).sum();
+            if !(total > 0.0 && total.is_finite()) {
                 return None;
             }
             totals[k] = total;
-            place[k] = rows.len();
-            for &i in &pattern {
-                rows.push(i);
-                shares.push(work[i as usize] / total);
-                work[i as usize] = 0.0;
+            place[k] = own.start;
+            for (share, i) in shares[own.clone()].iter_mut().zip(&rows[own.clone()]) {
+                *share = work[*i as usize] / total;
+                work[*i as usize] = 0.0;
             }
-            start.push(rows.len());
-            let waits = pattern[0] as usize;
+            let waits = rows[own.start] as usize;
             (next[k], head[waits]) = (head[waits], k as u32);
         }
-        Some(Factors { start, rows, shares, totals })
+        Some(Factors { pattern: pattern.clone(), shares, totals })
     }
 
-    /// Solves in place: potentials for given currents, zero at the ground (whose current is not read).
-    pub(super) fn solve(&self, b: &mut [f64]) {
-        let columns = self.start.len() - 1;
+    /// Solves in place: potentials for given currents, zero at the ground (whose currents are not read). For several at once, all of a
+    /// node side by side.
+    pub(super) fn solve<const P: usize>(&self, b: &mut [[f64; P]]) {
+        let Pattern { start, rows } = &*self.pattern;
+        let columns = start.len() - 1;
         for k in 0..columns {
             let load = b[k];
-            for q in self.start[k]..self.start[k + 1] {
-                b[self.rows[q] as usize] += self.shares[q] * load;
+            for q in start[k]..start[k + 1] {
+                let (share, to) = (self.shares[q], &mut b[rows[q] as usize]);
+                for p in 0..P {
+                    to[p] += share * load[p];
+                }
             }
         }
         if let Some(ground) = b.get_mut(columns) {
-            *ground = 0.0;
+            *ground = [0.0; P];
         }
         for k in (0..columns).rev() {
-            let mut v = b[k] / self.totals[k];
-            for q in self.start[k]..self.start[k + 1] {
-                v += self.shares[q] * b[self.rows[q] as usize];
+            let mut v = b[k].map(|b| b / self.totals[k]);
+            for q in start[k]..start[k + 1] {
+                let (share, from) = (self.shares[q], &b[rows[q] as usize]);
+                for p in 0..P {
+                    v[p] += share * from[p];
+                }
             }
             b[k] = v;
         }
@@ -149,6 +197,11 @@ fn part(nodes: &mut [u32], places: &[[i32; 3]], order: &mut Vec<u32>) {
 mod tests {
     use super::*;
 
+    fn eliminated(later: &[Vec<(u32, f64)>], most: usize) -> Option<Factors> {
+        let neighbours = |k: usize| later[k].iter().map(|(i, _)| *i);
+        Factors::new(&Arc::new(Pattern::new(later.len(), neighbours, most)?), later)
+    }
+
     /// A grid with conductances over thirty orders of magnitude: the solution meets its equations, which are sums of positive
     /// terms on either side.
     #[test]
@@ -184,10 +237,12 @@ mod tests {
             }
             let mut later = vec![vec![]; places.len()];
             edges.iter().for_each(|&(a, b, c)| later[a as usize].push((b, c)));
-            let factors = Factors::new(&later, usize::MAX).unwrap();
+            let factors = eliminated(&later, usize::MAX).unwrap();
             let load: Vec<f64> = (0..places.len()).map(|i| (5.0 * (i as f64).cos()).exp()).collect();
-            let mut v = load.clone();
-            factors.solve(&mut v);
+            let mut both: Vec<[f64; 2]> = load.iter().map(|b| [*b, 2.0 * b]).collect();
+            factors.solve(&mut both);
+            assert!(both.iter().all(|[one, two]| 2.0 * one == *two));
+            let v: Vec<f64> = both.iter().map(|[one, _]| *one).collect();
             for k in 0..places.len() - 1 {
                 let (mut out, mut into) = (0.0, load[k]);
                 for &(a, b, c) in edges.iter().filter(|e| e.0 == k as u32 || e.1 == k as u32) {
@@ -202,7 +257,8 @@ mod tests {
 
     #[test]
     fn what_is_not_connected_is_refused() {
-        assert!(Factors::new(&[vec![], vec![(2, 1.0)], vec![]], 10).is_none());
-        assert!(Factors::new(&[vec![(1, 1.0), (2, 1.0)], vec![], vec![]], 1).is_none());
+        assert!(eliminated(&[vec![], vec![(2, 1.0)], vec![]], 10).is_none());
+        assert!(eliminated(&[vec![(1, 1.0), (2, 1.0)], vec![], vec![]], 1).is_none());
+        assert!(eliminated(&[vec![(1, 0.0)], vec![(2, 1.0)], vec![]], 10).is_none());
     }
 }

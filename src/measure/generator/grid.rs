@@ -13,10 +13,11 @@
 //! larger domain changes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use faer::Mat;
 
-use super::elimination::{Factors, dissect};
+use super::elimination::{Factors, Pattern, dissect};
 use super::{Eigenvalue, LOST, orthonormalize};
 use crate::control::Control;
 use crate::error::{Error, Result, shown};
@@ -224,8 +225,20 @@ impl Grid {
         Ok(Grid { levels, later, spacing: step, minima })
     }
 
+    /// The pattern of a factorisation with so many entries at most.
+    fn pattern(&self, entries: usize) -> Result<Arc<Pattern>> {
+        let neighbours = |k: usize| self.later[k].iter().map(|(i, _)| *i);
+        let Some(pattern) = Pattern::new(self.later.len(), neighbours, entries) else {
+            return fell_short(
+                "the wells are not joined below the domain's edge, or the factorisation is too large: are critical points \
+                 missing?",
+            );
+        };
+        Ok(Arc::new(pattern))
+    }
+
     /// The smallest eigenvalues above zero, ascending: the first one, and those of the others that the iteration has settled.
-    fn smallest(&self, mean: Mean, temperature: f64, entries: usize) -> Result<Vec<f64>> {
+    fn smallest(&self, mean: Mean, temperature: f64, pattern: &Arc<Pattern>) -> Result<Vec<f64>> {
         let n = self.levels.len();
         let weight: Vec<f64> = self.levels.iter().map(|l| (-l).exp()).collect();
         let later: Vec<Vec<(u32, f64)>> = self
@@ -240,11 +253,8 @@ impl Grid {
                 list.iter().map(joined).collect()
             })
             .collect();
-        let Some(factors) = Factors::new(&later, entries) else {
-            return fell_short(
-                "the wells are not joined below the domain's edge, or the factorisation is too large: are critical points \
-                 missing?",
-            );
+        let Some(factors) = Factors::new(pattern, &later) else {
+            return fell_short("the wells are joined by weights that vanish");
         };
         let mass: f64 = weight.iter().sum();
         let inner = |u: &[f64], v: &[f64]| (0..n).map(|i| weight[i] * u[i] * v[i]).sum::<f64>();
@@ -252,19 +262,14 @@ impl Grid {
             let mean = (0..n).map(|i| weight[i] * u[i]).sum::<f64>() / mass;
             u.iter_mut().for_each(|u| *u -= mean);
         };
+        let solved = |columns: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
+            let mut columns = solve(&factors, columns);
+            columns.iter_mut().for_each(|u| without_mean(u));
+            columns
+        };
         // Potentials of a current from each minimum to the ground are nearly constant on each well.
-        let mut block: Vec<Vec<f64>> = self
-            .minima
-            .iter()
-            .take(BLOCK)
-            .map(|&m| {
-                let mut u = vec![0.0; n];
-                u[m] = 1.0;
-                factors.solve(&mut u);
-                without_mean(&mut u);
-                u
-            })
-            .collect();
+        let current = |&m: &usize| (0..n).map(|i| if i == m { 1.0 } else { 0.0 }).collect();
+        let mut block = solved(self.minima.iter().take(BLOCK).map(current).collect());
         if block.is_empty() {
             // One well: something that changes across it, in every direction.
             let mut u: Vec<f64> = (0..n).map(|i| (0.37 * i as f64).sin()).collect();
@@ -275,14 +280,9 @@ impl Grid {
         let mut last: Vec<f64> = vec![];
         let mut settled = 0;
         for round in 0..ITERATIONS {
-            let mut images = vec![];
             orthonormalize(&mut block, Vec::as_mut_slice, |u, v| inner(u, v));
-            for u in &block {
-                let mut v: Vec<f64> = (0..n).map(|i| weight[i] * u[i]).collect();
-                factors.solve(&mut v);
-                without_mean(&mut v);
-                images.push(v);
-            }
+            let weighted = |u: &Vec<f64>| u.iter().zip(&weight).map(|(u, w)| u * w).collect();
+            let images = solved(block.iter().map(weighted).collect());
             let p = block.len();
             let ritz = Mat::from_fn(p, p, |i, j| {
                 0.5 * (inner(&block[i], &images[j]) + inner(&block[j], &images[i]))
@@ -314,6 +314,23 @@ impl Grid {
     }
 }
 
+/// Potentials for the currents in each of up to [`BLOCK`] columns, all in one sweep over the factors.
+fn solve(factors: &Factors, columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    fn sweep<const P: usize>(factors: &Factors, columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let n = columns.first().map_or(0, Vec::len);
+        let entry = |i: usize, p: usize| columns.get(p).map_or(0.0, |column| column[i]);
+        let mut sides: Vec<[f64; P]> = (0..n).map(|i| std::array::from_fn(|p| entry(i, p))).collect();
+        factors.solve(&mut sides);
+        (0..columns.len()).map(|p| sides.iter().map(|side| side[p]).collect()).collect()
+    }
+    match columns.len() {
+        0 | 1 => sweep::<1>(factors, &columns),
+        2 => sweep::<2>(factors, &columns),
+        3 | 4 => sweep::<4>(factors, &columns),
+        _ => sweep::<BLOCK>(factors, &columns),
+    }
+}
+
 /// The gap on one grid: spacing and cut in units of [`Options`]. For comparisons; [`spectral_gap`] has the answer.
 ///
 /// # Errors
@@ -321,7 +338,7 @@ impl Grid {
 pub fn gap_on_one(domain: &Domain<'_>, spacing: f64, cut: f64, mean: Mean, options: &Options) -> Result<f64> {
     let h = spacing * (domain.temperature / domain.curvature).sqrt();
     let grid = Grid::new(domain, h, cut, options.most(domain), &Control::quiet())?;
-    Ok(grid.smallest(mean, domain.temperature, options.entries)?[0])
+    Ok(grid.smallest(mean, domain.temperature, &grid.pattern(options.entries)?)?[0])
 }
 
 /// The spectral gap in up to three dimensions: the first of the [`spectrum`].
@@ -360,15 +377,17 @@ pub fn spectrum(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -
         let grid =
             Grid::new(domain, first / factor.powi(level as i32), options.cut, options.most(domain), control)?;
         unknowns = grid.levels.len();
-        let [one, two] = means.map(|mean| move |grid: &Grid| grid.smallest(mean, eps, options.entries));
-        let (one, two) = rayon::join(|| one(&grid), || two(&grid));
+        let pattern = grid.pattern(options.entries)?;
+        let [one, two] = means.map(|mean| (mean, &grid, &pattern));
+        let of = |(mean, grid, pattern): (Mean, &Grid, &Arc<Pattern>)| grid.smallest(mean, eps, pattern);
+        let (one, two) = rayon::join(|| of(one), || of(two));
         (found[0][level], found[1][level]) = (one?, two?);
         if control.stopped() {
             return fell_short("stopped");
         }
     }
     let wide = Grid::new(domain, first, options.cut + 5.0, options.most(domain), control)?;
-    let wide = wide.smallest(means[0], eps, options.entries)?;
+    let wide = wide.smallest(means[0], eps, &wide.pattern(options.entries)?)?;
     let count = found.iter().flatten().chain([&wide]).map(Vec::len).min().unwrap_or(0);
     let eigenvalue = |k: usize| {
         let domain_error = (wide[k] - found[0][0][k]).abs();
