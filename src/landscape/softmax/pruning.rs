@@ -57,6 +57,8 @@ struct Work {
     look: Look,
     candidates: Vec<u32>,
     logits: Vec<f64>,
+    /// Those of the cell that was looked at last.
+    last: Vec<f64>,
     pairs: Vec<(u32, f64)>,
     zeros: Vec<f64>,
 }
@@ -149,7 +151,8 @@ impl Pruning {
             looked += members.len();
             // The one that looks best, whose logit is then computed: any datum bounds the largest from below.
             self.look(kernel, cell, work);
-            let Some(first) = largest(&work.logits) else { continue };
+            std::mem::swap(&mut work.logits, &mut work.last);
+            let Some(first) = largest(&work.last) else { continue };
             let first = members[first];
             kernel.logits(&[first], z, &mut work.logits);
             if !(work.logits[0] > best) {
@@ -180,9 +183,13 @@ impl Pruning {
             if active <= FEW.max(kernel.bias.len() / 8) {
                 let floor = best - drop - kernel.slope * work.look.error;
                 for i in 0..work.reaching.len() {
-                    let cell = work.reaching[i] as usize;
-                    self.look(kernel, cell, work);
-                    for (l, k) in work.logits.iter().zip(cells.members(cell)) {
+                    let reaching = work.reaching[i] as usize;
+                    if reaching == cell {
+                        std::mem::swap(&mut work.logits, &mut work.last);
+                    } else {
+                        self.look(kernel, reaching, work);
+                    }
+                    for (l, k) in work.logits.iter().zip(cells.members(reaching)) {
                         // What is not a number is a candidate too.
                         if !(*l < floor) {
                             work.candidates.push(*k);
