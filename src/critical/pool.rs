@@ -19,12 +19,14 @@ use super::unseen::{Meetings, Unseen, unseen};
 use super::{Work, string};
 use crate::control::{Control, Progress};
 use crate::landscape::Landscape;
-use crate::linalg::solve_symmetric;
+use crate::linalg::{axpy, column, column_mut, norm, solve_symmetric};
 
 /// Searches run at a time before their results are merged: fixed, so that the answer does not depend on threads.
 const BATCH: usize = 128;
 /// Newton's step at a level point, relative to its distance from the corners, below which it is followed.
 const PROMISING: f64 = 0.5;
+/// What is left of the gradient, relative to it, where the energy is a parabola nearly.
+const PARABOLIC: f64 = 0.05;
 /// Stable modes that searches may start along.
 pub(super) const SOFT: usize = 4;
 /// Above this number of points of one index the next index is not searched unless asked for.
@@ -212,9 +214,9 @@ impl Pool<'_> {
             Seed::Climb { x, index, directions, .. } => {
                 self.meet(x, *index, directions.as_ref()).into_iter().collect()
             }
-            Seed::Settled(near) => {
-                let known = self.known(near).map(Met::Known);
-                known.or_else(|| self.meet(&near.x, 0, None)).into_iter().collect()
+            Seed::Settled { x, gradient } => {
+                let known = self.settled(x, gradient).map(Met::Known);
+                known.or_else(|| self.meet(x, 0, None)).into_iter().collect()
             }
             Seed::Level { x, directions, reach } => {
                 let index = directions.ncols();
@@ -251,9 +253,32 @@ impl Pool<'_> {
 
     /// The point that a search ended at, if it is known.
     fn known(&self, found: &Followed) -> Option<usize> {
-        let reach = (10.0 * self.places.widest).max(NEAR * self.problem.scale);
         let same = |id: usize| is_same(self.problem, &self.points[id].point, found);
-        self.places.first_near(&found.x, reach, same)
+        self.places.first_near(&found.x, self.reach(), same)
+    }
+
+    /// The minimum near which a descent came, if it is known: where the gradient is what the Hessian there makes of the distance, the
+    /// energy is that minimum's parabola.
+    fn settled(&self, x: &[f64], gradient: &[f64]) -> Option<usize> {
+        let problem = self.problem;
+        let near = Followed { x: x.to_vec(), gradient_norm: norm(gradient) };
+        let same = |id: usize| {
+            let known = &self.points[id].point;
+            if known.index != Some(0) || !is_same(problem, known, &near) {
+                return false;
+            }
+            let apart = problem.region.difference(&known.x, x);
+            let mut product = vec![0.0; x.len()];
+            problem.landscape.linearize(column(&known.x)).apply(column(&apart), column_mut(&mut product));
+            axpy(-1.0, gradient, &mut product);
+            norm(&product) <= PARABOLIC * near.gradient_norm
+        };
+        self.places.first_near(x, self.reach(), same)
+    }
+
+    /// Beyond this no point is the one that a search ended at.
+    fn reach(&self) -> f64 {
+        (10.0 * self.places.widest).max(NEAR * self.problem.scale)
     }
 
     pub(super) fn minima(&self) -> Vec<usize> {
@@ -269,5 +294,5 @@ fn is_promising(problem: &Problem<'_>, x: &[f64], index: usize, reach: f64) -> b
     let mut step = vec![0.0; n];
     problem.landscape.gradient(x, &mut step);
     let Some(negative) = solve_symmetric(h.as_ref(), &mut step) else { return false };
-    negative == index && crate::linalg::norm(&step) < PROMISING * reach
+    negative == index && norm(&step) < PROMISING * reach
 }

@@ -199,8 +199,12 @@ fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
     let (mut gradients, mut changes) = (Mat::zeros(n, DISPLACED + 1), Mat::zeros(n, DISPLACED));
     problem.landscape.gradients(places.as_ref(), &mut [0.0; DISPLACED + 1], gradients.as_mut());
     problem.landscape.linearize(column(&point.x)).apply(moves.as_ref(), changes.as_mut());
+    // Many points may be summed up in another order than one.
+    let mut alone = vec![0.0; n];
+    problem.landscape.gradient(&point.x, &mut alone);
+    let other = crate::linalg::distance(&alone, gradients.col_as_slice(0));
     let known = problem.landscape.gradient_error(&point.x);
-    let mut worst = known.max(f64::EPSILON * largest * length);
+    let mut worst = known.max(f64::EPSILON * largest * length).max(4.0 * other);
     for k in 0..DISPLACED {
         let left = |i: usize| gradients[(i, k + 1)] - gradients[(i, 0)] - changes[(i, k)];
         let left: f64 = (0..n).map(|i| left(i).powi(2)).sum::<f64>().sqrt();

@@ -7,7 +7,6 @@ use faer::Mat;
 use petgraph::unionfind::UnionFind;
 use rand_chacha::ChaCha8Rng;
 
-use super::follow::Followed;
 use super::pool::{Pool, SOFT};
 use super::refine::Refined;
 use super::starts;
@@ -26,8 +25,8 @@ const RANDOM: f64 = 48.0;
 pub(super) enum Seed {
     /// Eigenvector following from a point.
     Climb { x: Vec<f64>, index: usize, directions: Option<Mat<f64>>, from: Option<usize> },
-    /// A descent that was followed near to its end already.
-    Settled(Followed),
+    /// A descent that was followed near to its end already, with the gradient there.
+    Settled { x: Vec<f64>, gradient: Vec<f64> },
     /// Eigenvector following from the level point of a simplex of minima, whose nearest corner is `reach` away, if Newton's step
     /// there is short against that and the index is right: as the noise falls both come true where a point is.
     Level { x: Vec<f64>, directions: Mat<f64>, reach: f64 },

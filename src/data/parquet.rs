@@ -1,6 +1,10 @@
 //! Tables of Parquet files: a row a point, its coordinates in columns of numbers or of lists of numbers.
 
+use std::cell::Cell;
+use std::collections::HashSet;
 use std::fs::File;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 
 use ::parquet::basic::{ConvertedType, LogicalType, Type as Physical};
 use ::parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -26,8 +30,8 @@ struct Leaf {
     /// Level of definition at which there is a number; 0 where there always is one.
     defined: i16,
     unsigned: bool,
-    /// Numbers a row, from the first row on.
-    width: Option<usize>,
+    /// Levels of repetition of the first row, if it is a list: all others are to have the same.
+    shape: Option<Vec<i16>>,
 }
 
 /// Numbers of some rows of one column, with the levels that say how they belong to these.
@@ -38,16 +42,41 @@ struct Block {
     repetitions: Vec<i16>,
 }
 
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The answer, or nothing if the decoder panics, as it does on some damaged files; then in silence.
+fn caught<R>(decode: impl FnOnce() -> R) -> Option<R> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                before(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let answer = panic::catch_unwind(AssertUnwindSafe(decode));
+    QUIET.set(false);
+    answer.ok()
+}
+
 /// Reads all columns of numbers, in their order, or those under the name `key`; of lists, which must all be as long as the first,
 /// one number after the other.
 pub(super) fn read(file: &str, data: File, key: Option<&str>) -> Result<RawTable> {
+    caught(|| decode(file, data, key)).unwrap_or_else(|| Err(unreadable(file, &"it is damaged")))
+}
+
+fn decode(file: &str, data: File, key: Option<&str>) -> Result<RawTable> {
     let broken = |e: ParquetError| unreadable(file, &e);
     let reader = SerializedFileReader::new(data).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema_descr();
-    let mut names: Vec<String> = vec![];
+    let (mut names, mut seen): (Vec<String>, HashSet<String>) = (vec![], HashSet::new());
     for column in schema.columns() {
         let name = root(column);
-        if !name.starts_with(INDEX) && !names.contains(&name) {
+        if (key.is_some() || !name.starts_with(INDEX)) && seen.insert(name.clone()) {
             names.push(name);
         }
     }
@@ -58,7 +87,7 @@ pub(super) fn read(file: &str, data: File, key: Option<&str>) -> Result<RawTable
     let mut leaves = vec![];
     for (place, column) in schema.columns().iter().enumerate() {
         let name = root(column);
-        if !names.contains(&name) || wanted.is_some_and(|wanted| *wanted != name) {
+        if !seen.contains(&name) || wanted.is_some_and(|wanted| *wanted != name) {
             continue;
         }
         let Some(unsigned) = number(column) else {
@@ -66,8 +95,7 @@ pub(super) fn read(file: &str, data: File, key: Option<&str>) -> Result<RawTable
                 format!("{file}#NAME takes the column NAME alone, which may hold lists of numbers"),
             ));
         };
-        let width = (column.max_rep_level() == 0).then_some(1);
-        leaves.push(Leaf { place, name, defined: column.max_def_level(), unsigned, width });
+        leaves.push(Leaf { place, name, defined: column.max_def_level(), unsigned, shape: None });
     }
 
     let mut values: Vec<f64> = vec![];
@@ -77,7 +105,9 @@ pub(super) fn read(file: &str, data: File, key: Option<&str>) -> Result<RawTable
         let columns =
             leaves.iter().map(|leaf| group.get_column_reader(leaf.place)).collect::<Decoded<Vec<_>>>();
         let mut columns = columns.map_err(broken)?;
-        let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+        let Ok(mut left) = usize::try_from(group.metadata().num_rows()) else {
+            return Err(unreadable(file, &"a group has a negative number of rows"));
+        };
         let mut blocks: Vec<Block> = leaves.iter().map(|_| Block::default()).collect();
         while left > 0 {
             let count = left.min(BLOCK);
@@ -88,7 +118,8 @@ pub(super) fn read(file: &str, data: File, key: Option<&str>) -> Result<RawTable
                 }
                 block.check(file, leaf, rows, count)?;
             }
-            let widths: Vec<usize> = leaves.iter().map(|leaf| leaf.width.unwrap_or(0)).collect();
+            // All are as wide as the first.
+            let widths: Vec<usize> = blocks.iter().map(|block| block.values.len() / count).collect();
             for row in 0..count {
                 for (block, width) in blocks.iter().zip(&widths) {
                     values.extend_from_slice(&block.values[row * width..][..*width]);
@@ -96,6 +127,11 @@ pub(super) fn read(file: &str, data: File, key: Option<&str>) -> Result<RawTable
             }
             rows += count;
             left -= count;
+        }
+        for ((leaf, column), block) in leaves.iter().zip(&mut columns).zip(&mut blocks) {
+            if block.read(column, leaf.unsigned, 1).map_err(broken)? > 0 {
+                return Err(unreadable(file, &format!("column `{}` goes on behind the others", leaf.name)));
+            }
         }
     }
     if values.is_empty() {
@@ -144,7 +180,7 @@ impl Block {
 
     /// Is there a number everywhere, and have all rows as many? The rows begin behind `before` others.
     fn check(&self, file: &str, leaf: &mut Leaf, before: usize, count: usize) -> Result<()> {
-        let Leaf { name, defined, width, .. } = leaf;
+        let Leaf { name, defined, shape, .. } = leaf;
         let row_of = |place: usize| match self.repetitions.get(..=place) {
             Some(list) => list.iter().filter(|level| **level == 0).count(),
             None => place + 1,
@@ -154,23 +190,32 @@ impl Block {
             return Err(Error::input(format!("{file}: row {row} of column `{name}` has no number"))
                 .with_help("rows are counted from 1; remove or fill in such rows"));
         }
-        let lengths: Vec<usize> = match &self.repetitions[..] {
-            [] => vec![1; count],
-            levels => {
-                let starts = (0..levels.len()).filter(|i| levels[*i] == 0);
-                let starts: Vec<usize> = starts.chain([levels.len()]).collect();
-                starts.windows(2).map(|pair| pair[1] - pair[0]).collect()
-            }
-        };
-        let wanted = *width.get_or_insert(lengths.first().copied().unwrap_or(0));
-        if let Some(row) = lengths.iter().position(|length| *length != wanted) {
-            return Err(Error::input(format!(
-                "{file}: row {} of column `{name}` has {} numbers, the first has {wanted}",
-                before + row + 1,
-                lengths[row]
-            )));
+        let levels = &self.repetitions[..];
+        if levels.is_empty() {
+            // No list.
+            let whole = self.values.len() == count;
+            return if whole {
+                Ok(())
+            } else {
+                Err(unreadable(file, &format!("column `{name}` lacks numbers")))
+            };
         }
-        if lengths.len() != count || self.values.len() != count * wanted {
+        let starts = (0..levels.len()).filter(|i| levels[*i] == 0).chain([levels.len()]);
+        let starts: Vec<usize> = starts.collect();
+        let lists = || starts.windows(2).map(|pair| &levels[pair[0]..pair[1]]);
+        let shape = shape.get_or_insert_with(|| lists().next().unwrap_or(&[]).to_vec());
+        if let Some((row, list)) = lists().enumerate().find(|(_, list)| *list != shape.as_slice()) {
+            let (row, length, wanted) = (before + row + 1, list.len(), shape.len());
+            return Err(Error::input(match length == wanted {
+                true => {
+                    format!("{file}: row {row} of column `{name}` has lists of other lengths than the first")
+                }
+                false => format!(
+                    "{file}: row {row} of column `{name}` has {length} numbers, the first has {wanted}"
+                ),
+            }));
+        }
+        if starts.len() != count + 1 || self.values.len() != count * shape.len() {
             return Err(unreadable(file, &format!("column `{name}` has levels that do not fit its numbers")));
         }
         Ok(())
@@ -207,7 +252,7 @@ fn number(column: &ColumnDescriptor) -> Option<bool> {
 fn unreadable(file: &str, why: &dyn std::fmt::Display) -> Error {
     let error = Error::input(format!("{file} is no readable Parquet file: {why}"));
     let why = why.to_string();
-    if why.contains("feature") {
+    if why.contains("Disabled feature at compile time") {
         return error.with_help("of compressions snappy, gzip and LZ4 are read, and none at all");
     }
     error

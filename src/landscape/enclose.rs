@@ -33,12 +33,9 @@ pub trait Enclose: Send + Sync {
 
     /// A bound L of the Hessian's Lipschitz constant in the spectral norm on the Euclidean ball: `|H(x) - H(y)| <= L |x - y|`;
     /// infinite where there is none.
-    fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
-        self.lipschitz_about(center)(radius)
-    }
+    fn lipschitz(&self, center: &[f64], radius: f64) -> f64;
 
-    /// The same in balls of any radius about one centre, for kinds where these have much in common. A kind has one of the two of its
-    /// own.
+    /// The same in balls of any radius about one centre, for kinds where these have much in common.
     fn lipschitz_about<'a>(&'a self, center: &'a [f64]) -> Box<dyn Fn(f64) -> f64 + 'a> {
         Box::new(move |radius| self.lipschitz(center, radius))
     }

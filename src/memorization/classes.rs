@@ -4,8 +4,6 @@
 //! descends to is told by the orbits that tell it everywhere ([`fates`]). docs/memorization.md has the definitions; the classes
 //! are those of Pham et al. (2025, "Memorization to Generalization"), told here by orbits and barriers, not by samples.
 
-use std::sync::Arc;
-
 use faer::{Mat, MatRef};
 use petgraph::unionfind::UnionFind;
 
@@ -150,8 +148,8 @@ impl Memorization {
 
 /// The data of a landscape as states (n x K): its data, or, where those live elsewhere than its states, the states that show
 /// them. `None` if it has neither.
-pub fn states(landscape: &dyn Landscape) -> Option<Arc<Mat<f64>>> {
-    landscape.data().map(|data| Arc::new(data.to_owned())).or_else(|| landscape.wells())
+pub fn states(landscape: &dyn Landscape) -> Option<Mat<f64>> {
+    landscape.data().map(|data| data.to_owned()).or_else(|| Some((*landscape.wells()?).clone()))
 }
 
 /// The classes of a landscape's critical points beside `data` (n x K, states). Without a graph there are no barriers, and no

@@ -1,7 +1,6 @@
 //! `[memorization]`: the section, and the tables that are made of it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use faer::Mat;
 use serde_json::{Value, json};
@@ -123,7 +122,7 @@ pub(crate) fn run(
     let Some(asked) = &study.memorization else { return Ok(None) };
     let n = landscape.dim();
     let given = asked.training_data.as_deref().map(|path| training_data(path, n)).transpose()?;
-    let Some(data) = given.map(Arc::new).or_else(|| states(landscape)).filter(|data| data.ncols() > 0) else {
+    let Some(data) = given.or_else(|| states(landscape)).filter(|data| data.ncols() > 0) else {
         let message =
             format!("`{}` does not know its data, so nothing can be a memory of one", study.kind.name);
         return Err(asked
@@ -131,7 +130,7 @@ pub(crate) fn run(
             .locate(Error::input(message))
             .with_help("training_data = \"points.csv\" names them"));
     };
-    let data = (*data).as_ref();
+    let data = data.as_ref();
     let graph = graph.filter(|_| set.has_energy());
     let classes = classify(landscape, data, set, graph, &asked.options);
     let probing =

@@ -138,3 +138,18 @@ fn minima_from_many_data() {
         assert!(all.iter().any(|y| (x[0] - y[0]).abs() + (x[1] - y[1]).abs() < 1e-9));
     }
 }
+
+/// Two minima that lie closer than a thousandth of the data's extent are two, from data far apart in the order of the file.
+#[test]
+fn minima_close_to_each_other() {
+    let sigma = 4e-5;
+    let mut data = Mat::from_fn(2, 300, |i, k| ((k * 29 + i * 57) as f64 * 0.737).sin());
+    for (k, x) in [(0, 0.31), (200, 0.31 + 2.1 * sigma)] {
+        (data[(0, k)], data[(1, k)]) = (x, 0.17);
+    }
+    let mixture = Mixture::new(data, vec![1.0; 300], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap();
+    let options =
+        Options { method: Method::Search, max_index: Some(0), limit: Some(300), ..Options::default() };
+    let set = search(&mixture, None, &options, &Control::quiet()).unwrap();
+    assert_eq!(set.counts(), [300]);
+}

@@ -1,7 +1,8 @@
 //! Data in cells of near ones, and what follows for distances: which data can be near a point, without looking at them all.
 //!
 //! Cells come from splitting in two again and again, each time by the plane between two means. Such planes cut through groups of data, so
-//! each datum then goes to the cell whose centre is nearest, a few times over. Of a cell its centre and a radius are known, of a datum (once it was asked for) its nearest data with their distances: those say what is near a point
+//! each datum then goes to the cell whose centre is nearest, a few times over. Of a cell its centre and a radius are known, of a datum
+//! (once it was asked for) its nearest data with their distances: those say what is near a point
 //! near that datum, also in dimensions in which all cells overlap. All bounds hold for the numbers as computed: radii are
 //! rounded up, distances in lists down.
 //!
@@ -19,7 +20,7 @@ use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 use super::kernel::VECTOR;
 use crate::landscape::exp::dot;
 
-/// Data of a cell, at most.
+/// Data of a cell that is no longer divided. Data of which so many are equal, or nearest to one centre, may be up to twice as many.
 const LEAF: usize = 64;
 /// Data that decide about a plane, at most.
 const SAMPLE: usize = 512;
@@ -428,7 +429,7 @@ const REGROUPED: usize = 1 << 14;
 /// How often.
 const ROUNDS: usize = 3;
 
-/// Orders data so that each is in the cell whose centre is nearest, among cells that come one after the other; their sizes.
+/// Orders data so that each goes to the cell whose centre is nearest, among cells that come one after the other; their sizes.
 fn regroup(data: &[f64], stride: usize, members: &mut [u32], sizes: &[usize]) -> Vec<usize> {
     let (mut rest, mut sizes, mut regrouped) = (members, sizes, vec![]);
     while !sizes.is_empty() {
@@ -438,7 +439,8 @@ fn regroup(data: &[f64], stride: usize, members: &mut [u32], sizes: &[usize]) ->
             cells += 1;
         }
         let (own, others) = rest.split_at_mut(count);
-        regrouped.extend(nearest(data, stride, own, &sizes[..cells]));
+        let near = Nearest { data, stride, members: own, sizes: &sizes[..cells] };
+        regrouped.extend(Arch::new().dispatch(near));
         (rest, sizes) = (others, &sizes[cells..]);
     }
     regrouped
@@ -446,66 +448,88 @@ fn regroup(data: &[f64], stride: usize, members: &mut [u32], sizes: &[usize]) ->
 
 /// The same among all of these (S. P. Lloyd, Least squares quantization in PCM, IEEE Trans. Inf. Theory 28, 1982); cells that nothing is
 /// left of begin again at the data that are farthest from their centres.
-fn nearest(data: &[f64], stride: usize, members: &mut [u32], sizes: &[usize]) -> Vec<usize> {
-    const TOGETHER: usize = 256;
-    let count = sizes.len();
-    if count < 2 {
-        return sizes.to_vec();
-    }
-    let mut centres = vec![0.0; stride * count];
-    let mut start = 0;
-    for (centre, size) in centres.chunks_exact_mut(stride).zip(sizes) {
-        mean(data, &members[start..start + size], centre);
-        start += size;
-    }
-    let mut cells: Vec<Vec<u32>> = vec![];
-    let (mut points, mut products) = (vec![0.0; stride * TOGETHER], vec![0.0; count * TOGETHER]);
-    for _ in 0..ROUNDS {
-        let squares: Vec<f64> = centres.chunks_exact(stride).map(|c| dot(c, c)).collect();
-        cells = vec![vec![]; count];
-        let mut far: Vec<(f64, u32)> = Vec::with_capacity(members.len());
-        for some in members.chunks(TOGETHER) {
-            for (point, k) in points.chunks_exact_mut(stride).zip(some) {
-                point.copy_from_slice(row(data, stride, *k));
+struct Nearest<'a> {
+    data: &'a [f64],
+    stride: usize,
+    members: &'a mut [u32],
+    sizes: &'a [usize],
+}
+
+impl NullaryFnOnce for Nearest<'_> {
+    type Output = Vec<usize>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<usize> {
+        const TOGETHER: usize = 256;
+        let Nearest { data, stride, members, sizes } = self;
+        let count = sizes.len();
+        if count < 2 {
+            return sizes.to_vec();
+        }
+        let mut centres = vec![0.0; stride * count];
+        let mut start = 0;
+        for (centre, size) in centres.chunks_exact_mut(stride).zip(sizes) {
+            mean(data, &members[start..start + size], centre);
+            start += size;
+        }
+        let mut cells: Vec<Vec<u32>> = vec![];
+        let (mut points, mut products) = (vec![0.0; stride * TOGETHER], vec![0.0; count * TOGETHER]);
+        for round in 0..ROUNDS {
+            let mut squares = vec![];
+            for centre in centres.chunks_exact(stride) {
+                squares.push(dot(centre, centre));
             }
-            let points = MatRef::from_column_major_slice(&points[..stride * some.len()], stride, some.len());
-            let out = &mut products[..count * some.len()];
-            let product = MatMut::from_column_major_slice_mut(&mut *out, count, some.len());
-            let all = MatRef::from_column_major_slice(&centres, stride, count);
-            matmul(product, Accum::Replace, all.transpose(), points, -2.0, Par::Seq);
-            for (k, products) in some.iter().zip(out.chunks_exact(count)) {
-                let (mut best, mut least) = (0, f64::INFINITY);
-                for (c, (product, square)) in products.iter().zip(&squares).enumerate() {
-                    if product + square < least {
-                        (best, least) = (c, product + square);
+            cells = vec![vec![]; count];
+            let mut far: Vec<(f64, u32)> = Vec::with_capacity(members.len());
+            for some in members.chunks(TOGETHER) {
+                for (point, k) in points.chunks_exact_mut(stride).zip(some) {
+                    point.copy_from_slice(row(data, stride, *k));
+                }
+                let points =
+                    MatRef::from_column_major_slice(&points[..stride * some.len()], stride, some.len());
+                let out = &mut products[..count * some.len()];
+                let product = MatMut::from_column_major_slice_mut(&mut *out, count, some.len());
+                let all = MatRef::from_column_major_slice(&centres, stride, count);
+                matmul(product, Accum::Replace, all.transpose(), points, -2.0, Par::Seq);
+                for (k, products) in some.iter().zip(out.chunks_exact(count)) {
+                    let (mut best, mut least) = (0, f64::INFINITY);
+                    for c in 0..count {
+                        if products[c] + squares[c] < least {
+                            (best, least) = (c, products[c] + squares[c]);
+                        }
                     }
+                    cells[best].push(*k);
+                    let y = row(data, stride, *k);
+                    far.push((least + dot(y, y), *k));
                 }
-                cells[best].push(*k);
-                let y = row(data, stride, *k);
-                far.push((least + dot(y, y), *k));
             }
-        }
-        far.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let mut far = far.into_iter();
-        for (cell, centre) in cells.iter().zip(centres.chunks_exact_mut(stride)) {
-            match (&cell[..], far.as_slice().first()) {
-                ([], Some((_, k))) => {
+            if round + 1 == ROUNDS {
+                break;
+            }
+            if cells.iter().any(Vec::is_empty) {
+                far.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            }
+            let mut far = far.iter();
+            for (cell, centre) in cells.iter().zip(centres.chunks_exact_mut(stride)) {
+                if !cell.is_empty() {
+                    mean(data, cell, centre);
+                } else if let Some((_, k)) = far.next() {
                     centre.copy_from_slice(row(data, stride, *k));
-                    far.next();
                 }
-                _ => mean(data, cell, centre),
             }
         }
+        let mut left = members;
+        let mut all = vec![];
+        for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
+            // What is kept at a point is put into this order.
+            cell.sort_unstable();
+            all.extend(if cell.len() > 2 * LEAF { divide(data, stride, cell) } else { vec![cell.len()] });
+            let (own, others) = left.split_at_mut(cell.len());
+            own.copy_from_slice(cell);
+            left = others;
+        }
+        all
     }
-    let mut place = members.iter_mut();
-    let mut all = vec![];
-    for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
-        // What is kept at a point is put into this order.
-        cell.sort_unstable();
-        all.extend(if cell.len() > 2 * LEAF { divide(data, stride, cell) } else { vec![cell.len()] });
-        place.by_ref().zip(&*cell).for_each(|(place, k)| *place = *k);
-    }
-    all
 }
 
 /// Splits members (of data one after the other, each `stride` numbers) by the plane between the means of two groups; the number of

@@ -21,10 +21,10 @@ use std::sync::Arc;
 
 use super::enclose::{EnclosedMixture, LOW, difference, exact_difference};
 use super::tree::{self, Hull, Tree};
-
-type Node = tree::Node<Hull>;
 use crate::rigor::rounding::{add_up, down, mul_down, mul_up, up};
 use crate::rigor::{Expansion, Interval, System};
+
+type Node = tree::Node<Hull>;
 
 /// The system; see the module.
 pub(super) struct Density {

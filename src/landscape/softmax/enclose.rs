@@ -119,19 +119,23 @@ impl EnclosedMixture {
         mixture
     }
 
-    /// Equal weights at these data, width 0.1.
+    /// Half of these data and uneven weights, width 0.1, in balls or one by one.
     #[cfg(test)]
-    pub(super) fn of(data: faer::Mat<f64>) -> Self {
-        let count = data.ncols();
-        EnclosedMixture::new(Parts {
+    pub(super) fn of(data: &faer::Mat<f64>, in_balls: bool) -> Self {
+        let uneven = |k: usize| Interval::point(if k == 11 { 30.0 } else { (0.7 * k as f64).sin() });
+        let mut mixture = EnclosedMixture::new(Parts {
             data: data.as_ref(),
-            factor: Interval::ONE,
-            logs: vec![Interval::ZERO; count],
-            tilt: Interval::ZERO,
+            factor: Interval::ONE / Interval::point(2.0),
+            logs: (0..data.ncols()).map(uneven).collect(),
+            tilt: Interval::point(-0.1),
             precision: Interval::ONE / Interval::point(0.1).sqr(),
             scale: Interval::ONE,
-            constant: Interval::point(count as f64).ln(),
-        })
+            constant: Interval::ZERO,
+        });
+        if !in_balls {
+            mixture.balls = OnceLock::from(None);
+        }
+        mixture
     }
 
     /// The same landscape, less quadratics, in coordinates in which its wells are `wells` (r numbers each, one well after
@@ -329,6 +333,10 @@ impl Enclose for EnclosedMixture {
     /// diagonal (Banach 1938, "Ueber homogene Polynome in (L^2)", Studia Math. 7), where it is a third central moment.
     /// That of a variable in an interval of length l is at most `l^3 / (6 sqrt 3)`; and it is at most `E|c - m|^3`, of
     /// which the first holds everywhere and the second is small where one weight dominates.
+    fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
+        self.lipschitz_about(center)(radius)
+    }
+
     fn lipschitz_about<'a>(&'a self, center: &'a [f64]) -> Box<dyn Fn(f64) -> f64 + 'a> {
         let s = self.precision.hi();
         let factor = mul_up(self.scale.hi(), mul_up(s, mul_up(s, s)));

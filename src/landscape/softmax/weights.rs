@@ -178,10 +178,13 @@ impl<'a> Place<'a> {
             add_up(log.hi(), mul_up(steep, add_up(up(square.hi().sqrt()), apart))) < least
         };
         // In a ball that is far too large the share of many wells may be all: what they add to the third moment soon says so.
-        let moment = Cell::new(0.0);
+        let (moment, all) = (Cell::new(0.0), core_math::log(self.sum));
         let enough = |log: Interval, square: Interval| {
+            if known == f64::INFINITY {
+                return false;
+            }
             let distance = (square.mid().sqrt() - apart).max(0.0);
-            if log.mid() + steep * distance > core_math::log(self.sum) {
+            if log.mid() + steep * distance > all {
                 moment.set(moment.get() + 0.5 * distance.powi(3));
             }
             moment.get() > known

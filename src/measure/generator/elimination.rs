@@ -9,8 +9,6 @@
 //! analysis for Markov chains, Numer. Math. 65, 1993). Column by column from the left, each column fetching those before it
 //! that reach it (A. George, J. W. H. Liu, Computer Solution of Large Sparse Positive Definite Systems, section 5.5).
 
-use std::sync::Arc;
-
 /// Which nodes are joined to each other when they are taken out: of the order of elimination alone, whatever the conductances.
 pub(super) struct Pattern {
     /// Where the entries of each node's column begin, and behind the last where they end.
@@ -19,13 +17,14 @@ pub(super) struct Pattern {
     rows: Vec<u32>,
 }
 
-/// The factorised Laplacian.
-pub(super) struct Factors {
-    pattern: Arc<Pattern>,
+/// The factorised Laplacians of M kinds of conductances in the same graph, side by side: following the pattern takes longer than
+/// computing.
+pub(super) struct Factors<const M: usize> {
+    pattern: Pattern,
     /// Conductances to the later nodes over their sum.
-    shares: Vec<f64>,
+    shares: Vec<[f64; M]>,
     /// That sum.
-    totals: Vec<f64>,
+    totals: Vec<[f64; M]>,
 }
 
 /// Ends a chained list.
@@ -74,28 +73,32 @@ impl Pattern {
     }
 }
 
-impl Factors {
+impl<const M: usize> Factors<M> {
     /// Eliminates. `later[k]` lists the neighbours of node k behind it in the order, with conductances; the pattern is theirs. `None` if the
     /// conductances that a node has left vanish, or are no numbers.
-    pub(super) fn new(pattern: &Arc<Pattern>, later: &[Vec<(u32, f64)>]) -> Option<Factors> {
-        let Pattern { start, rows } = &**pattern;
+    pub(super) fn new(pattern: Pattern, later: &[Vec<(u32, [f64; M])>]) -> Option<Factors<M>> {
+        let Pattern { start, rows } = &pattern;
         let n = later.len();
-        let (mut shares, mut totals) = (vec![0.0; rows.len()], vec![0.0; n]);
+        let (mut shares, mut totals) = (vec![[0.0; M]; rows.len()], vec![[0.0; M]; n]);
         // Columns that wait for a node: a chained list for each, and the place in each column of that node.
         let (mut head, mut next, mut place) = (vec![END; n], vec![END; n], vec![0_usize; n]);
-        let mut work = vec![0.0; n];
+        let mut work = vec![[0.0; M]; n];
         for k in 0..n.saturating_sub(1) {
-            for &(i, c) in &later[k] {
-                work[i as usize] += c;
+            for (i, c) in &later[k] {
+                let to = &mut work[*i as usize];
+                (0..M).for_each(|m| to[m] += c[m]);
             }
             let mut column = head[k];
             while column != END {
                 let j = column as usize;
                 column = next[j];
                 let (here, end) = (place[j], start[j + 1]);
-                let conductance = shares[here] * totals[j];
+                let conductance: [f64; M] = std::array::from_fn(|m| shares[here][m] * totals[j][m]);
                 for (row, share) in rows[here + 1..end].iter().zip(&shares[here + 1..end]) {
-                    work[*row as usize] += share * conductance;
+                    let to = &mut work[*row as usize];
+                    for m in 0..M {
+                        to[m] += share[m] * conductance[m];
+                    }
                 }
                 place[j] = here + 1;
                 if here + 1 < end {
@@ -104,31 +107,34 @@ impl Factors {
                 }
             }
             let own = start[k]..start[k + 1];
-            let total: f64 = rows[own.clone()].iter().map(|&i| work[i as usize]).sum();
-            if !(total > 0.0 && total.is_finite()) {
+            let mut total = [0.0; M];
+            for i in &rows[own.clone()] {
+                (0..M).for_each(|m| total[m] += work[*i as usize][m]);
+            }
+            if !total.iter().all(|total| *total > 0.0 && total.is_finite()) {
                 return None;
             }
             totals[k] = total;
             place[k] = own.start;
             for (share, i) in shares[own.clone()].iter_mut().zip(&rows[own.clone()]) {
-                *share = work[*i as usize] / total;
-                work[*i as usize] = 0.0;
+                let from = std::mem::replace(&mut work[*i as usize], [0.0; M]);
+                *share = std::array::from_fn(|m| from[m] / total[m]);
             }
             let waits = rows[own.start] as usize;
             (next[k], head[waits]) = (head[waits], k as u32);
         }
-        Some(Factors { pattern: pattern.clone(), shares, totals })
+        Some(Factors { pattern, shares, totals })
     }
 
     /// Solves in place: potentials for given currents, zero at the ground (whose currents are not read). For several at once, all of a
-    /// node side by side.
-    pub(super) fn solve<const P: usize>(&self, b: &mut [[f64; P]]) {
-        let Pattern { start, rows } = &*self.pattern;
+    /// node side by side. `kind` is that of the conductances.
+    pub(super) fn solve<const P: usize>(&self, kind: usize, b: &mut [[f64; P]]) {
+        let Pattern { start, rows } = &self.pattern;
         let columns = start.len() - 1;
         for k in 0..columns {
             let load = b[k];
             for q in start[k]..start[k + 1] {
-                let (share, to) = (self.shares[q], &mut b[rows[q] as usize]);
+                let (share, to) = (self.shares[q][kind], &mut b[rows[q] as usize]);
                 for p in 0..P {
                     to[p] += share * load[p];
                 }
@@ -138,9 +144,9 @@ impl Factors {
             *ground = [0.0; P];
         }
         for k in (0..columns).rev() {
-            let mut v = b[k].map(|b| b / self.totals[k]);
+            let mut v = b[k].map(|b| b / self.totals[k][kind]);
             for q in start[k]..start[k + 1] {
-                let (share, from) = (self.shares[q], &b[rows[q] as usize]);
+                let (share, from) = (self.shares[q][kind], &b[rows[q] as usize]);
                 for p in 0..P {
                     v[p] += share * from[p];
                 }
@@ -197,9 +203,9 @@ fn part(nodes: &mut [u32], places: &[[i32; 3]], order: &mut Vec<u32>) {
 mod tests {
     use super::*;
 
-    fn eliminated(later: &[Vec<(u32, f64)>], most: usize) -> Option<Factors> {
+    fn eliminated(later: &[Vec<(u32, [f64; 2])>], most: usize) -> Option<Factors<2>> {
         let neighbours = |k: usize| later[k].iter().map(|(i, _)| *i);
-        Factors::new(&Arc::new(Pattern::new(later.len(), neighbours, most)?), later)
+        Factors::new(Pattern::new(later.len(), neighbours, most)?, later)
     }
 
     /// A grid with conductances over thirty orders of magnitude: the solution meets its equations, which are sums of positive
@@ -236,11 +242,11 @@ mod tests {
                 }
             }
             let mut later = vec![vec![]; places.len()];
-            edges.iter().for_each(|&(a, b, c)| later[a as usize].push((b, c)));
+            edges.iter().for_each(|&(a, b, c)| later[a as usize].push((b, [3.0, c])));
             let factors = eliminated(&later, usize::MAX).unwrap();
             let load: Vec<f64> = (0..places.len()).map(|i| (5.0 * (i as f64).cos()).exp()).collect();
             let mut both: Vec<[f64; 2]> = load.iter().map(|b| [*b, 2.0 * b]).collect();
-            factors.solve(&mut both);
+            factors.solve(1, &mut both);
             assert!(both.iter().all(|[one, two]| 2.0 * one == *two));
             let v: Vec<f64> = both.iter().map(|[one, _]| *one).collect();
             for k in 0..places.len() - 1 {
@@ -257,8 +263,9 @@ mod tests {
 
     #[test]
     fn what_is_not_connected_is_refused() {
-        assert!(eliminated(&[vec![], vec![(2, 1.0)], vec![]], 10).is_none());
-        assert!(eliminated(&[vec![(1, 1.0), (2, 1.0)], vec![], vec![]], 1).is_none());
-        assert!(eliminated(&[vec![(1, 0.0)], vec![(2, 1.0)], vec![]], 10).is_none());
+        const ONE: [f64; 2] = [1.0; 2];
+        assert!(eliminated(&[vec![], vec![(2, ONE)], vec![]], 10).is_none());
+        assert!(eliminated(&[vec![(1, ONE), (2, ONE)], vec![], vec![]], 1).is_none());
+        assert!(eliminated(&[vec![(1, [1.0, 0.0])], vec![(2, ONE)], vec![]], 10).is_none());
     }
 }

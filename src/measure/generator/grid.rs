@@ -13,7 +13,6 @@
 //! larger domain changes.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use faer::Mat;
 
@@ -225,8 +224,13 @@ impl Grid {
         Ok(Grid { levels, later, spacing: step, minima })
     }
 
-    /// The pattern of a factorisation with so many entries at most.
-    fn pattern(&self, entries: usize) -> Result<Arc<Pattern>> {
+    /// The generator's factors, with each of these means of weights on the edges.
+    fn factors<const M: usize>(
+        &self,
+        means: [Mean; M],
+        temperature: f64,
+        entries: usize,
+    ) -> Result<Factors<M>> {
         let neighbours = |k: usize| self.later[k].iter().map(|(i, _)| *i);
         let Some(pattern) = Pattern::new(self.later.len(), neighbours, entries) else {
             return fell_short(
@@ -234,28 +238,22 @@ impl Grid {
                  missing?",
             );
         };
-        Ok(Arc::new(pattern))
+        let joined = |(i, list): (usize, &Vec<(u32, u8)>)| {
+            let edge = |&(j, axis): &(u32, u8)| {
+                let scale = temperature / self.spacing[axis as usize].powi(2);
+                (j, means.map(|mean| scale * mean.conductance(self.levels[i], self.levels[j as usize])))
+            };
+            list.iter().map(edge).collect()
+        };
+        let later: Vec<Vec<(u32, [f64; M])>> = self.later.iter().enumerate().map(joined).collect();
+        let factors = Factors::new(pattern, &later);
+        factors.ok_or_else(|| Error::Numerics("the wells are joined by weights that vanish".into()))
     }
 
     /// The smallest eigenvalues above zero, ascending: the first one, and those of the others that the iteration has settled.
-    fn smallest(&self, mean: Mean, temperature: f64, pattern: &Arc<Pattern>) -> Result<Vec<f64>> {
+    fn smallest<const M: usize>(&self, factors: &Factors<M>, kind: usize) -> Result<Vec<f64>> {
         let n = self.levels.len();
         let weight: Vec<f64> = self.levels.iter().map(|l| (-l).exp()).collect();
-        let later: Vec<Vec<(u32, f64)>> = self
-            .later
-            .iter()
-            .enumerate()
-            .map(|(i, list)| {
-                let joined = |&(j, axis): &(u32, u8)| {
-                    let scale = temperature / self.spacing[axis as usize].powi(2);
-                    (j, scale * mean.conductance(self.levels[i], self.levels[j as usize]))
-                };
-                list.iter().map(joined).collect()
-            })
-            .collect();
-        let Some(factors) = Factors::new(pattern, &later) else {
-            return fell_short("the wells are joined by weights that vanish");
-        };
         let mass: f64 = weight.iter().sum();
         let inner = |u: &[f64], v: &[f64]| (0..n).map(|i| weight[i] * u[i] * v[i]).sum::<f64>();
         let without_mean = |u: &mut [f64]| {
@@ -263,7 +261,7 @@ impl Grid {
             u.iter_mut().for_each(|u| *u -= mean);
         };
         let solved = |columns: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
-            let mut columns = solve(&factors, columns);
+            let mut columns = solve(factors, kind, columns);
             columns.iter_mut().for_each(|u| without_mean(u));
             columns
         };
@@ -315,19 +313,23 @@ impl Grid {
 }
 
 /// Potentials for the currents in each of up to [`BLOCK`] columns, all in one sweep over the factors.
-fn solve(factors: &Factors, columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    fn sweep<const P: usize>(factors: &Factors, columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
+fn solve<const M: usize>(factors: &Factors<M>, kind: usize, columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    fn sweep<const M: usize, const P: usize>(
+        factors: &Factors<M>,
+        kind: usize,
+        columns: &[Vec<f64>],
+    ) -> Vec<Vec<f64>> {
         let n = columns.first().map_or(0, Vec::len);
         let entry = |i: usize, p: usize| columns.get(p).map_or(0.0, |column| column[i]);
         let mut sides: Vec<[f64; P]> = (0..n).map(|i| std::array::from_fn(|p| entry(i, p))).collect();
-        factors.solve(&mut sides);
+        factors.solve(kind, &mut sides);
         (0..columns.len()).map(|p| sides.iter().map(|side| side[p]).collect()).collect()
     }
     match columns.len() {
-        0 | 1 => sweep::<1>(factors, &columns),
-        2 => sweep::<2>(factors, &columns),
-        3 | 4 => sweep::<4>(factors, &columns),
-        _ => sweep::<BLOCK>(factors, &columns),
+        0 | 1 => sweep::<M, 1>(factors, kind, &columns),
+        2 => sweep::<M, 2>(factors, kind, &columns),
+        3 | 4 => sweep::<M, 4>(factors, kind, &columns),
+        _ => sweep::<M, BLOCK>(factors, kind, &columns),
     }
 }
 
@@ -338,7 +340,7 @@ fn solve(factors: &Factors, columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
 pub fn gap_on_one(domain: &Domain<'_>, spacing: f64, cut: f64, mean: Mean, options: &Options) -> Result<f64> {
     let h = spacing * (domain.temperature / domain.curvature).sqrt();
     let grid = Grid::new(domain, h, cut, options.most(domain), &Control::quiet())?;
-    Ok(grid.smallest(mean, domain.temperature, &grid.pattern(options.entries)?)?[0])
+    Ok(grid.smallest(&grid.factors([mean], domain.temperature, options.entries)?, 0)?[0])
 }
 
 /// The spectral gap in up to three dimensions: the first of the [`spectrum`].
@@ -377,17 +379,15 @@ pub fn spectrum(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -
         let grid =
             Grid::new(domain, first / factor.powi(level as i32), options.cut, options.most(domain), control)?;
         unknowns = grid.levels.len();
-        let pattern = grid.pattern(options.entries)?;
-        let [one, two] = means.map(|mean| (mean, &grid, &pattern));
-        let of = |(mean, grid, pattern): (Mean, &Grid, &Arc<Pattern>)| grid.smallest(mean, eps, pattern);
-        let (one, two) = rayon::join(|| of(one), || of(two));
+        let factors = grid.factors(means, eps, options.entries)?;
+        let (one, two) = rayon::join(|| grid.smallest(&factors, 0), || grid.smallest(&factors, 1));
         (found[0][level], found[1][level]) = (one?, two?);
         if control.stopped() {
             return fell_short("stopped");
         }
     }
     let wide = Grid::new(domain, first, options.cut + 5.0, options.most(domain), control)?;
-    let wide = wide.smallest(means[0], eps, &wide.pattern(options.entries)?)?;
+    let wide = wide.smallest(&wide.factors([means[0]], eps, options.entries)?, 0)?;
     let count = found.iter().flatten().chain([&wide]).map(Vec::len).min().unwrap_or(0);
     let eigenvalue = |k: usize| {
         let domain_error = (wide[k] - found[0][0][k]).abs();
