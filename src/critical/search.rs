@@ -239,6 +239,7 @@ fn prove_each(
         let done = done.fetch_add(1, Relaxed) + 1;
         (control.progress)(Progress { stage: "proofs", done, total, note: "" });
     });
+    set.interrupted |= done.into_inner() < total;
 }
 
 /// The critical points that many searches find.

@@ -326,7 +326,7 @@ impl Enclose for EnclosedMixture {
         let (center, radii) = split(x);
         let weights = Weights::over(self, &center, &radii);
         let first = self.scale * self.precision;
-        weights.hessian(self, first, first * self.precision)
+        weights.hessian(self, &weights.mean_less(self), first, first * self.precision)
     }
 
     /// The third derivative is `-scale s^3` times the third cumulant of c, a symmetric form: its norm is attained on the
@@ -357,9 +357,9 @@ impl Enclose for EnclosedMixture {
     fn at(&self, x: &[f64]) -> (Vec<Interval>, Balls) {
         let weights = Weights::over(self, x, &vec![0.0; x.len()]);
         let (factor, rest) = (self.scale * self.precision, weights.mean_less(self));
-        let rest = x.iter().zip(&weights.mean).zip(rest);
-        let gradient = rest.map(|((x, t), rest)| factor * (exact_difference(*x, *t) - rest)).collect();
-        (gradient, weights.hessian(self, factor, factor * self.precision))
+        let all = x.iter().zip(&weights.mean).zip(&rest);
+        let gradient = all.map(|((x, t), rest)| factor * (exact_difference(*x, *t) - *rest)).collect();
+        (gradient, weights.hessian(self, &rest, factor, factor * self.precision))
     }
 
     fn system(&self) -> Box<dyn System + '_> {

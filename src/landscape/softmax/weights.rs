@@ -325,37 +325,11 @@ impl Weights {
     /// Bounds the softmax mean less `t`: the ratio of two sums, of which the first is small if t is near the mean, so
     /// that the error of the second hardly matters.
     fn mean_from(&self, mixture: &EnclosedMixture, t: &[f64]) -> Vec<Interval> {
-        let n = mixture.dim;
         let kept = self.strong();
         // A term goes through a difference, a product, the sum of a block and the sum of the blocks.
         let rounding = gamma(BLOCK + kept.len().div_ceil(BLOCK) + 3);
-        let exact = mixture.relative == 0.0 && mixture.absolute.iter().all(|a| *a == 0.0);
-        let (mut sum, mut error) = (vec![0.0; n], vec![0.0; n]);
-        let (mut block, mut block_error) = (vec![0.0; n], vec![0.0; n]);
-        for wells in kept.chunks(BLOCK) {
-            block.fill(0.0);
-            block_error.fill(0.0);
-            for &k in wells {
-                let e = 0.5 * self.lo[k] + 0.5 * self.hi[k];
-                let radius = sub_up(self.hi[k], e).max(sub_up(e, self.lo[k]));
-                let weight = add_up(radius, mul_up(rounding, e));
-                let c = mixture.well(self.wells[k]);
-                for i in 0..n {
-                    let d = c[i] - t[i];
-                    block[i] += e * d;
-                    block_error[i] += weight * d.abs();
-                }
-                if !exact {
-                    for i in 0..n {
-                        block_error[i] += self.hi[k] * (mixture.relative * c[i].abs() + mixture.absolute[i]);
-                    }
-                }
-            }
-            for i in 0..n {
-                sum[i] += block[i];
-                error[i] += block_error[i];
-            }
-        }
+        let sums = MeanSums { weights: self, mixture, kept: &kept, t, rounding };
+        let (sum, error) = Arch::new().dispatch(sums);
         let tail = add_up(self.faint(mixture, t, 1), (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE);
         // The sums of errors have roundings of their own, twice as many where wells are not exact.
         let grown = 1.0 + 4.0 * rounding;
@@ -394,15 +368,20 @@ impl Weights {
         }))
     }
 
-    /// Encloses `first I - second Cov_p(c)`.
-    pub(super) fn hessian(&self, mixture: &EnclosedMixture, first: Interval, second: Interval) -> Balls {
+    /// Encloses `first I - second Cov_p(c)`; `rest` is that of [`Weights::mean_less`].
+    pub(super) fn hessian(
+        &self,
+        mixture: &EnclosedMixture,
+        rest: &[Interval],
+        first: Interval,
+        second: Interval,
+    ) -> Balls {
         let n = mixture.dim;
         let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
         let t = &self.mean;
         let moments = (n > LOW).then(|| self.second_moments(mixture, t));
-        let rest = self.mean_less(mixture);
         if let Some(moments) = &moments {
-            combine(moments, &rest, second, &mut out);
+            combine(moments, rest, second, &mut out);
         }
         for j in 0..n {
             // Above low dimension, what is off the diagonal is there already.
@@ -492,6 +471,56 @@ impl Weights {
             }
         }
         out
+    }
+}
+
+/// `sum e_k (c_k - t)` over wells, e_k in the middle of their bounds, and the error of that in each coordinate, up to the roundings of
+/// its own sum.
+struct MeanSums<'a> {
+    weights: &'a Weights,
+    mixture: &'a EnclosedMixture,
+    kept: &'a [usize],
+    t: &'a [f64],
+    /// Relative error of a term by the roundings it goes through.
+    rounding: f64,
+}
+
+impl NullaryFnOnce for MeanSums<'_> {
+    type Output = (Vec<f64>, Vec<f64>);
+
+    #[inline(always)]
+    fn call(self) -> (Vec<f64>, Vec<f64>) {
+        let MeanSums { weights, mixture, kept, t, rounding } = self;
+        let n = t.len();
+        let absolute = &mixture.absolute[..n];
+        let exact = mixture.relative == 0.0 && absolute.iter().all(|a| *a == 0.0);
+        let (mut sum, mut error) = (vec![0.0; n], vec![0.0; n]);
+        let (mut block, mut block_error) = (vec![0.0; n], vec![0.0; n]);
+        for wells in kept.chunks(BLOCK) {
+            block.fill(0.0);
+            block_error.fill(0.0);
+            for &k in wells {
+                let e = 0.5 * weights.lo[k] + 0.5 * weights.hi[k];
+                let radius = sub_up(weights.hi[k], e).max(sub_up(e, weights.lo[k]));
+                let weight = add_up(radius, mul_up(rounding, e));
+                let c = &mixture.wells[weights.wells[k] * n..][..n];
+                for i in 0..n {
+                    let d = c[i] - t[i];
+                    block[i] += e * d;
+                    block_error[i] += weight * d.abs();
+                }
+                if !exact {
+                    for i in 0..n {
+                        block_error[i] += weights.hi[k] * (mixture.relative * c[i].abs() + absolute[i]);
+                    }
+                }
+            }
+            for i in 0..n {
+                sum[i] += block[i];
+                error[i] += block_error[i];
+            }
+        }
+        (sum, error)
     }
 }
 
