@@ -298,8 +298,9 @@ impl<'a> Space<'a> {
         }
         let mut best: Option<f64> = None;
         let mut ball = 4.0 * proof.unique;
+        let lipschitz = field.lipschitz_about(x);
         for _ in 0..24 {
-            let found = sink(proof.smallest, proof.radius, field.lipschitz(x, ball), ball, e0, e1);
+            let found = sink(proof.smallest, proof.radius, lipschitz(ball), ball, e0, e1);
             best = best.into_iter().chain(found).reduce(f64::max);
             // A smaller ball cannot hold more.
             if best.is_some_and(|best| best >= 0.5 * ball) {

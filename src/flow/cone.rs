@@ -49,6 +49,11 @@ impl<'a> Field<'a> {
     pub fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
         self.landscape.lipschitz(center, radius)
     }
+
+    /// The same in balls of any radius about one centre.
+    pub fn lipschitz_about<'b>(&'b self, center: &'b [f64]) -> Box<dyn Fn(f64) -> f64 + 'b> {
+        self.landscape.lipschitz_about(center)
+    }
 }
 
 /// A block about a saddle; see `rigor/cone.rs`.

@@ -236,7 +236,7 @@ fn divide(patterns: MatRef<'_, f64>, order: &mut [u32]) {
 }
 
 /// Sorts places, coordinate i of one of which is `at(place, i)`, along the coordinate in which they are farthest apart.
-pub(super) fn sort_along_widest<T: Copy + Ord>(order: &mut [T], dim: usize, at: impl Fn(T, usize) -> f64) {
+pub(super) fn sort_along_widest(order: &mut [u32], dim: usize, at: impl Fn(u32, usize) -> f64) {
     let extent = |i: usize| {
         let ends = order
             .iter()

@@ -20,16 +20,16 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::enclose::{EnclosedMixture, LOW, difference, exact_difference};
-use super::tree::{self, Hull, Tree};
+use super::tree::{self, Sides, Tree};
 use crate::rigor::rounding::{add_up, down, mul_down, mul_up, up};
 use crate::rigor::{Expansion, Interval, System};
 
-type Node = tree::Node<Hull>;
+type Node = tree::Node<Sides>;
 
 /// The system; see the module.
 pub(super) struct Density {
     dim: usize,
-    tree: Arc<Tree<Hull>>,
+    tree: Arc<Tree<Sides>>,
     /// Wells, one after the other, as they stand in the tree.
     wells: Vec<Interval>,
     logs: Vec<Interval>,

@@ -11,9 +11,10 @@ use std::sync::{Arc, OnceLock};
 use faer::MatRef;
 
 use super::density::Density;
+use super::place::Place;
 use super::span;
-use super::tree::{Ball, Bound, Hull as Sides, Tree};
-use super::weights::{Place, Weights};
+use super::tree::{Ball, Bound, Sides, Tree};
+use super::weights::Weights;
 use crate::landscape::enclose::{Balls, Enclose, Everywhere, Hull};
 use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
 use crate::rigor::{Interval, System};
@@ -231,9 +232,7 @@ impl EnclosedMixture {
 
     /// Distance of well k from a point.
     pub(super) fn distance(&self, k: usize, x: &[f64]) -> Interval {
-        let square = self.square_distance(k, x);
-        let distance = Interval::new(square.lo().max(0.0), square.hi()).sqrt();
-        Interval::new(distance.lo().max(0.0), distance.hi())
+        root(self.square_distance(k, x))
     }
 
     /// Squared distance of well k from a point.
@@ -470,7 +469,11 @@ fn square_apart(a: &[f64], b: &[f64]) -> Interval {
 
 /// Distance of two points.
 pub(super) fn distance(a: &[f64], b: &[f64]) -> Interval {
-    let square = square_apart(a, b);
+    root(square_apart(a, b))
+}
+
+/// The root of a square.
+pub(super) fn root(square: Interval) -> Interval {
     let distance = Interval::new(square.lo().max(0.0), square.hi()).sqrt();
     Interval::new(distance.lo().max(0.0), distance.hi())
 }

@@ -61,17 +61,21 @@ impl Patterns {
         count: usize,
         value: impl Fn(usize, usize) -> f64,
     ) -> Patterns {
-        let stride = dim.next_multiple_of(VECTOR);
-        let mut values = vec![0.0; stride * count];
-        for (k, pattern) in values.chunks_exact_mut(stride).enumerate() {
+        let mut patterns = Patterns { dim, count, values: vec![] };
+        let stride = patterns.stride();
+        patterns.values = vec![0.0; stride * count];
+        for (k, pattern) in patterns.values.chunks_exact_mut(stride).enumerate() {
             pattern[..dim].iter_mut().enumerate().for_each(|(i, y)| *y = value(i, k));
         }
-        Patterns { dim, count, values }
+        patterns
+    }
+
+    fn stride(&self) -> usize {
+        self.dim.next_multiple_of(VECTOR)
     }
 
     pub(in crate::landscape) fn as_ref(&self) -> MatRef<'_, f64> {
-        let stride = self.dim.next_multiple_of(VECTOR);
-        MatRef::from_column_major_slice_with_stride(&self.values, self.dim, self.count, stride)
+        MatRef::from_column_major_slice_with_stride(&self.values, self.dim, self.count, self.stride())
     }
 }
 
@@ -160,7 +164,7 @@ impl LogSumExp {
     }
 
     pub(super) fn stride(&self) -> usize {
-        self.dim().next_multiple_of(VECTOR)
+        self.patterns.stride()
     }
 
     pub(super) fn cells(&self) -> &Cells {

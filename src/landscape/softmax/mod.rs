@@ -5,9 +5,11 @@ mod cells;
 mod dense;
 mod density;
 mod enclose;
+mod grouping;
 mod kept;
 mod kernel;
 mod linear;
+mod place;
 mod pruning;
 mod span;
 #[cfg(test)]

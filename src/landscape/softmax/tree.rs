@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use super::cells::split;
 use super::enclose::{EnclosedMixture, difference, distance};
+use super::grouping::split;
 use crate::landscape::low_dimension::sort_along_widest;
 use crate::rigor::Interval;
 use crate::rigor::rounding::{add_up, sub_down};
@@ -47,7 +47,7 @@ pub(super) trait Bound {
 }
 
 /// A box, an interval a coordinate.
-pub(super) type Hull = Vec<Interval>;
+pub(super) type Sides = Vec<Interval>;
 
 /// A ball.
 pub(super) struct Ball {
@@ -55,7 +55,7 @@ pub(super) struct Ball {
     radius: f64,
 }
 
-impl Bound for Hull {
+impl Bound for Sides {
     fn square(&self, at: &[f64]) -> Interval {
         square(self, at)
     }
@@ -85,8 +85,8 @@ impl Bound for Ball {
 /// Orders wells so that each half's are together; the number of the first.
 type Halve<'a> = dyn Fn(&mut [u32]) -> usize + 'a;
 
-impl Tree<Hull> {
-    pub(super) fn of_boxes(mixture: &EnclosedMixture) -> Tree<Hull> {
+impl Tree<Sides> {
+    pub(super) fn of_boxes(mixture: &EnclosedMixture) -> Tree<Sides> {
         let n = mixture.dim;
         let halve = |order: &mut [u32]| {
             sort_along_widest(order, n, |k, i| mixture.well(k as usize)[i]);
