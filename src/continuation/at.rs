@@ -1,9 +1,9 @@
 //! The points of a branch at one value of the parameter.
 
-use super::bordered::{Hessian, layout};
 use super::{Branch, BranchPoint, End};
 use crate::error::Result;
 use crate::landscape::Family;
+use crate::landscape::hessian::{Hessian, layout};
 use crate::linalg::{Layout, axpy, norm};
 
 impl Branch {

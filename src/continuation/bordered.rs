@@ -1,8 +1,7 @@
-//! Hessians, and linear systems of Hessians with borders.
+//! Linear systems of Hessians with borders.
 //!
-//! In: the entries of a symmetric matrix, in full or in a band, and borders. Out: products, inertia, solutions. In few
-//! dimensions the whole bordered matrix is factored. In more the Hessian alone is, once for all that is asked of it at a
-//! point (O(n b^2) operations in a band), and borders are taken in one after the other by mixed block elimination, which
+//! In: a Hessian and borders. Out: solutions. In few dimensions the whole bordered matrix is factored. In more the Hessian alone
+//! is, once for all that is asked of it at a point, and borders are taken in one after the other by mixed block elimination, which
 //! stays accurate where the Hessian is singular (Govaerts & Pryce, *IMA Journal of Numerical Analysis* 13, 161, 1993;
 //! Govaerts 2000, section 3.6), with a step of refinement. Where the remainder shows that this was not enough, the whole
 //! matrix is factored after all.
@@ -10,148 +9,14 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
+use faer::Mat;
 use faer::linalg::solvers::{PartialPivLu, Solve};
-use faer::{Mat, MatRef};
 
-use crate::landscape::Landscape;
-use crate::linalg::{Band, Factors, Layout, Symmetric, axpy, column, column_mut, dot, norm};
-
-/// Up to this dimension everything is computed from full matrices, spectra by a full decomposition.
-pub(super) const DENSE: usize = 64;
-
-/// A band is worth it if half of its width is at most the dimension over this.
-const NARROW: usize = 8;
+use crate::landscape::hessian::{DENSE, Hessian};
+use crate::linalg::{axpy, column_mut, dot, norm};
 
 /// What may remain of a system, relative to its matrix and solution, before it is factored as a whole.
 const REMAINDER: f64 = 1e-13;
-
-/// The band in which the Hessian fits, if it has many dimensions and is narrow.
-pub(super) fn layout(landscape: &dyn Landscape) -> Option<Layout> {
-    if landscape.dim() <= DENSE {
-        return None;
-    }
-    let layout = Layout::new(landscape.sparsity()?);
-    (NARROW * layout.width() <= landscape.dim()).then_some(layout)
-}
-
-enum Entries {
-    Full(Mat<f64>),
-    Band(Band),
-}
-
-enum Inverse {
-    Full(Symmetric),
-    Band(Factors),
-}
-
-/// A symmetric matrix; it is factored when that is first asked for.
-pub(super) struct Hessian {
-    entries: Entries,
-    inverse: OnceCell<Option<Inverse>>,
-}
-
-impl Hessian {
-    fn new(entries: Entries) -> Self {
-        Hessian { entries, inverse: OnceCell::new() }
-    }
-
-    /// The Hessian at `x` times `scale`, in a band if there is a layout.
-    pub(super) fn at(landscape: &dyn Landscape, layout: Option<&Layout>, x: &[f64], scale: f64) -> Self {
-        if let Some(layout) = layout {
-            let mut values = vec![0.0; layout.entries()];
-            landscape.sparse_hessian(x, &mut values);
-            return Hessian::new(Entries::Band(layout.band(&values, scale)));
-        }
-        let n = x.len();
-        let mut h = Mat::zeros(n, n);
-        landscape.hessian(x, h.as_mut());
-        h.col_iter_mut().for_each(|c| c.iter_mut().for_each(|h| *h *= scale));
-        Hessian::new(Entries::Full(h))
-    }
-
-    pub(super) fn dim(&self) -> usize {
-        match &self.entries {
-            Entries::Full(h) => h.nrows(),
-            Entries::Band(band) => band.dim(),
-        }
-    }
-
-    /// The matrix itself where it is not in a band.
-    pub(super) fn full(&self) -> Option<MatRef<'_, f64>> {
-        match &self.entries {
-            Entries::Full(h) => Some(h.as_ref()),
-            Entries::Band(_) => None,
-        }
-    }
-
-    /// The whole matrix, also of a band.
-    pub(super) fn dense(&self) -> Mat<f64> {
-        let Some(full) = self.full() else {
-            let n = self.dim();
-            let mut all = Mat::zeros(n, n);
-            for j in 0..n {
-                let mut unit = vec![0.0; n];
-                unit[j] = 1.0;
-                all.col_mut(j).copy_from(column(&self.apply(&unit)).col(0));
-            }
-            return all;
-        };
-        full.to_owned()
-    }
-
-    /// Largest modulus of an entry.
-    pub(super) fn norm_max(&self) -> f64 {
-        match &self.entries {
-            Entries::Full(h) => h.norm_max(),
-            Entries::Band(band) => band.norm_max(),
-        }
-    }
-
-    /// A bound of the eigenvalues' moduli.
-    pub(super) fn norm_rows(&self) -> f64 {
-        match &self.entries {
-            Entries::Full(h) => {
-                h.row_iter().map(|r| r.iter().map(|a| a.abs()).sum::<f64>()).fold(0.0, f64::max)
-            }
-            Entries::Band(band) => band.norm_rows(),
-        }
-    }
-
-    /// Times a vector.
-    pub(super) fn apply(&self, x: &[f64]) -> Vec<f64> {
-        match &self.entries {
-            Entries::Full(h) => (h * column(x)).col(0).iter().copied().collect(),
-            Entries::Band(band) => band.apply(x),
-        }
-    }
-
-    fn inverse(&self) -> Option<&Inverse> {
-        self.inverse
-            .get_or_init(|| match &self.entries {
-                Entries::Full(h) => Symmetric::new(h.as_ref()).map(Inverse::Full),
-                Entries::Band(band) => band.factor().map(Inverse::Band),
-            })
-            .as_ref()
-    }
-
-    /// Number of negative eigenvalues by the factors; `None` if an entry is not finite.
-    pub(super) fn negative(&self) -> Option<usize> {
-        Some(match self.inverse()? {
-            Inverse::Full(factors) => factors.negative(),
-            Inverse::Band(factors) => factors.negative(),
-        })
-    }
-
-    /// Solves in place; false if that can't be done.
-    pub(super) fn solve(&self, b: &mut [f64]) -> bool {
-        match self.inverse() {
-            Some(Inverse::Full(factors)) => factors.solve(b),
-            Some(Inverse::Band(factors)) => factors.solve(b),
-            None => return false,
-        }
-        b.iter().all(|b| b.is_finite())
-    }
-}
 
 /// `[[H, right], [below', corner]]`, ready to be solved.
 pub(super) struct Bordered(Solver);
@@ -184,10 +49,7 @@ impl Bordered {
 fn matrix(h: &Hessian, right: &[&[f64]], below: &[&[f64]], corner: f64) -> Option<Mat<f64>> {
     let (n, m) = (h.dim(), right.len());
     let mut a = Mat::zeros(n + m, n + m);
-    match &h.entries {
-        Entries::Full(h) => a.as_mut().submatrix_mut(0, 0, n, n).copy_from(h),
-        Entries::Band(band) => a.as_mut().submatrix_mut(0, 0, n, n).copy_from(band.dense()),
-    }
+    a.as_mut().submatrix_mut(0, 0, n, n).copy_from(h.dense());
     for k in 0..m {
         for i in 0..n {
             a[(i, n + k)] = right[k][i];
@@ -235,7 +97,7 @@ impl Blocks {
         if !size.is_finite() {
             return None;
         }
-        h.inverse()?;
+        h.negative()?;
         let mut blocks = Blocks { h: h.clone(), corner, borders: vec![], size, whole: OnceCell::new() };
         for (k, (right, below)) in right.iter().zip(below).enumerate() {
             let extended = |v: &[f64]| [v, &vec![0.0; k]].concat();
@@ -315,6 +177,7 @@ impl Blocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::linalg::Layout;
 
     fn noise(seed: u64) -> impl FnMut() -> f64 {
         let mut state = seed;
@@ -345,14 +208,14 @@ mod tests {
                 Mat::from_fn(n, n, |i, j| f64::from(u8::from(i == j)) - 2.0 * v[i] * v[j] / square);
             let product = &reflection * &full * &reflection;
             let full = Mat::from_fn(n, n, |i, j| 0.5 * (product[(i, j)] + product[(j, i)]));
-            return (Hessian::new(Entries::Full(full.clone())), full);
+            return (full.clone().into(), full);
         }
         let rows: Vec<Vec<u32>> =
             (0..n).map(|j| (j.saturating_sub(1)..=(j + 1).min(n - 1)).map(|i| i as u32).collect()).collect();
         let values: Vec<f64> = (0..n)
             .flat_map(|j| rows[j].iter().map(|&i| full[(i as usize, j)]).collect::<Vec<f64>>())
             .collect();
-        (Hessian::new(Entries::Band(Layout::new(&rows).band(&values, 1.0))), full)
+        (Layout::new(&rows).band(&values, 1.0).into(), full)
     }
 
     #[test]
@@ -362,7 +225,7 @@ mod tests {
             // A zero corner: rows have to be exchanged.
             let full = Mat::from_fn(n, n, |i, j| if i == j && i == 0 { 0.0 } else { uniform() });
             let full = Mat::from_fn(n, n, |i, j| full[(i, j)] + full[(j, i)]);
-            let h = Rc::new(Hessian::new(Entries::Full(full.clone())));
+            let h = Rc::new(Hessian::from(full.clone()));
             let border: Vec<f64> = (0..n).map(|_| uniform()).collect();
             let known: Vec<f64> = (0..=n).map(|i| (i as f64 + 0.2).cos()).collect();
             let mut b: Vec<f64> = h.apply(&known[..n]);

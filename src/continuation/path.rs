@@ -8,8 +8,9 @@
 use std::rc::Rc;
 
 use super::Options;
-use super::bordered::{Bordered, Hessian};
+use super::bordered::Bordered;
 use super::system::{Problem, Spectrum};
+use crate::landscape::hessian::Hessian;
 use crate::linalg::{axpy, dot, norm};
 
 /// Above this dimension, if the Hessian is full, one factorisation serves all iterations of a corrector while it contracts.

@@ -3,13 +3,12 @@
 //! In: a family and its [`Diagram`]. Out: all eigenvalues at points of the branches, events among them. Where one crosses zero the
 //! index changes; how far the others stay away says what else is near.
 
-use faer::Mat;
+use faer::{Mat, Side};
 use rayon::prelude::*;
 
 use super::Diagram;
 use crate::error::{Error, Result};
 use crate::landscape::Family;
-use crate::linalg::symmetric_eigen;
 
 /// Operations that all decompositions together may take: beyond that only every so many points have spectra.
 const MOST_WORK: f64 = 3e9;
@@ -51,13 +50,12 @@ pub fn spectra(family: &dyn Family, diagram: &Diagram) -> Result<Vec<Spectrum>> 
         let landscape = family.with_parameter(&diagram.parameter, point.parameter)?;
         let mut hessian = Mat::zeros(n, n);
         landscape.hessian(&point.x, hessian.as_mut());
-        let (mut eigenvalues, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
-        if !symmetric_eigen(hessian.as_ref(), &mut eigenvalues, vectors.as_mut()) {
-            return Err(Error::Numerics(format!(
-                "the Hessian at {} = {} is not finite",
-                diagram.parameter, point.parameter
-            )));
-        }
+        let finite = hessian.col_iter().all(|c| c.iter().all(|h| h.is_finite()));
+        let eigenvalues = finite.then(|| hessian.self_adjoint_eigenvalues(Side::Lower).ok()).flatten();
+        let eigenvalues = eigenvalues.ok_or_else(|| {
+            let at = format!("{} = {}", diagram.parameter, point.parameter);
+            Error::Numerics(format!("the Hessian at {at} is not finite"))
+        })?;
         Ok(Spectrum { branch, step, eigenvalues })
     });
     computed.collect()

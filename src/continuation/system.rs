@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use faer::Mat;
 
-use super::bordered::{DENSE, Hessian, layout};
 use super::{Options, Scales};
 use crate::error::{Error, Result};
+use crate::landscape::hessian::{DENSE, Hessian, layout};
 use crate::landscape::{Family, parameter_names};
 use crate::linalg::{Layout, axpy, dot, norm, orthonormalize, symmetric_eigen};
 

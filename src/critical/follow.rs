@@ -4,7 +4,7 @@
 //! (Cerjan & Miller 1981; for index k: high-index saddle dynamics, Yin, Zhang & Zhang 2019). Where k eigenvalues are
 //! negative the step is Newton's, so convergence is quadratic. In few dimensions the modes come from a decomposition of
 //! the Hessian, which is left unfinished where Newton's step is all that is needed; beyond, from
-//! [`lowest_modes`](super::modes), the rest by truncated conjugate gradients (Steihaug 1983).
+//! [`lowest_modes`](super::modes), the rest by truncated conjugate gradients ([`descent`]).
 //!
 //! A step is accepted by how well the quadratic model predicts the gradient: that measure does not cancel between the
 //! climbing and the descending directions as the energy's would.
@@ -13,10 +13,11 @@ use std::sync::atomic::Ordering;
 
 use faer::{Mat, MatRef};
 
-use super::modes::{Modes, lowest_modes, project};
+use super::complement::{Operator, Until, descent};
+use super::modes::{Modes, project};
 use super::problem::Problem;
-use crate::landscape::{Landscape, Linearization};
-use crate::linalg::{Spectral, WIDEST, axpy, column, column_mut, distance, dot, norm};
+use crate::landscape::Landscape;
+use crate::linalg::{Spectral, WIDEST, axpy, distance, dot, norm};
 
 /// Up to this dimension the Hessian is decomposed at every step.
 const DENSE: usize = WIDEST;
@@ -81,7 +82,7 @@ pub(crate) fn follow(
         return None;
     }
     let mut radius = 0.1 * problem.scale;
-    let mut model = Model::new(landscape, index, directions);
+    let mut model = Model::new(problem, index, directions);
     let mut trial = x.clone();
     let mut trial_g = vec![0.0; n];
     for iteration in 0..MOST {
@@ -153,7 +154,7 @@ pub(crate) fn follow(
 
 /// The quadratic model at the present point, with what is carried from point to point.
 struct Model<'a> {
-    landscape: &'a dyn Landscape,
+    problem: &'a Problem<'a>,
     index: usize,
     /// Directions to climb first (dense), or the modes of the last point (matrix-free).
     guide: Mat<f64>,
@@ -162,7 +163,14 @@ struct Model<'a> {
 
 enum Local<'a> {
     Dense(Box<Dense>),
-    Krylov { linear: Option<Box<dyn Linearization + 'a>>, low: Option<Modes> },
+    Krylov(Box<Krylov<'a>>),
+}
+
+/// The model where the Hessian is known by its products: they, and the modes to climb.
+#[derive(Default)]
+struct Krylov<'a> {
+    operator: Option<Operator<'a>>,
+    low: Option<Modes>,
 }
 
 /// The model where the Hessian is decomposed, as far as the step needs it.
@@ -178,8 +186,8 @@ struct Dense {
 }
 
 impl<'a> Model<'a> {
-    fn new(landscape: &'a dyn Landscape, index: usize, directions: Option<MatRef<'_, f64>>) -> Self {
-        let n = landscape.dim();
+    fn new(problem: &'a Problem<'a>, index: usize, directions: Option<MatRef<'_, f64>>) -> Self {
+        let n = problem.dim();
         let guide = directions.map_or_else(|| Mat::zeros(n, 0), |d| d.to_owned());
         let local = if n <= DENSE {
             Local::Dense(Box::new(Dense {
@@ -190,9 +198,9 @@ impl<'a> Model<'a> {
                 up: vec![false; n],
             }))
         } else {
-            Local::Krylov { linear: None, low: None }
+            Local::Krylov(Box::default())
         };
-        Model { landscape, index: index.min(n), guide, local }
+        Model { problem, index: index.min(n), guide, local }
     }
 
     /// Moves the model to `x`, where the gradient is `g`. `None` if the Hessian is not finite.
@@ -200,7 +208,7 @@ impl<'a> Model<'a> {
         let index = self.index;
         match &mut self.local {
             Local::Dense(dense) => {
-                self.landscape.hessian(x, dense.h.as_mut());
+                self.problem.landscape.hessian(x, dense.h.as_mut());
                 let guided =
                     iteration < GUIDED && index > 0 && index < g.len() && self.guide.ncols() >= index;
                 dense.reduce(g)?;
@@ -208,22 +216,22 @@ impl<'a> Model<'a> {
                     dense.find_modes(index, self.guide.as_ref(), guided, g)?;
                 }
             }
-            Local::Krylov { linear, low } => {
-                let frozen = self.landscape.linearize(column(x));
+            Local::Krylov(krylov) => {
+                let operator = self.problem.linearize(x)?;
                 if index > 0 {
                     // The gradient among the start vectors lets an isotropic well be left along it.
                     let m = self.guide.ncols();
                     let start =
                         Mat::from_fn(g.len(), m + 1, |i, j| if j < m { self.guide[(i, j)] } else { g[i] });
                     let steps = if iteration == 0 { 12 } else { 6 };
-                    let modes = lowest_modes(&|v, o| frozen.apply(v, o), start.as_ref(), index, 1e-2, steps);
+                    let modes = operator.lowest(start.as_ref(), index, 1e-2, steps);
                     if !modes.values.iter().all(|v| v.is_finite()) {
                         return None;
                     }
                     self.guide = modes.vectors.clone();
-                    *low = Some(modes);
+                    krylov.low = Some(modes);
                 }
-                *linear = Some(frozen);
+                krylov.operator = Some(operator);
             }
         }
         Some(())
@@ -234,7 +242,7 @@ impl<'a> Model<'a> {
         let highest = match &self.local {
             Local::Dense(dense) if dense.newton.is_some() => None,
             Local::Dense(dense) => self.index.checked_sub(1).map(|k| dense.spectral.values()[k]),
-            Local::Krylov { low, .. } => low.as_ref().and_then(|m| m.values.last().copied()),
+            Local::Krylov(krylov) => krylov.low.as_ref().and_then(|m| m.values.last().copied()),
         };
         highest.is_some_and(|v| v > 0.0)
     }
@@ -243,7 +251,7 @@ impl<'a> Model<'a> {
     fn step(&mut self, g: &[f64], radius: f64) -> Option<Step> {
         match &mut self.local {
             Local::Dense(dense) => dense.step(self.index, g, radius),
-            Local::Krylov { linear, low } => krylov_step(linear.as_deref()?, low.as_ref(), g, radius),
+            Local::Krylov(krylov) => krylov_step(krylov.operator.as_ref()?, krylov.low.as_ref(), g, radius),
         }
     }
 }
@@ -388,8 +396,8 @@ fn mode_step(spectral: &Spectral, up: &[bool], g: &[f64], radius: f64) -> Step {
     Step { s, hs, cut }
 }
 
-/// Newton along the climbed modes, Steihaug's conjugate gradients in their complement.
-fn krylov_step(linear: &dyn Linearization, low: Option<&Modes>, g: &[f64], radius: f64) -> Option<Step> {
+/// Newton along the climbed modes, conjugate gradients in their complement.
+fn krylov_step(operator: &Operator<'_>, low: Option<&Modes>, g: &[f64], radius: f64) -> Option<Step> {
     let n = g.len();
     let (mut s, mut hs) = (vec![0.0; n], vec![0.0; n]);
     let mut cut = false;
@@ -410,53 +418,12 @@ fn krylov_step(linear: &dyn Linearization, low: Option<&Modes>, g: &[f64], radiu
             axpy(-c[j], modes.vectors.col_as_slice(j), &mut rest);
         }
     }
-    let outside = |v: &mut [f64]| {
-        if let Some(modes) = low {
-            for j in 0..modes.vectors.ncols() {
-                let b = modes.vectors.col_as_slice(j);
-                axpy(-dot(b, v), b, v);
-            }
-        }
-    };
-    // Minimise g.d + d'Hd/2 over the complement.
-    let goal = 1e-2 * norm(&rest);
-    let mut residual: Vec<f64> = rest.iter().map(|r| -r).collect();
-    let mut direction = residual.clone();
-    let (mut d, mut hd) = (vec![0.0; n], vec![0.0; n]);
-    let mut product = vec![0.0; n];
-    for _ in 0..(2 * n).min(200) {
-        let rr = dot(&residual, &residual);
-        if rr.sqrt() <= goal || rr == 0.0 {
-            break;
-        }
-        linear.apply(column(&direction), column_mut(&mut product));
-        let raw = product.clone();
-        outside(&mut product);
-        let curvature = dot(&direction, &product);
-        if !curvature.is_finite() {
-            return None;
-        }
-        let to_edge = |d: &[f64], p: &[f64]| -> f64 {
-            let (a, b, c) = (dot(p, p), dot(d, p), dot(d, d) - radius * radius);
-            (-b + (b * b - a * c).max(0.0).sqrt()) / a
-        };
-        let alpha = rr / curvature;
-        let mut ahead = d.clone();
-        axpy(alpha, &direction, &mut ahead);
-        if curvature <= 0.0 || norm(&ahead) >= radius {
-            let tau = to_edge(&d, &direction);
-            axpy(tau, &direction, &mut d);
-            axpy(tau, &raw, &mut hd);
-            cut = true;
-            break;
-        }
-        d = ahead;
-        axpy(alpha, &raw, &mut hd);
-        axpy(-alpha, &product, &mut residual);
-        let beta = dot(&residual, &residual) / rr;
-        direction.iter_mut().zip(&residual).for_each(|(p, r)| *p = r + beta * *p);
-    }
-    axpy(1.0, &d, &mut s);
-    axpy(1.0, &hd, &mut hs);
-    Some(Step { s, hs, cut })
+    // Truncated: a hundredth of the gradient may be left.
+    let until = Until { remainder: 1e-2 * norm(&rest), products: (2 * n).min(200), radius };
+    let none = Mat::zeros(n, 0);
+    let known = low.map_or(none.as_ref(), |modes| modes.vectors.as_ref());
+    let descent = descent(operator, known, &rest, &until)?;
+    axpy(1.0, &descent.step, &mut s);
+    axpy(1.0, &descent.image, &mut hs);
+    Some(Step { s, hs, cut: cut || descent.cut })
 }

@@ -10,12 +10,17 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::chart::{Chart, affine};
+use super::complement::{Operator, conditioner};
+use crate::landscape::hessian::{Hessian, layout};
 use crate::landscape::{Kernel, Landscape, Linearization, Reduced, Region, Shape, hull, trapping};
+use crate::linalg::{Layout, column};
 
 /// Where and on what the search runs.
 pub(crate) struct Problem<'a> {
     /// The landscape in search coordinates, counting its evaluations.
     pub(crate) landscape: Counted<'a>,
+    /// The band that the Hessian fits in, if it does.
+    layout: Option<Layout>,
     /// Where minima are looked for first (columns).
     pub(crate) wells: Option<Arc<Mat<f64>>>,
     /// The region in search coordinates (a ball where the true one is a slice of a box).
@@ -50,6 +55,7 @@ impl<'a> Problem<'a> {
         let steepness = steepness(inner, &inside);
         Problem {
             landscape: Counted::new(inner),
+            layout: layout(inner),
             wells,
             region: inside,
             lifted,
@@ -61,6 +67,22 @@ impl<'a> Problem<'a> {
 
     pub(crate) fn dim(&self) -> usize {
         self.landscape.dim()
+    }
+
+    /// Is the Hessian sparse, with a narrow band?
+    pub(crate) fn is_banded(&self) -> bool {
+        self.layout.is_some()
+    }
+
+    /// The Hessian at `x`, ready to be applied many times, with a preconditioner where it has a band. `None` if it has one and is
+    /// not finite.
+    pub(crate) fn linearize(&self, x: &[f64]) -> Option<Operator<'_>> {
+        let Some(layout) = &self.layout else {
+            return Some(Operator { linear: self.landscape.linearize(column(x)), conditioner: None });
+        };
+        let hessian = Hessian::at(&self.landscape, Some(layout), x, 1.0);
+        let conditioner = Some(conditioner(&hessian)?);
+        Some(Operator { linear: Box::new(hessian), conditioner })
     }
 
     /// Is the point in the region, enlarged by `factor`?
@@ -190,6 +212,15 @@ impl Landscape for Counted<'_> {
     fn hessian(&self, x: &[f64], out: MatMut<'_, f64>) {
         self.hessians.fetch_add(1, Ordering::Relaxed);
         self.inner.hessian(x, out);
+    }
+
+    fn sparsity(&self) -> Option<&[Vec<u32>]> {
+        self.inner.sparsity()
+    }
+
+    fn sparse_hessian(&self, x: &[f64], out: &mut [f64]) {
+        self.hessians.fetch_add(1, Ordering::Relaxed);
+        self.inner.sparse_hessian(x, out);
     }
 
     fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {

@@ -8,8 +8,9 @@
 
 use std::sync::atomic::Ordering;
 
-use faer::{Mat, MatRef};
+use faer::{Mat, MatMut, MatRef, Side};
 
+use super::complement::{Operator, Until, descent};
 use super::follow::{FLAT, Followed};
 use super::modes::{lowest_modes, project};
 use super::problem::Problem;
@@ -18,6 +19,9 @@ use crate::linalg::{axpy, column, dot, norm, symmetric_eigen};
 
 /// Full spectra up to this dimension; beyond it the lowest eigenvalues and the largest.
 const FULL_SPECTRUM: usize = 2500;
+
+/// Of a Hessian in a narrow band, and beyond that dimension, so many eigenvectors are computed, more if more are unstable.
+const LOWEST: usize = 8;
 
 /// Newton-Kantorovich's `h` above which a point counts as degenerate (the theorem asks for 1/2).
 const KANTOROVICH: f64 = 0.05;
@@ -73,10 +77,10 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     let mut x = found.x.clone();
     let mut g = vec![0.0; n];
     let mut energy = landscape.gradient(&x, &mut g);
-    let (mut values, mut vectors) = spectrum(problem, &x)?;
+    let mut here = curvature(problem, &x)?;
     let mut moved = 0.0;
     for _ in 0..12 {
-        let step = newton_step(problem, &x, &g, &values, vectors.as_ref());
+        let step = here.newton_step(&g);
         let length = norm(&step);
         if !(length.is_finite() && length < 1e-2 * problem.scale) {
             break;
@@ -91,7 +95,7 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
         (x, g, energy) = (trial, trial_g, trial_energy);
         moved += length;
         if length > 1e-6 * problem.scale {
-            (values, vectors) = spectrum(problem, &x)?;
+            here = curvature(problem, &x)?;
             moved = 0.0;
         }
         if length < 1e-15 * problem.scale {
@@ -99,8 +103,9 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
         }
     }
     if moved > 0.0 {
-        (values, vectors) = spectrum(problem, &x)?;
+        here = curvature(problem, &x)?;
     }
+    let (values, vectors) = here.spectrum(problem, &x)?;
     problem.region.wrap(&mut x);
     if !(energy.is_finite() && problem.contains(&x, 1.0)) {
         return None;
@@ -231,101 +236,86 @@ fn kantorovich(problem: &Problem<'_>, point: &Refined, remaining: f64) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// Spectrum at `x`: full up to [`FULL_SPECTRUM`] dimensions.
-fn spectrum(problem: &Problem<'_>, x: &[f64]) -> Option<(Vec<f64>, Mat<f64>)> {
+/// The Hessian at a point as Newton's steps see it: eigenvalues with the eigenvectors of the lowest, and where those are not all
+/// the operator that they belong to.
+struct Curvature<'a> {
+    values: Vec<f64>,
+    vectors: Mat<f64>,
+    rest: Option<Operator<'a>>,
+}
+
+/// All eigenpairs up to [`FULL_SPECTRUM`] dimensions where the Hessian has no narrow band; else the lowest, all negative ones among
+/// them, and the largest eigenvalue.
+fn curvature<'a>(problem: &'a Problem<'_>, x: &[f64]) -> Option<Curvature<'a>> {
     let n = problem.dim();
-    if n <= FULL_SPECTRUM {
+    if n <= FULL_SPECTRUM && !problem.is_banded() {
         let (mut h, mut values, mut vectors) = (Mat::zeros(n, n), vec![0.0; n], Mat::zeros(n, n));
         problem.landscape.hessian(x, h.as_mut());
-        if !symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut()) {
-            return None;
-        }
-        return Some((values, vectors));
+        let done = symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut());
+        return done.then_some(Curvature { values, vectors, rest: None });
     }
-    let linear = problem.landscape.linearize(column(x));
+    let operator = problem.linearize(x)?;
     let none = Mat::zeros(n, 0);
-    let mut k = 8;
+    let mut k = LOWEST;
     let low = loop {
-        let modes = lowest_modes(&|v, o| linear.apply(v, o), none.as_ref(), k, 1e-9, 300);
+        let modes = operator.lowest(none.as_ref(), k, 1e-9, 300);
         let top = *modes.values.last()?;
         if top > 0.0 || k >= 256 {
             break modes;
         }
         k *= 2;
     };
-    let negative = |v: MatRef<'_, f64>, mut o: faer::MatMut<'_, f64>| {
-        linear.apply(v, o.as_mut());
+    let negative = |v: MatRef<'_, f64>, mut o: MatMut<'_, f64>| {
+        operator.linear.apply(v, o.as_mut());
         for c in o.col_iter_mut() {
             c.iter_mut().for_each(|e| *e = -*e);
         }
     };
-    let high = lowest_modes(&negative, none.as_ref(), 1, 1e-9, 300);
+    let high = lowest_modes(&negative, None, none.as_ref(), 1, 1e-9, 300);
     let mut values = low.values;
     values.push(-high.values[0]);
-    Some((values, low.vectors))
+    Some(Curvature { values, vectors: low.vectors, rest: Some(operator) })
 }
 
-/// `-H^-1 g`, with curvatures below the flat limit taken at that limit.
-fn newton_step(
-    problem: &Problem<'_>,
-    x: &[f64],
-    g: &[f64],
-    values: &[f64],
-    vectors: MatRef<'_, f64>,
-) -> Vec<f64> {
-    let n = x.len();
-    let largest = values.iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs()));
-    let coordinates = project(vectors, g);
-    let mut step = vec![0.0; n];
-    let mut rest = g.to_vec();
-    for (j, c) in coordinates.iter().enumerate() {
-        let v: Vec<f64> = vectors.col(j).iter().copied().collect();
-        let curvature =
-            if values[j].abs() < FLAT * largest { (FLAT * largest).copysign(values[j]) } else { values[j] };
-        axpy(-c / curvature, &v, &mut step);
-        axpy(-c, &v, &mut rest);
+impl Curvature<'_> {
+    /// `-H^-1 g`, with curvatures below the flat limit taken at that limit.
+    fn newton_step(&self, g: &[f64]) -> Vec<f64> {
+        let values = &self.values;
+        let largest = values.iter().fold(f64::MIN_POSITIVE, |m, v| m.max(v.abs()));
+        let coordinates = project(self.vectors.as_ref(), g);
+        let mut step = vec![0.0; g.len()];
+        let mut rest = g.to_vec();
+        for (j, c) in coordinates.iter().enumerate() {
+            let v = self.vectors.col_as_slice(j);
+            let curvature = if values[j].abs() < FLAT * largest {
+                (FLAT * largest).copysign(values[j])
+            } else {
+                values[j]
+            };
+            axpy(-c / curvature, v, &mut step);
+            axpy(-c, v, &mut rest);
+        }
+        if let Some(operator) = &self.rest {
+            // The complement of the known modes is positive definite.
+            let until = Until { remainder: 1e-10 * norm(&rest), products: 500, radius: f64::INFINITY };
+            let known = self.vectors.as_ref();
+            if let Some(part) = descent(operator, known, &rest, &until) {
+                axpy(1.0, &part.step, &mut step);
+            }
+        }
+        step
     }
-    if vectors.ncols() < n {
-        // The complement of the known modes is positive definite: conjugate gradients.
-        let linear = problem.landscape.linearize(column(x));
-        let part = complement_descent(&*linear, vectors, &rest);
-        axpy(1.0, &part, &mut step);
-    }
-    step
-}
 
-/// Solves `P H P d = -rest` in the complement of the columns of `known`.
-fn complement_descent(
-    linear: &dyn crate::landscape::Linearization,
-    known: MatRef<'_, f64>,
-    rest: &[f64],
-) -> Vec<f64> {
-    let n = rest.len();
-    let mut d = vec![0.0; n];
-    let mut residual: Vec<f64> = rest.iter().map(|r| -r).collect();
-    let mut direction = residual.clone();
-    let mut product = vec![0.0; n];
-    let goal = 1e-10 * norm(rest);
-    for _ in 0..500 {
-        let rr = dot(&residual, &residual);
-        if rr.sqrt() <= goal {
-            break;
+    /// The spectrum to be told: all eigenvalues up to [`FULL_SPECTRUM`] dimensions, and the vectors that are known.
+    fn spectrum(self, problem: &Problem<'_>, x: &[f64]) -> Option<(Vec<f64>, Mat<f64>)> {
+        let n = problem.dim();
+        if self.rest.is_none() || n > FULL_SPECTRUM {
+            return Some((self.values, self.vectors));
         }
-        linear.apply(column(&direction), crate::linalg::column_mut(&mut product));
-        for (j, c) in project(known, &product).iter().enumerate() {
-            product.iter_mut().zip(known.col(j).iter()).for_each(|(p, v)| *p -= c * v);
-        }
-        let curvature = dot(&direction, &product);
-        if !(curvature > 0.0) {
-            break;
-        }
-        let alpha = rr / curvature;
-        axpy(alpha, &direction, &mut d);
-        axpy(-alpha, &product, &mut residual);
-        let beta = dot(&residual, &residual) / rr;
-        direction.iter_mut().zip(&residual).for_each(|(p, r)| *p = r + beta * *p);
+        let mut h = Mat::zeros(n, n);
+        problem.landscape.hessian(x, h.as_mut());
+        Some((h.self_adjoint_eigenvalues(Side::Lower).ok()?, self.vectors))
     }
-    d
 }
 
 /// Farther apart, relative to the problem's scale, nothing that converged is the same.

@@ -14,6 +14,7 @@ pub mod tube;
 
 use faer::{MatMut, MatRef};
 
+use crate::landscape::hessian::layout;
 use crate::landscape::{Dynamics, Landscape};
 use crate::linalg::{column, norm};
 
@@ -122,7 +123,7 @@ pub enum End {
     Stuck,
 }
 
-/// Beyond this dimension Jacobians are not formed.
+/// Beyond this dimension Jacobians are not formed, but in a band.
 const IMPLICIT: usize = 200;
 
 /// A one-step method: tries a step of time `h` from a prepared state.
@@ -154,8 +155,9 @@ pub(crate) fn integrate_scaled(
     mut visit: impl FnMut(&State<'_>) -> bool,
 ) -> End {
     let n = start.len();
-    let mut method: Box<dyn Method> = if n <= IMPLICIT {
-        Box::new(rosenbrock::Rosenbrock::new(n))
+    let band = if flow.has_dynamics() { None } else { layout(flow.landscape) };
+    let mut method: Box<dyn Method> = if n <= IMPLICIT || band.is_some() {
+        Box::new(rosenbrock::Rosenbrock::new(n, band))
     } else {
         Box::new(chebyshev::Chebyshev::new(n))
     };

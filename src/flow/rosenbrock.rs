@@ -6,7 +6,8 @@ use faer::linalg::solvers::{PartialPivLu, SolveCore};
 use faer::{Conj, Mat};
 
 use super::{Flow, Method};
-use crate::linalg::{Cholesky, axpy, column_mut, dot, norm};
+use crate::landscape::hessian::Hessian;
+use crate::linalg::{Cholesky, Layout, axpy, column_mut, dot, norm};
 
 const GAMMA: f64 = 0.25;
 
@@ -34,51 +35,71 @@ const C: [[f64; 5]; 5] = [
 ];
 
 pub(super) struct Rosenbrock {
-    /// Minus the Jacobian of the forward flow.
+    /// Minus the Jacobian of the forward flow, but where it has a band.
     curvature: Mat<f64>,
     cholesky: Cholesky,
+    band: Option<(Layout, Hessian)>,
     stages: [Vec<f64>; 6],
     argument: Vec<f64>,
 }
 
+/// What a step's equations are solved with.
+enum Solver {
+    /// The factor that is kept.
+    Cholesky,
+    Lu(PartialPivLu<f64>),
+    Band(Hessian),
+}
+
 impl Rosenbrock {
-    pub(super) fn new(n: usize) -> Self {
+    /// `layout` is that of the Hessian of a flow `-grad E`, where it has one.
+    pub(super) fn new(n: usize, layout: Option<Layout>) -> Self {
+        let full = if layout.is_some() { 0 } else { n };
         Rosenbrock {
-            curvature: Mat::zeros(n, n),
-            cholesky: Cholesky::new(n),
+            curvature: Mat::zeros(full, full),
+            cholesky: Cholesky::new(full),
+            band: layout.map(|layout| (layout, Hessian::from(Mat::zeros(0, 0)))),
             stages: std::array::from_fn(|_| vec![0.0; n]),
             argument: vec![0.0; n],
         }
+    }
+
+    /// The Jacobian with `shift` on the diagonal, factored. `None` where it is not positive definite.
+    fn shifted(&mut self, flow: &Flow<'_>, v: &[f64], shift: f64) -> Option<Solver> {
+        let n = v.len();
+        if let Some((_, hessian)) = &self.band {
+            let shifted = hessian.shifted(shift);
+            return (shifted.negative() == Some(0)).then_some(Solver::Band(shifted));
+        }
+        if !flow.has_dynamics() {
+            return self
+                .cholesky
+                .factor(self.curvature.as_ref(), -flow.sign, shift)
+                .map(|_| Solver::Cholesky);
+        }
+        // Without symmetry: what grows along the orbit.
+        let bent = |i: usize| (0..n).map(|j| self.curvature[(i, j)] * v[j]).sum::<f64>();
+        let growth = flow.sign * (0..n).map(|i| v[i] * bent(i)).sum::<f64>();
+        (growth <= shift * dot(v, v)).then(|| {
+            let entry = |i: usize, j: usize| -flow.sign * self.curvature[(i, j)];
+            let shifted = Mat::from_fn(n, n, |i, j| entry(i, j) + if i == j { shift } else { 0.0 });
+            Solver::Lu(PartialPivLu::new(shifted.as_ref()))
+        })
     }
 }
 
 impl Method for Rosenbrock {
     fn prepare(&mut self, flow: &Flow<'_>, x: &[f64], _: &[f64]) {
-        flow.curvature(x, self.curvature.as_mut());
+        match &mut self.band {
+            Some((layout, hessian)) => *hessian = Hessian::at(flow.landscape, Some(layout), x, -flow.sign),
+            None => flow.curvature(x, self.curvature.as_mut()),
+        }
     }
 
     fn attempt(&mut self, flow: &Flow<'_>, x: &[f64], v: &[f64], h: f64, out: &mut [f64]) -> f64 {
-        let n = x.len();
-        let shift = 1.0 / (h * GAMMA);
-        let lu = flow.has_dynamics().then(|| {
-            let entry = |i: usize, j: usize| -flow.sign * self.curvature[(i, j)];
-            let shifted = Mat::from_fn(n, n, |i, j| entry(i, j) + if i == j { shift } else { 0.0 });
-            PartialPivLu::new(shifted.as_ref())
-        });
         // Where the shifted matrix is not positive definite something grows more than fifty-fold within the step. An
         // L-stable method damps it instead, and its error estimate with it: an orbit would never leave a saddle.
-        let overlooks = match lu {
-            None => self.cholesky.factor(self.curvature.as_ref(), -flow.sign, shift).is_none(),
-            // Without symmetry: what grows along the orbit.
-            Some(_) => {
-                let bent = |i: usize| (0..n).map(|j| self.curvature[(i, j)] * v[j]).sum::<f64>();
-                let growth = flow.sign * (0..n).map(|i| v[i] * bent(i)).sum::<f64>();
-                growth > shift * dot(v, v)
-            }
-        };
-        if overlooks {
-            return f64::INFINITY;
-        }
+        let Some(solver) = self.shifted(flow, v, 1.0 / (h * GAMMA)) else { return f64::INFINITY };
         for stage in 0..6 {
             let (done, rest) = self.stages.split_at_mut(stage);
             let u = &mut rest[0];
@@ -99,9 +120,12 @@ impl Method for Rosenbrock {
                     axpy(C[stage - 1][j] / h, done, u);
                 }
             }
-            match &lu {
-                None => self.cholesky.solve(u),
-                Some(lu) => lu.solve_in_place_with_conj(Conj::No, column_mut(u)),
+            match &solver {
+                Solver::Cholesky => self.cholesky.solve(u),
+                Solver::Lu(lu) => lu.solve_in_place_with_conj(Conj::No, column_mut(u)),
+                Solver::Band(band) => {
+                    band.solve(u);
+                }
             }
         }
         out.copy_from_slice(&self.argument);

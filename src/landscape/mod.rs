@@ -12,6 +12,7 @@ pub mod energy_transformer;
 pub mod epanechnikov;
 mod exp;
 pub mod formula;
+pub(crate) mod hessian;
 pub mod hierarchical;
 pub mod hopfield;
 pub(crate) mod hull;

@@ -141,6 +141,13 @@ impl Band {
         self.n
     }
 
+    /// This matrix with `shift` added to its diagonal.
+    pub fn shifted(&self, shift: f64) -> Band {
+        let mut band = self.clone();
+        band.lower.iter_mut().skip(self.width).step_by(self.width + 1).for_each(|a| *a += shift);
+        band
+    }
+
     /// Largest modulus of an entry.
     pub fn norm_max(&self) -> f64 {
         self.lower.iter().fold(0.0, |m, a| if a.abs() > m || a.is_nan() { a.abs() } else { m })
