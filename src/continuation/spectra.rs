@@ -3,12 +3,12 @@
 //! In: a family and its [`Diagram`]. Out: all eigenvalues at points of the branches, events among them. Where one crosses zero the
 //! index changes; how far the others stay away says what else is near.
 
-use faer::{Mat, Side};
 use rayon::prelude::*;
 
 use super::Diagram;
 use crate::error::{Error, Result};
 use crate::landscape::Family;
+use crate::landscape::hessian::{Hessian, layout};
 
 /// Operations that all decompositions together may take: beyond that only every so many points have spectra.
 const MOST_WORK: f64 = 3e9;
@@ -46,13 +46,11 @@ pub fn spectra(family: &dyn Family, diagram: &Diagram) -> Result<Vec<Spectrum>> 
         let kept = steps.filter(|(k, p)| k % every == 0 || *k == last || p.event.is_some());
         wanted.extend(kept.map(|(step, point)| (branch, step, point)));
     }
+    let layout = layout(family);
     let computed = wanted.into_par_iter().map(|(branch, step, point)| {
         let landscape = family.with_parameter(&diagram.parameter, point.parameter)?;
-        let mut hessian = Mat::zeros(n, n);
-        landscape.hessian(&point.x, hessian.as_mut());
-        let finite = hessian.col_iter().all(|c| c.iter().all(|h| h.is_finite()));
-        let eigenvalues = finite.then(|| hessian.self_adjoint_eigenvalues(Side::Lower).ok()).flatten();
-        let eigenvalues = eigenvalues.ok_or_else(|| {
+        let hessian = Hessian::at(landscape.as_ref(), layout.as_ref(), &point.x, 1.0);
+        let eigenvalues = hessian.eigenvalues().ok_or_else(|| {
             let at = format!("{} = {}", diagram.parameter, point.parameter);
             Error::Numerics(format!("the Hessian at {at} is not finite"))
         })?;

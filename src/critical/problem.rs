@@ -74,13 +74,18 @@ impl<'a> Problem<'a> {
         self.layout.is_some()
     }
 
+    /// The Hessian at `x`, in its band if it has one.
+    pub(crate) fn hessian(&self, x: &[f64]) -> Hessian {
+        Hessian::at(&self.landscape, self.layout.as_ref(), x, 1.0)
+    }
+
     /// The Hessian at `x`, ready to be applied many times, with a preconditioner where it has a band. `None` if it has one and is
     /// not finite.
     pub(crate) fn linearize(&self, x: &[f64]) -> Option<Operator<'_>> {
-        let Some(layout) = &self.layout else {
+        if !self.is_banded() {
             return Some(Operator { linear: self.landscape.linearize(column(x)), conditioner: None });
-        };
-        let hessian = Hessian::at(&self.landscape, Some(layout), x, 1.0);
+        }
+        let hessian = self.hessian(x);
         let conditioner = Some(conditioner(&hessian)?);
         Some(Operator { linear: Box::new(hessian), conditioner })
     }

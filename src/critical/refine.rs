@@ -8,7 +8,7 @@
 
 use std::sync::atomic::Ordering;
 
-use faer::{Mat, MatMut, MatRef, Side};
+use faer::{Mat, MatMut, MatRef};
 
 use super::complement::{Operator, Until, descent};
 use super::follow::{FLAT, Followed};
@@ -312,9 +312,7 @@ impl Curvature<'_> {
         if self.rest.is_none() || n > FULL_SPECTRUM {
             return Some((self.values, self.vectors));
         }
-        let mut h = Mat::zeros(n, n);
-        problem.landscape.hessian(x, h.as_mut());
-        Some((h.self_adjoint_eigenvalues(Side::Lower).ok()?, self.vectors))
+        Some((problem.hessian(x).eigenvalues()?, self.vectors))
     }
 }
 

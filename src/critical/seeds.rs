@@ -127,7 +127,8 @@ impl Pool<'_> {
         let point = &self.points[id].point;
         let Some(index) = point.index else { return };
         let n = point.x.len();
-        let few = n <= 32;
+        // In a band modes are had for as little as in few dimensions.
+        let few = n <= 32 || self.problem.is_banded();
         let unstable = Mat::from_fn(n, index.min(point.kept()), |i, j| point.vectors[(i, j)]);
         for j in 0..index.min(if few { 6 } else { 2 }).min(point.kept()) {
             let rest = Mat::from_fn(n, index - 1, |i, l| unstable[(i, if l < j { l } else { l + 1 })]);

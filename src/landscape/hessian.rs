@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use faer::{Mat, MatMut, MatRef};
+use faer::{Mat, MatMut, MatRef, Side};
 
 use super::{Landscape, Linearization};
 use crate::linalg::{Band, Factors, Layout, Symmetric, column};
@@ -126,6 +126,17 @@ impl Hessian {
         match &self.entries {
             Entries::Full(h) => (h * column(x)).col(0).iter().copied().collect(),
             Entries::Band(band) => band.apply(x),
+        }
+    }
+
+    /// All eigenvalues, ascending; `None` if an entry is not finite.
+    pub(crate) fn eigenvalues(&self) -> Option<Vec<f64>> {
+        match &self.entries {
+            Entries::Full(h) => {
+                let finite = h.col_iter().all(|c| c.iter().all(|h| h.is_finite()));
+                finite.then(|| h.self_adjoint_eigenvalues(Side::Lower).ok())?
+            }
+            Entries::Band(band) => band.eigenvalues(),
         }
     }
 

@@ -11,6 +11,8 @@
 
 use std::sync::Arc;
 
+use super::spectral::ql;
+
 /// No place.
 const ABOVE: usize = usize::MAX;
 
@@ -204,6 +206,44 @@ impl Band {
         full
     }
 
+    /// All eigenvalues, ascending; `None` if an entry is not finite. Rotations bring the matrix to tridiagonal form diagonal by
+    /// diagonal, each chasing what it makes outside of the band down to its end (Schwarz, *Numerische Mathematik* 12, 231, 1968).
+    pub fn eigenvalues(&self) -> Option<Vec<f64>> {
+        if !self.lower.iter().all(|a| a.is_finite()) {
+            return None;
+        }
+        let (n, b) = (self.n, self.width);
+        let scale = self.norm_max();
+        if scale == 0.0 {
+            return Some(vec![0.0; n]);
+        }
+        // Room for one entry outside of the band in each row.
+        let mut rows = Lower { width: b + 1, entries: vec![0.0; n * (b + 2)] };
+        for p in 0..n {
+            for q in p.saturating_sub(b)..=p {
+                *rows.at(p, q) = self.lower[p * (b + 1) + q + b - p] / scale;
+            }
+        }
+        for reach in (2..=b).rev() {
+            for first in 0..n - reach.min(n) {
+                // The entry (row, column) to be cleared by turning the row with the one above it.
+                let (mut row, mut column) = (first + reach, first);
+                while row < n && *rows.at(row, column) != 0.0 {
+                    rows.turn(row - 1, column, reach);
+                    (row, column) = (row + reach, row - 1);
+                }
+            }
+        }
+        let mut diagonal: Vec<f64> = (0..n).map(|p| *rows.at(p, p)).collect();
+        let mut off: Vec<f64> =
+            (0..n).map(|p| if p + 1 < n && b > 0 { *rows.at(p + 1, p) } else { 0.0 }).collect();
+        let mut squares: Vec<f64> = off.iter().map(|e| e * e).collect();
+        let done = ql(&mut diagonal, &mut off, &mut squares, |_, _, _| {});
+        diagonal.iter_mut().for_each(|d| *d *= scale);
+        diagonal.sort_unstable_by(f64::total_cmp);
+        done.then_some(diagonal)
+    }
+
     /// The factorisation; `None` if an entry is not finite.
     pub fn factor(&self) -> Option<Factors> {
         if !self.lower.iter().all(|a| a.is_finite()) {
@@ -257,6 +297,44 @@ impl Band {
             upper[r * long..r * long + b + 1].copy_from_slice(&row[b..]);
         }
         Some(Factors { n, width: b, order: self.order.clone(), upper, multipliers, exchanged, negative })
+    }
+}
+
+/// The lower triangle of a symmetric band matrix, row after row, the diagonal last.
+struct Lower {
+    width: usize,
+    entries: Vec<f64>,
+}
+
+impl Lower {
+    /// Entry (p, q), q at most p and in the band.
+    fn at(&mut self, p: usize, q: usize) -> &mut f64 {
+        &mut self.entries[p * (self.width + 1) + q + self.width - p]
+    }
+
+    /// Turns rows and columns i and i + 1 of a matrix of half width `reach` so that the entry (i + 1, column) vanishes; it may be one
+    /// outside of that width, as may the entry (i + 1 + reach, i) afterwards.
+    fn turn(&mut self, i: usize, column: usize, reach: usize) {
+        let n = self.entries.len() / (self.width + 1);
+        let j = i + 1;
+        let (a, b) = (*self.at(i, column), *self.at(j, column));
+        let length = a.hypot(b);
+        let (cos, sin) = (a / length, b / length);
+        *self.at(i, column) = length;
+        *self.at(j, column) = 0.0;
+        for q in column + 1..i {
+            let (x, y) = (*self.at(i, q), *self.at(j, q));
+            (*self.at(i, q), *self.at(j, q)) = (cos * x + sin * y, cos * y - sin * x);
+        }
+        let (d, e, f) = (*self.at(i, i), *self.at(j, i), *self.at(j, j));
+        let (mixed, turned) = (2.0 * cos * sin * e, cos * sin * (f - d) + (cos * cos - sin * sin) * e);
+        *self.at(i, i) = cos * cos * d + mixed + sin * sin * f;
+        *self.at(j, j) = sin * sin * d - mixed + cos * cos * f;
+        *self.at(j, i) = turned;
+        for p in j + 1..(j + reach + 1).min(n) {
+            let (x, y) = (*self.at(p, i), *self.at(p, j));
+            (*self.at(p, i), *self.at(p, j)) = (cos * x + sin * y, cos * y - sin * x);
+        }
     }
 }
 
@@ -385,9 +463,12 @@ mod tests {
         assert_eq!((&band.dense() - &full).norm_max(), 0.0);
         let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
         assert!(symmetric_eigen(full.as_ref(), &mut values, vectors.as_mut()));
+        let bound = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        for (own, other) in band.eigenvalues().expect("finite").iter().zip(&values) {
+            assert!((own - other).abs() < 1e-13 * bound, "{own} beside {other}");
+        }
         let factors = band.factor().expect("finite");
         assert_eq!(factors.negative(), values.iter().filter(|v| **v < 0.0).count());
-        let bound = values.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         assert!(band.norm_rows() >= bound * (1.0 - 1e-12) && band.norm_max() == full.norm_max());
         let x: Vec<f64> = (0..n).map(|i| (i as f64 + 0.3).sin()).collect();
         let b = band.apply(&x);
@@ -419,6 +500,45 @@ mod tests {
     fn a_ring_in_any_order_has_half_width_two() {
         assert_eq!(Layout::new(&ring(31)).width(), 2);
         assert_eq!(Layout::new(&banded(20, 3)).width(), 3);
+    }
+
+    #[test]
+    fn eigenvalues_of_a_long_chain() {
+        let n = 1000;
+        let rows = banded(n, 1);
+        let entry = |i: usize, j: usize| if i == j { 2.0 } else { -1.0 };
+        let values: Vec<f64> =
+            (0..n).flat_map(|j| rows[j].iter().map(move |&i| entry(i as usize, j))).collect();
+        let own = Layout::new(&rows).band(&values, 3.0).eigenvalues().expect("finite");
+        for (j, own) in own.iter().enumerate() {
+            let half = (j + 1) as f64 * std::f64::consts::FRAC_PI_2 / (n + 1) as f64;
+            assert!((own - 12.0 * half.sin().powi(2)).abs() < 1e-13, "{j}: {own}");
+        }
+    }
+
+    /// The five-point Laplacian: sums of the chains' eigenvalues.
+    #[test]
+    fn eigenvalues_of_a_strip() {
+        let (wide, long) = (6, 60);
+        let n = wide * long;
+        let near = |i: usize, j: usize| {
+            let (a, b) = ((i % wide, i / wide), (j % wide, j / wide));
+            a.0.abs_diff(b.0) + a.1.abs_diff(b.1)
+        };
+        let rows: Vec<Vec<u32>> =
+            (0..n).map(|j| (0..n).filter(|&i| near(i, j) <= 1).map(|i| i as u32).collect()).collect();
+        let entry = |i: usize, j: usize| if i == j { 4.0 } else { -1.0 };
+        let values: Vec<f64> =
+            (0..n).flat_map(|j| rows[j].iter().map(move |&i| entry(i as usize, j))).collect();
+        let own = Layout::new(&rows).band(&values, 1.0).eigenvalues().expect("finite");
+        let part = |k: usize, of: usize| {
+            4.0 * ((k + 1) as f64 * std::f64::consts::FRAC_PI_2 / (of + 1) as f64).sin().powi(2)
+        };
+        let mut exact: Vec<f64> = (0..n).map(|k| part(k % wide, wide) + part(k / wide, long)).collect();
+        exact.sort_by(f64::total_cmp);
+        for (own, exact) in own.iter().zip(&exact) {
+            assert!((own - exact).abs() < 1e-13, "{own} beside {exact}");
+        }
     }
 
     #[test]

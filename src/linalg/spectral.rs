@@ -182,67 +182,18 @@ impl Spectral {
 
     /// Finds the eigenvalues of what was [reduced](Self::reduce) and carries `y`, given in the basis of Q, to the
     /// eigenbasis. T is used up. False if the iteration failed, which no one has seen.
-    ///
-    /// The iteration runs on squares of cosines and sines (Pal, Walker and Kahan; Parlett, The Symmetric Eigenvalue
-    /// Problem, section 8.15): half the waiting, since the roots that the rotations need hold up nothing.
     pub fn diagonalize(&mut self, y: &mut [f64]) -> bool {
         let n = self.n;
-        let (d, e) = (&mut self.diagonal, &mut self.off);
-        // Of the subdiagonal `e` only the signs are kept up to date, of its squares the sizes.
-        let mut squares = e.map(|e| e * e);
-        self.rotations.clear();
-        for low in 0..n {
-            let mut tries = 0;
-            loop {
-                // Entries next to nothing cut T in two; none is above two.
-                let small = |i: usize| {
-                    let nothing = 0.5 * f64::EPSILON * (d[i].abs() + d[i + 1].abs());
-                    squares[i] <= nothing * nothing || squares[i] < NOTHING
-                };
-                let high = (low..n - 1).find(|&i| small(i)).unwrap_or(n - 1);
-                if high == low {
-                    break;
-                }
-                tries += 1;
-                if tries > MOST {
-                    return false;
-                }
-                let edge = squares[low].sqrt();
-                let half = (d[low + 1] - d[low]) / (2.0 * edge);
-                let shift = d[low] - edge / (half + (half * half + 1.0).sqrt().copysign(half));
-                // The entry to be turned into the diagonal: its square, its sign, its product with the last cosine.
-                let (mut square, mut sign, mut product) =
-                    ((d[high] - shift).powi(2), d[high] - shift, d[high] - shift);
-                let (mut cos, mut cos2, mut sin2) = (1.0_f64, 1.0, 0.0);
-                let mut carried = y[high];
-                for i in (low..high).rev() {
-                    let sum = square + squares[i];
-                    squares[i + 1] = sin2 * sum;
-                    let (before, before2) = (cos, cos2);
-                    let inverse = 1.0 / sum;
-                    (cos2, sin2) = (square * inverse, squares[i] * inverse);
-                    cos = cos2.sqrt().copysign(sign);
-                    let sin = sin2.sqrt().copysign(e[i]);
-                    let last = product;
-                    product = cos2 * (d[i] - shift) - sin2 * last;
-                    d[i + 1] = last + (d[i] - product);
-                    if square > NOTHING {
-                        square = product * product * (sum / square);
-                        sign = product * cos.signum();
-                    } else {
-                        square = before2 * squares[i];
-                        sign = -before;
-                    }
-                    y[i + 1] = sin * y[i] + cos * carried;
-                    carried = cos * y[i] - sin * carried;
-                    self.rotations.push(Rotation { at: i, cos, sin });
-                }
-                y[low] = carried;
-                d[low] = shift + product;
-                squares[low] = sin2 * square;
-                e[low] *= sign.signum();
-                squares[high] = 0.0;
-            }
+        let Spectral { diagonal: d, off, rotations, .. } = self;
+        rotations.clear();
+        // Of the subdiagonal only the signs are kept up to date, of its squares the sizes.
+        let mut squares = off.map(|e| e * e);
+        let turn = |at: usize, cos: f64, sin: f64| {
+            (y[at], y[at + 1]) = (cos * y[at] - sin * y[at + 1], sin * y[at] + cos * y[at + 1]);
+            rotations.push(Rotation { at, cos, sin });
+        };
+        if !ql(&mut d[..n], &mut off[..n], &mut squares[..n], turn) {
+            return false;
         }
         let order = &mut self.order[..n];
         order.iter_mut().enumerate().for_each(|(i, o)| *o = i);
@@ -297,6 +248,72 @@ impl Spectral {
         }
         out
     }
+}
+
+/// The eigenvalues of a symmetric tridiagonal matrix in place of its diagonal `d`, by the QL iteration; none of its entries is
+/// much above one. `e` is its subdiagonal and `squares` holds that squared (both as long as `d`, the last entry any).
+/// `turn(i, cos, sin)` turns the columns i and i + 1 of the eigenvectors. False if the iteration failed, which no one has seen.
+///
+/// The iteration runs on squares of cosines and sines (Pal, Walker and Kahan; Parlett, The Symmetric Eigenvalue
+/// Problem, section 8.15): half the waiting, since the roots that the rotations need hold up nothing.
+#[inline(always)]
+pub(super) fn ql(
+    d: &mut [f64],
+    e: &mut [f64],
+    squares: &mut [f64],
+    mut turn: impl FnMut(usize, f64, f64),
+) -> bool {
+    let n = d.len();
+    for low in 0..n {
+        let mut tries = 0;
+        loop {
+            // Entries next to nothing cut the matrix in two.
+            let small = |i: usize| {
+                let nothing = 0.5 * f64::EPSILON * (d[i].abs() + d[i + 1].abs());
+                squares[i] <= nothing * nothing || squares[i] < NOTHING
+            };
+            let high = (low..n - 1).find(|&i| small(i)).unwrap_or(n - 1);
+            if high == low {
+                break;
+            }
+            tries += 1;
+            if tries > MOST {
+                return false;
+            }
+            let edge = squares[low].sqrt();
+            let half = (d[low + 1] - d[low]) / (2.0 * edge);
+            let shift = d[low] - edge / (half + (half * half + 1.0).sqrt().copysign(half));
+            // The entry to be turned into the diagonal: its square, its sign, its product with the last cosine.
+            let (mut square, mut sign, mut product) =
+                ((d[high] - shift).powi(2), d[high] - shift, d[high] - shift);
+            let (mut cos, mut cos2, mut sin2) = (1.0_f64, 1.0, 0.0);
+            for i in (low..high).rev() {
+                let sum = square + squares[i];
+                squares[i + 1] = sin2 * sum;
+                let (before, before2) = (cos, cos2);
+                let inverse = 1.0 / sum;
+                (cos2, sin2) = (square * inverse, squares[i] * inverse);
+                cos = cos2.sqrt().copysign(sign);
+                let sin = sin2.sqrt().copysign(e[i]);
+                let last = product;
+                product = cos2 * (d[i] - shift) - sin2 * last;
+                d[i + 1] = last + (d[i] - product);
+                if square > NOTHING {
+                    square = product * product * (sum / square);
+                    sign = product * cos.signum();
+                } else {
+                    square = before2 * squares[i];
+                    sign = -before;
+                }
+                turn(i, cos, sin);
+            }
+            d[low] = shift + product;
+            squares[low] = sin2 * square;
+            e[low] *= sign.signum();
+            squares[high] = 0.0;
+        }
+    }
+    true
 }
 
 /// Householder's reduction, on columns padded with zeros to length N.

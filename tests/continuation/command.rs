@@ -376,17 +376,20 @@ fn three_memories_along_beta() {
     assert_eq!([minima_at(&branches, "beta", 1.0), minima_at(&branches, "beta", 30.0)], [1, 3]);
 }
 
+/// Shooting over n inner points: the value behind the last of them, of the solution that has `s` at the first.
+fn bratu_end(n: usize, s: f64, lambda: f64) -> f64 {
+    let h = 1.0 / (n as f64 + 1.0);
+    let (mut a, mut b) = (0.0, s);
+    for _ in 0..n {
+        (a, b) = (b, 2.0 * b - a - h * h * lambda * f64::exp(b));
+    }
+    b
+}
+
 /// The largest lambda of the discrete problem, by shooting: u_(i+1) = 2 u_i - u_(i-1) - h^2 lambda exp(u_i) from u_0 = 0
 /// and u_1 = s has to end in 0, which it does at one lambda for each s.
 fn bratu_fold(n: usize) -> f64 {
-    let h = 1.0 / (n as f64 + 1.0);
-    let end = |s: f64, lambda: f64| {
-        let (mut a, mut b) = (0.0, s);
-        for _ in 0..n {
-            (a, b) = (b, 2.0 * b - a - h * h * lambda * f64::exp(b));
-        }
-        b
-    };
+    let end = |s: f64, lambda: f64| bratu_end(n, s, lambda);
     let lambda = |s: f64| {
         let (mut low, mut high) = (0.5, 6.0);
         for _ in 0..60 {
@@ -396,7 +399,8 @@ fn bratu_fold(n: usize) -> f64 {
         0.5 * (low + high)
     };
     let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
-    let (mut low, mut high) = (0.01, 0.2);
+    let h = 1.0 / (n as f64 + 1.0);
+    let (mut low, mut high) = (0.5 * h, 10.0 * h);
     for _ in 0..60 {
         let (a, b) = (high - golden * (high - low), low + golden * (high - low));
         if lambda(a) > lambda(b) { high = b } else { low = a }
@@ -415,6 +419,33 @@ fn bratu_on_a_grid() {
     // Beyond 16 dimensions the coordinates are still there.
     assert_eq!(events.numbers("x49").len(), 1);
     assert_eq!(outcome.summary["continuation"]["branches"], 1);
+}
+
+/// With many unknowns searches and orbits go through the band. The fold and both solutions are known by shooting.
+#[test]
+fn bratu_with_many_unknowns() {
+    let n = 300;
+    let size = [
+        format!("landscape.dim={n}"),
+        format!("landscape.parameters.h={}", 1.0 / (n as f64 + 1.0)),
+        format!(
+            "landscape.energy=(x[0]^2 + x[{0}]^2 + sum(i, 0, {1}, (x[i+1] - x[i])^2))/(2*h) - h*lambda*sum(i, 0, {0}, exp(x[i]))",
+            n - 1,
+            n - 2
+        ),
+    ];
+    let sets: Vec<&str> = size.iter().map(String::as_str).collect();
+    let outcome = run("bratu", &[&sets[..], &["continue.graphs=false"]].concat());
+    let events = Csv::of(&file(&outcome, "events.csv"));
+    let folds = events.events("fold", "lambda");
+    assert_eq!((folds.len(), events.rows.len()), (1, 1));
+    near(folds[0], bratu_fold(n), 1e-10);
+    let found = shipped("bratu", &sets, Part::Critical);
+    let points = Csv::of(&file(&found, "critical_points.csv"));
+    assert_eq!(points.numbers("index"), [0.0, 1.0]);
+    for solution in points.numbers("x0") {
+        near(bratu_end(n, solution, 1.0), 0.0, 1e-9);
+    }
 }
 
 #[test]
