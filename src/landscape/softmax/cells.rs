@@ -37,6 +37,8 @@ pub(super) struct Cells {
     /// Where the members of a cell start; one more at the end.
     starts: Vec<u32>,
     members: Vec<u32>,
+    /// How many there are in each cell.
+    sizes: Vec<u32>,
     lists: Vec<OnceLock<List>>,
     /// No datum is farther from the origin.
     reach: f64,
@@ -110,6 +112,7 @@ impl Cells {
             spreads: Vec::with_capacity(sizes.len()),
             starts: vec![0],
             members,
+            sizes: sizes.iter().map(|size| *size as u32).collect(),
             lists: (0..count).map(|_| OnceLock::new()).collect(),
             reach: 0.0,
             singles: vec![],
@@ -165,7 +168,7 @@ impl Cells {
     }
 
     pub(super) fn size(&self, cell: usize) -> usize {
-        (self.starts[cell + 1] - self.starts[cell]) as usize
+        self.sizes[cell] as usize
     }
 
     pub(super) fn members(&self, cell: usize) -> &[u32] {
@@ -208,8 +211,16 @@ impl Cells {
     /// About how many data lie within a distance, were each cell a sphere about its centre.
     pub(super) fn within(&self, around: &Around<'_>, distance: f64) -> usize {
         let most = distance * distance;
-        let near = |c: &usize| around.squares[*c] + self.spreads[*c] <= most;
-        (0..self.count()).filter(near).map(|c| self.size(c)).sum()
+        let cells = around.squares.iter().zip(&self.spreads).zip(&self.sizes);
+        let near = cells.map(|((square, spread), size)| if square + spread <= most { *size } else { 0 });
+        Arch::new().dispatch(|| near.sum::<u32>()) as usize
+    }
+
+    /// How many data lie in cells whose number is at least `floor`.
+    pub(super) fn reaching(&self, numbers: &[f64], floor: f64) -> usize {
+        let cells = numbers.iter().zip(&self.sizes);
+        let reaching = cells.map(|(x, size)| if *x >= floor { *size } else { 0 });
+        Arch::new().dispatch(|| reaching.sum::<u32>()) as usize
     }
 
     /// The data about datum k.

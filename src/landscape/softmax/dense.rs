@@ -20,6 +20,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::kept::sum_weighed;
 use super::kernel::{LogSumExp, with_scratch};
 use crate::landscape::exp::{dot, exp_below, exp_nonpositive, highest};
 use crate::linalg::lower_panels;
@@ -348,28 +349,9 @@ impl WithSimd for Roots<'_> {
         let inverse = simd.splat_f64s(if total > 0.0 { 1.0 / total } else { 0.0 });
         let (data, mean) = (S::as_simd_f64s(data).0, S::as_mut_simd_f64s(mean).0);
         let vectors = mean.len();
-        // Sums that stay in registers, four where there are as many: none then waits for the one before.
-        let (fours, ones) = mean.as_chunks_mut::<4>();
-        for (start, mean) in fours.iter_mut().enumerate() {
-            let mut sums = [simd.splat_f64s(0.0); 4];
-            for (member, p) in members.iter().zip(p) {
-                let p = simd.splat_f64s(*p);
-                if let Some(y) = data[*member as usize * vectors + 4 * start..].first_chunk::<4>() {
-                    for i in 0..4 {
-                        sums[i] = simd.mul_add_f64s(p, y[i], sums[i]);
-                    }
-                }
-            }
-            *mean = sums.map(|sum| simd.mul_f64s(sum, inverse));
-        }
-        let start = vectors - ones.len();
-        for (i, mean) in ones.iter_mut().enumerate() {
-            let mut sum = simd.splat_f64s(0.0);
-            for (member, p) in members.iter().zip(p) {
-                sum =
-                    simd.mul_add_f64s(simd.splat_f64s(*p), data[*member as usize * vectors + start + i], sum);
-            }
-            *mean = simd.mul_f64s(sum, inverse);
+        sum_weighed(simd, data, members, p, mean);
+        for mean in &mut *mean {
+            *mean = simd.mul_f64s(*mean, inverse);
         }
         for ((member, p), column) in members.iter().zip(p).zip(columns.chunks_exact_mut(n)) {
             let root = simd.splat_f64s(p.sqrt());

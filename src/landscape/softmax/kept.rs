@@ -1,7 +1,7 @@
 //! Sums over the data that matter at a point.
 
 use faer::{MatMut, MatRef};
-use pulp::NullaryFnOnce;
+use pulp::{Simd, WithSimd};
 
 use super::kernel::LogSumExp;
 use super::pruning::Pruning;
@@ -37,23 +37,67 @@ pub(super) struct Logits<'a> {
     pub(super) out: &'a mut Vec<f64>,
 }
 
-impl NullaryFnOnce for Logits<'_> {
+impl WithSimd for Logits<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Logits { kernel, members, z, out } = self;
-        let n = z.len();
+        let (data, z) = (S::as_simd_f64s(kernel.data()).0, S::as_simd_f64s(z).0);
+        let (bias, slope, vectors) = (&kernel.bias[..], kernel.slope, z.len());
+        let (pairs, last) = z.as_chunks::<2>();
         out.clear();
-        out.resize(members.len(), 0.0);
-        for i in 0..members.len() {
-            let k = members[i] as usize;
-            out[i] = kernel.slope.mul_add(dot(&kernel.data()[k * n..][..n], z), kernel.bias[k]);
+        for k in members {
+            let k = *k as usize;
+            let row = &data[k * vectors..][..vectors];
+            let (mut even, mut odd) = (simd.splat_f64s(0.0), simd.splat_f64s(0.0));
+            for (y, z) in row.as_chunks::<2>().0.iter().zip(pairs) {
+                even = simd.mul_add_f64s(y[0], z[0], even);
+                odd = simd.mul_add_f64s(y[1], z[1], odd);
+            }
+            if let ([z], Some(y)) = (last, row.last()) {
+                even = simd.mul_add_f64s(*y, *z, even);
+            }
+            out.push(slope.mul_add(simd.reduce_sum_f64s(simd.add_f64s(even, odd)), bias[k]));
         }
     }
 }
 
-/// `sum_k w_k y_k` over what was kept; `out` is filled up as the data are.
+/// `sum_k w_k y_k` over some of the data, as vectors; all are filled up as the data are. Sums stay in registers, four where there
+/// are as many: none then waits for the one before.
+#[inline(always)]
+pub(super) fn sum_weighed<S: Simd>(
+    simd: S,
+    data: &[S::f64s],
+    members: &[u32],
+    weights: &[f64],
+    out: &mut [S::f64s],
+) {
+    let vectors = out.len();
+    let (fours, ones) = out.as_chunks_mut::<4>();
+    for (start, out) in fours.iter_mut().enumerate() {
+        let mut sums = [simd.splat_f64s(0.0); 4];
+        for (member, w) in members.iter().zip(weights) {
+            let w = simd.splat_f64s(*w);
+            if let Some(y) = data[*member as usize * vectors + 4 * start..].first_chunk::<4>() {
+                for i in 0..4 {
+                    sums[i] = simd.mul_add_f64s(w, y[i], sums[i]);
+                }
+            }
+        }
+        *out = sums;
+    }
+    let start = vectors - ones.len();
+    for (i, out) in ones.iter_mut().enumerate() {
+        *out = simd.splat_f64s(0.0);
+        for (member, w) in members.iter().zip(weights) {
+            let y = data[*member as usize * vectors + start + i];
+            *out = simd.mul_add_f64s(simd.splat_f64s(*w), y, *out);
+        }
+    }
+}
+
+/// [`sum_weighed`] over what was kept.
 pub(super) struct Mean<'a> {
     pub(super) data: &'a [f64],
     pub(super) members: &'a [u32],
@@ -61,20 +105,14 @@ pub(super) struct Mean<'a> {
     pub(super) out: &'a mut [f64],
 }
 
-impl NullaryFnOnce for Mean<'_> {
+// With vectors by name in all of these: compilers think otherwise that several rows should share one, and gather it.
+impl WithSimd for Mean<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Mean { data, members, weights, out } = self;
-        let n = out.len();
-        out.fill(0.0);
-        for i in 0..members.len() {
-            let y = &data[members[i] as usize * n..][..n];
-            for j in 0..n {
-                out[j] = y[j].mul_add(weights[i], out[j]);
-            }
-        }
+        sum_weighed(simd, S::as_simd_f64s(data).0, members, weights, S::as_mut_simd_f64s(out).0);
     }
 }
 
@@ -86,11 +124,11 @@ pub(super) struct Covariance<'a> {
     pub(super) out: &'a mut [f64],
 }
 
-impl NullaryFnOnce for Covariance<'_> {
+impl WithSimd for Covariance<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Covariance { data, kept, v, out } = self;
         let n = out.len();
         let mut products = vec![0.0; kept.members.len()];
@@ -102,7 +140,7 @@ impl NullaryFnOnce for Covariance<'_> {
         for i in 0..products.len() {
             products[i] = kept.weights[i] * (products[i] - mean);
         }
-        Mean { data, members: &kept.members, weights: &products, out }.call();
+        Mean { data, members: &kept.members, weights: &products, out }.with_simd(simd);
     }
 }
 

@@ -86,7 +86,7 @@ const BLOCK: usize = 1 << 22;
 pub(super) const VECTOR: usize = 8;
 
 /// Columns that are looked at together where few data matter.
-pub(super) const CHUNK: usize = 32;
+pub(super) const CHUNK: usize = 64;
 
 /// Weights below this do not reach a Hessian's last bit unless patterns lie 1e7 widths apart, where all but one weight
 /// vanish altogether.

@@ -162,14 +162,7 @@ impl Pruning {
             let at = first as usize;
             let exponent = best - 0.5 * kernel.slope * square;
             let floor = exponent - drop;
-            let mut active = 0;
-            work.reaching.clear();
-            for (c, bound) in work.bounds.iter().enumerate() {
-                if *bound >= floor {
-                    work.reaching.push(c as u32);
-                    active += cells.size(c);
-                }
-            }
+            let active = cells.reaching(&work.bounds, floor);
             if active > FEW {
                 let apart = ((self.log_weights[at] - exponent) * 2.0 / kernel.slope).max(0.0) + around.margin;
                 let farther = 2.0 * (drop + self.highest - self.log_weights[at]) / kernel.slope;
@@ -181,6 +174,8 @@ impl Pruning {
                 }
             }
             if active <= FEW.max(kernel.bias.len() / 8) {
+                let (bounds, out) = (&work.bounds[..], &mut work.reaching);
+                Arch::new().dispatch(Reaching { bounds, floor, out });
                 let floor = best - drop - kernel.slope * work.look.error;
                 for i in 0..work.reaching.len() {
                     let reaching = work.reaching[i] as usize;
@@ -269,6 +264,29 @@ impl NullaryFnOnce for Least<'_> {
             *least = if *x < *least { *x } else { *least };
         }
         halve(least, |a, b| if a < b { a } else { b })
+    }
+}
+
+/// The cells whose bound is at least `floor`: blocks without any are passed over at once.
+struct Reaching<'a> {
+    bounds: &'a [f64],
+    floor: f64,
+    out: &'a mut Vec<u32>,
+}
+
+impl NullaryFnOnce for Reaching<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Reaching { bounds, floor, out } = self;
+        out.clear();
+        for (i, block) in bounds.chunks(BLOCK).enumerate() {
+            if block.iter().fold(false, |any, bound| any | (*bound >= floor)) {
+                let reaching = (0..block.len()).filter(|j| block[*j] >= floor);
+                out.extend(reaching.map(|j| (i * BLOCK + j) as u32));
+            }
+        }
     }
 }
 
