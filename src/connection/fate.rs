@@ -3,14 +3,14 @@
 //! In: a landscape with its critical points, a start. Out: the minimum whose trap the orbit enters, or why there is none.
 //! Traps are those of the graph, widened to the ball that is proven to belong to the minimum where there is such a proof.
 
-use faer::MatRef;
+use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
 use super::place::{Place, settle};
 use crate::critical::CriticalSet;
-use crate::flow::{self, Flow, integrate_scaled};
+use crate::flow::{self, Flow, State, integrate_scaled, integrate_together};
 use crate::landscape::{Landscape, Reduced};
-use crate::linalg::norm;
+use crate::linalg::distance;
 
 /// The end of an orbit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ const STEPS: usize = 50_000;
 /// Longest step, relative to the scale: the way is not wanted, and a trap is not jumped over, since no orbit leaves one.
 const LONGEST: f64 = 0.1;
 
+/// Orbits followed together, at most.
+const TOGETHER: usize = 128;
+
 /// Twenty steps that cover less than this, relative to the scale, make no way.
 const STILL: f64 = 1e-9;
 
@@ -44,8 +47,8 @@ pub fn fates(landscape: &dyn Landscape, set: &CriticalSet, starts: MatRef<'_, f6
     let reduced = landscape.reduce();
     let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
     let descent = Descent::new(inner, reduced.as_ref(), set, TOLERANCE);
-    let starts: Vec<Vec<f64>> = starts.col_iter().map(|c| c.iter().copied().collect()).collect();
-    starts.par_iter().map(|x| descent.fate(x)).collect()
+    let starts = starts.to_owned();
+    descent.fates(starts.ncols(), |k| starts.col_as_slice(k))
 }
 
 /// An orbit at the energy of a degenerate family has come to it where its speed is below this share of the largest it had:
@@ -82,63 +85,119 @@ impl<'a> Descent<'a> {
 
     /// Follows the orbit from `start`, a point of the landscape's own space.
     pub(crate) fn fate(&self, start: &[f64]) -> Fate {
-        let place = &self.place;
-        let z = place.reduced.map_or_else(|| start.to_vec(), |r| r.project(start));
-        // Across the subspace in which the landscape lives the way to it is exponential.
-        let normal = place.reduced.map(|r| {
+        let mut watch = Watch::new(self, start);
+        if watch.fate.is_none() {
+            let z = watch.last.clone();
+            let flow = Flow::forward(self.place.landscape());
+            let remoteness = |z: &[f64]| self.place.remoteness(z);
+            integrate_scaled(&flow, &z, &self.options(), remoteness, |state| watch.goes_on(state));
+        }
+        watch.end()
+    }
+
+    /// Follows the orbits from many points, `get(0)` to `get(count - 1)`: together where they are no trouble, else one by one.
+    pub(crate) fn fates<'s>(&self, count: usize, get: impl Fn(usize) -> &'s [f64] + Sync) -> Vec<Fate> {
+        let landscape = self.place.landscape();
+        if landscape.dynamics().is_some() || !landscape.has_energy() {
+            return (0..count).into_par_iter().map(|k| self.fate(get(k))).collect();
+        }
+        let together = |first: usize| -> Vec<Fate> {
+            let mut watches: Vec<Watch<'_>> =
+                (first..count.min(first + TOGETHER)).map(|k| Watch::new(self, get(k))).collect();
+            let away: Vec<usize> = (0..watches.len()).filter(|k| watches[*k].fate.is_none()).collect();
+            let starts = Mat::from_fn(landscape.dim(), away.len(), |i, j| watches[away[j]].last[i]);
+            let given_up = integrate_together(
+                landscape,
+                starts.as_ref(),
+                &self.options(),
+                |z| self.place.remoteness(z),
+                |j, state| watches[away[j]].goes_on(state),
+            );
+            let mut fates: Vec<Fate> = watches.iter().map(Watch::end).collect();
+            for j in given_up {
+                fates[away[j]] = self.fate(get(first + away[j]));
+            }
+            fates
+        };
+        let firsts: Vec<usize> = (0..count).step_by(TOGETHER).collect();
+        firsts.into_par_iter().flat_map_iter(together).collect()
+    }
+
+    fn options(&self) -> flow::Options {
+        let scale = self.place.scale();
+        flow::Options { tolerance: self.tolerance * scale, longest: LONGEST * scale, steps: STEPS }
+    }
+
+    /// The minimum in whose trap, or proven ball, a state is.
+    fn arrived(&self, z: &[f64]) -> Option<Fate> {
+        let reached =
+            |&&(id, radius): &&(usize, f64)| self.place.distance(&self.place.nodes[id].x, z) < radius;
+        self.minima.iter().find(reached).map(|&(id, _)| Fate::Minimum(id))
+    }
+}
+
+/// What is seen of an orbit on its way.
+struct Watch<'a> {
+    descent: &'a Descent<'a>,
+    /// Across the subspace in which the landscape lives the way to it is exponential: the start's offset, and the rate.
+    normal: Option<(Vec<f64>, f64)>,
+    step: usize,
+    /// Where it was at the last step by twenty, and now.
+    mark: Vec<f64>,
+    last: Vec<f64>,
+    fastest: f64,
+    fate: Option<Fate>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(descent: &'a Descent<'a>, start: &[f64]) -> Self {
+        let reduced = descent.place.reduced;
+        let z = reduced.map_or_else(|| start.to_vec(), |r| r.project(start));
+        let normal = reduced.map(|r| {
             let foot = r.lift(&z);
             (start.iter().zip(&foot).map(|(x, f)| x - f).collect::<Vec<f64>>(), r.normal)
         });
-        let inside = |z: &[f64], time: f64| match (&normal, place.reduced) {
+        let fate = descent.arrived(&z);
+        Watch { descent, normal, step: 0, mark: z.clone(), last: z, fastest: 0.0, fate }
+    }
+
+    fn is_inside(&self, z: &[f64], time: f64) -> bool {
+        let place = &self.descent.place;
+        match (&self.normal, place.reduced) {
             (Some((offset, rate)), Some(reduced)) => {
                 let left = (-rate * time).exp();
                 let x: Vec<f64> = reduced.lift(z).iter().zip(offset).map(|(f, o)| f + left * o).collect();
                 place.region.contains(&x)
             }
             _ => place.contains(z),
-        };
-        let arrived = |z: &[f64]| {
-            let reached = |&&(id, radius): &&(usize, f64)| place.distance(&place.nodes[id].x, z) < radius;
-            self.minima.iter().find(reached).map(|&(id, _)| Fate::Minimum(id))
-        };
-        if let Some(fate) = arrived(&z) {
-            return fate;
         }
-        let scale = place.scale();
-        let options =
-            flow::Options { tolerance: self.tolerance * scale, longest: LONGEST * scale, steps: STEPS };
-        let flow = Flow::forward(place.landscape());
-        let (mut step, mut mark, mut last) = (0, z.clone(), z.clone());
-        let mut fastest: f64 = 0.0;
-        let rests = |z: &[f64], speed: f64, fastest: f64| {
-            let noise = 10.0 * place.landscape().gradient_error(z);
-            place.has_families() && speed <= noise.max(RESTING * fastest) && place.family_at(z).is_some()
+    }
+
+    /// Takes in an accepted state; false where the orbit need not be followed any further.
+    fn goes_on(&mut self, state: &State<'_>) -> bool {
+        let place = &self.descent.place;
+        self.fate = match self.is_inside(state.x, state.time) {
+            true => self.descent.arrived(state.x),
+            false => Some(Fate::Exit),
         };
-        let mut fate = None;
-        integrate_scaled(
-            &flow,
-            &z,
-            &options,
-            |z| place.remoteness(z),
-            |state| {
-                if !inside(state.x, state.time) {
-                    fate = Some(Fate::Exit);
-                } else {
-                    fate = arrived(state.x);
-                }
-                last.copy_from_slice(state.x);
-                step += 1;
-                let mut moves = state.speed > 0.0;
-                fastest = fastest.max(state.speed);
-                if step % 20 == 0 {
-                    moves &= !rests(state.x, state.speed, fastest);
-                    let way: Vec<f64> = mark.iter().zip(state.x).map(|(a, b)| b - a).collect();
-                    moves &= norm(&way) > STILL * scale;
-                    mark.copy_from_slice(state.x);
-                }
-                fate.is_none() && moves
-            },
-        );
-        fate.unwrap_or_else(|| place.family_at(&last).map_or(Fate::Lost, Fate::Degenerate))
+        self.last.copy_from_slice(state.x);
+        self.step += 1;
+        let mut moves = state.speed > 0.0;
+        self.fastest = self.fastest.max(state.speed);
+        if self.step.is_multiple_of(20) {
+            let noise = || 10.0 * place.landscape().gradient_error(state.x);
+            let rests = place.has_families()
+                && state.speed <= noise().max(RESTING * self.fastest)
+                && place.family_at(state.x).is_some();
+            moves &= !rests && distance(&self.mark, state.x) > STILL * place.scale();
+            self.mark.copy_from_slice(state.x);
+        }
+        self.fate.is_none() && moves
+    }
+
+    /// Where it ended.
+    fn end(&self) -> Fate {
+        let place = &self.descent.place;
+        self.fate.unwrap_or_else(|| place.family_at(&self.last).map_or(Fate::Lost, Fate::Degenerate))
     }
 }

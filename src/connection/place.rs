@@ -127,6 +127,22 @@ impl Place<'_> {
         distance(a, b)
     }
 
+    /// Is the distance below `radius`? Most of what is farther is found to be so by a few coordinates.
+    pub(super) fn is_within(&self, a: &[f64], b: &[f64], radius: f64) -> bool {
+        let most = radius * radius;
+        if !most.is_normal() || self.reduced.is_none() && self.region.is_periodic() {
+            return self.distance(a, b) < radius;
+        }
+        let mut square = 0.0;
+        for (a, b) in a.iter().zip(b) {
+            square += (a - b) * (a - b);
+            if square >= most {
+                return false;
+            }
+        }
+        square < most
+    }
+
     /// How many times the extent of the critical points a state is away from them; 1 among them, and on a torus.
     pub(super) fn remoteness(&self, z: &[f64]) -> f64 {
         if self.region.is_periodic() {

@@ -2,16 +2,18 @@
 //!
 //! In: a landscape, a start, a tolerance. Out: accepted steps, one by one, to a visitor that may stop the orbit. One
 //! interface, two methods: a linearly implicit one with the exact Jacobian, and a stabilised explicit one where
-//! Jacobians are too large. Both control their error, and no step is accepted along which the energy, if there is one,
+//! Jacobians are too large. Many orbits of which only the ends are wanted go together by an explicit one. All control their error, and no step is accepted along which the energy, if there is one,
 //! fails to fall.
 
 mod chebyshev;
 pub mod cone;
+mod ensemble;
 pub(crate) mod linear;
 mod rosenbrock;
 pub mod trap;
 pub mod tube;
 
+pub(crate) use ensemble::integrate_together;
 use faer::{MatMut, MatRef};
 
 use crate::landscape::hessian::layout;

@@ -8,7 +8,6 @@
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 use crate::connection::{Descent, Fate};
 use crate::control::{Control, Progress};
@@ -80,7 +79,7 @@ pub struct Basins {
 }
 
 /// Orbits followed between two looks at whether to stop.
-const BATCH: usize = 256;
+const BATCH: usize = 4096;
 
 /// Follows orbits of the landscape's flow from points of the region drawn uniformly.
 pub fn basins(
@@ -103,8 +102,7 @@ pub fn basins(
         }
         let count = BATCH.min(options.orbits - all.orbits);
         let starts: Vec<Vec<f64>> = (0..count).map(|_| set.region.sample(&mut rng)).collect();
-        let fates: Vec<Fate> = starts.par_iter().map(|x| descent.fate(x)).collect();
-        for fate in fates {
+        for fate in descent.fates(count, |k| &starts[k]) {
             match fate {
                 Fate::Minimum(id) => hits[id] += 1,
                 Fate::Exit => all.exits += 1,

@@ -94,13 +94,13 @@ pub fn bridge(
     let told = Labels::new(wells);
     let wells = wells.wells.len();
     // Their basins, and their densities under the mixture.
-    let own: Vec<(Option<u32>, f64)> = states
-        .par_iter()
-        .map(|&(r, _, n)| {
-            let x = chains.at[rungs[r]].cloud.point(n);
-            (told.of(x), sample.mixture.log_density(x))
-        })
-        .collect();
+    let at = |k: usize| {
+        let (r, _, n) = states[k];
+        chains.at[rungs[r]].cloud.point(n)
+    };
+    let densities: Vec<f64> =
+        (0..states.len()).into_par_iter().map(|k| sample.mixture.log_density(at(k))).collect();
+    let own: Vec<(Option<u32>, f64)> = told.of(states.len(), at).into_iter().zip(densities).collect();
     // The draws of the mixture itself are independent.
     let draws = (sample.cloud.len()).min(4 * states.len() / rungs.len());
     let step = (sample.cloud.len() / draws.max(1)).max(1);

@@ -80,8 +80,13 @@ impl<'a> Labels<'a> {
         Labels { wells, descent: Descent::new(wells.landscape, None, &wells.set, ORBIT) }
     }
 
-    pub(super) fn of(&self, x: &[f64]) -> Option<u32> {
-        let id = match self.descent.fate(x) {
+    /// The wells of many points, `get(0)` to `get(count - 1)`.
+    pub(super) fn of<'s>(&self, count: usize, get: impl Fn(usize) -> &'s [f64] + Sync) -> Vec<Option<u32>> {
+        self.descent.fates(count, get).into_iter().map(|fate| self.well(fate)).collect()
+    }
+
+    fn well(&self, fate: Fate) -> Option<u32> {
+        let id = match fate {
             Fate::Minimum(id) => WellId::Minimum(id),
             Fate::Degenerate(number) => WellId::Family(number),
             Fate::Exit | Fate::Lost => return None,
@@ -238,24 +243,22 @@ impl Drawn {
         within: Option<&Region>,
         points: Mat<f64>,
     ) -> Self {
-        let all: Vec<(f64, f64, Option<u32>)> = (0..points.ncols())
-            .into_par_iter()
-            .map(|n| {
-                let x = points.col_as_slice(n);
-                let energy = wells.landscape.energy(x);
-                let log_ratio = -energy / mixture.eps - mixture.log_density(x);
-                if !log_ratio.is_finite() || within.is_some_and(|r| !r.contains(x)) {
-                    return (energy, f64::NEG_INFINITY, None);
-                }
-                (energy, log_ratio, labels.of(x))
-            })
-            .collect();
-        Drawn {
-            points,
-            energies: all.iter().map(|a| a.0).collect(),
-            log_ratios: all.iter().map(|a| a.1).collect(),
-            labels: all.iter().map(|a| a.2).collect(),
+        let count = points.ncols();
+        let at = |n: usize| points.col_as_slice(n);
+        let (mut energies, mut gradients) = (vec![0.0; count], Mat::zeros(points.nrows(), count));
+        wells.landscape.gradients(points.as_ref(), &mut energies, gradients.as_mut());
+        let log_ratio = |n: usize| {
+            let ratio = -energies[n] / mixture.eps - mixture.log_density(at(n));
+            let counts = ratio.is_finite() && within.is_none_or(|r| r.contains(at(n)));
+            if counts { ratio } else { f64::NEG_INFINITY }
+        };
+        let log_ratios: Vec<f64> = (0..count).into_par_iter().map(log_ratio).collect();
+        let inside: Vec<usize> = (0..count).filter(|n| log_ratios[*n].is_finite()).collect();
+        let mut all = vec![None; count];
+        for (n, label) in inside.iter().zip(labels.of(inside.len(), |k| at(inside[k]))) {
+            all[*n] = label;
         }
+        Drawn { points, energies, log_ratios, labels: all }
     }
 }
 

@@ -304,9 +304,8 @@ pub fn run(
                 if !temperatures.contains(eps) {
                     continue;
                 }
-                let fresh: Vec<Option<u32>> =
-                    kept[told.len()..].par_iter().map(|k| labels.of(&k.x)).collect();
-                told.extend(fresh);
+                let fresh = &kept[told.len()..];
+                told.extend(labels.of(fresh.len(), |k| &fresh[k].x));
             }
         }
         let answer = summary(&setting, &chains, &told, &starts);
