@@ -131,7 +131,7 @@ impl<'a> Descent<'a> {
     /// The minimum in whose trap, or proven ball, a state is.
     fn arrived(&self, z: &[f64]) -> Option<Fate> {
         let reached =
-            |&&(id, radius): &&(usize, f64)| self.place.distance(&self.place.nodes[id].x, z) < radius;
+            |&&(id, radius): &&(usize, f64)| self.place.is_within(&self.place.nodes[id].x, z, radius);
         self.minima.iter().find(reached).map(|&(id, _)| Fate::Minimum(id))
     }
 }

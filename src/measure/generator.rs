@@ -15,8 +15,6 @@ mod elimination;
 pub mod grid;
 pub mod line;
 
-use crate::linalg::axpy;
-
 /// Digits that an eigenvalue loses by being orthogonal to the first one: roundings of the inverse's largest part, relative, for
 /// each time that it is larger.
 const LOST: f64 = 1e-14;
@@ -30,29 +28,4 @@ pub struct Eigenvalue {
     pub error: f64,
     /// Unknowns of the finest discretisation.
     pub unknowns: usize,
-}
-
-/// Gram and Schmidt's process, twice over, for functions whose values `numbers` gives; what vanishes is dropped.
-fn orthonormalize<U>(
-    block: &mut Vec<U>,
-    numbers: impl Fn(&mut U) -> &mut [f64],
-    inner: impl Fn(&U, &U) -> f64,
-) {
-    let mut done: Vec<U> = vec![];
-    for mut u in block.drain(..) {
-        let before = inner(&u, &u).sqrt();
-        numbers(&mut u).iter_mut().for_each(|x| *x /= before);
-        for _ in 0..2 {
-            for other in &mut done {
-                let along = inner(&u, other);
-                axpy(-along, numbers(other), numbers(&mut u));
-            }
-        }
-        let size = inner(&u, &u).sqrt();
-        if size > 1e-12 && size.is_finite() {
-            numbers(&mut u).iter_mut().for_each(|x| *x /= size);
-            done.push(u);
-        }
-    }
-    *block = done;
 }

@@ -1,190 +1,358 @@
 //! Elimination without subtraction in a sparse graph.
 //!
-//! In: a connected graph with positive conductances, its nodes in the order of their elimination; the last one is the ground.
+//! In: a connected graph with positive conductances, its nodes in the order of their elimination, in parts; the last one is the ground.
 //! Out: a factorisation of its Laplacian with the ground's row and column taken away, and solutions.
 //!
 //! Taking a node out joins its neighbours: `c_ij += c_ik c_jk / s_k` with `s_k = sum_j c_kj`, the sum over what remains. Every
 //! pivot is a sum of positive numbers, so factors and solutions for positive right sides are accurate entry by entry, however
 //! small the eigenvalues are (Grassmann, Taksar & Heyman 1985; C. A. O'Cinneide, Entrywise perturbation theory and error
-//! analysis for Markov chains, Numer. Math. 65, 1993). Column by column from the left, each column fetching those before it
-//! that reach it (A. George, J. W. H. Liu, Computer Solution of Large Sparse Positive Definite Systems, section 5.5).
+//! analysis for Markov chains, Numer. Math. 65, 1993).
+//!
+//! Part by part: the nodes of a part with all that they are joined to when their turn comes make a full matrix, its front, in which they
+//! are taken out by matrix products; what those leave of the conductances between the others is added into the front of the next part up
+//! (I. S. Duff & J. K. Reid, ACM Trans. Math. Softw. 9, 302, 1983). Adding is all that is done there, too.
 
-/// Which nodes are joined to each other when they are taken out: of the order of elimination alone, whatever the conductances.
-pub(super) struct Pattern {
-    /// Where the entries of each node's column begin, and behind the last where they end.
-    start: Vec<usize>,
-    /// Later nodes that a node is joined to when it is taken out, ascending.
+use std::ops::Range;
+
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, MatMut, MatRef, Par};
+use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+
+/// The order of elimination, in parts each of which is taken out at once, those below a part before it.
+pub(super) struct Order {
+    /// Nodes, the ground last.
+    pub(super) nodes: Vec<u32>,
+    /// Where a part ends, and how many of the parts before it that are not below another one are below it.
+    parts: Vec<(usize, usize)>,
+}
+
+/// What is taken out at once.
+struct Front {
+    /// Its nodes, by their places in the order.
+    nodes: Range<usize>,
+    /// Later nodes that they are joined to, ascending.
     rows: Vec<u32>,
+    below: usize,
+    /// Where its shares start.
+    start: usize,
 }
 
-/// The factorised Laplacians of M kinds of conductances in the same graph, side by side: following the pattern takes longer than
-/// computing.
-pub(super) struct Factors<const M: usize> {
-    pattern: Pattern,
-    /// Conductances to the later nodes over their sum.
-    shares: Vec<[f64; M]>,
+impl Front {
+    fn size(&self) -> usize {
+        self.nodes.len() + self.rows.len()
+    }
+}
+
+/// Which nodes are joined to each other when they are taken out: of the order alone, whatever the conductances.
+pub(super) struct Pattern {
+    fronts: Vec<Front>,
+    nodes: usize,
+    entries: usize,
+}
+
+/// The factorised Laplacian.
+pub(super) struct Factors<'a> {
+    pattern: &'a Pattern,
+    /// Front by front and in it node by node: conductances to each node of the front over their sum, behind the node's own place.
+    shares: Vec<f64>,
     /// That sum.
-    totals: Vec<[f64; M]>,
+    totals: Vec<f64>,
 }
 
-/// Ends a chained list.
-const END: u32 = u32::MAX;
+/// Right sides that are solved for together.
+pub(super) const SIDES: usize = 8;
+
+/// Columns of a large front that are taken out one by one before the rest is brought up to date by a matrix product.
+const PANEL: usize = 32;
+/// Of a front up to this size all columns are.
+const SMALL: usize = 96;
 
 impl Pattern {
-    /// `later(k)` lists the neighbours of node k (of n) behind it in the order. `None` if a node has none left when its turn comes (the graph is
-    /// not connected), or if there would be more entries than `most`.
+    /// `later(k)` lists the neighbours of node k behind it in the order. `None` if there would be more entries than `most`.
     pub(super) fn new<I: Iterator<Item = u32>>(
-        n: usize,
+        order: &Order,
         later: impl Fn(usize) -> I,
         most: usize,
     ) -> Option<Pattern> {
-        let (mut start, mut rows): (Vec<usize>, Vec<u32>) = (vec![0], vec![]);
-        // Nodes whose first later node is this one: what they are joined to it is joined to as well.
-        let (mut head, mut next) = (vec![END; n], vec![END; n]);
-        let mut seen = vec![END; n];
-        for k in 0..n.saturating_sub(1) {
-            let begin = rows.len();
-            seen[k] = k as u32;
-            let mut meet = |i: u32, rows: &mut Vec<u32>| {
-                if seen[i as usize] != k as u32 {
-                    seen[i as usize] = k as u32;
+        let nodes = order.nodes.len();
+        let mut fronts: Vec<Front> = vec![];
+        // Fronts that are not below another one yet.
+        let mut open: Vec<usize> = vec![];
+        let mut seen = vec![usize::MAX; nodes];
+        let (mut begin, mut entries) = (0, 0);
+        for (number, &(end, below)) in order.parts.iter().enumerate() {
+            let mut rows = vec![];
+            let mut meet = |i: u32| {
+                if i as usize >= end && seen[i as usize] != number {
+                    seen[i as usize] = number;
                     rows.push(i);
                 }
             };
-            later(k).for_each(|i| meet(i, &mut rows));
-            let mut child = head[k];
-            while child != END {
-                let j = child as usize;
-                child = next[j];
-                for q in start[j]..start[j + 1] {
-                    let i = rows[q];
-                    meet(i, &mut rows);
-                }
+            (begin..end).flat_map(&later).for_each(&mut meet);
+            for child in open.split_off(open.len() - below) {
+                fronts[child].rows.iter().for_each(|i| meet(*i));
             }
-            if rows.len() == begin || rows.len() > most {
+            rows.sort_unstable();
+            let front = Front { nodes: begin..end, rows, below, start: entries };
+            entries += front.nodes.len() * front.size();
+            if entries > most {
                 return None;
             }
-            rows[begin..].sort_unstable();
-            start.push(rows.len());
-            let first = rows[begin] as usize;
-            (next[k], head[first]) = (head[first], k as u32);
+            open.push(number);
+            fronts.push(front);
+            begin = end;
         }
-        Some(Pattern { start, rows })
+        Some(Pattern { fronts, nodes, entries })
     }
 }
 
-impl<const M: usize> Factors<M> {
-    /// Eliminates. `later[k]` lists the neighbours of node k behind it in the order, with conductances; the pattern is theirs. `None` if the
-    /// conductances that a node has left vanish, or are no numbers.
-    pub(super) fn new(pattern: Pattern, later: &[Vec<(u32, [f64; M])>]) -> Option<Factors<M>> {
-        let Pattern { start, rows } = &pattern;
-        let n = later.len();
-        let (mut shares, mut totals) = (vec![[0.0; M]; rows.len()], vec![[0.0; M]; n]);
-        // Columns that wait for a node: a chained list for each, and the place in each column of that node.
-        let (mut head, mut next, mut place) = (vec![END; n], vec![END; n], vec![0_usize; n]);
-        let mut work = vec![[0.0; M]; n];
-        for k in 0..n.saturating_sub(1) {
-            for (i, c) in &later[k] {
-                let to = &mut work[*i as usize];
-                (0..M).for_each(|m| to[m] += c[m]);
+impl Factors<'_> {
+    /// Eliminates. `later(k)` lists the neighbours of node k behind it in the order, with conductances; the pattern is theirs. `None`
+    /// if the conductances that a node has left vanish, or are no numbers.
+    pub(super) fn new<I: Iterator<Item = (u32, f64)>>(
+        pattern: &Pattern,
+        later: impl Fn(usize) -> I,
+    ) -> Option<Factors<'_>> {
+        let mut factors =
+            Factors { pattern, shares: vec![0.0; pattern.entries], totals: vec![0.0; pattern.nodes] };
+        let mut place = vec![0_u32; pattern.nodes];
+        // What is left of the fronts that are not below another one yet: full matrices over their rows.
+        let mut open: Vec<(&Front, Vec<f64>)> = vec![];
+        let mut matrix = vec![];
+        for front in &pattern.fronts {
+            let (own, size) = (front.nodes.len(), front.size());
+            front.rows.iter().enumerate().for_each(|(i, row)| place[*row as usize] = (own + i) as u32);
+            front.nodes.clone().enumerate().for_each(|(i, node)| place[node] = i as u32);
+            matrix.clear();
+            matrix.resize(size * size, 0.0);
+            for (j, node) in front.nodes.clone().enumerate() {
+                for (i, conductance) in later(node) {
+                    matrix[j * size + place[i as usize] as usize] += conductance;
+                }
             }
-            let mut column = head[k];
-            while column != END {
-                let j = column as usize;
-                column = next[j];
-                let (here, end) = (place[j], start[j + 1]);
-                let conductance: [f64; M] = std::array::from_fn(|m| shares[here][m] * totals[j][m]);
-                for (row, share) in rows[here + 1..end].iter().zip(&shares[here + 1..end]) {
-                    let to = &mut work[*row as usize];
-                    for m in 0..M {
-                        to[m] += share[m] * conductance[m];
+            for (child, left) in open.split_off(open.len() - front.below) {
+                let side = child.rows.len();
+                for (j, column) in child.rows.iter().enumerate() {
+                    let to = &mut matrix[place[*column as usize] as usize * size..][..size];
+                    // Behind the diagonal: places ascend as rows do.
+                    for i in j + 1..side {
+                        to[place[child.rows[i] as usize] as usize] += left[j * side + i];
                     }
                 }
-                place[j] = here + 1;
-                if here + 1 < end {
-                    let waits = rows[here + 1] as usize;
-                    (next[j], head[waits]) = (head[waits], j as u32);
-                }
             }
-            let own = start[k]..start[k + 1];
-            let mut total = [0.0; M];
-            for i in &rows[own.clone()] {
-                (0..M).for_each(|m| total[m] += work[*i as usize][m]);
-            }
-            if !total.iter().all(|total| *total > 0.0 && total.is_finite()) {
+            let shares = &mut factors.shares[front.start..][..own * size];
+            if !eliminate(&mut matrix, size, shares, &mut factors.totals[front.nodes.clone()]) {
                 return None;
             }
-            totals[k] = total;
-            place[k] = own.start;
-            for (share, i) in shares[own.clone()].iter_mut().zip(&rows[own.clone()]) {
-                let from = std::mem::replace(&mut work[*i as usize], [0.0; M]);
-                *share = std::array::from_fn(|m| from[m] / total[m]);
-            }
-            let waits = rows[own.start] as usize;
-            (next[k], head[waits]) = (head[waits], k as u32);
+            let mut left = Vec::with_capacity(front.rows.len().pow(2));
+            (own..size).for_each(|j| left.extend_from_slice(&matrix[j * size + own..][..size - own]));
+            open.push((front, left));
         }
-        Some(Factors { pattern, shares, totals })
+        Some(factors)
     }
 
     /// Solves in place: potentials for given currents, zero at the ground (whose currents are not read). For several at once, all of a
-    /// node side by side. `kind` is that of the conductances.
-    pub(super) fn solve<const P: usize>(&self, kind: usize, b: &mut [[f64; P]]) {
-        let Pattern { start, rows } = &self.pattern;
-        let columns = start.len() - 1;
-        for k in 0..columns {
-            let load = b[k];
-            for q in start[k]..start[k + 1] {
-                let (share, to) = (self.shares[q][kind], &mut b[rows[q] as usize]);
-                for p in 0..P {
-                    to[p] += share * load[p];
+    /// node side by side.
+    pub(super) fn solve(&self, b: &mut [[f64; SIDES]]) {
+        Arch::new().dispatch(Sweep { factors: self, b });
+    }
+}
+
+/// Takes the first nodes of a front out, one for each of `totals`; what follows them is brought up to date. `matrix` has `size` rows
+/// and columns, of which those below the diagonal are meant. False if what a node is joined by vanishes.
+fn eliminate(matrix: &mut [f64], size: usize, shares: &mut [f64], totals: &mut [f64]) -> bool {
+    let own = totals.len();
+    let width = if size <= SMALL { own.max(1) } else { PANEL };
+    for from in (0..own).step_by(width) {
+        let to = (from + width).min(own);
+        let until = if size <= SMALL { size } else { to };
+        let (matrix, shares, totals) = (&mut *matrix, &mut *shares, &mut *totals);
+        let panel =
+            Panel { matrix: &mut *matrix, size, shares: &mut *shares, totals, columns: from..to, until };
+        if !Arch::new().dispatch(panel) {
+            return false;
+        }
+        if until < size {
+            let (done, rest) = matrix.split_at_mut(to * size);
+            let columns =
+                |numbers| MatRef::from_column_major_slice(numbers, size, to - from).subrows(to, size - to);
+            let (joined, shared) = (columns(&done[from * size..]), columns(&shares[from * size..to * size]));
+            let rest = MatMut::from_column_major_slice_mut(rest, size, size - to).subrows_mut(to, size - to);
+            let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+            let turned = shared.transpose();
+            triangular::matmul(rest, lower, Accum::Add, joined, full, turned, full, 1.0, Par::Seq);
+        }
+    }
+    true
+}
+
+/// Takes some columns of a front out, one after the other, and brings those before `until` up to date.
+struct Panel<'a> {
+    matrix: &'a mut [f64],
+    size: usize,
+    shares: &'a mut [f64],
+    totals: &'a mut [f64],
+    columns: Range<usize>,
+    until: usize,
+}
+
+// Loops: bodies of closures would be compiled for the least processor there is.
+impl NullaryFnOnce for Panel<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call(self) -> bool {
+        let Panel { matrix, size, shares, totals, columns, until } = self;
+        for j in columns {
+            let (done, rest) = matrix.split_at_mut((j + 1) * size);
+            let column = &done[j * size..];
+            let share = &mut shares[j * size..][..size];
+            let mut total = 0.0;
+            for x in &column[j + 1..] {
+                total += x;
+            }
+            if !(total > 0.0 && total < f64::INFINITY) {
+                return false;
+            }
+            totals[j] = total;
+            for i in j + 1..size {
+                share[i] = column[i] / total;
+            }
+            for (l, to) in (j + 1..until).zip(rest.chunks_exact_mut(size)) {
+                let factor = share[l];
+                let (from, to) = (&column[l + 1..], &mut to[l + 1..]);
+                for i in 0..from.len() {
+                    to[i] += factor * from[i];
                 }
             }
         }
-        if let Some(ground) = b.get_mut(columns) {
-            *ground = [0.0; P];
-        }
-        for k in (0..columns).rev() {
-            let mut v = b[k].map(|b| b / self.totals[k][kind]);
-            for q in start[k]..start[k + 1] {
-                let (share, from) = (self.shares[q][kind], &b[rows[q] as usize]);
-                for p in 0..P {
-                    v[p] += share * from[p];
+        true
+    }
+}
+
+/// What [`Factors::solve`] does.
+struct Sweep<'a> {
+    factors: &'a Factors<'a>,
+    b: &'a mut [[f64; SIDES]],
+}
+
+// With vectors by name: compilers think otherwise that several nodes should share one, and gather it.
+impl WithSimd for Sweep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Sweep { factors: Factors { pattern, shares, totals }, b } = self;
+        // A node's sides are so many vectors; eight at most.
+        let wide = SIDES / S::F64_LANES;
+        let b = S::as_mut_simd_f64s(b.as_flattened_mut()).0;
+        let zero = simd.splat_f64s(0.0);
+        let mut local: Vec<S::f64s> = vec![];
+        for Front { nodes, rows, start, .. } in &pattern.fronts {
+            let (own, size) = (nodes.len(), nodes.len() + rows.len());
+            let place = nodes.start * wide..nodes.end * wide;
+            local.clear();
+            local.extend_from_slice(&b[place.clone()]);
+            local.resize(size * wide, zero);
+            for j in 0..own {
+                let share = &shares[start + j * size..][j + 1..size];
+                let (load, others) = local[j * wide..].split_at_mut(wide);
+                for (to, share) in others.chunks_exact_mut(wide).zip(share) {
+                    let share = simd.splat_f64s(*share);
+                    for v in 0..wide {
+                        to[v] = simd.mul_add_f64s(share, load[v], to[v]);
+                    }
                 }
             }
-            b[k] = v;
+            b[place].copy_from_slice(&local[..own * wide]);
+            for (row, more) in rows.iter().zip(local[own * wide..].chunks_exact(wide)) {
+                let to = &mut b[*row as usize * wide..][..wide];
+                for v in 0..wide {
+                    to[v] = simd.add_f64s(to[v], more[v]);
+                }
+            }
+        }
+        let ground = b.len() - wide;
+        b[ground..].fill(zero);
+        for Front { nodes, rows, start, .. } in pattern.fronts.iter().rev() {
+            let (own, size) = (nodes.len(), nodes.len() + rows.len());
+            local.clear();
+            local.resize(own * wide, zero);
+            for row in rows {
+                local.extend_from_slice(&b[*row as usize * wide..][..wide]);
+            }
+            for j in (0..own).rev() {
+                let share = &shares[start + j * size..][j + 1..size];
+                // Four sums, of which none waits for another.
+                let mut sums = [[zero; SIDES]; 4];
+                let (fours, ones) = share.as_chunks::<4>();
+                let (from, rest) = local[(j + 1) * wide..].split_at(4 * fours.len() * wide);
+                for (share, from) in fours.iter().zip(from.chunks_exact(4 * wide)) {
+                    for i in 0..4 {
+                        let share = simd.splat_f64s(share[i]);
+                        for v in 0..wide {
+                            sums[i][v] = simd.mul_add_f64s(share, from[i * wide + v], sums[i][v]);
+                        }
+                    }
+                }
+                for (share, from) in ones.iter().zip(rest.chunks_exact(wide)) {
+                    let share = simd.splat_f64s(*share);
+                    for v in 0..wide {
+                        sums[0][v] = simd.mul_add_f64s(share, from[v], sums[0][v]);
+                    }
+                }
+                let k = nodes.start + j;
+                let total = simd.splat_f64s(totals[k]);
+                for v in 0..wide {
+                    let (first, last) =
+                        (simd.add_f64s(sums[0][v], sums[1][v]), simd.add_f64s(sums[2][v], sums[3][v]));
+                    let sum = simd.add_f64s(first, last);
+                    let own = simd.add_f64s(simd.div_f64s(b[k * wide + v], total), sum);
+                    (local[j * wide + v], b[k * wide + v]) = (own, own);
+                }
+            }
         }
     }
 }
 
 /// Nested dissection: an order of elimination for nodes at integer places with edges between neighbours (A. George, Nested
 /// dissection of a regular finite element mesh, SIAM J. Numer. Anal. 10, 1973). In axes marked in `around` the first and the
-/// last place are neighbours, too. Returns the nodes in their order.
-pub(super) fn dissect(places: &[[i32; 3]], around: [bool; 3]) -> Vec<u32> {
-    let mut nodes: Vec<u32> = (0..places.len() as u32).collect();
+/// last place are neighbours, too.
+pub(super) fn dissect(places: &[[i32; 3]], around: [bool; 3], ground: u32) -> Order {
+    let mut nodes: Vec<u32> = (0..places.len() as u32).filter(|i| *i != ground).collect();
     let mut last = vec![];
     for axis in (0..3).filter(|&a| around[a]) {
         // A plane taken out leaves a strip.
         let (cut, rest): (Vec<u32>, Vec<u32>) = nodes.iter().partition(|&&i| places[i as usize][axis] == 0);
-        last.splice(0..0, cut);
+        last.extend(cut);
         nodes = rest;
     }
-    let mut order = Vec::with_capacity(places.len());
+    let mut order = Order { nodes: Vec::with_capacity(places.len()), parts: vec![] };
     part(&mut nodes, places, &mut order);
-    order.extend(last);
+    if !last.is_empty() {
+        order.take(&last, 1);
+    }
+    order.nodes.push(ground);
     order
 }
 
-fn part(nodes: &mut [u32], places: &[[i32; 3]], order: &mut Vec<u32>) {
-    const LEAF: usize = 24;
+impl Order {
+    fn take(&mut self, nodes: &[u32], below: usize) {
+        self.nodes.extend_from_slice(nodes);
+        self.parts.push((self.nodes.len(), below));
+    }
+}
+
+fn part(nodes: &mut [u32], places: &[[i32; 3]], order: &mut Order) {
+    const LEAF: usize = 12;
     let extent = |axis: usize| {
         let along = nodes.iter().map(|&i| places[i as usize][axis]);
         let (low, high) = along.fold((i32::MAX, i32::MIN), |(a, b), x| (a.min(x), b.max(x)));
-        high - low
+        high.saturating_sub(low)
     };
     let (axis, widest) = (0..3).map(|a| (a, extent(a))).rev().max_by_key(|(_, e)| *e).unwrap_or((0, 0));
     if nodes.len() <= LEAF || widest < 2 {
-        order.extend_from_slice(nodes);
-        return;
+        return order.take(nodes, 0);
     }
     nodes.sort_by_key(|&i| places[i as usize][axis]);
     let place = |i: u32| places[i as usize][axis];
@@ -196,16 +364,15 @@ fn part(nodes: &mut [u32], places: &[[i32; 3]], order: &mut Vec<u32>) {
     let (cut, right) = rest.split_at_mut(end - begin);
     part(left, places, order);
     part(right, places, order);
-    order.extend_from_slice(cut);
+    order.take(cut, 2);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn eliminated(later: &[Vec<(u32, [f64; 2])>], most: usize) -> Option<Factors<2>> {
-        let neighbours = |k: usize| later[k].iter().map(|(i, _)| *i);
-        Factors::new(Pattern::new(later.len(), neighbours, most)?, later)
+    fn pattern(order: &Order, later: &[Vec<(u32, f64)>], most: usize) -> Option<Pattern> {
+        Pattern::new(order, |k| later[k].iter().map(|(i, _)| *i), most)
     }
 
     /// A grid with conductances over thirty orders of magnitude: the solution meets its equations, which are sums of positive
@@ -216,10 +383,11 @@ mod tests {
             let sides = [7, 6, 5];
             let places: Vec<[i32; 3]> =
                 (0..7).flat_map(|i| (0..6).flat_map(move |j| (0..5).map(move |k| [i, j, k]))).collect();
-            let order = dissect(&places, around);
+            let order = dissect(&places, around, 100);
+            assert_eq!(order.nodes.last(), Some(&100));
             let mut rank = vec![0_u32; places.len()];
-            order.iter().enumerate().for_each(|(r, &i)| rank[i as usize] = r as u32);
-            let mut sorted = order.clone();
+            order.nodes.iter().enumerate().for_each(|(r, &i)| rank[i as usize] = r as u32);
+            let mut sorted = order.nodes.clone();
             sorted.sort_unstable();
             assert!(sorted.iter().enumerate().all(|(i, &s)| i == s as usize));
             let number = |p: [i32; 3]| ((p[0] * 6 + p[1]) * 5 + p[2]) as usize;
@@ -242,13 +410,15 @@ mod tests {
                 }
             }
             let mut later = vec![vec![]; places.len()];
-            edges.iter().for_each(|&(a, b, c)| later[a as usize].push((b, [3.0, c])));
-            let factors = eliminated(&later, usize::MAX).unwrap();
+            edges.iter().for_each(|&(a, b, c)| later[a as usize].push((b, c)));
+            let pattern = pattern(&order, &later, usize::MAX).unwrap();
+            let factors = Factors::new(&pattern, |k| later[k].iter().copied()).unwrap();
             let load: Vec<f64> = (0..places.len()).map(|i| (5.0 * (i as f64).cos()).exp()).collect();
-            let mut both: Vec<[f64; 2]> = load.iter().map(|b| [*b, 2.0 * b]).collect();
-            factors.solve(1, &mut both);
-            assert!(both.iter().all(|[one, two]| 2.0 * one == *two));
-            let v: Vec<f64> = both.iter().map(|[one, _]| *one).collect();
+            let mut sides: Vec<[f64; SIDES]> =
+                load.iter().map(|b| std::array::from_fn(|p| (p + 1) as f64 * b)).collect();
+            factors.solve(&mut sides);
+            assert!(sides.iter().all(|v| 2.0 * v[0] == v[1] && 8.0 * v[0] == v[7]));
+            let v: Vec<f64> = sides.iter().map(|v| v[0]).collect();
             for k in 0..places.len() - 1 {
                 let (mut out, mut into) = (0.0, load[k]);
                 for &(a, b, c) in edges.iter().filter(|e| e.0 == k as u32 || e.1 == k as u32) {
@@ -263,9 +433,44 @@ mod tests {
 
     #[test]
     fn what_is_not_connected_is_refused() {
-        const ONE: [f64; 2] = [1.0; 2];
-        assert!(eliminated(&[vec![], vec![(2, ONE)], vec![]], 10).is_none());
-        assert!(eliminated(&[vec![(1, ONE), (2, ONE)], vec![], vec![]], 1).is_none());
-        assert!(eliminated(&[vec![(1, [1.0, 0.0])], vec![(2, ONE)], vec![]], 10).is_none());
+        let order = Order { nodes: vec![0, 1, 2], parts: vec![(1, 0), (2, 1)] };
+        let refused = |later: &[Vec<(u32, f64)>]| {
+            let pattern = pattern(&order, later, 10).unwrap();
+            Factors::new(&pattern, |k| later[k].iter().copied()).is_none()
+        };
+        assert!(refused(&[vec![], vec![(2, 1.0)], vec![]]));
+        assert!(refused(&[vec![(1, 0.0)], vec![(2, 1.0)], vec![]]));
+        assert!(refused(&[vec![(1, f64::NAN)], vec![(2, 1.0)], vec![]]));
+        assert!(!refused(&[vec![(1, 1.0)], vec![(2, 1.0)], vec![]]));
+        assert!(pattern(&order, &[vec![(1, 1.0), (2, 1.0)], vec![], vec![]], 3).is_none());
+    }
+
+    /// Fronts of every size, by the panel and by loops alone, give the same sums.
+    #[test]
+    fn panels_take_out_what_loops_do() {
+        let size = SMALL + 40;
+        let matrix: Vec<f64> = (0..size * size).map(|i| (3.0 * (1.7 * i as f64).sin()).exp()).collect();
+        for own in [1, PANEL, PANEL + 1, size - 1] {
+            let (mut by_panels, mut shares, mut totals) =
+                (matrix.clone(), vec![0.0; own * size], vec![0.0; own]);
+            assert!(eliminate(&mut by_panels, size, &mut shares, &mut totals));
+            let mut one_by_one = matrix.clone();
+            for j in 0..own {
+                let total: f64 = (j + 1..size).map(|i| one_by_one[j * size + i]).sum();
+                assert!((totals[j] / total - 1.0).abs() < 1e-13);
+                for l in j + 1..size {
+                    let share = one_by_one[j * size + l] / total;
+                    assert!((shares[j * size + l] / share - 1.0).abs() < 1e-13);
+                    for i in l + 1..size {
+                        one_by_one[l * size + i] += one_by_one[j * size + i] * share;
+                    }
+                }
+            }
+            for l in own..size {
+                for i in l + 1..size {
+                    assert!((by_panels[l * size + i] / one_by_one[l * size + i] - 1.0).abs() < 1e-13);
+                }
+            }
+        }
     }
 }

@@ -14,10 +14,10 @@
 
 use std::collections::HashMap;
 
-use faer::Mat;
+use faer::{Mat, MatRef};
 
-use super::elimination::{Factors, Pattern, dissect};
-use super::{Eigenvalue, LOST, orthonormalize};
+use super::elimination::{Factors, Order, Pattern, SIDES, dissect};
+use super::{Eigenvalue, LOST};
 use crate::control::Control;
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
@@ -94,6 +94,7 @@ struct Grid {
     /// For each node its neighbours behind it in the order, with the axis.
     later: Vec<Vec<(u32, u8)>>,
     spacing: [f64; 3],
+    order: Order,
     /// The nodes nearest to the minima, the ground's excepted.
     minima: Vec<usize>,
 }
@@ -102,8 +103,6 @@ struct Grid {
 const BATCH: usize = 4096;
 /// Dimensions at most.
 const MOST: usize = 3;
-/// Vectors that are iterated at most.
-const BLOCK: usize = 8;
 /// Iterations of the inverse at most.
 const ITERATIONS: usize = 80;
 /// So many rounds others than the gap may take.
@@ -196,9 +195,8 @@ impl Grid {
                 "the barrier is more than 680 temperatures high: the gap is too small for a number",
             );
         }
-        let mut order = dissect(&places, turn.map(|t| t > 0));
-        order.retain(|&i| i != ground);
-        order.push(ground);
+        let parts = dissect(&places, turn.map(|t| t > 0), ground);
+        let order = &parts.nodes;
         let mut rank = vec![0_u32; order.len()];
         order.iter().enumerate().for_each(|(r, &i)| rank[i as usize] = r as u32);
         let node = |p: [i32; 3]| known.get(&wrapped(p)).copied().flatten();
@@ -221,70 +219,58 @@ impl Grid {
         minima.sort_unstable();
         minima.dedup();
         minima.retain(|&m| m != last);
-        Ok(Grid { levels, later, spacing: step, minima })
+        Ok(Grid { levels, later, spacing: step, minima, order: parts })
     }
 
-    /// The generator's factors, with each of these means of weights on the edges.
-    fn factors<const M: usize>(
-        &self,
-        means: [Mean; M],
-        temperature: f64,
-        entries: usize,
-    ) -> Result<Factors<M>> {
+    /// What elimination joins.
+    fn pattern(&self, entries: usize) -> Result<Pattern> {
         let neighbours = |k: usize| self.later[k].iter().map(|(i, _)| *i);
-        let Some(pattern) = Pattern::new(self.later.len(), neighbours, entries) else {
-            return fell_short(
-                "the wells are not joined below the domain's edge, or the factorisation is too large: are critical points \
-                 missing?",
-            );
-        };
-        let joined = |(i, list): (usize, &Vec<(u32, u8)>)| {
-            let edge = |&(j, axis): &(u32, u8)| {
-                let scale = temperature / self.spacing[axis as usize].powi(2);
-                (j, means.map(|mean| scale * mean.conductance(self.levels[i], self.levels[j as usize])))
+        let pattern = Pattern::new(&self.order, neighbours, entries);
+        pattern.ok_or_else(|| Error::Numerics("the factorisation is too large".into()))
+    }
+
+    /// The generator's factors, with this mean of weights on the edges.
+    fn factors<'a>(&self, pattern: &'a Pattern, mean: Mean, temperature: f64) -> Result<Factors<'a>> {
+        let scale = self.spacing.map(|h| temperature / (h * h));
+        let joined = |i: usize| {
+            let edge = move |&(j, axis): &(u32, u8)| {
+                (j, scale[axis as usize] * mean.conductance(self.levels[i], self.levels[j as usize]))
             };
-            list.iter().map(edge).collect()
+            self.later[i].iter().map(edge)
         };
-        let later: Vec<Vec<(u32, [f64; M])>> = self.later.iter().enumerate().map(joined).collect();
-        let factors = Factors::new(pattern, &later);
-        factors.ok_or_else(|| Error::Numerics("the wells are joined by weights that vanish".into()))
+        let factors = Factors::new(pattern, joined);
+        factors.ok_or_else(|| {
+            Error::Numerics(
+                "the wells are not joined below the domain's edge, or by weights that vanish: are critical points missing?"
+                    .into(),
+            )
+        })
     }
 
     /// The smallest eigenvalues above zero, ascending: the first one, and those of the others that the iteration has settled.
-    fn smallest<const M: usize>(&self, factors: &Factors<M>, kind: usize) -> Result<Vec<f64>> {
+    fn smallest(&self, pattern: &Pattern, mean: Mean, temperature: f64) -> Result<Vec<f64>> {
+        let factors = &self.factors(pattern, mean, temperature)?;
         let n = self.levels.len();
-        let weight: Vec<f64> = self.levels.iter().map(|l| (-l).exp()).collect();
-        let mass: f64 = weight.iter().sum();
-        let inner = |u: &[f64], v: &[f64]| (0..n).map(|i| weight[i] * u[i] * v[i]).sum::<f64>();
-        let without_mean = |u: &mut [f64]| {
-            let mean = (0..n).map(|i| weight[i] * u[i]).sum::<f64>() / mass;
-            u.iter_mut().for_each(|u| *u -= mean);
+        // Of functions u the vectors `sqrt(pi) u` are kept: their inner products are plain ones.
+        let root: Vec<f64> = self.levels.iter().map(|l| (-0.5 * l).exp()).collect();
+        // Potentials of a current from each minimum to the ground are nearly constant on each well. Others along with them cost
+        // nothing, and what is asked for settles sooner.
+        let sources = &self.minima[..self.minima.len().min(SIDES)];
+        let wanted = sources.len().max(1);
+        let start = |i: usize, j: usize| match sources.get(j) {
+            Some(source) if *source == i => 1.0 / root[i],
+            Some(_) => 0.0,
+            None => root[i] * ((0.37 + 0.21 * j as f64) * i as f64).sin(),
         };
-        let solved = |columns: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
-            let mut columns = solve(factors, kind, columns);
-            columns.iter_mut().for_each(|u| without_mean(u));
-            columns
-        };
-        // Potentials of a current from each minimum to the ground are nearly constant on each well.
-        let current = |&m: &usize| (0..n).map(|i| if i == m { 1.0 } else { 0.0 }).collect();
-        let mut block = solved(self.minima.iter().take(BLOCK).map(current).collect());
-        if block.is_empty() {
-            // One well: something that changes across it, in every direction.
-            let mut u: Vec<f64> = (0..n).map(|i| (0.37 * i as f64).sin()).collect();
-            u[n - 1] = 0.0;
-            without_mean(&mut u);
-            block.push(u);
-        }
+        let mut block = solve(factors, &root, Mat::from_fn(n, SIDES.min(n - 1), start).as_ref());
         let mut last: Vec<f64> = vec![];
         let mut settled = 0;
         for round in 0..ITERATIONS {
-            orthonormalize(&mut block, Vec::as_mut_slice, |u, v| inner(u, v));
-            let weighted = |u: &Vec<f64>| u.iter().zip(&weight).map(|(u, w)| u * w).collect();
-            let images = solved(block.iter().map(weighted).collect());
-            let p = block.len();
-            let ritz = Mat::from_fn(p, p, |i, j| {
-                0.5 * (inner(&block[i], &images[j]) + inner(&block[j], &images[i]))
-            });
+            block = orthonormal(block.as_ref());
+            let images = solve(factors, &root, block.as_ref());
+            let p = block.ncols();
+            let products = block.transpose() * &images;
+            let ritz = Mat::from_fn(p, p, |i, j| 0.5 * (products[(i, j)] + products[(j, i)]));
             let (mut values, mut vectors) = (vec![0.0; p], Mat::zeros(p, p));
             if p == 0
                 || !symmetric_eigen(ritz.as_ref(), &mut values, vectors.as_mut())
@@ -292,18 +278,15 @@ impl Grid {
             {
                 return fell_short("the inverse iteration for the gap came to no number");
             }
-            block = (0..p)
-                .rev()
-                .map(|k| (0..n).map(|i| (0..p).map(|j| vectors[(j, k)] * images[j][i]).sum()).collect())
-                .collect();
+            block = images * vectors.as_ref().reverse_cols();
             let inverse: Vec<f64> = values.iter().rev().take_while(|v| **v > 0.0).map(|v| 1.0 / v).collect();
             let still = |k: &usize, reach: f64| {
                 last.get(*k).is_some_and(|last| (inverse[*k] - last).abs() <= reach * inverse[*k])
             };
             let gap = still(&0, 1e-12);
-            settled = (0..inverse.len()).take_while(|k| still(k, SETTLED)).count();
+            settled = (0..wanted.min(inverse.len())).take_while(|k| still(k, SETTLED)).count();
             last = inverse;
-            if gap && (settled == self.minima.len() || round >= PATIENCE) {
+            if gap && (settled == wanted || round >= PATIENCE) {
                 break;
             }
         }
@@ -312,25 +295,53 @@ impl Grid {
     }
 }
 
-/// Potentials for the currents in each of up to [`BLOCK`] columns, all in one sweep over the factors.
-fn solve<const M: usize>(factors: &Factors<M>, kind: usize, columns: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-    fn sweep<const M: usize, const P: usize>(
-        factors: &Factors<M>,
-        kind: usize,
-        columns: &[Vec<f64>],
-    ) -> Vec<Vec<f64>> {
-        let n = columns.first().map_or(0, Vec::len);
-        let entry = |i: usize, p: usize| columns.get(p).map_or(0.0, |column| column[i]);
-        let mut sides: Vec<[f64; P]> = (0..n).map(|i| std::array::from_fn(|p| entry(i, p))).collect();
-        factors.solve(kind, &mut sides);
-        (0..columns.len()).map(|p| sides.iter().map(|side| side[p]).collect()).collect()
+/// The generator's inverse, but for its sign and without the mean, on up to [`SIDES`] columns: those, and the answers, are
+/// functions times `root`, the root of the weights. All go in one sweep over the factors.
+fn solve(factors: &Factors<'_>, root: &[f64], columns: MatRef<'_, f64>) -> Mat<f64> {
+    let (n, count) = columns.shape();
+    let mut sides = vec![[0.0; SIDES]; n];
+    for (p, column) in columns.col_iter().enumerate() {
+        for (side, (y, root)) in sides.iter_mut().zip(column.iter().zip(root)) {
+            side[p] = root * y;
+        }
     }
-    match columns.len() {
-        0 | 1 => sweep::<M, 1>(factors, kind, &columns),
-        2 => sweep::<M, 2>(factors, kind, &columns),
-        3 | 4 => sweep::<M, 4>(factors, kind, &columns),
-        _ => sweep::<M, BLOCK>(factors, kind, &columns),
+    factors.solve(&mut sides);
+    let (mut mass, mut means) = (0.0, [0.0; SIDES]);
+    for (side, root) in sides.iter().zip(root) {
+        mass += root * root;
+        for p in 0..SIDES {
+            means[p] += root * root * side[p];
+        }
     }
+    let mut out = Mat::zeros(n, count);
+    for (p, column) in out.col_iter_mut().enumerate() {
+        let mean = means[p] / mass;
+        for (y, (side, root)) in column.iter_mut().zip(sides.iter().zip(root)) {
+            *y = root * (side[p] - mean);
+        }
+    }
+    out
+}
+
+/// An orthonormal basis of what the columns span, by Gram and Schmidt's process, each time twice; what vanishes is dropped.
+fn orthonormal(columns: MatRef<'_, f64>) -> Mat<f64> {
+    let (n, count) = columns.shape();
+    let (mut basis, mut kept) = (Mat::zeros(n, count), 0);
+    for column in columns.col_iter() {
+        let before = column.norm_l2();
+        let mut v = Mat::from_fn(n, 1, |i, _| column[i] / before);
+        for _ in 0..2 {
+            let along = basis.subcols(0, kept).transpose() * &v;
+            v -= basis.subcols(0, kept) * along;
+        }
+        let size = v.norm_l2();
+        if size > 1e-12 && size.is_finite() {
+            basis.col_mut(kept).iter_mut().zip(v.col(0).iter()).for_each(|(b, v)| *b = v / size);
+            kept += 1;
+        }
+    }
+    basis.truncate(n, kept);
+    basis
 }
 
 /// The gap on one grid: spacing and cut in units of [`Options`]. For comparisons; [`spectral_gap`] has the answer.
@@ -340,7 +351,7 @@ fn solve<const M: usize>(factors: &Factors<M>, kind: usize, columns: Vec<Vec<f64
 pub fn gap_on_one(domain: &Domain<'_>, spacing: f64, cut: f64, mean: Mean, options: &Options) -> Result<f64> {
     let h = spacing * (domain.temperature / domain.curvature).sqrt();
     let grid = Grid::new(domain, h, cut, options.most(domain), &Control::quiet())?;
-    Ok(grid.smallest(&grid.factors([mean], domain.temperature, options.entries)?, 0)?[0])
+    Ok(grid.smallest(&grid.pattern(options.entries)?, mean, domain.temperature)?[0])
 }
 
 /// The spectral gap in up to three dimensions: the first of the [`spectrum`].
@@ -379,15 +390,16 @@ pub fn spectrum(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -
         let grid =
             Grid::new(domain, first / factor.powi(level as i32), options.cut, options.most(domain), control)?;
         unknowns = grid.levels.len();
-        let factors = grid.factors(means, eps, options.entries)?;
-        let (one, two) = rayon::join(|| grid.smallest(&factors, 0), || grid.smallest(&factors, 1));
+        let pattern = grid.pattern(options.entries)?;
+        let smallest = |mean| grid.smallest(&pattern, mean, eps);
+        let (one, two) = rayon::join(|| smallest(means[0]), || smallest(means[1]));
         (found[0][level], found[1][level]) = (one?, two?);
         if control.stopped() {
             return fell_short("stopped");
         }
     }
     let wide = Grid::new(domain, first, options.cut + 5.0, options.most(domain), control)?;
-    let wide = wide.smallest(&wide.factors([means[0]], eps, options.entries)?, 0)?;
+    let wide = wide.smallest(&wide.pattern(options.entries)?, means[0], eps)?;
     let count = found.iter().flatten().chain([&wide]).map(Vec::len).min().unwrap_or(0);
     let eigenvalue = |k: usize| {
         let domain_error = (wide[k] - found[0][0][k]).abs();

@@ -11,10 +11,10 @@
 
 use super::super::legendre;
 use super::super::quadrature::rule::gauss;
-use super::{Eigenvalue, LOST, orthonormalize};
+use super::{Eigenvalue, LOST};
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
-use crate::linalg::{dot, symmetric_eigen};
+use crate::linalg::{axpy, dot, symmetric_eigen};
 use faer::Mat;
 
 /// Nodes of a panel.
@@ -237,6 +237,27 @@ impl Line {
         self.combine(|_, k, i| if from_left[k][i] <= -from_right[k][i] { -left[k][i] } else { -right[k][i] })
     }
 
+    /// Gram and Schmidt's process, twice over; what vanishes is dropped.
+    fn orthonormalize(&self, block: &mut Vec<Values>) {
+        let mut done: Vec<Values> = vec![];
+        for mut u in block.drain(..) {
+            let before = self.inner(&u, &u).sqrt();
+            u.as_flattened_mut().iter_mut().for_each(|x| *x /= before);
+            for _ in 0..2 {
+                for other in &done {
+                    let along = self.inner(&u, other);
+                    axpy(-along, other.as_flattened(), u.as_flattened_mut());
+                }
+            }
+            let size = self.inner(&u, &u).sqrt();
+            if size > 1e-12 && size.is_finite() {
+                u.as_flattened_mut().iter_mut().for_each(|x| *x /= size);
+                done.push(u);
+            }
+        }
+        *block = done;
+    }
+
     /// `int rho u v`.
     fn inner(&self, u: &Values, v: &Values) -> f64 {
         self.total(&self.combine(|p, k, i| p.rho[i] * u[k][i] * v[k][i]))
@@ -280,7 +301,7 @@ impl Line {
         let mut values: Vec<f64> = vec![];
         let mut changes: Vec<[f64; 2]> = vec![];
         for _ in 0..ITERATIONS {
-            orthonormalize(&mut block, |u| u.as_flattened_mut(), |u, v| self.inner(u, v));
+            self.orthonormalize(&mut block);
             let (images, fluxes): (Vec<Values>, Vec<Values>) =
                 block.iter().map(|u| self.invert(u, anchor)).unzip();
             let p = block.len();
