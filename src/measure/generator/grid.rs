@@ -107,7 +107,7 @@ const MOST: usize = 3;
 const ITERATIONS: usize = 80;
 /// So many rounds others than the gap may take.
 const PATIENCE: usize = 8;
-/// Relative change in a round at which they are settled.
+/// Relative change to come at which they are settled.
 const SETTLED: f64 = 1e-9;
 
 fn fell_short<T>(message: impl Into<String>) -> Result<T> {
@@ -263,7 +263,7 @@ impl Grid {
             None => root[i] * ((0.37 + 0.21 * j as f64) * i as f64).sin(),
         };
         let mut block = solve(factors, &root, Mat::from_fn(n, SIDES.min(n - 1), start).as_ref());
-        let mut last: Vec<f64> = vec![];
+        let (mut before, mut last): (Vec<f64>, Vec<f64>) = (vec![], vec![]);
         let mut settled = 0;
         for round in 0..ITERATIONS {
             block = orthonormal(block.as_ref());
@@ -280,12 +280,19 @@ impl Grid {
             }
             block = images * vectors.as_ref().reverse_cols();
             let inverse: Vec<f64> = values.iter().rev().take_while(|v| **v > 0.0).map(|v| 1.0 / v).collect();
+            // What is still to come is to this change as this is to the one before.
             let still = |k: &usize, reach: f64| {
-                last.get(*k).is_some_and(|last| (inverse[*k] - last).abs() <= reach * inverse[*k])
+                let Some(last) = last.get(*k) else { return false };
+                let change = (inverse[*k] - last).abs();
+                let quotient = match before.get(*k) {
+                    Some(before) => (change / (last - before).abs()).min(0.5),
+                    None => 0.5,
+                };
+                change * quotient <= reach * inverse[*k]
             };
             let gap = still(&0, 1e-12);
             settled = (0..wanted.min(inverse.len())).take_while(|k| still(k, SETTLED)).count();
-            last = inverse;
+            (before, last) = (last, inverse);
             if gap && (settled == wanted || round >= PATIENCE) {
                 break;
             }
