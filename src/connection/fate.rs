@@ -31,8 +31,9 @@ const STEPS: usize = 50_000;
 /// Longest step, relative to the scale: the way is not wanted, and a trap is not jumped over, since no orbit leaves one.
 const LONGEST: f64 = 0.1;
 
-/// Orbits followed together, at most.
+/// Orbits followed together, at most, and numbers in all their states.
 const TOGETHER: usize = 128;
+const ROOM: usize = 1 << 20;
 
 /// Twenty steps that cover less than this, relative to the scale, make no way.
 const STILL: f64 = 1e-9;
@@ -95,31 +96,34 @@ impl<'a> Descent<'a> {
         watch.end()
     }
 
-    /// Follows the orbits from many points, `get(0)` to `get(count - 1)`: together where they are no trouble, else one by one.
+    /// Follows the orbits from many points, `get(0)` to `get(count - 1)`: along `-grad E` together, as far as that tells where they
+    /// end, else one by one.
     pub(crate) fn fates<'s>(&self, count: usize, get: impl Fn(usize) -> &'s [f64] + Sync) -> Vec<Fate> {
         let landscape = self.place.landscape();
         if landscape.dynamics().is_some() || !landscape.has_energy() {
             return (0..count).into_par_iter().map(|k| self.fate(get(k))).collect();
         }
+        // By numbers that are given, not by the threads: who goes with whom may show in last bits.
+        let room = ROOM / landscape.dim().max(1);
+        let size = TOGETHER.min(room).min(count.div_ceil(16).max(8)).max(1);
         let together = |first: usize| -> Vec<Fate> {
             let mut watches: Vec<Watch<'_>> =
-                (first..count.min(first + TOGETHER)).map(|k| Watch::new(self, get(k))).collect();
+                (first..count.min(first + size)).map(|k| Watch::new(self, get(k))).collect();
             let away: Vec<usize> = (0..watches.len()).filter(|k| watches[*k].fate.is_none()).collect();
             let starts = Mat::from_fn(landscape.dim(), away.len(), |i, j| watches[away[j]].last[i]);
-            let given_up = integrate_together(
+            integrate_together(
                 landscape,
                 starts.as_ref(),
                 &self.options(),
                 |z| self.place.remoteness(z),
                 |j, state| watches[away[j]].goes_on(state),
             );
-            let mut fates: Vec<Fate> = watches.iter().map(Watch::end).collect();
-            for j in given_up {
-                fates[away[j]] = self.fate(get(first + away[j]));
-            }
-            fates
+            // What seems to rest may be creeping: an explicit method makes little way in a stiff valley.
+            let alone =
+                |(k, watch): (usize, &Watch<'_>)| watch.fate.unwrap_or_else(|| self.fate(get(first + k)));
+            watches.par_iter().enumerate().map(alone).collect()
         };
-        let firsts: Vec<usize> = (0..count).step_by(TOGETHER).collect();
+        let firsts: Vec<usize> = (0..count).step_by(size).collect();
         firsts.into_par_iter().flat_map_iter(together).collect()
     }
 
@@ -199,5 +203,39 @@ impl<'a> Watch<'a> {
     fn end(&self) -> Fate {
         let place = &self.descent.place;
         self.fate.unwrap_or_else(|| place.family_at(&self.last).map_or(Fate::Lost, Fate::Degenerate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Control;
+    use crate::critical::{Options, search};
+    use crate::landscape::Region;
+    use crate::landscape::formula::Formula;
+
+    /// Stiff valleys with flat floors, where explicit steps creep, and wells beside each other: together as alone.
+    #[test]
+    fn many_orbits_end_where_single_ones_do() {
+        let cases = [
+            ("(x[0]^2 + 1e8*(x[1] - x[0]^2)^2)/2", 1.5),
+            ("(1e-8*x[0]^2 + x[1]^2)/2", 1.5),
+            ("(x[0]^2 - 1)^2 + (x[1]^2 - 1)^2 + 0.1*x[0]*x[1]", 1.7),
+        ];
+        for (energy, reach) in cases {
+            let landscape = Formula::new(2, energy, &[], &[], None).expect("a valid energy");
+            let region = Region::cuboid(vec![-reach; 2], vec![reach; 2]);
+            let set =
+                search(&landscape, Some(&region), &Options::default(), &Control::quiet()).expect("a region");
+            assert!(!set.points.is_empty());
+            let starts = Mat::from_fn(2, 60, |i, j| reach * (0.9 * (7.3 * (j * (i + 2) + i) as f64).sin()));
+            let together = fates(&landscape, &set, starts.as_ref());
+            let descent = Descent::new(&landscape, None, &set, TOLERANCE);
+            for (j, fate) in together.iter().enumerate() {
+                assert_eq!(*fate, descent.fate(starts.col_as_slice(j)), "{energy}: {j}");
+            }
+            let arrived = together.iter().filter(|fate| matches!(fate, Fate::Minimum(_))).count();
+            assert!(arrived > 50, "{energy}: {arrived}");
+        }
     }
 }

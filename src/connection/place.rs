@@ -296,7 +296,7 @@ fn lowest(landscape: &dyn Landscape, x: &[f64], index: usize) -> (Vec<f64>, Mat<
     let linear = landscape.linearize(column(x));
     let none = Mat::zeros(x.len(), 0);
     let modes =
-        crate::critical::lowest_modes(&|v, o| linear.apply(v, o), None, none.as_ref(), index, 1e-9, 300);
+        crate::critical::lowest_modes(&|v, o| linear.apply(v, o), &|_| (), none.as_ref(), index, 1e-9, 300);
     let mut vectors = modes.vectors;
     let modes_count = vectors.ncols();
     orient(&mut vectors, &mut Mat::zeros(0, modes_count));

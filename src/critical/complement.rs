@@ -8,37 +8,69 @@ use crate::landscape::Linearization;
 use crate::landscape::hessian::Hessian;
 use crate::linalg::{axpy, column, column_mut, dot, norm};
 
-/// The first shift tried, relative to the matrix, and by how much it grows.
-const FIRST_SHIFT: f64 = 1e-6;
+/// The least shift, relative to the matrix, the one after it, and by how much it grows then. Without any the solution for a singular
+/// matrix would be all kernel.
+const SHIFTS: (f64, f64) = (1e-12, 1e-6);
 const GROWTH: f64 = 8.0;
 
-/// A positive definite matrix that is as good as the Hessian in its stiff directions: itself with as little on the diagonal as it
-/// takes. `None` if it is not finite.
-pub(crate) fn conditioner(hessian: &Hessian) -> Option<Hessian> {
-    let size = hessian.norm_rows();
-    let mut shift = 0.0;
-    // Twice its size makes any matrix definite.
-    while shift <= 2.0 * GROWTH * size {
-        let shifted = hessian.shifted(shift);
-        if shifted.negative()? == 0 {
-            return Some(shifted);
-        }
-        shift = (shift * GROWTH).max(FIRST_SHIFT * size);
-    }
-    None
+/// The Hessian at a point of many dimensions.
+pub(crate) enum Operator<'a> {
+    /// As it is applied.
+    Products(Box<dyn Linearization + 'a>),
+    /// In a narrow band.
+    Band(Box<Banded>),
 }
 
-/// The Hessian at a point of many dimensions: its products and, where it has a narrow band, a preconditioner.
-pub(crate) struct Operator<'a> {
-    pub(crate) linear: Box<dyn Linearization + 'a>,
-    pub(crate) conditioner: Option<Hessian>,
+/// A Hessian in a narrow band with a preconditioner.
+pub(crate) struct Banded {
+    hessian: Hessian,
+    /// A positive definite matrix that is as good as it in its stiff directions: itself with as little on the diagonal as it takes.
+    /// `None` if it vanishes.
+    conditioner: Option<Hessian>,
 }
 
 impl Operator<'_> {
+    /// Of a Hessian in a band; `None` if it is not finite.
+    pub(crate) fn in_band(hessian: Hessian) -> Option<Self> {
+        let size = hessian.norm_rows();
+        if size == 0.0 {
+            return Some(Operator::Band(Box::new(Banded { hessian, conditioner: None })));
+        }
+        let mut shift = SHIFTS.0 * size;
+        loop {
+            let conditioner = hessian.shifted(shift);
+            // Twice its size makes any matrix definite.
+            if conditioner.negative()? == 0 || shift > 2.0 * size {
+                let conditioner = Some(conditioner);
+                return Some(Operator::Band(Box::new(Banded { hessian, conditioner })));
+            }
+            shift = (shift * GROWTH).max(SHIFTS.1 * size);
+        }
+    }
+
+    /// Writes the products with the columns of `vectors`.
+    pub(crate) fn apply(&self, vectors: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        match self {
+            Operator::Products(linear) => linear.apply(vectors, out),
+            Operator::Band(band) => Linearization::apply(&band.hessian, vectors, out),
+        }
+    }
+
+    /// The inverse of the preconditioner on a vector, where there is one; whether there is.
+    fn condition(&self, vector: &mut [f64]) -> bool {
+        let Operator::Band(band) = self else { return false };
+        band.conditioner.as_ref().is_some_and(|conditioner| conditioner.solve(vector))
+    }
+
     /// The `k` lowest modes, see [`lowest_modes`].
     pub(crate) fn lowest(&self, start: MatRef<'_, f64>, k: usize, tolerance: f64, steps: usize) -> Modes {
-        let apply = |v: MatRef<'_, f64>, out: MatMut<'_, f64>| self.linear.apply(v, out);
-        lowest_modes(&apply, self.conditioner.as_ref(), start, k, tolerance, steps)
+        let condition = |residual: &mut [f64]| {
+            let before = residual.to_vec();
+            if !self.condition(residual) {
+                residual.copy_from_slice(&before);
+            }
+        };
+        lowest_modes(&|v, out| self.apply(v, out), &condition, start, k, tolerance, steps)
     }
 }
 
@@ -77,9 +109,10 @@ pub(crate) fn descent(
     };
     let conditioned = |residual: &[f64], out: &mut Vec<f64>| {
         out.copy_from_slice(residual);
-        if let Some(conditioner) = &operator.conditioner {
-            conditioner.solve(out);
+        if operator.condition(out) {
             outside(out);
+        } else {
+            out.copy_from_slice(residual);
         }
     };
     let (mut step, mut image) = (vec![0.0; n], vec![0.0; n]);
@@ -90,10 +123,10 @@ pub(crate) fn descent(
     let mut direction = towards.clone();
     let mut falls = dot(&residual, &towards);
     for _ in 0..until.products {
-        if norm(&residual) <= until.remainder || falls == 0.0 {
+        if norm(&residual) <= until.remainder || !(falls > 0.0) {
             break;
         }
-        operator.linear.apply(column(&direction), column_mut(&mut raw));
+        operator.apply(column(&direction), column_mut(&mut raw));
         product.copy_from_slice(&raw);
         outside(&mut product);
         let curvature = dot(&direction, &product);

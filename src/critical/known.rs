@@ -82,3 +82,51 @@ fn chart<'a>(landscape: &'a dyn Landscape, region: &Region) -> Chart<'a> {
 fn project(chart: &Chart<'_>, place: &[f64]) -> Vec<f64> {
     if let Chart::Reduced(reduced) = chart { reduced.project(place) } else { place.to_vec() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::landscape::formula::Formula;
+
+    /// A chain of double wells, `(x^2 - 1)^2/4` each, joined by springs of strength c, its ends free.
+    fn chain(n: usize, c: f64) -> Formula {
+        let energy =
+            format!("sum(i, 0, {}, (x[i]^2 - 1)^2/4) + c/2*sum(i, 0, {}, (x[i+1] - x[i])^2)", n - 1, n - 2);
+        Formula::new(n, &energy, &[("c".to_owned(), c)], &[], None).expect("a valid energy")
+    }
+
+    /// In a band, at points of low index, of a third of the dimension, and of all of it; beside the closed form.
+    #[test]
+    fn spectra_of_a_chain_are_those_of_its_springs() {
+        let n = 130;
+        let spring = |j: usize| 4.0 * (std::f64::consts::FRAC_PI_2 * j as f64 / n as f64).sin().powi(2);
+        for (c, at, well) in [(1.0, 0.0, -1.0), (0.1, 0.0, -1.0), (200.0, 0.0, -1.0), (1.0, 1.0, 2.0)] {
+            let landscape = chain(n, c);
+            let region = Region::cuboid(vec![-1.5; n], vec![1.5; n]);
+            let near: Vec<f64> = (0..n).map(|i| at + 1e-4 * (i as f64).sin()).collect();
+            let (set, _) =
+                sharpen(&landscape, Some(&region), &[near], Completeness::Unknown, 1e-10).expect("a region");
+            let [point] = &set.points[..] else { panic!("{} points", set.points.len()) };
+            let exact: Vec<f64> = (0..n).map(|j| well + c * spring(j)).collect();
+            assert_eq!(point.index, exact.iter().filter(|v| **v < 0.0).count(), "c = {c}");
+            assert!(point.x.iter().all(|x| (x - at).abs() < 1e-12));
+            for (own, exact) in point.eigenvalues.iter().zip(&exact) {
+                assert!((own - exact).abs() < 1e-11 * (1.0 + c), "{own} beside {exact}");
+            }
+        }
+    }
+
+    /// The chain without wells moves freely as a whole: a line of minima, in a band.
+    #[test]
+    fn a_free_chain_is_a_line_of_minima() {
+        let n = 100;
+        let energy = format!("sum(i, 0, {}, (x[i+1] - x[i])^2)", n - 2);
+        let landscape = Formula::new(n, &energy, &[], &[], None).expect("a valid energy");
+        let region = Region::cuboid(vec![-1.5; n], vec![1.5; n]);
+        let options = crate::critical::Options { max_index: Some(0), rounds: Some(1), ..Default::default() };
+        let control = crate::control::Control::quiet();
+        let set = crate::critical::search(&landscape, Some(&region), &options, &control).expect("a region");
+        assert!(set.points.is_empty());
+        assert!(set.degenerate.iter().all(|family| family.dimension == 1) && !set.degenerate.is_empty());
+    }
+}

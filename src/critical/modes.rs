@@ -4,7 +4,6 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
-use crate::landscape::hessian::Hessian;
 use crate::linalg::{dot, norm, symmetric_eigen};
 
 /// Approximate eigenpairs.
@@ -19,10 +18,11 @@ pub(crate) struct Modes {
 
 /// The `k` lowest modes of `apply` on R^n, starting from the columns of `start` (at least one; what is missing is
 /// filled with fixed pseudo-random directions), until every residual is below `tolerance` times the largest |Ritz
-/// value| seen, or `steps` are done. `conditioner` is a positive definite matrix close to the operator.
+/// value| seen, or `steps` are done. `condition` applies a preconditioner, the inverse of
+/// a positive definite matrix close to the operator, in place; it may do nothing.
 pub(crate) fn lowest_modes(
     apply: &dyn Fn(MatRef<'_, f64>, MatMut<'_, f64>),
-    conditioner: Option<&Hessian>,
+    condition: &dyn Fn(&mut [f64]),
     start: MatRef<'_, f64>,
     k: usize,
     tolerance: f64,
@@ -80,9 +80,7 @@ pub(crate) fn lowest_modes(
         basis = ritz;
         images = ritz_images;
         for mut r in residuals {
-            if let Some(conditioner) = conditioner {
-                conditioner.solve(&mut r);
-            }
+            condition(&mut r);
             push_orthonormal(&mut basis, r);
         }
         for p in previous.drain(..) {
@@ -167,7 +165,7 @@ mod tests {
             }
         };
         let start = Mat::from_fn(n, 1, |i, _| 1.0 + 0.01 * i as f64);
-        let modes = lowest_modes(&apply, None, start.as_ref(), 3, 1e-9, 400);
+        let modes = lowest_modes(&apply, &|_| (), start.as_ref(), 3, 1e-9, 400);
         for (j, value) in modes.values.iter().enumerate() {
             let exact = 2.0 - 2.0 * ((j + 1) as f64 * std::f64::consts::PI / (n + 1) as f64).cos();
             assert!((value - exact).abs() < 1e-10, "{value} against {exact}");

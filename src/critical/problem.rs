@@ -10,8 +10,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::chart::{Chart, affine};
-use super::complement::{Operator, conditioner};
-use crate::landscape::hessian::{Hessian, layout};
+use super::complement::Operator;
+use crate::landscape::hessian::{Hessian, light_layout};
 use crate::landscape::{Kernel, Landscape, Linearization, Reduced, Region, Shape, hull, trapping};
 use crate::linalg::{Layout, column};
 
@@ -55,7 +55,7 @@ impl<'a> Problem<'a> {
         let steepness = steepness(inner, &inside);
         Problem {
             landscape: Counted::new(inner),
-            layout: layout(inner),
+            layout: light_layout(inner),
             wells,
             region: inside,
             lifted,
@@ -79,15 +79,13 @@ impl<'a> Problem<'a> {
         Hessian::at(&self.landscape, self.layout.as_ref(), x, 1.0)
     }
 
-    /// The Hessian at `x`, ready to be applied many times, with a preconditioner where it has a band. `None` if it has one and is
-    /// not finite.
+    /// The Hessian at `x`, ready to be applied many times, with a preconditioner where it has a band. `None` if it is in a band and not
+    /// finite.
     pub(crate) fn linearize(&self, x: &[f64]) -> Option<Operator<'_>> {
         if !self.is_banded() {
-            return Some(Operator { linear: self.landscape.linearize(column(x)), conditioner: None });
+            return Some(Operator::Products(self.landscape.linearize(column(x))));
         }
-        let hessian = self.hessian(x);
-        let conditioner = Some(conditioner(&hessian)?);
-        Some(Operator { linear: Box::new(hessian), conditioner })
+        Operator::in_band(self.hessian(x))
     }
 
     /// Is the point in the region, enlarged by `factor`?

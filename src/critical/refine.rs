@@ -13,6 +13,7 @@ use faer::{Mat, MatMut, MatRef};
 use super::complement::{Operator, Until, descent};
 use super::follow::{FLAT, Followed};
 use super::modes::{lowest_modes, project};
+use super::pool::SOFT;
 use super::problem::Problem;
 use crate::landscape::Landscape;
 use crate::linalg::{axpy, column, dot, norm, symmetric_eigen};
@@ -22,6 +23,12 @@ const FULL_SPECTRUM: usize = 2500;
 
 /// Of a Hessian in a narrow band, and beyond that dimension, so many eigenvectors are computed, more if more are unstable.
 const LOWEST: usize = 8;
+
+/// The same at most, in a band; with more the full matrix is no slower.
+const MOST_IN_BAND: usize = 64;
+
+/// An eigenvalue of a band below this, relative to the largest, may belong to a continuum of any dimension.
+const NEARLY_FLAT: f64 = 1e-9;
 
 /// Newton-Kantorovich's `h` above which a point counts as degenerate (the theorem asks for 1/2).
 const KANTOROVICH: f64 = 0.05;
@@ -244,11 +251,16 @@ struct Curvature<'a> {
     rest: Option<Operator<'a>>,
 }
 
-/// All eigenpairs up to [`FULL_SPECTRUM`] dimensions where the Hessian has no narrow band; else the lowest, all negative ones among
-/// them, and the largest eigenvalue.
+/// All eigenpairs up to [`FULL_SPECTRUM`] dimensions; beyond, and where the Hessian has a narrow band, the lowest, all negative ones
+/// among them, and the largest eigenvalue, of a band a bound of it.
 fn curvature<'a>(problem: &'a Problem<'_>, x: &[f64]) -> Option<Curvature<'a>> {
     let n = problem.dim();
-    if n <= FULL_SPECTRUM && !problem.is_banded() {
+    if problem.is_banded()
+        && let Some(found) = curvature_in_band(problem, x)
+    {
+        return Some(found);
+    }
+    if n <= FULL_SPECTRUM {
         let (mut h, mut values, mut vectors) = (Mat::zeros(n, n), vec![0.0; n], Mat::zeros(n, n));
         problem.landscape.hessian(x, h.as_mut());
         let done = symmetric_eigen(h.as_ref(), &mut values, vectors.as_mut());
@@ -266,15 +278,36 @@ fn curvature<'a>(problem: &'a Problem<'_>, x: &[f64]) -> Option<Curvature<'a>> {
         k *= 2;
     };
     let negative = |v: MatRef<'_, f64>, mut o: MatMut<'_, f64>| {
-        operator.linear.apply(v, o.as_mut());
+        operator.apply(v, o.as_mut());
         for c in o.col_iter_mut() {
             c.iter_mut().for_each(|e| *e = -*e);
         }
     };
-    let high = lowest_modes(&negative, None, none.as_ref(), 1, 1e-9, 300);
+    let high = lowest_modes(&negative, &|_| (), none.as_ref(), 1, 1e-9, 300);
     let mut values = low.values;
     values.push(-high.values[0]);
     Some(Curvature { values, vectors: low.vectors, rest: Some(operator) })
+}
+
+/// The lowest modes of a band: as many as are unstable, and a few of the softest others. `None` if there are many of them, if as many are
+/// not found as the factors say there are, or if the last one is next to flat: then there may be more like it.
+fn curvature_in_band<'a>(problem: &'a Problem<'_>, x: &[f64]) -> Option<Curvature<'a>> {
+    let n = problem.dim();
+    let hessian = problem.hessian(x);
+    let (index, largest) = (hessian.negative()?, hessian.norm_rows());
+    let wanted = LOWEST.max(index + SOFT);
+    if wanted > n / 2 || wanted > MOST_IN_BAND {
+        return None;
+    }
+    let operator = Operator::in_band(hessian)?;
+    let modes = operator.lowest(Mat::zeros(n, 0).as_ref(), wanted, 1e-9, 300);
+    let unstable = modes.values.iter().filter(|v| **v < 0.0).count();
+    if unstable != index || !(*modes.values.last()? > NEARLY_FLAT * largest) {
+        return None;
+    }
+    let mut values = modes.values;
+    values.push(largest);
+    Some(Curvature { values, vectors: modes.vectors, rest: Some(operator) })
 }
 
 impl Curvature<'_> {

@@ -127,6 +127,9 @@ impl Pool<'_> {
         let point = &self.points[id].point;
         let Some(index) = point.index else { return };
         let n = point.x.len();
+        if index > point.kept() {
+            return;
+        }
         // In a band modes are had for as little as in few dimensions.
         let few = n <= 32 || self.problem.is_banded();
         let unstable = Mat::from_fn(n, index.min(point.kept()), |i, j| point.vectors[(i, j)]);

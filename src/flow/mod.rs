@@ -2,8 +2,8 @@
 //!
 //! In: a landscape, a start, a tolerance. Out: accepted steps, one by one, to a visitor that may stop the orbit. One
 //! interface, two methods: a linearly implicit one with the exact Jacobian, and a stabilised explicit one where
-//! Jacobians are too large. Many orbits of which only the ends are wanted go together by an explicit one. All control their error, and no step is accepted along which the energy, if there is one,
-//! fails to fall.
+//! Jacobians are too large. Many orbits of which only the ends are wanted go together (`ensemble`) by an explicit method for what is
+//! not stiff. All control their error, and no step is accepted along which the energy, if there is one, fails to fall.
 
 mod chebyshev;
 pub mod cone;
@@ -16,7 +16,7 @@ pub mod tube;
 pub(crate) use ensemble::integrate_together;
 use faer::{MatMut, MatRef};
 
-use crate::landscape::hessian::layout;
+use crate::landscape::hessian::light_layout;
 use crate::landscape::{Dynamics, Landscape};
 use crate::linalg::{column, norm};
 
@@ -125,7 +125,7 @@ pub enum End {
     Stuck,
 }
 
-/// Beyond this dimension Jacobians are not formed, but in a band.
+/// Beyond this dimension Jacobians are not formed, except in a band.
 const IMPLICIT: usize = 200;
 
 /// A one-step method: tries a step of time `h` from a prepared state.
@@ -157,7 +157,7 @@ pub(crate) fn integrate_scaled(
     mut visit: impl FnMut(&State<'_>) -> bool,
 ) -> End {
     let n = start.len();
-    let band = if flow.has_dynamics() { None } else { layout(flow.landscape) };
+    let band = if flow.has_dynamics() { None } else { light_layout(flow.landscape) };
     let mut method: Box<dyn Method> = if n <= IMPLICIT || band.is_some() {
         Box::new(rosenbrock::Rosenbrock::new(n, band))
     } else {

@@ -35,7 +35,7 @@ const C: [[f64; 5]; 5] = [
 ];
 
 pub(super) struct Rosenbrock {
-    /// Minus the Jacobian of the forward flow, but where it has a band.
+    /// Minus the Jacobian of the forward flow, except where it has a band.
     curvature: Mat<f64>,
     cholesky: Cholesky,
     band: Option<(Layout, Hessian)>,
@@ -135,5 +135,44 @@ impl Method for Rosenbrock {
 
     fn order(&self) -> f64 {
         4.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::PI;
+
+    use super::super::{Flow, Options, integrate};
+    use crate::landscape::formula::Formula;
+    use crate::landscape::hessian::light_layout;
+
+    /// A chain of springs with fixed ends, in a band: its modes are sines, along which orbits fall and, backwards, rise
+    /// exponentially.
+    #[test]
+    fn orbits_of_a_chain_are_sums_of_modes() {
+        let n = 100;
+        let energy = format!("(x[0]^2 + x[{0}]^2 + sum(i, 0, {1}, (x[i+1] - x[i])^2))/2", n - 1, n - 2);
+        let chain = Formula::new(n, &energy, &[], &[], None).expect("a valid energy");
+        assert!(light_layout(&chain).is_some_and(|layout| layout.width() == 1));
+        let place = |i: usize, k: usize| (PI * ((i + 1) * k) as f64 / (n + 1) as f64).sin();
+        let rate = |k: usize| 4.0 * (PI * k as f64 / (2 * (n + 1)) as f64).sin().powi(2);
+        let modes = [(1, 1.0), (5, 0.3), (60, 0.2)];
+        let start: Vec<f64> = (0..n).map(|i| modes.iter().map(|(k, a)| a * place(i, *k)).sum()).collect();
+        let options = Options { tolerance: 1e-8, longest: 0.5, steps: 2000 };
+        for (flow, sign) in [(Flow::forward(&chain), -1.0), (Flow::backward(&chain), 1.0)] {
+            let mut steps = 0;
+            integrate(&flow, &start, &options, |state| {
+                steps += 1;
+                for i in 0..n {
+                    let grown =
+                        |(k, a): &(usize, f64)| a * place(i, *k) * (sign * rate(*k) * state.time).exp();
+                    let exact: f64 = modes.iter().map(grown).sum();
+                    let size = (1.0 + 0.2 * (sign * rate(60) * state.time).exp()) * f64::from(steps);
+                    assert!((state.x[i] - exact).abs() < 1e-7 * size, "{} beside {exact}", state.x[i]);
+                }
+                state.time < 3.0
+            });
+            assert!(steps > 5);
+        }
     }
 }

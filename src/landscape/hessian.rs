@@ -16,6 +16,9 @@ pub(crate) const DENSE: usize = 64;
 /// A band is worth it if half of its width is at most the dimension over this.
 const NARROW: usize = 8;
 
+/// A search or an orbit, of which there are many at a time, factors bands of at most so many entries (32 MB).
+const LIGHT: usize = 1 << 22;
+
 /// The band in which the Hessian fits, if it has many dimensions and is narrow.
 pub(crate) fn layout(landscape: &dyn Landscape) -> Option<Layout> {
     if landscape.dim() <= DENSE {
@@ -23,6 +26,11 @@ pub(crate) fn layout(landscape: &dyn Landscape) -> Option<Layout> {
     }
     let layout = Layout::new(landscape.sparsity()?);
     (NARROW * layout.width() <= landscape.dim()).then_some(layout)
+}
+
+/// The same, if it takes little room besides.
+pub(crate) fn light_layout(landscape: &dyn Landscape) -> Option<Layout> {
+    layout(landscape).filter(|layout| layout.width() < LIGHT / landscape.dim())
 }
 
 enum Entries {

@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 use super::spectral::ql;
 
+/// Beside entries of around one these are as good as zero; rotations made of still smaller ones would be none.
+const NOTHING: f64 = 1e-280;
+
 /// No place.
 const ABOVE: usize = usize::MAX;
 
@@ -99,8 +102,9 @@ fn cuthill_mckee(rows: &[Vec<u32>]) -> Vec<u32> {
         // The last one reached from anywhere, twice, is near an end.
         let mut root = first as u32;
         for _ in 0..2 {
-            let mut seen = taken.clone();
-            root = breadth_first(rows, root, &mut seen).last().copied().unwrap_or(root);
+            let reached = breadth_first(rows, root, &mut taken);
+            reached.iter().for_each(|i| taken[*i as usize] = false);
+            root = reached.last().copied().unwrap_or(root);
         }
         order.extend(breadth_first(rows, root, &mut taken));
     }
@@ -206,7 +210,7 @@ impl Band {
         full
     }
 
-    /// All eigenvalues, ascending; `None` if an entry is not finite. Rotations bring the matrix to tridiagonal form diagonal by
+    /// All eigenvalues, ascending; `None` if an entry is not finite, or the iteration fails. Rotations bring the matrix to tridiagonal form diagonal by
     /// diagonal, each chasing what it makes outside of the band down to its end (Schwarz, *Numerische Mathematik* 12, 231, 1968).
     pub fn eigenvalues(&self) -> Option<Vec<f64>> {
         if !self.lower.iter().all(|a| a.is_finite()) {
@@ -228,9 +232,12 @@ impl Band {
             for first in 0..n - reach.min(n) {
                 // The entry (row, column) to be cleared by turning the row with the one above it.
                 let (mut row, mut column) = (first + reach, first);
-                while row < n && *rows.at(row, column) != 0.0 {
+                while row < n && rows.at(row, column).abs() > NOTHING {
                     rows.turn(row - 1, column, reach);
                     (row, column) = (row + reach, row - 1);
+                }
+                if row < n {
+                    *rows.at(row, column) = 0.0;
                 }
             }
         }

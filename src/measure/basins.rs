@@ -79,7 +79,7 @@ pub struct Basins {
 }
 
 /// Orbits followed between two looks at whether to stop.
-const BATCH: usize = 4096;
+const BATCH: usize = 512;
 
 /// Follows orbits of the landscape's flow from points of the region drawn uniformly.
 pub fn basins(

@@ -68,6 +68,9 @@ pub struct Importance {
 /// Tolerance of orbits, relative to the scale: what lies this close to a boundary is far less than the error of sampling.
 const ORBIT: f64 = 1e-4;
 
+/// Samples whose energies are computed at a time.
+const BATCH: usize = 256;
+
 /// Tells basins by orbits.
 pub(super) struct Labels<'a> {
     wells: &'a Wells<'a>,
@@ -245,8 +248,12 @@ impl Drawn {
     ) -> Self {
         let count = points.ncols();
         let at = |n: usize| points.col_as_slice(n);
-        let (mut energies, mut gradients) = (vec![0.0; count], Mat::zeros(points.nrows(), count));
-        wells.landscape.gradients(points.as_ref(), &mut energies, gradients.as_mut());
+        let mut energies = vec![0.0; count];
+        energies.par_chunks_mut(BATCH).enumerate().for_each(|(i, energies)| {
+            let some = points.as_ref().subcols(i * BATCH, energies.len());
+            let mut gradients = Mat::zeros(some.nrows(), some.ncols());
+            wells.landscape.gradients(some, energies, gradients.as_mut());
+        });
         let log_ratio = |n: usize| {
             let ratio = -energies[n] / mixture.eps - mixture.log_density(at(n));
             let counts = ratio.is_finite() && within.is_none_or(|r| r.contains(at(n)));

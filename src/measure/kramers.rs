@@ -247,7 +247,7 @@ fn factored(landscape: &dyn Landscape, x: &[f64], index: usize) -> Option<Form> 
         faer::linalg::matmul::matmul(out, faer::Accum::Replace, &frozen, v, 1.0, faer::Par::Seq);
     };
     let start = Mat::from_fn(n, 1, |i, _| 1.0 + (i as f64).sin());
-    let modes = lowest_modes(&apply, None, start.as_ref(), 1, 1e-10, 2000);
+    let modes = lowest_modes(&apply, &|_| (), start.as_ref(), 1, 1e-10, 2000);
     let lowest = *modes.values.first()?;
     if index == 1 {
         let v = modes.vectors.col_as_slice(0);

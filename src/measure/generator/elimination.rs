@@ -68,7 +68,8 @@ const PANEL: usize = 32;
 const SMALL: usize = 96;
 
 impl Pattern {
-    /// `later(k)` lists the neighbours of node k behind it in the order. `None` if there would be more entries than `most`.
+    /// `later(k)` lists the neighbours of node k behind it in the order. `None` if they would be joined to more than `most`
+    /// others, all together.
     pub(super) fn new<I: Iterator<Item = u32>>(
         order: &Order,
         later: impl Fn(usize) -> I,
@@ -79,7 +80,7 @@ impl Pattern {
         // Fronts that are not below another one yet.
         let mut open: Vec<usize> = vec![];
         let mut seen = vec![usize::MAX; nodes];
-        let (mut begin, mut entries) = (0, 0);
+        let (mut begin, mut entries, mut joined) = (0, 0, 0);
         for (number, &(end, below)) in order.parts.iter().enumerate() {
             let mut rows = vec![];
             let mut meet = |i: u32| {
@@ -94,8 +95,10 @@ impl Pattern {
             }
             rows.sort_unstable();
             let front = Front { nodes: begin..end, rows, below, start: entries };
-            entries += front.nodes.len() * front.size();
-            if entries > most {
+            let own = front.nodes.len();
+            entries += own * front.size();
+            joined += own * own.saturating_sub(1) / 2 + own * front.rows.len();
+            if joined > most {
                 return None;
             }
             open.push(number);
@@ -442,7 +445,7 @@ mod tests {
         assert!(refused(&[vec![(1, 0.0)], vec![(2, 1.0)], vec![]]));
         assert!(refused(&[vec![(1, f64::NAN)], vec![(2, 1.0)], vec![]]));
         assert!(!refused(&[vec![(1, 1.0)], vec![(2, 1.0)], vec![]]));
-        assert!(pattern(&order, &[vec![(1, 1.0), (2, 1.0)], vec![], vec![]], 3).is_none());
+        assert!(pattern(&order, &[vec![(1, 1.0), (2, 1.0)], vec![], vec![]], 2).is_none());
     }
 
     /// Fronts of every size, by the panel and by loops alone, give the same sums.

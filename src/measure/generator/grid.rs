@@ -21,7 +21,7 @@ use super::{Eigenvalue, LOST};
 use crate::control::Control;
 use crate::error::{Error, Result, shown};
 use crate::landscape::Landscape;
-use crate::linalg::symmetric_eigen;
+use crate::linalg::{sequential, symmetric_eigen};
 
 /// How the grids are laid.
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +187,9 @@ impl Grid {
                     }
                 }
             }
+        }
+        if places.is_empty() {
+            return fell_short("the energy at the minima is above the domain's edge, or no number");
         }
         let lowest = energies.iter().copied().fold(f64::INFINITY, f64::min);
         let ground = energies.iter().position(|e| *e == lowest).unwrap_or(0) as u32;
@@ -356,6 +359,7 @@ fn orthonormal(columns: MatRef<'_, f64>) -> Mat<f64> {
 /// # Errors
 /// As of [`spectral_gap`].
 pub fn gap_on_one(domain: &Domain<'_>, spacing: f64, cut: f64, mean: Mean, options: &Options) -> Result<f64> {
+    sequential();
     let h = spacing * (domain.temperature / domain.curvature).sqrt();
     let grid = Grid::new(domain, h, cut, options.most(domain), &Control::quiet())?;
     Ok(grid.smallest(&grid.pattern(options.entries)?, mean, domain.temperature)?[0])
@@ -376,6 +380,7 @@ pub fn spectral_gap(domain: &Domain<'_>, options: &Options, control: &Control<'_
 /// # Errors
 /// If the landscape has more dimensions, does not confine within the nodes allowed, or energies span more than doubles hold.
 pub fn spectrum(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -> Result<Vec<Eigenvalue>> {
+    sequential();
     let d = domain.landscape.dim();
     let eps = domain.temperature;
     if d == 0 || d > MOST || !domain.landscape.has_energy() || domain.minima.is_empty() {
