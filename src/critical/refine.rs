@@ -16,6 +16,7 @@ use super::modes::{lowest_modes, project};
 use super::pool::SOFT;
 use super::problem::Problem;
 use crate::landscape::Landscape;
+use crate::landscape::hessian::Hessian;
 use crate::linalg::{axpy, column, dot, norm, symmetric_eigen};
 
 /// Full spectra up to this dimension; beyond it the lowest eigenvalues and the largest.
@@ -341,12 +342,28 @@ impl Curvature<'_> {
 
     /// The spectrum to be told: all eigenvalues up to [`FULL_SPECTRUM`] dimensions, and the vectors that are known.
     fn spectrum(self, problem: &Problem<'_>, x: &[f64]) -> Option<(Vec<f64>, Mat<f64>)> {
-        let n = problem.dim();
-        if self.rest.is_none() || n > FULL_SPECTRUM {
-            return Some((self.values, self.vectors));
+        let (banded, few) = (problem.is_banded(), problem.dim() <= FULL_SPECTRUM);
+        let mut values = self.values;
+        match self.rest {
+            Some(_) if banded && few => values = problem.hessian(x).eigenvalues()?,
+            // What stands there is a bound.
+            Some(_) if banded => *values.last_mut()? = largest_eigenvalue(&problem.hessian(x))?,
+            _ => {}
         }
-        Some((problem.hessian(x).eigenvalues()?, self.vectors))
+        Some((values, self.vectors))
     }
+}
+
+/// The largest eigenvalue, by halving: all are below a number where the factors of the difference say so.
+fn largest_eigenvalue(hessian: &Hessian) -> Option<f64> {
+    let mut high = hessian.norm_rows();
+    let mut low = -high;
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        let below = hessian.shifted(-middle).negative()?;
+        if below == hessian.dim() { high = middle } else { low = middle }
+    }
+    Some(high)
 }
 
 /// Farther apart, relative to the problem's scale, nothing that converged is the same.
@@ -363,4 +380,23 @@ pub(crate) fn is_same(problem: &Problem<'_>, known: &Refined, found: &Followed) 
     distance < NEAR * problem.scale
         && found.gradient_norm >= 0.3 * smallest * distance
         && found.gradient_norm <= 3.0 * known.spectral_radius() * distance
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::Layout;
+
+    /// A chain with fixed ends: `2 - 2 cos`.
+    #[test]
+    fn the_largest_eigenvalue_of_a_long_chain() {
+        let n = 3000;
+        let near = |j: usize| j.saturating_sub(1)..=(j + 1).min(n - 1);
+        let rows: Vec<Vec<u32>> = (0..n).map(|j| near(j).map(|i| i as u32).collect()).collect();
+        let values: Vec<f64> =
+            (0..n).flat_map(|j| near(j).map(move |i| if i == j { 2.0 } else { -1.0 })).collect();
+        let largest = largest_eigenvalue(&Layout::new(&rows).band(&values, 1.0).into()).expect("finite");
+        let exact = 4.0 * (std::f64::consts::FRAC_PI_2 * n as f64 / (n + 1) as f64).sin().powi(2);
+        assert!((largest - exact).abs() < 1e-14, "{largest} beside {exact}");
+    }
 }
