@@ -198,10 +198,25 @@ impl Draws {
     }
 
     fn round(&mut self, wells: &Wells<'_>, labels: &Labels<'_>, within: Option<&Region>) {
+        let first = self.parts.len();
         for (c, &count) in self.counts.iter().enumerate() {
             let points = self.mixture.draw(c, count, self.seed, self.stream);
             self.stream += 1;
-            self.parts.push(Drawn::new(wells, &self.mixture, labels, within, points));
+            self.parts.push(Drawn::new(wells, &self.mixture, within, points));
+        }
+        // Orbits go together: those of all components at once.
+        let fresh = &mut self.parts[first..];
+        let drawn =
+            fresh.iter().enumerate().flat_map(|(part, d)| (0..d.labels.len()).map(move |n| (part, n)));
+        let inside: Vec<(usize, usize)> =
+            drawn.filter(|&(part, n)| fresh[part].log_ratios[n].is_finite()).collect();
+        let point = |k: usize| {
+            let (part, n) = inside[k];
+            fresh[part].points.col_as_slice(n)
+        };
+        let told = labels.of(inside.len(), point);
+        for ((part, n), label) in inside.into_iter().zip(told) {
+            fresh[part].labels[n] = label;
         }
     }
 
@@ -239,13 +254,7 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn new(
-        wells: &Wells<'_>,
-        mixture: &LaplaceMixture,
-        labels: &Labels<'_>,
-        within: Option<&Region>,
-        points: Mat<f64>,
-    ) -> Self {
+    fn new(wells: &Wells<'_>, mixture: &LaplaceMixture, within: Option<&Region>, points: Mat<f64>) -> Self {
         let count = points.ncols();
         let at = |n: usize| points.col_as_slice(n);
         let mut energies = vec![0.0; count];
@@ -260,12 +269,7 @@ impl Drawn {
             if counts { ratio } else { f64::NEG_INFINITY }
         };
         let log_ratios: Vec<f64> = (0..count).into_par_iter().map(log_ratio).collect();
-        let inside: Vec<usize> = (0..count).filter(|n| log_ratios[*n].is_finite()).collect();
-        let mut all = vec![None; count];
-        for (n, label) in inside.iter().zip(labels.of(inside.len(), |k| at(inside[k]))) {
-            all[*n] = label;
-        }
-        Drawn { points, energies, log_ratios, labels: all }
+        Drawn { points, energies, log_ratios, labels: vec![None; count] }
     }
 }
 
