@@ -49,7 +49,11 @@ impl Bordered {
 fn matrix(h: &Hessian, right: &[&[f64]], below: &[&[f64]], corner: f64) -> Option<Mat<f64>> {
     let (n, m) = (h.dim(), right.len());
     let mut a = Mat::zeros(n + m, n + m);
-    a.as_mut().submatrix_mut(0, 0, n, n).copy_from(h.dense());
+    let mut block = a.as_mut().submatrix_mut(0, 0, n, n);
+    match h.full() {
+        Some(full) => block.copy_from(full),
+        None => block.copy_from(h.dense()),
+    }
     for k in 0..m {
         for i in 0..n {
             a[(i, n + k)] = right[k][i];

@@ -48,6 +48,14 @@ impl Operator<'_> {
         }
     }
 
+    /// The Hessian itself, where it is in a band.
+    pub(crate) fn banded(&self) -> Option<&Hessian> {
+        match self {
+            Operator::Products(_) => None,
+            Operator::Band(band) => Some(&band.hessian),
+        }
+    }
+
     /// Writes the products with the columns of `vectors`.
     pub(crate) fn apply(&self, vectors: MatRef<'_, f64>, out: MatMut<'_, f64>) {
         match self {

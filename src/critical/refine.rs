@@ -113,7 +113,7 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     if moved > 0.0 {
         here = curvature(problem, &x)?;
     }
-    let (values, vectors) = here.spectrum(problem, &x)?;
+    let (values, vectors) = here.spectrum()?;
     problem.region.wrap(&mut x);
     if !(energy.is_finite() && problem.contains(&x, 1.0)) {
         return None;
@@ -341,14 +341,13 @@ impl Curvature<'_> {
     }
 
     /// The spectrum to be told: all eigenvalues up to [`FULL_SPECTRUM`] dimensions, and the vectors that are known.
-    fn spectrum(self, problem: &Problem<'_>, x: &[f64]) -> Option<(Vec<f64>, Mat<f64>)> {
-        let (banded, few) = (problem.is_banded(), problem.dim() <= FULL_SPECTRUM);
+    fn spectrum(self) -> Option<(Vec<f64>, Mat<f64>)> {
         let mut values = self.values;
-        match self.rest {
-            Some(_) if banded && few => values = problem.hessian(x).eigenvalues()?,
+        match self.rest.as_ref().and_then(Operator::banded) {
+            Some(hessian) if hessian.dim() <= FULL_SPECTRUM => values = hessian.eigenvalues()?,
             // What stands there is a bound.
-            Some(_) if banded => *values.last_mut()? = largest_eigenvalue(&problem.hessian(x))?,
-            _ => {}
+            Some(hessian) => *values.last_mut()? = largest_eigenvalue(hessian)?,
+            None => {}
         }
         Some((values, self.vectors))
     }

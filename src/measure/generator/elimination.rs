@@ -14,9 +14,10 @@
 
 use std::ops::Range;
 
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+
+use crate::linalg::lower_product;
 
 /// The order of elimination, in parts each of which is taken out at once, those below a part before it.
 pub(super) struct Order {
@@ -181,9 +182,7 @@ fn eliminate(matrix: &mut [f64], size: usize, shares: &mut [f64], totals: &mut [
                 |numbers| MatRef::from_column_major_slice(numbers, size, to - from).subrows(to, size - to);
             let (joined, shared) = (columns(&done[from * size..]), columns(&shares[from * size..to * size]));
             let rest = MatMut::from_column_major_slice_mut(rest, size, size - to).subrows_mut(to, size - to);
-            let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-            let turned = shared.transpose();
-            triangular::matmul(rest, lower, Accum::Add, joined, full, turned, full, 1.0, Par::Seq);
+            lower_product(rest, Accum::Add, joined, shared.transpose(), 1.0);
         }
     }
     true
