@@ -8,7 +8,7 @@ use faer::Mat;
 
 use super::Proof;
 use crate::landscape::Enclose;
-use crate::landscape::enclose::Balls;
+use crate::landscape::enclose::{About, Balls};
 use crate::rigor::prune::{positive, square_distance};
 use crate::rigor::rounding::{add_up, div_down, mul_down, mul_up, norm_up, sub_down, sub_up};
 use crate::rigor::{
@@ -28,7 +28,7 @@ const BOXES: usize = 200;
 /// region's diameter).
 pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: bool) -> Option<Proof> {
     let n = x.len();
-    let (gradient, hessian) = landscape.at(x);
+    let About { gradient, hessian, lipschitz: lipschitz_within } = landscape.about(x);
     let spectrum = symmetric_spectrum(&hessian)?;
     let smallest = spectrum.values.iter().fold(f64::INFINITY, |m, v| m.min(v.mig()));
     if !(smallest > 0.0 && smallest < f64::INFINITY) {
@@ -38,7 +38,6 @@ pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
     let newton = newton_bound(&hessian, &gradient, smallest);
     let mut best: Option<Isolated> = None;
     let mut basin: Option<f64> = None;
-    let lipschitz_within = landscape.lipschitz_about(x);
     let mut ball = reach;
     for _ in 0..TRIALS {
         let lipschitz = lipschitz_within(ball);

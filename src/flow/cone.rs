@@ -6,7 +6,7 @@
 use faer::Mat;
 
 use crate::landscape::Enclose;
-use crate::landscape::enclose::Balls;
+use crate::landscape::enclose::About;
 use crate::linalg::symmetric_eigen;
 use crate::rigor::rounding::{add_up, mul_up, sqrt_up, sub_down};
 use crate::rigor::{BlockBounds, BlockMargins, Disc, Interval, Split, cone_block};
@@ -34,23 +34,18 @@ impl<'a> Field<'a> {
         self.landscape.dim()
     }
 
-    /// Encloses the gradient and the Hessian at a point (length n) of the function along which the flow falls.
-    pub fn at(&self, x: &[f64]) -> (Vec<Interval>, Balls) {
-        let (mut gradient, mut hessian) = self.landscape.at(x);
+    /// What the function along which the flow falls is like at a point (length n) and around it.
+    pub fn about<'b>(&'b self, x: &'b [f64]) -> About<'b> {
+        let mut about = self.landscape.about(x);
         if self.uphill {
-            gradient.iter_mut().for_each(|g| *g = -*g);
-            let mid = hessian.mid.as_ref();
-            hessian.mid = Mat::from_fn(mid.nrows(), mid.ncols(), |i, j| -mid[(i, j)]);
+            about.gradient.iter_mut().for_each(|g| *g = -*g);
+            let mid = about.hessian.mid.as_ref();
+            about.hessian.mid = Mat::from_fn(mid.nrows(), mid.ncols(), |i, j| -mid[(i, j)]);
         }
-        (gradient, hessian)
+        about
     }
 
-    /// The Hessian's Lipschitz constant on a ball.
-    pub fn lipschitz(&self, center: &[f64], radius: f64) -> f64 {
-        self.landscape.lipschitz(center, radius)
-    }
-
-    /// The same in balls of any radius about one centre.
+    /// The Hessian's Lipschitz constant in balls of any radius about a point.
     pub fn lipschitz_about<'b>(&'b self, center: &'b [f64]) -> Box<dyn Fn(f64) -> f64 + 'b> {
         self.landscape.lipschitz_about(center)
     }
@@ -103,7 +98,7 @@ const SLOPES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
 /// `largest`. They are blocks of every field within e0, and e1 in the derivative. Empty if none could be proven.
 pub fn blocks(field: Field<'_>, x: &[f64], radius: f64, largest: f64, e0: f64, e1: f64) -> Vec<Block> {
     let n = x.len();
-    let (gradient, hessian) = field.at(x);
+    let About { gradient, hessian, lipschitz } = field.about(x);
     let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
     if !symmetric_eigen(hessian.mid.as_ref(), &mut values, vectors.as_mut()) {
         return vec![];
@@ -118,7 +113,7 @@ pub fn blocks(field: Field<'_>, x: &[f64], radius: f64, largest: f64, e0: f64, e
         }
         let wanted = found.last().is_none_or(|b| half <= APART * b.half);
         if let Some(block) =
-            wanted.then(|| block(field, x, radius, &direction, &split, half, e0, e1)).flatten()
+            wanted.then(|| block(&lipschitz, x, radius, &direction, &split, half, e0, e1)).flatten()
         {
             found.push(block);
         }
@@ -129,7 +124,7 @@ pub fn blocks(field: Field<'_>, x: &[f64], radius: f64, largest: f64, e0: f64, e
 
 #[allow(clippy::too_many_arguments)]
 fn block(
-    field: Field<'_>,
+    lipschitz: &dyn Fn(f64) -> f64,
     x: &[f64],
     radius: f64,
     direction: &[f64],
@@ -152,7 +147,7 @@ fn block(
             mixed: if split.transverse == f64::INFINITY { 0.0 } else { add_up(split.mixed, change) },
         }
     };
-    let lipschitz = field.lipschitz(x, reach(1.0));
+    let lipschitz = lipschitz(reach(1.0));
     let rough = over(lipschitz, 0.3);
     let least = (rough.mixed / rough.stable).max(0.5 * rough.mixed / (rough.unstable * rough.stable).sqrt());
     let least = if least >= 0.0 { least.max(1e-3) } else { return None };

@@ -40,6 +40,12 @@ pub trait Enclose: Send + Sync {
         Box::new(move |radius| self.lipschitz(center, radius))
     }
 
+    /// [`Enclose::at`] and [`Enclose::lipschitz_about`] of one place, for kinds where they have much in common.
+    fn about<'a>(&'a self, x: &'a [f64]) -> About<'a> {
+        let (gradient, hessian) = self.at(x);
+        About { gradient, hessian, lipschitz: self.lipschitz_about(x) }
+    }
+
     /// A system whose zeros are the critical points, with the Jacobian singular just where the Hessian is.
     fn system(&self) -> Box<dyn System + '_>;
 
@@ -58,6 +64,16 @@ pub trait Enclose: Send + Sync {
     fn everywhere(&self) -> Option<Everywhere<'_>> {
         None
     }
+}
+
+/// What a landscape is like at a place and around it.
+pub struct About<'a> {
+    /// Encloses the gradient there.
+    pub gradient: Vec<Interval>,
+    /// Encloses the Hessian there.
+    pub hessian: Balls,
+    /// A bound of the Hessian's Lipschitz constant in the ball of this radius.
+    pub lipschitz: Box<dyn Fn(f64) -> f64 + 'a>,
 }
 
 /// A system, perhaps in fewer unknowns, with as many zeros as the landscape has critical points in all of R^n.

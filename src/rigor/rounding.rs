@@ -123,13 +123,29 @@ pub fn sum_up(terms: impl IntoIterator<Item = f64>) -> f64 {
     terms.into_iter().fold(0.0, add_up)
 }
 
+/// Between one over this and this, squares neither overflow nor vanish.
+const ORDINARY: f64 = 1e90;
+
 /// An upper bound of the Euclidean norm.
 pub fn norm_up(x: &[f64]) -> f64 {
-    // Scaled, so that squares neither overflow nor vanish.
-    let largest = x.iter().fold(0.0, |m: f64, x| if x.is_nan() { f64::INFINITY } else { m.max(x.abs()) });
+    let (mut largest, mut squares) = (0.0_f64, 0.0);
+    for x in x {
+        largest = if x.abs() > largest { x.abs() } else { largest };
+        squares += x * x;
+    }
+    if squares.is_nan() {
+        return f64::INFINITY;
+    }
+    if largest > 1.0 / ORDINARY && largest < ORDINARY && x.len() < 1 << 40 {
+        // A square and the sum: `1/(1 - m u) <= 1 + 1.01 m u` for m roundings, m u < 1e-3. What underflow takes of a square is below 1e-307,
+        // of all that are taken together far below the last roundings, which go upwards.
+        let inflate = 1.0 + 1.01 * (x.len() + 2) as f64 * UNIT;
+        return sqrt_up(mul_up(up(inflate), squares));
+    }
     if largest == 0.0 || largest == f64::INFINITY {
         return largest;
     }
+    // Scaled, so that squares neither overflow nor vanish.
     let squares = sum_up(x.iter().map(|x| {
         let t = div_up(x.abs(), largest);
         mul_up(t, t)
@@ -174,5 +190,19 @@ mod tests {
         assert!((5e200..5.000_000_000_01e200).contains(&n));
         let n = norm_up(&[3e-200, 4e-200]);
         assert!((5e-200..5.000_000_000_01e-200).contains(&n));
+    }
+
+    #[test]
+    fn norms_of_many_are_bounds() {
+        // Squares just below u, each lost beside one.
+        let small = (UNIT * (1.0 - 1e-12)).sqrt();
+        let x: Vec<f64> = (0..1000).map(|i| if i == 0 { 1.0 } else { small }).collect();
+        let above = norm_up(&x) - 1.0;
+        assert!(above >= 0.5 * 999.0 * UNIT * (1.0 - 1e-11) && above < 2020.0 * UNIT, "{}", above / UNIT);
+        // n ones, compared exactly.
+        for n in 1..100 {
+            let norm = norm_up(&vec![1.0; n]);
+            assert!(norm.mul_add(norm, -(n as f64)) >= 0.0, "{n}");
+        }
     }
 }

@@ -17,9 +17,8 @@ use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_
 use faer::{Mat, MatRef, Par};
 
 use super::inertia::rotate;
-use super::matrix::rounded;
 use super::norm::norm_two;
-use super::rounding::{add_up, div_up, mul_up, norm_up, sqrt_down, sqrt_up, sub_down};
+use super::rounding::{UNIT, add_up, div_up, mul_up, norm_up, sqrt_down, sqrt_up, sub_down};
 use super::{BallMatrix, Interval};
 
 /// Up to this size Jacobi's method beats the library.
@@ -106,8 +105,9 @@ fn spectrum_from(a: &BallMatrix, values: &[f64], vectors: Mat<f64>) -> Option<Sp
         let (av, v) = (image.mid.col_as_slice(j), vectors.col_as_slice(j));
         for ((r, av), v) in residual.col_as_slice_mut(j).iter_mut().zip(av).zip(v) {
             let (product, rest) = (values[j] * v, av - values[j] * v);
-            let rounding = add_up(add_up(rounded(product), rounded(rest)), *r);
-            *r = add_up(rest.abs(), rounding);
+            // u for either rounding, or less than the smallest normal number; eight roundings of nonnegative numbers.
+            let bound = rest.abs() + *r + UNIT * (product.abs() + rest.abs());
+            *r = bound * (1.0 + 8.0 * f64::EPSILON) + f64::MIN_POSITIVE;
         }
     }
     let largest = values.iter().fold(0.0, |m: f64, w| m.max(w.abs()));

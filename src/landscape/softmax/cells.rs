@@ -60,9 +60,9 @@ pub(super) struct Look {
 /// The data about one of them.
 #[derive(Debug)]
 pub(super) struct List {
-    /// Ascending.
+    /// Nearest first.
     members: Vec<u32>,
-    /// Distances, rounded down.
+    /// Their distances, rounded down.
     distances: Vec<f64>,
     /// What is not in the list is at least so far away.
     reach: f64,
@@ -261,7 +261,7 @@ impl Cells {
             reach = reach.min(lowered(first.0));
             found.truncate(LISTED);
         }
-        found.sort_unstable_by_key(|(_, k)| *k);
+        found.sort_unstable_by(order);
         List {
             distances: found.iter().map(|(square, _)| lowered(*square)).collect(),
             members: found.into_iter().map(|(_, k)| k).collect(),
@@ -276,8 +276,8 @@ impl List {
         if !(distance < self.reach) {
             return false;
         }
-        let near = self.members.iter().zip(&self.distances).filter(|(_, d)| **d <= distance);
-        out.extend(near.map(|(k, _)| *k));
+        let near = self.distances.partition_point(|d| *d <= distance);
+        out.extend_from_slice(&self.members[..near]);
         true
     }
 }

@@ -15,7 +15,7 @@ use super::place::Place;
 use super::span;
 use super::tree::{Ball, Bound, Sides, Tree};
 use super::weights::Weights;
-use crate::landscape::enclose::{Balls, Enclose, Everywhere, Hull};
+use crate::landscape::enclose::{About, Balls, Enclose, Everywhere, Hull};
 use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
 use crate::rigor::{Interval, System};
 
@@ -33,6 +33,10 @@ pub(in crate::landscape) struct EnclosedMixture {
     pub(super) relative: f64,
     /// See `relative` (length n).
     pub(super) absolute: Vec<f64>,
+    /// Are both zero?
+    pub(super) exact: bool,
+    /// Relative error of a square distance as it is summed up.
+    rounding: f64,
     /// Logarithms of `W_k`, up to a constant for which `constant` makes up.
     pub(super) logs: Vec<Interval>,
     /// s.
@@ -106,6 +110,8 @@ impl EnclosedMixture {
             wells,
             relative,
             absolute,
+            exact: false,
+            rounding: 0.0,
             logs,
             precision,
             scale,
@@ -149,6 +155,8 @@ impl EnclosedMixture {
             wells,
             relative,
             absolute,
+            exact: false,
+            rounding: 0.0,
             logs: self.logs.clone(),
             precision: self.precision,
             scale: self.scale,
@@ -163,8 +171,10 @@ impl EnclosedMixture {
         mixture
     }
 
-    /// Finds the ball about the middle that holds all wells.
+    /// Finds the ball about the middle that holds all wells, and what errors there are.
     fn surround(&mut self) {
+        self.exact = self.relative == 0.0 && self.absolute.iter().all(|a| *a == 0.0);
+        self.rounding = square_error(self.dim);
         let reach = (0..self.count()).map(|k| self.distance(k, &self.middle).hi());
         self.reach = reach.fold(0.0, f64::max);
     }
@@ -216,7 +226,7 @@ impl EnclosedMixture {
     /// Bound of the distance of approximate well k from the exact one.
     #[inline(always)]
     pub(super) fn well_error(&self, k: usize) -> f64 {
-        if self.relative == 0.0 && self.absolute.iter().all(|a| *a == 0.0) {
+        if self.exact {
             return 0.0;
         }
         let (mut square, mut size) = (0.0, 0.0);
@@ -238,7 +248,7 @@ impl EnclosedMixture {
     /// Squared distance of well k from a point.
     #[inline(always)]
     pub(super) fn square_distance(&self, k: usize, x: &[f64]) -> Interval {
-        let plain = square_apart(x, self.well(k));
+        let plain = square_apart(x, self.well(k), self.rounding);
         let error = self.well_error(k);
         if error == 0.0 {
             return Interval::new(plain.lo().max(0.0), plain.hi());
@@ -337,28 +347,19 @@ impl Enclose for EnclosedMixture {
     }
 
     fn lipschitz_about<'a>(&'a self, center: &'a [f64]) -> Box<dyn Fn(f64) -> f64 + 'a> {
-        let s = self.precision.hi();
-        let factor = mul_up(self.scale.hi(), mul_up(s, mul_up(s, s)));
-        let span = mul_up(2.0, self.reach);
-        // 6 sqrt 3 = 10.392..
-        let everywhere = div_up(mul_up(span, mul_up(span, span)), 10.39);
         let place = center.iter().all(|c| c.is_finite()).then(|| Place::new(self, center));
-        Box::new(move |radius| {
-            let bound = match &place {
-                Some(place) if radius >= 0.0 && radius.is_finite() => place.third_moment(radius, everywhere),
-                _ => everywhere,
-            };
-            let bound = mul_up(factor, bound);
-            if bound >= 0.0 { bound } else { f64::INFINITY }
-        })
+        self.lipschitz_by(place)
     }
 
     fn at(&self, x: &[f64]) -> (Vec<Interval>, Balls) {
-        let weights = Weights::over(self, x, &vec![0.0; x.len()]);
-        let (factor, rest) = (self.scale * self.precision, weights.mean_less(self));
-        let all = x.iter().zip(&weights.mean).zip(&rest);
-        let gradient = all.map(|((x, t), rest)| factor * (exact_difference(*x, *t) - *rest)).collect();
-        (gradient, weights.hessian(self, &rest, factor, factor * self.precision))
+        self.derivatives(x, &Place::new(self, x))
+    }
+
+    fn about<'a>(&'a self, x: &'a [f64]) -> About<'a> {
+        let place = Place::new(self, x);
+        let (gradient, hessian) = self.derivatives(x, &place);
+        let place = x.iter().all(|x| x.is_finite()).then_some(place);
+        About { gradient, hessian, lipschitz: self.lipschitz_by(place) }
     }
 
     fn system(&self) -> Box<dyn System + '_> {
@@ -386,6 +387,32 @@ impl Enclose for EnclosedMixture {
 }
 
 impl EnclosedMixture {
+    /// Encloses gradient and Hessian at `x`.
+    fn derivatives(&self, x: &[f64], place: &Place<'_>) -> (Vec<Interval>, Balls) {
+        let weights = Weights::at(place, &vec![0.0; x.len()]);
+        let (factor, rest) = (self.scale * self.precision, weights.mean_less(self));
+        let all = x.iter().zip(&weights.mean).zip(&rest);
+        let gradient = all.map(|((x, t), rest)| factor * (exact_difference(*x, *t) - *rest)).collect();
+        (gradient, weights.hessian(self, &rest, factor, factor * self.precision))
+    }
+
+    /// See [`Enclose::lipschitz`]; without a place, what holds everywhere.
+    fn lipschitz_by<'a>(&self, place: Option<Place<'a>>) -> Box<dyn Fn(f64) -> f64 + 'a> {
+        let s = self.precision.hi();
+        let factor = mul_up(self.scale.hi(), mul_up(s, mul_up(s, s)));
+        let span = mul_up(2.0, self.reach);
+        // 6 sqrt 3 = 10.392..
+        let everywhere = div_up(mul_up(span, mul_up(span, span)), 10.39);
+        Box::new(move |radius| {
+            let bound = match &place {
+                Some(place) if radius >= 0.0 && radius.is_finite() => place.third_moment(radius, everywhere),
+                _ => everywhere,
+            };
+            let bound = mul_up(factor, bound);
+            if bound >= 0.0 { bound } else { f64::INFINITY }
+        })
+    }
+
     /// `log sum_k W_k exp(-(s/2) D_k)`.
     fn log_sum_exp(&self, square: impl Fn(usize) -> Interval) -> Interval {
         let half = self.precision.scale(0.5);
@@ -455,21 +482,26 @@ pub(super) fn exact_difference(a: f64, b: f64) -> Interval {
     }
 }
 
-/// Square distance of two points.
+/// Relative error of a square distance: three roundings a term and one a sum.
+fn square_error(n: usize) -> f64 {
+    gamma(depth(n) + 3)
+}
+
+/// Square distance of two points; `rounding` is the error of their dimension.
 #[inline(always)]
-fn square_apart(a: &[f64], b: &[f64]) -> Interval {
+fn square_apart(a: &[f64], b: &[f64], rounding: f64) -> Interval {
     let n = a.len();
     let square = lanes(n, |i| {
         let d = a[i] - b[i];
         d * d
     });
-    // Three roundings a term and one a sum; terms that underflow lose less than the smallest normal number.
-    Interval::about(square, up(mul_up(square, gamma(depth(n) + 3)) + n as f64 * f64::MIN_POSITIVE))
+    // Terms that underflow lose less than the smallest normal number.
+    Interval::about(square, up(mul_up(square, rounding) + n as f64 * f64::MIN_POSITIVE))
 }
 
 /// Distance of two points.
 pub(super) fn distance(a: &[f64], b: &[f64]) -> Interval {
-    root(square_apart(a, b))
+    root(square_apart(a, b, square_error(a.len())))
 }
 
 /// The root of a square.

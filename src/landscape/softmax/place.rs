@@ -24,11 +24,21 @@ pub(super) enum Reach<'a> {
 
 /// `log` of what all wells that are left out have together, times the cube of how far wells reach, in widths.
 const LEFT: f64 = -50.0;
+/// The mean is hardly another place than the centre at this share of a distance.
+const SLIGHT: f64 = 1e-4;
 /// `log` of weights that matter to the mean.
 const LIGHT: f64 = -45.0;
 
-/// A well, and the square of its distance from the centre.
-type Seen = (usize, Interval);
+/// A well, and bounds of its logit and of its distance from the centre.
+type Seen = (usize, Bounds);
+
+/// Of a well, or of all in a node of a tree.
+#[derive(Clone, Copy)]
+struct Bounds {
+    logit: Interval,
+    /// From above.
+    distance: f64,
+}
 
 /// How wells are looked through.
 enum Wells<'a> {
@@ -46,8 +56,9 @@ struct Logits {
 }
 
 impl Logits {
-    fn of(&self, log: Interval, square: Interval) -> Interval {
-        difference(log, self.log) - self.half * difference(square, self.square)
+    fn of(&self, log: Interval, square: Interval) -> Bounds {
+        let logit = difference(log, self.log) - self.half * difference(square, self.square);
+        Bounds { logit, distance: up(square.hi().sqrt()) }
     }
 }
 
@@ -60,6 +71,8 @@ pub(super) struct Place<'a> {
     /// The softmax mean there, approximately, and the sum of the weights.
     mean: Vec<f64>,
     sum: f64,
+    /// At least how far that is from the centre.
+    apart: f64,
     /// Distances of all wells from the mean, where they are looked at one by one.
     distances: OnceCell<Vec<f64>>,
 }
@@ -69,25 +82,30 @@ impl<'a> Place<'a> {
         let (n, count) = (mixture.dim, mixture.count());
         let half = mixture.precision.scale(0.5);
         let rough = |k: usize, square: Interval| mixture.logs[k].mid() - half.mid() * square.mid();
-        let (wells, top) = if n <= LOW {
-            let boxes = &**mixture.boxes();
-            (Wells::Boxes(boxes), highest(mixture, boxes, center, &rough))
-        } else if let Some(balls) = mixture.balls() {
-            (Wells::Balls(balls), highest(mixture, balls, center, &rough))
-        } else {
-            let squares: Vec<Interval> = Arch::new().dispatch(Squares { mixture, from: center });
-            let all: Vec<Seen> = squares.into_iter().enumerate().collect();
-            let value = |k: usize| rough(k, all[k].1);
-            let top = (1..count).fold(0, |top, k| if value(k) > value(top) { k } else { top });
-            (Wells::All(all), top)
+        let about = |top: usize| {
+            let square = mixture.square_distance(top, center).mid();
+            Logits { half, log: mixture.logs[top].mid(), square }
         };
-        let square = mixture.square_distance(top, center).mid();
-        let logits = Logits { half, log: mixture.logs[top].mid(), square };
+        let (wells, top, logits) = if n <= LOW {
+            let boxes = &**mixture.boxes();
+            let top = highest(mixture, boxes, center, &rough);
+            (Wells::Boxes(boxes), top, about(top))
+        } else if let Some(balls) = mixture.balls() {
+            let top = highest(mixture, balls, center, &rough);
+            (Wells::Balls(balls), top, about(top))
+        } else {
+            let squares = Arch::new().dispatch(Squares { mixture, from: center });
+            let value = |k: usize| rough(k, squares[k]);
+            let top = (1..count).fold(0, |top, k| if value(k) > value(top) { k } else { top });
+            let logits = about(top);
+            let seen = |(k, square): (usize, &Interval)| (k, logits.of(mixture.logs[k], *square));
+            (Wells::All(squares.iter().enumerate().map(seen).collect()), top, logits)
+        };
 
         let (mut mean, mut sum) = (vec![0.0; n], 0.0);
-        let light = |log: Interval, _: Interval| log.hi() < LIGHT;
-        for (k, square) in near(mixture, &wells, center, &logits, &light, &|_, _| false) {
-            let weight = core_math::exp(logits.of(mixture.logs[k], square).mid().min(0.0));
+        let light = |of: &Bounds| of.logit.hi() < LIGHT;
+        for (k, of) in near(mixture, &wells, center, &logits, &light, &|_| false) {
+            let weight = core_math::exp(of.logit.mid().min(0.0));
             sum += weight;
             for ((m, c), top) in mean.iter_mut().zip(mixture.well(k)).zip(mixture.well(top)) {
                 *m += weight * (c - top);
@@ -97,12 +115,16 @@ impl<'a> Place<'a> {
             let place = *m / sum + top;
             *m = if place.is_finite() { place } else { *top };
         }
-        Place { mixture, center, wells, logits, mean, sum, distances: OnceCell::new() }
+        let apart: Vec<Interval> = mean.iter().zip(center).map(|(m, z)| exact_difference(*m, *z)).collect();
+        let apart = norm(&apart);
+        Place { mixture, center, wells, logits, mean, sum, apart, distances: OnceCell::new() }
     }
 
     /// From above, the distance of a well from the mean.
     pub(super) fn distance(&self, k: usize) -> f64 {
-        match self.wells {
+        match &self.wells {
+            // Where the mean is hardly another place than the centre, as at a minimum, the triangle inequality says it as well.
+            Wells::All(all) if self.apart <= SLIGHT * all[k].1.distance => add_up(all[k].1.distance, self.apart),
             Wells::All(_) => {
                 let all = || {
                     let squares = Arch::new().dispatch(Squares { mixture: self.mixture, from: &self.mean });
@@ -144,21 +166,18 @@ impl<'a> Place<'a> {
             Reach::Ball { radius, known } => (radius, radius == 0.0, known),
         };
         // By Cauchy's inequality no shift is larger than `s far |c - mean|`.
-        let apart: Vec<Interval> = mean.iter().zip(*center).map(|(m, z)| exact_difference(*m, *z)).collect();
-        let (apart, steep) = (norm(&apart), mul_up(s, far));
+        let (apart, steep) = (self.apart, mul_up(s, far));
         let widths = mul_up(mixture.farthest(mean).max(mixture.farthest(center)), up(s.sqrt()));
         let least = LEFT - 3.0 * core_math::log(1.0 + widths) - core_math::log(count as f64);
-        let left = |log: Interval, square: Interval| {
-            add_up(log.hi(), mul_up(steep, add_up(up(square.hi().sqrt()), apart))) < least
-        };
+        let left = |of: &Bounds| add_up(of.logit.hi(), mul_up(steep, add_up(of.distance, apart))) < least;
         // In a ball that is far too large the share of many wells may be all: what they add to the third moment soon says so.
         let (moment, all) = (Cell::new(0.0), core_math::log(self.sum));
-        let enough = |log: Interval, square: Interval| {
+        let enough = |of: &Bounds| {
             if known == f64::INFINITY {
                 return false;
             }
-            let distance = (square.mid().sqrt() - apart).max(0.0);
-            if log.mid() + steep * distance > all {
+            let distance = (of.distance - apart).max(0.0);
+            if of.logit.mid() + steep * distance > all {
                 moment.set(moment.get() + 0.5 * distance.powi(3));
             }
             moment.get() > known
@@ -174,8 +193,7 @@ impl<'a> Place<'a> {
             total: Interval::ZERO,
             mean: mean.clone(),
         };
-        for (k, square) in kept {
-            let logit = logits.of(mixture.logs[k], square);
+        for (k, Bounds { logit, .. }) in kept {
             let e = if still {
                 logit.exp()
             } else {
@@ -233,24 +251,23 @@ fn highest<B: Bound>(
     tree.order[tree.highest(likely, of_node, of).0]
 }
 
-/// All wells but those that `leaves` lets out, by upper bounds of their logarithms and distances: whole nodes of the tree, where there
+/// All wells but those that `leaves` lets out, by bounds of their logits and distances: whole nodes of the tree, where there
 /// is one. As soon as `enough` is said of one that is not let out, all others are.
 fn near(
     mixture: &EnclosedMixture,
     wells: &Wells<'_>,
     center: &[f64],
     logits: &Logits,
-    leaves: &dyn Fn(Interval, Interval) -> bool,
-    enough: &dyn Fn(Interval, Interval) -> bool,
+    leaves: &dyn Fn(&Bounds) -> bool,
+    enough: &dyn Fn(&Bounds) -> bool,
 ) -> Vec<Seen> {
     let mut kept = vec![];
     let ended = Cell::new(false);
-    let leaves = |log: Interval, square: Interval| ended.get() || leaves(log, square);
-    let mut look = |(k, square): Seen| {
-        let log = logits.of(mixture.logs[k], square);
-        if !leaves(log, square) {
-            kept.push((k, square));
-            ended.set(enough(log, square));
+    let leaves = |of: &Bounds| ended.get() || leaves(of);
+    let mut look = |(k, of): Seen| {
+        if !leaves(&of) {
+            ended.set(enough(&of));
+            kept.push((k, of));
         }
     };
     match wells {
@@ -267,15 +284,12 @@ fn walk<B: Bound>(
     tree: &Tree<B>,
     center: &[f64],
     logits: &Logits,
-    leaves: &dyn Fn(Interval, Interval) -> bool,
+    leaves: &dyn Fn(&Bounds) -> bool,
     look: &mut dyn FnMut(Seen),
 ) {
-    let drops = |node: &Node<B>| {
-        let square = node.bound.square(center);
-        leaves(logits.of(Interval::point(node.log), square), square)
-    };
+    let drops = |node: &Node<B>| leaves(&logits.of(Interval::point(node.log), node.bound.square(center)));
     tree.visit(drops, |place| {
         let k = tree.order[place];
-        look((k, mixture.square_distance(k, center)));
+        look((k, logits.of(mixture.logs[k], mixture.square_distance(k, center))));
     });
 }

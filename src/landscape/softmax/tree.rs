@@ -286,6 +286,11 @@ mod tests {
                     }
                 }
             }
+            // Both at once say what each says alone.
+            let (about, (gradient, hessian)) = (plain.about(&x), plain.at(&x));
+            assert!(about.gradient == gradient && about.hessian.mid == hessian.mid);
+            assert!(about.hessian.rad == hessian.rad);
+            assert_eq!((about.lipschitz)(0.2), plain.lipschitz(&x, 0.2));
             let (a, b) = (mixture.lipschitz_about(&x), plain.lipschitz_about(&x));
             for radius in [0.0, 1e-6, 1e-3, 0.05, 0.2, 1.0, 5.0, 100.0] {
                 assert!(close(a(radius), b(radius)), "{radius}: {} {}", a(radius), b(radius));

@@ -38,7 +38,12 @@ const BLOCK: usize = 32;
 impl Weights {
     /// Encloses the weights over a box, by the radii of its coordinates.
     pub(super) fn over(mixture: &EnclosedMixture, center: &[f64], radii: &[f64]) -> Self {
-        let weights = Place::new(mixture, center).over(Reach::Box(radii));
+        Self::at(&Place::new(mixture, center), radii)
+    }
+
+    /// The same where the centre's place is known.
+    pub(super) fn at(place: &Place<'_>, radii: &[f64]) -> Self {
+        let weights = place.over(Reach::Box(radii));
         weights.unwrap_or_else(|| unreachable!("of a box no other bound is known"))
     }
 
@@ -215,7 +220,7 @@ impl Weights {
         // two in each factor, one in their product, and the sum over the wells in any order.
         let rounding = gamma(kept.len() + 8);
         let (mut root, mut spread) = (Mat::zeros(n, kept.len()), Mat::zeros(n, kept.len()));
-        let exact = mixture.relative == 0.0 && mixture.absolute.iter().all(|a| *a == 0.0);
+        let exact = mixture.exact;
         let (mut largest_error, mut size, mut mass) = (vec![0.0; n], vec![0.0; n], 0.0);
         for (column, &k) in kept.iter().enumerate() {
             let (lo, hi) = self.share(k);
@@ -286,7 +291,7 @@ impl NullaryFnOnce for MeanSums<'_> {
         let MeanSums { weights, mixture, kept, t, rounding } = self;
         let n = t.len();
         let absolute = &mixture.absolute[..n];
-        let exact = mixture.relative == 0.0 && absolute.iter().all(|a| *a == 0.0);
+        let exact = mixture.exact;
         let (mut sum, mut error) = (vec![0.0; n], vec![0.0; n]);
         let (mut block, mut block_error) = (vec![0.0; n], vec![0.0; n]);
         for wells in kept.chunks(BLOCK) {
