@@ -37,17 +37,31 @@ pub(crate) const FLAT: f64 = 1e-10;
 /// Gradients this many times a typical one are met only towards a pole.
 const POLE: f64 = 1e8;
 
-/// Most steps of a search.
-const MOST: usize = 150;
+/// Most steps of a descent, and of a search for a saddle: what finds one takes 62 at most on the landscapes that this was tried on, and
+/// less than 30 in 99 cases of a hundred.
+const MOST: (usize, usize) = (150, 75);
 
 /// Steps in a row with fewer negative eigenvalues than the index wanted before a search is given up.
 const PATIENCE: usize = 50;
+
+/// A full Newton step that the model foretold this well ..
+const FORETOLD: f64 = 0.1;
+/// .. and that leads to a point from which this share of it is left at most, is on its way there.
+const LEFT: f64 = 0.05;
 
 /// Where a search ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Followed {
     pub(crate) x: Vec<f64>,
     pub(crate) gradient_norm: f64,
+}
+
+/// How a search ended.
+pub(crate) enum End {
+    /// Newton's method was on its way to a point that is known.
+    Known(usize),
+    /// A place where the gradient vanishes, nearly.
+    Found(Followed),
 }
 
 /// One proposed step.
@@ -60,13 +74,15 @@ struct Step {
 }
 
 /// Follows the `index` lowest modes up and the rest down from `start`; `None` if it left the region or did not settle.
-/// `directions` (n x any) span what is climbed first, before the modes have settled.
+/// `directions` (n x any) span what is climbed first, before the modes have settled. `known` names the known point of this index
+/// within a distance of a place.
 pub(crate) fn follow(
     problem: &Problem<'_>,
     start: &[f64],
     index: usize,
     directions: Option<MatRef<'_, f64>>,
-) -> Option<Followed> {
+    known: impl Fn(&[f64], f64) -> Option<usize>,
+) -> Option<End> {
     let n = problem.dim();
     let landscape = &problem.landscape;
     let dense = n <= DENSE;
@@ -85,14 +101,14 @@ pub(crate) fn follow(
     let mut model = Model::new(problem, index, directions);
     let mut trial = x.clone();
     let mut trial_g = vec![0.0; n];
-    for iteration in 0..MOST {
+    for iteration in 0..if index == 0 { MOST.0 } else { MOST.1 } {
         model.prepare(&x, &g, iteration)?;
         wrong = if model.short_of_index() { wrong + 1 } else { 0 };
         if wrong > PATIENCE {
             return None;
         }
         let mut step = model.step(&g, radius)?;
-        let length = loop {
+        let (length, foretold) = loop {
             let length = norm(&step.s);
             trial.copy_from_slice(&x);
             axpy(1.0, &step.s, &mut trial);
@@ -103,11 +119,11 @@ pub(crate) fn follow(
             // The last, full Newton step; or one so small that its failure to improve anything is rounding.
             if !step.cut && (length <= settled || length <= 1e-6 * problem.scale && poor >= 1.0) {
                 let (before, after) = (norm(&g), norm(&trial_g));
-                return Some(if after <= before {
+                return Some(End::Found(if after <= before {
                     Followed { x: trial, gradient_norm: after }
                 } else {
                     Followed { x, gradient_norm: before }
-                });
+                }));
             }
             let falls = index > 0 || trial_energy <= energy + noise;
             if trial_energy.is_finite() && poor < 1.0 && falls {
@@ -119,7 +135,7 @@ pub(crate) fn follow(
                 } else if poor < 0.2 && step.cut {
                     radius = (2.0 * radius).min(0.5 * problem.scale);
                 }
-                break length;
+                break (length, !step.cut && poor < FORETOLD);
             }
             radius = 0.25 * length.min(radius);
             if radius < 1e-14 * problem.scale {
@@ -136,6 +152,9 @@ pub(crate) fn follow(
         }
         last = length;
         problem.region.wrap(&mut x);
+        if foretold && let Some(id) = known(&x, LEFT * length) {
+            return Some(End::Known(id));
+        }
         if index > 0 {
             // Brent's cycle detection: a place of the past, renewed at every power of two.
             let back = distance(&x, &mark.0);
@@ -149,7 +168,7 @@ pub(crate) fn follow(
     }
     // A degenerate point is approached slowly, and may be as good as reached.
     let (slow, gradient_norm) = (last <= 1e-5 * problem.scale, norm(&g));
-    (slow && gradient_norm <= 1e-9 * problem.steepness).then_some(Followed { x, gradient_norm })
+    (slow && gradient_norm <= 1e-9 * problem.steepness).then_some(End::Found(Followed { x, gradient_norm }))
 }
 
 /// The quadratic model at the present point, with what is carried from point to point.

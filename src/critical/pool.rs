@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::descend::descend;
 use super::family::Family;
-use super::follow::{Followed, follow};
+use super::follow::{End, Followed, follow};
 use super::places::Places;
 use super::problem::Problem;
 use super::refine::{NEAR, Refined, is_same, refine};
@@ -241,14 +241,28 @@ impl Pool<'_> {
 
     fn meet(&self, x: &[f64], index: usize, directions: Option<&Mat<f64>>) -> Option<Met> {
         let directions = directions.map(|d| d.as_ref());
-        let found = follow(self.problem, x, index, directions).or_else(|| {
+        let near = |x: &[f64], distance: f64| self.near(x, distance, index);
+        let end = follow(self.problem, x, index, directions, near).or_else(|| {
             let end = if index == 0 { descend(self.problem, x)? } else { return None };
-            follow(self.problem, &end, 0, None)
+            follow(self.problem, &end, 0, None, near)
         })?;
+        let found = match end {
+            End::Known(id) => return Some(Met::Known(id)),
+            End::Found(found) => found,
+        };
         if let Some(id) = self.known(&found) {
             return Some(Met::Known(id));
         }
         refine(self.problem, &found, self.options.degenerate_tolerance).map(|p| Met::New(Box::new(p)))
+    }
+
+    /// A known point of this index within a distance of a place.
+    fn near(&self, x: &[f64], distance: f64, index: usize) -> Option<usize> {
+        let holds = |id: usize| {
+            let known = &self.points[id].point;
+            known.index == Some(index) && self.problem.region.distance(&known.x, x) <= distance
+        };
+        self.places.first_near(x, distance, holds)
     }
 
     /// The point that a search ended at, if it is known.

@@ -110,6 +110,11 @@ impl Spectral {
         (0..self.n.saturating_sub(2)).rev().for_each(|j| self.reflect(j, x));
     }
 
+    /// Diagonal and subdiagonal of T, and what T is to be multiplied by.
+    pub fn tridiagonal(&self) -> (&[f64], &[f64], f64) {
+        (&self.diagonal[..self.n], &self.off[..self.n.saturating_sub(1)], self.scale)
+    }
+
     /// The number of negative eigenvalues, by the signs of the pivots of T (Sylvester's law of inertia). `None` if an
     /// entry of the inverse's diagonal, 1 over the sum of the pivots from above and from below, is too large: if an
     /// eigenvalue is below about `tolerance` times the largest. Then signs say little.
