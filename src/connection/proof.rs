@@ -32,7 +32,7 @@ pub struct ProofOptions {
     pub e1: f64,
     /// Keep the cylinders: some two n numbers each.
     pub keep: bool,
-    /// Most cylinders that are tried for a connection; above 16 dimensions a quarter of them.
+    /// Most cylinders that are tried for a connection; above 16 dimensions an eighth of them.
     pub cylinders: usize,
 }
 
@@ -233,7 +233,7 @@ impl<'a> Space<'a> {
         let first = blocks.first().ok_or_else(|| format!("no block about point {saddle} could be proven"))?;
         let side = self.side(c, uphill, x, &first.direction);
         let mut least: Option<Blocked> = None;
-        let mut left = if n <= LOW { options.cylinders } else { options.cylinders / 4 };
+        let mut left = if n <= LOW { options.cylinders } else { options.cylinders / 8 };
         let mut reason = String::new();
         for block in &blocks {
             let start = block.exit(side);

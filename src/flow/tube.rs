@@ -6,6 +6,7 @@
 //! nothing depends on.
 
 use super::cone::Field;
+use crate::landscape::enclose::About;
 use crate::linalg::{axpy, distance, dot, norm};
 use crate::rigor::{Crossing, Cylinder, Disc, Shape, Split};
 
@@ -153,6 +154,8 @@ const AHEAD: [f64; 6] = [1.0, 0.7, 0.4, 0.1, -0.2, -0.5];
 const KEPT: f64 = 0.7;
 /// Tubes that are tried, each knowing where the ones before were stopped.
 const ROUNDS: usize = 8;
+/// So many rounds in a row that each brought less than this share of the line are enough.
+const STUCK: (usize, f64) = (2, 0.003);
 /// Orbits that converge by more than this power of e while a cylinder is crossed are stiff.
 const STIFF: f64 = 0.3;
 /// A tube grows no faster than that because it may.
@@ -175,6 +178,7 @@ pub fn tube(
     let mut narrows = Narrows { seen: vec![], tried: 0 };
     let mut options = *options;
     let mut farthest: Option<Blocked> = None;
+    let mut stuck = 0;
     for _ in 0..ROUNDS {
         let blocked = match chain(
             field,
@@ -192,13 +196,15 @@ pub fn tube(
         let why = blocked.why;
         // It was too wide here, whatever the limit seemed to be.
         narrows.seen.push((blocked.place, 0.4 * blocked.radius / options.width, 0.0));
+        let further = blocked.place - farthest.as_ref().map_or(0.0, |f| f.place);
+        stuck = if further < STUCK.1 * line.length() { stuck + 1 } else { 0 };
         if farthest.as_ref().is_none_or(|f| blocked.place >= f.place) {
             farthest = Some(blocked);
         } else if let Some(farthest) = &mut farthest {
             farthest.tried = blocked.tried;
             options.width *= 0.7;
         }
-        if matches!(why, Why::Stopped | Why::Many) {
+        if matches!(why, Why::Stopped | Why::Many) || stuck == STUCK.0 {
             break;
         }
         options.spare *= 0.4;
@@ -357,7 +363,7 @@ impl Piece {
         doubling: f64,
         options: &Options,
     ) -> Option<Piece> {
-        let (gradient, hessian) = field.at(&center);
+        let About { gradient, hessian, lipschitz } = field.about(&center);
         let (mut direction, bend) = match course {
             Some((along, bend)) => (along, Some(bend)),
             None => (gradient.iter().map(|g| -g.mid()).collect(), None),
@@ -389,7 +395,7 @@ impl Piece {
         let radius = (disc.radius + disc.thickness + norm(&off) + moved) * (1.0 + 1e-12) + grain;
         // A first guess of the width that is aimed at fixes the ball.
         let ball = 1.01 * (half + slack).hypot(1.2 * radius.max(0.6 * half) + 0.5 * half * half * split.turn);
-        let lipschitz = field.lipschitz(&center, ball);
+        let lipschitz = lipschitz(ball);
         if !(lipschitz < f64::INFINITY) {
             return None;
         }
