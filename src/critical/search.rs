@@ -91,8 +91,10 @@ impl Default for Options {
     }
 }
 
-/// Searches after the first descents, in few and in many dimensions.
+/// Searches after the first descents, in few and in many dimensions ..
 const BUDGET: (usize, usize) = (25_000, 12_000);
+/// .. in few of them as many as this for each minimum that these met, but no more than the second number.
+const EACH: (usize, usize) = (50, 2_000_000);
 /// Boxes of a proof of completeness: where nobody asked for one, and where somebody did.
 const BOXES: (u64, u64) = (8_000, 2_000_000);
 /// A proof that nobody asked for is tried up to so many unknowns, or up to the second number if those are fewer than the
@@ -373,8 +375,13 @@ impl Pool<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
         let random = (0..32).map(|_| descent(starts::random(self.problem, &mut rng))).collect();
         self.execute(random, true, control);
-        let more = self.work.searches + if n <= 32 { BUDGET.0 } else { BUDGET.1 };
-        self.budget = self.budget.min(more);
+        let more = if n <= 32 {
+            // Every minimum has neighbours, and saddles between them, however many there are.
+            BUDGET.0.max((EACH.0 * self.count(0)).min(EACH.1))
+        } else {
+            BUDGET.1
+        };
+        self.budget = self.budget.min(self.work.searches + more);
         let mut top = self.top_index();
         for round in 0..rounds {
             if control.stopped() {

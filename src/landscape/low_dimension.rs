@@ -3,7 +3,8 @@
 //! Many patterns stand in blocks of neighbours. With `log W_k = bias_k + (slope/2)|y_k|^2` the exponents are
 //! `log W_k - (slope/2)|z - y_k|^2`, up to what all have in common; the box about a block and its largest log W bound those of a block from above.
 //! Blocks whose exponents are all so far below the best one seen that what is left out together reaches no digit of any sum are left out:
-//! by how much, and what that changes, is in `softmax/pruning.rs`, of which this is the like for few dimensions.
+//! by how much, and what that changes, is in `softmax/pruning.rs`, of which this is the like for few dimensions. Of so many blocks in turn as
+//! there are patterns in one there is a box about all of them, and so on: only in those that reach far enough are the blocks looked at.
 
 use std::cell::Cell;
 
@@ -31,19 +32,27 @@ pub(super) struct LowDimension {
     bounds: Option<Bounds>,
 }
 
-/// Bounds of blocks, themselves filled up to whole blocks.
+/// Bounds of blocks.
 #[derive(Clone, Debug)]
 struct Bounds {
-    /// Least coordinates of the patterns of each block, n rows.
+    /// Of blocks; of [`BLOCK`] of those each; and so on, up to so many that they are one block themselves.
+    levels: Vec<Boxes>,
+    /// Exponents so far below another one are left out.
+    drop: f64,
+    /// A size of the numbers that exponents are sums of: `slope |y_k|^2` and biases.
+    size: f64,
+}
+
+/// Boxes about patterns, filled up to whole blocks of boxes.
+#[derive(Clone, Debug)]
+struct Boxes {
+    count: usize,
+    /// Least coordinates of the patterns of each box, n rows.
     low: Vec<f64>,
     /// Largest coordinates.
     high: Vec<f64>,
     /// Largest log W.
     tops: Vec<f64>,
-    /// Exponents so far below another one are left out.
-    drop: f64,
-    /// A size of the numbers that exponents are sums of: `slope |y_k|^2` and biases.
-    size: f64,
 }
 
 /// The softmax at a point.
@@ -63,8 +72,11 @@ pub(super) struct Room {
     active: Vec<u32>,
     /// Their weights, not divided by their sum, block by block.
     weights: Vec<f64>,
-    bounds: Vec<f64>,
     products: Vec<f64>,
+    /// Blocks of boxes that are looked at.
+    opened: Vec<u32>,
+    /// The bounds of their boxes.
+    bounds: Vec<[f64; BLOCK]>,
 }
 
 thread_local! {
@@ -179,49 +191,82 @@ impl Bounds {
         let (n, count) = patterns.shape();
         let squares: Vec<f64> = patterns.col_iter().map(|y| y.iter().map(|y| y * y).sum()).collect();
         let reach = squares.iter().copied().fold(0.0, f64::max);
-        let width = count.div_ceil(BLOCK).next_multiple_of(BLOCK);
-        let (mut low, mut high) = (vec![0.0; n * width], vec![0.0; n * width]);
-        let mut tops = vec![f64::NEG_INFINITY; width];
-        for (b, members) in order.chunks(BLOCK).enumerate() {
-            for i in 0..n {
-                let row = || members.iter().map(|k| patterns[(i, *k as usize)]);
-                low[i * width + b] = row().fold(f64::INFINITY, f64::min);
-                high[i * width + b] = row().fold(f64::NEG_INFINITY, f64::max);
-            }
-            let logs = members.iter().map(|k| bias[*k as usize] + 0.5 * slope * squares[*k as usize]);
-            tops[b] = logs.fold(f64::NEG_INFINITY, f64::max);
+        let pattern = |j: usize, i: usize| patterns[(i, order[j] as usize)];
+        let log = |j: usize| bias[order[j] as usize] + 0.5 * slope * squares[order[j] as usize];
+        let mut levels = vec![Boxes::about(n, count, [&pattern, &pattern], &log)];
+        while levels[levels.len() - 1].count > BLOCK {
+            let below = &levels[levels.len() - 1];
+            let width = below.tops.len();
+            let low = |b: usize, i: usize| below.low[i * width + b];
+            let high = |b: usize, i: usize| below.high[i * width + b];
+            levels.push(Boxes::about(n, below.count, [&low, &high], &|b| below.tops[b]));
         }
         let drop = 40.0 + (count as f64).ln() + (4.0 * slope * reach).ln_1p();
         let finite = bias.iter().map(|b| b.abs()).filter(|b| b.is_finite());
         let size = slope * reach + finite.fold(0.0, f64::max);
-        Bounds { low, high, tops, drop, size }
+        Bounds { levels, drop, size }
+    }
+}
+
+impl Boxes {
+    /// Boxes about each [`BLOCK`] in turn of `count` patterns, or boxes, of which the ends (of one, in a coordinate) and log W are given.
+    fn about(
+        n: usize,
+        count: usize,
+        [low, high]: [&dyn Fn(usize, usize) -> f64; 2],
+        log: &dyn Fn(usize) -> f64,
+    ) -> Boxes {
+        let boxes = count.div_ceil(BLOCK);
+        let width = boxes.next_multiple_of(BLOCK);
+        let mut out = Boxes {
+            count: boxes,
+            low: vec![0.0; n * width],
+            high: vec![0.0; n * width],
+            tops: vec![f64::NEG_INFINITY; width],
+        };
+        for b in 0..boxes {
+            let members = || b * BLOCK..((b + 1) * BLOCK).min(count);
+            for i in 0..n {
+                out.low[i * width + b] = members().map(|j| low(j, i)).fold(f64::INFINITY, f64::min);
+                out.high[i * width + b] = members().map(|j| high(j, i)).fold(f64::NEG_INFINITY, f64::max);
+            }
+            out.tops[b] = members().map(log).fold(f64::NEG_INFINITY, f64::max);
+        }
+        out
     }
 
-    /// Upper bounds of `log W_k - (slope/2)|z - y_k|^2` in each block.
+    /// Upper bounds of `log W_k - (slope/2)|z - y_k|^2` in a block of boxes.
     #[inline(always)]
-    fn over(&self, z: &[f64], slope: f64, out: &mut [f64]) {
-        let width = self.tops.len();
-        for (b, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
-            let mut squares = [0.0_f64; BLOCK];
-            for (i, z) in z.iter().enumerate() {
-                let row = |rows: &'_ [f64]| -> [f64; BLOCK] {
-                    let mut own = [0.0; BLOCK];
-                    own.copy_from_slice(&rows[i * width + b * BLOCK..][..BLOCK]);
-                    own
-                };
-                let (low, high) = (row(&self.low), row(&self.high));
-                for k in 0..BLOCK {
-                    let (below, above) = (low[k] - z, z - high[k]);
-                    let apart = if below > above { below } else { above };
-                    let apart = if apart > 0.0 { apart } else { 0.0 };
-                    squares[k] = apart.mul_add(apart, squares[k]);
-                }
-            }
+    fn over(&self, block: u32, z: &[f64], slope: f64) -> [f64; BLOCK] {
+        let (width, from) = (self.tops.len(), block as usize * BLOCK);
+        let mut squares = [0.0_f64; BLOCK];
+        for (i, z) in z.iter().enumerate() {
+            let (low, high) =
+                (&self.low[i * width + from..][..BLOCK], &self.high[i * width + from..][..BLOCK]);
             for k in 0..BLOCK {
-                out[k] = self.tops[b * BLOCK + k] - 0.5 * slope * squares[k];
+                let (below, above) = (low[k] - z, z - high[k]);
+                let apart = if below > above { below } else { above };
+                let apart = if apart > 0.0 { apart } else { 0.0 };
+                squares[k] = apart.mul_add(apart, squares[k]);
             }
         }
+        let tops = &self.tops[from..][..BLOCK];
+        for k in 0..BLOCK {
+            squares[k] = tops[k] - 0.5 * slope * squares[k];
+        }
+        squares
     }
+}
+
+/// The place of the largest, or the first where there is none.
+#[inline(always)]
+fn largest(bounds: &[f64; BLOCK]) -> usize {
+    let most = highest(bounds);
+    let mut first = 0;
+    for k in (0..BLOCK).rev() {
+        first = if bounds[k] == most { k } else { first };
+    }
+    first
 }
 
 /// Orders patterns so that each block holds neighbours: halves of whole blocks, along the coordinate in which they are farthest apart.
@@ -260,30 +305,8 @@ impl NullaryFnOnce for Weigh<'_> {
     #[inline(always)]
     fn call(self) -> Softmax {
         let Weigh { patterns, z, slope, room } = self;
-        let Room { active, weights, bounds, .. } = room;
-        active.clear();
-        let blocks = patterns.blocks() as u32;
-        match &patterns.bounds {
-            None => active.extend(0..blocks),
-            Some(known) => {
-                bounds.resize(known.tops.len(), 0.0);
-                known.over(z, slope, bounds);
-                let mut best = 0;
-                for (b, bound) in bounds.iter().enumerate() {
-                    if *bound > bounds[best] {
-                        best = b;
-                    }
-                }
-                let square: f64 = z.iter().map(|z| z * z).sum();
-                let seen = patterns.logits(best as u32, z, slope);
-                let seen = seen.into_iter().fold(f64::NEG_INFINITY, |m, l| if l > m { l } else { m });
-                // Rounding of the exponents and of their bounds.
-                let rounding = 64.0 * f64::EPSILON * (slope * square + known.size);
-                let floor = seen - 0.5 * slope * square - known.drop - rounding;
-                // What is not a number is looked at, too.
-                active.extend((0..blocks).filter(|b| *b as usize == best || !(bounds[*b as usize] < floor)));
-            }
-        }
+        active(patterns, z, slope, room);
+        let Room { active, weights, .. } = room;
         let length = active.len() * BLOCK;
         if weights.len() < length {
             weights.resize(length, 0.0);
@@ -312,6 +335,71 @@ impl NullaryFnOnce for Weigh<'_> {
         }
         Softmax { lse: max + sum.ln(), sum, mean }
     }
+}
+
+/// Fills in the blocks that matter, ascending.
+#[inline(always)]
+fn active(patterns: &LowDimension, z: &[f64], slope: f64, room: &mut Room) {
+    let Room { active, opened, bounds, .. } = room;
+    let Some(Bounds { levels, drop, size }) = &patterns.bounds else {
+        active.clear();
+        active.extend(0..patterns.blocks() as u32);
+        return;
+    };
+    let mut square = 0.0;
+    for z in z {
+        square += z * z;
+    }
+    // Rounding of the exponents and of their bounds.
+    let below = 0.5 * slope * square + drop + 64.0 * f64::EPSILON * (slope * square + size);
+    // Any pattern bounds the largest exponent from below. Down to a block that looks good ..
+    let mut best = 0;
+    for boxes in levels.iter().rev() {
+        let first = best as usize * BLOCK + largest(&boxes.over(best, z, slope));
+        best = first.min(boxes.count - 1) as u32;
+    }
+    let mut seen = highest(&patterns.logits(best, z, slope));
+    active.clear();
+    active.push(0);
+    for (level, boxes) in levels.iter().enumerate().rev() {
+        std::mem::swap(active, opened);
+        bounds.clear();
+        for block in &*opened {
+            bounds.push(boxes.over(*block, z, slope));
+        }
+        if level == 0 {
+            // .. and then the one that looks best of all.
+            let (mut most, mut first) = (f64::NEG_INFINITY, best);
+            for (block, bounds) in opened.iter().zip(&*bounds) {
+                let place = largest(bounds);
+                if bounds[place] > most {
+                    (most, first) = (bounds[place], *block * BLOCK as u32 + place as u32);
+                }
+            }
+            if first != best {
+                let other = highest(&patterns.logits(first, z, slope));
+                seen = if other > seen { other } else { seen };
+            }
+        }
+        let floor = seen - below;
+        // Without branches: which of them reach far enough nobody foretells.
+        active.resize(opened.len() * BLOCK, 0);
+        let mut length = 0;
+        for (block, bounds) in opened.iter().zip(&*bounds) {
+            let from = *block as usize * BLOCK;
+            for k in 0..BLOCK.min(boxes.count - from) {
+                active[length] = (from + k) as u32;
+                // What is not a number is looked at, too.
+                length += usize::from(!(bounds[k] < floor));
+            }
+        }
+        active.truncate(length);
+    }
+}
+
+#[inline(always)]
+fn highest(logits: &[f64; BLOCK]) -> f64 {
+    halve(*logits, |a, b| if a > b { a } else { b })
 }
 
 struct Covariance<'a> {
@@ -373,7 +461,7 @@ mod tests {
     fn mean_and_covariance_are_those_of_the_softmax() {
         // Flat and steep: of 700 patterns nearly all matter, or few.
         for (n, slope) in (1..=MOST).flat_map(|n| [(n, 1.7), (n, 900.0)]) {
-            for count in [1, 2, 15, 16, 17, 33, 700] {
+            for count in [1, 2, 15, 16, 17, 33, 700, 5000] {
                 let patterns = Mat::from_fn(n, count, |i, k| ((i + 1) as f64 * 1.3 + k as f64 * 0.7).sin());
                 // Wells of unequal depth.
                 let square = |k: usize| patterns.col(k).squared_norm_l2();
@@ -383,7 +471,7 @@ mod tests {
                 let mut out = Mat::zeros(n, n);
                 let at = with_room(|room| {
                     let at = low.softmax(&z, slope, room);
-                    if count == 700 && slope > 100.0 {
+                    if count >= 700 && slope > 100.0 {
                         assert!(low.bounds.is_some() && room.active.len() < low.blocks());
                     }
                     low.covariance(&at, 2.0, room, out.as_mut());

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use super::kept::sum_weighed;
 use super::kernel::{LogSumExp, with_scratch};
 use crate::landscape::exp::{dot, exp_below, exp_nonpositive, highest};
-use crate::linalg::lower_panels;
+use crate::linalg::{LONGEST, add_outer_products, lower_panels, together};
 
 /// Points worked on together: so many that packing the data for a product costs little beside it.
 pub(super) const WIDE: usize = 256;
@@ -41,7 +41,7 @@ const PART: usize = 1 << 24;
 /// No more data than these are multiplied with in parts.
 const FEW: usize = 4096;
 
-/// A Hessian's columns go through the cache in so many.
+/// A large Hessian's columns go through the cache in so many.
 const COLUMNS: usize = 256;
 
 impl LogSumExp {
@@ -189,18 +189,26 @@ impl LogSumExp {
     /// one sign, nothing cancels.
     pub(super) fn covariance(&self, members: &[u32], p: &[f64], factor: f64, mut out: MatMut<'_, f64>) {
         let (n, stride) = (self.dim(), self.stride());
-        let groups = members.len().div_ceil(COLUMNS);
+        let small = stride <= LONGEST;
+        let most = if small { together(stride) } else { COLUMNS };
+        let groups = members.len().div_ceil(most);
         out.fill(0.0);
+        let square = if small { stride * stride } else { 0 };
         // Of so many data that there are more groups than columns in one, the means of the groups need the larger room.
-        with_scratch(stride * (COLUMNS.min(members.len()).max(groups) + groups), |scratch| {
+        with_scratch(square + stride * (most.min(members.len()).max(groups) + groups), |scratch| {
+            let (square, scratch) = scratch.split_at_mut(square);
             let (means, room) = scratch.split_at_mut(stride * groups);
             let mut shares = vec![0.0; groups];
+            square.fill(0.0);
             let mut add = |columns: &[f64]| {
+                if small {
+                    return add_outer_products(columns, stride, square);
+                }
                 let count = columns.len() / stride;
                 let w = MatRef::from_column_major_slice_with_stride(columns, n, count, stride);
                 lower_panels(out.rb_mut(), w, w.transpose(), factor);
             };
-            let all = members.chunks(COLUMNS).zip(p.chunks(COLUMNS));
+            let all = members.chunks(most).zip(p.chunks(most));
             for ((members, p), (mean, share)) in all.zip(means.chunks_exact_mut(stride).zip(&mut shares)) {
                 let (data, columns) = (self.data(), &mut room[..stride * members.len()]);
                 *share = Arch::new().dispatch(Roots { data, members, p, mean, columns: &mut *columns });
@@ -212,6 +220,13 @@ impl LogSumExp {
                 let (members, p, mean) = (&members, &shares, &mut mean);
                 Arch::new().dispatch(Roots { data, members, p, mean, columns: &mut *columns });
                 add(columns);
+            }
+            if small {
+                for (j, column) in square.chunks_exact(stride).take(n).enumerate() {
+                    for i in j..n {
+                        out[(i, j)] = factor * column[i];
+                    }
+                }
             }
         });
     }

@@ -431,7 +431,13 @@ impl LogSumExp {
         }
         let (members, p) = match kept {
             Some(kept) => (kept.members, kept.weights),
-            None => (0..).zip(self.dense_weights(x)).filter(|(_, p)| *p > NEGLIGIBLE).unzip(),
+            None => {
+                let mut p = self.dense_weights(x);
+                let mut members = Vec::with_capacity(p.len());
+                members.extend((0..).zip(&p).filter(|(_, p)| **p > NEGLIGIBLE).map(|(k, _)| k));
+                p.retain(|p| *p > NEGLIGIBLE);
+                (members, p)
+            }
         };
         self.covariance(&members, &p, factor, out.rb_mut());
         for j in 0..n {

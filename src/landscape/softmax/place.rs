@@ -124,7 +124,9 @@ impl<'a> Place<'a> {
     pub(super) fn distance(&self, k: usize) -> f64 {
         match &self.wells {
             // Where the mean is hardly another place than the centre, as at a minimum, the triangle inequality says it as well.
-            Wells::All(all) if self.apart <= SLIGHT * all[k].1.distance => add_up(all[k].1.distance, self.apart),
+            Wells::All(all) if self.apart <= SLIGHT * all[k].1.distance => {
+                add_up(all[k].1.distance, self.apart)
+            }
             Wells::All(_) => {
                 let all = || {
                     let squares = Arch::new().dispatch(Squares { mixture: self.mixture, from: &self.mean });
