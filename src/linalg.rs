@@ -2,7 +2,7 @@
 
 mod band;
 mod cholesky;
-mod outer;
+pub(crate) mod outer;
 mod principal;
 mod spectral;
 
@@ -18,7 +18,6 @@ use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Side};
 
 pub use band::{Band, Factors, Layout};
 pub use cholesky::Cholesky;
-pub(crate) use outer::{LONGEST, add_outer_products, together};
 pub use principal::{Principal, principal};
 pub use spectral::{Spectral, WIDEST};
 

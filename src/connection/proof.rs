@@ -233,9 +233,12 @@ impl<'a> Space<'a> {
         let first = blocks.first().ok_or_else(|| format!("no block about point {saddle} could be proven"))?;
         let side = self.side(c, uphill, x, &first.direction);
         let mut least: Option<Blocked> = None;
-        let mut left = if n <= LOW { options.cylinders } else { options.cylinders / 8 };
+        let mut left = if n <= LOW { options.cylinders } else { options.cylinders.div_ceil(8) };
         let mut reason = String::new();
         for block in &blocks {
+            if left == 0 {
+                break;
+            }
             let start = block.exit(side);
             let middle: Vec<f64> = start.center.iter().map(|e| e.mid()).collect();
             let (line, goal) = match self.line(&middle, end, &aim, reach, uphill) {

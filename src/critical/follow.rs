@@ -44,10 +44,10 @@ const MOST: (usize, usize) = (150, 75);
 /// Steps in a row with fewer negative eigenvalues than the index wanted before a search is given up.
 const PATIENCE: usize = 50;
 
-/// A full Newton step that the model foretold this well ..
+/// After a step that the model foretold this well ..
 const FORETOLD: f64 = 0.1;
-/// .. and that leads to a point from which this share of it is left at most, is on its way there.
-const LEFT: f64 = 0.05;
+/// .. a full Newton step of at most half its length, from whose end a known point is no farther than this share of it, leads there.
+const ASIDE: f64 = 0.05;
 
 /// Where a search ended.
 #[derive(Clone, Debug)]
@@ -71,11 +71,13 @@ struct Step {
     hs: Vec<f64>,
     /// Was it cut by the trust region?
     cut: bool,
+    /// Is it Newton's, solved for and not cut, where the Hessian has the signs that are wanted?
+    newton: bool,
 }
 
 /// Follows the `index` lowest modes up and the rest down from `start`; `None` if it left the region or did not settle.
 /// `directions` (n x any) span what is climbed first, before the modes have settled. `known` names the known point of this index
-/// within a distance of a place.
+/// within a distance of a place, if there is one and no other near it.
 pub(crate) fn follow(
     problem: &Problem<'_>,
     start: &[f64],
@@ -90,7 +92,7 @@ pub(crate) fn follow(
     // A search that goes round in circles, or climbs where there is nothing to climb, is given up early.
     let mut mark = (vec![f64::INFINITY; n], 1);
     let mut wrong = 0;
-    let mut last = f64::INFINITY;
+    let (mut last, mut foretold) = (f64::INFINITY, false);
     let mut x = start.to_vec();
     let mut g = vec![0.0; n];
     let mut energy = landscape.gradient(&x, &mut g);
@@ -108,7 +110,15 @@ pub(crate) fn follow(
             return None;
         }
         let mut step = model.step(&g, radius)?;
-        let (length, foretold) = loop {
+        let length = norm(&step.s);
+        if step.newton && foretold && length <= 0.5 * last {
+            trial.copy_from_slice(&x);
+            axpy(1.0, &step.s, &mut trial);
+            if let Some(id) = known(&trial, ASIDE * length) {
+                return Some(End::Known(id));
+            }
+        }
+        let (length, poor) = loop {
             let length = norm(&step.s);
             trial.copy_from_slice(&x);
             axpy(1.0, &step.s, &mut trial);
@@ -135,7 +145,7 @@ pub(crate) fn follow(
                 } else if poor < 0.2 && step.cut {
                     radius = (2.0 * radius).min(0.5 * problem.scale);
                 }
-                break (length, !step.cut && poor < FORETOLD);
+                break (length, poor);
             }
             radius = 0.25 * length.min(radius);
             if radius < 1e-14 * problem.scale {
@@ -150,11 +160,8 @@ pub(crate) fn follow(
             problem.rough.store(true, Ordering::Relaxed);
             return None;
         }
-        last = length;
+        (last, foretold) = (length, poor < FORETOLD);
         problem.region.wrap(&mut x);
-        if foretold && let Some(id) = known(&x, LEFT * length) {
-            return Some(End::Known(id));
-        }
         if index > 0 {
             // Brent's cycle detection: a place of the past, renewed at every power of two.
             let back = distance(&x, &mark.0);
@@ -345,7 +352,7 @@ impl Dense {
                 let mut s = newton.clone();
                 self.newton = Some(newton);
                 self.spectral.leave(&mut s);
-                return Some(Step { s, hs: g.iter().map(|g| -g).collect(), cut: false });
+                return Some(Step { s, hs: g.iter().map(|g| -g).collect(), cut: false, newton: true });
             }
             if index == 0
                 && let Some((shift, mut s)) = self.descent(newton.clone(), radius)
@@ -353,7 +360,7 @@ impl Dense {
                 self.newton = Some(newton);
                 self.spectral.leave(&mut s);
                 let hs = g.iter().zip(&s).map(|(g, s)| -g - shift * s).collect();
-                return Some(Step { s, hs, cut: true });
+                return Some(Step { s, hs, cut: true, newton: false });
             }
             self.find_modes(index, Mat::zeros(g.len(), 0).as_ref(), false, g)?;
         }
@@ -412,7 +419,7 @@ fn mode_step(spectral: &Spectral, up: &[bool], g: &[f64], radius: f64) -> Step {
         .collect();
     let image: Vec<f64> = step.iter().zip(values).map(|(s, v)| s * v).collect();
     let [s, hs] = spectral.combine([&step, &image]);
-    Step { s, hs, cut }
+    Step { s, hs, cut, newton: false }
 }
 
 /// Newton along the climbed modes, conjugate gradients in their complement.
@@ -444,5 +451,50 @@ fn krylov_step(operator: &Operator<'_>, low: Option<&Modes>, g: &[f64], radius: 
     let descent = descent(operator, known, &rest, &until)?;
     axpy(1.0, &descent.step, &mut s);
     axpy(1.0, &descent.image, &mut hs);
-    Some(Step { s, hs, cut: cut || descent.cut })
+    Some(Step { s, hs, cut: cut || descent.cut, newton: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::critical::chart::Chart;
+    use crate::landscape::Region;
+    use crate::landscape::mixture::{Mixture, Noise};
+
+    /// Two shallow minima close to each other: a step across the valley, a hundred times as long as they are apart, tells nothing of which
+    /// of them a search comes to.
+    #[test]
+    fn a_long_step_is_not_on_its_way_to_what_happens_to_be_known() {
+        let data = [[1.01, 0.0], [-1.01, 0.0], [0.0, 200.0]];
+        let data = Mat::from_fn(2, 3, |i, k| data[k][i]);
+        let noise = Noise::Fixed { a: 1.0, sigma: 1.0 };
+        let mixture = Mixture::new(data, vec![1.0; 3], noise, 0.0).expect("a valid mixture");
+        let region = Region::ball(vec![0.0, 100.0], 300.0);
+        let chart = Chart::new(&mixture, &region);
+        let problem = Problem::new(&chart, &region);
+        // The softmax mean of the two: x = y tanh(y x).
+        let a = (0..10_000).fold(0.3, |x: f64, _| 1.01 * (1.01 * x).tanh());
+        let known = |x: &[f64], within: f64| (distance(x, &[a, 0.0]) <= within).then_some(0);
+        let (mut ended, mut early) = (0, 0);
+        for away in [0.0, 0.1, 1.0, 5.0, 12.0, 20.0] {
+            for x in [0.2, 0.26, 0.33, 0.5] {
+                for x in [-x, x] {
+                    // Without knowing anything, and then.
+                    let alone = follow(&problem, &[x, away], 0, None, |_, _| None);
+                    let Some(End::Found(alone)) = alone else { continue };
+                    ended += 1;
+                    let found = match follow(&problem, &[x, away], 0, None, known) {
+                        Some(End::Found(found)) => found.x,
+                        Some(End::Known(_)) => {
+                            early += 1;
+                            vec![a, 0.0]
+                        }
+                        None => panic!("nothing found from {x} {away}"),
+                    };
+                    assert!(distance(&found, &alone.x) < 1e-6, "{found:?} instead of {:?}", alone.x);
+                }
+            }
+        }
+        assert!(ended > 36 && early > 9, "{ended} of 48 end, {early} early");
+    }
 }

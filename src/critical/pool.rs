@@ -256,13 +256,16 @@ impl Pool<'_> {
         refine(self.problem, &found, self.options.degenerate_tolerance).map(|p| Met::New(Box::new(p)))
     }
 
-    /// A known point of this index within a distance of a place.
+    /// The known point of this index within a distance of a place; none if another one is not much farther away.
     fn near(&self, x: &[f64], distance: f64, index: usize) -> Option<usize> {
-        let holds = |id: usize| {
+        let within = |id: usize, distance: f64| {
             let known = &self.points[id].point;
             known.index == Some(index) && self.problem.region.distance(&known.x, x) <= distance
         };
-        self.places.first_near(x, distance, holds)
+        let id = self.places.first_near(x, distance, |id| within(id, distance))?;
+        let wide = 10.0 * distance;
+        let other = self.places.first_near(x, wide, |other| other != id && within(other, wide));
+        other.is_none().then_some(id)
     }
 
     /// The point that a search ended at, if it is known.

@@ -155,7 +155,7 @@ const KEPT: f64 = 0.7;
 /// Tubes that are tried, each knowing where the ones before were stopped.
 const ROUNDS: usize = 8;
 /// So many rounds in a row that each brought less than this share of the line are enough.
-const STUCK: (usize, f64) = (2, 0.003);
+const STUCK: (usize, f64) = (3, 0.003);
 /// Orbits that converge by more than this power of e while a cylinder is crossed are stiff.
 const STIFF: f64 = 0.3;
 /// A tube grows no faster than that because it may.
@@ -196,13 +196,17 @@ pub fn tube(
         let why = blocked.why;
         // It was too wide here, whatever the limit seemed to be.
         narrows.seen.push((blocked.place, 0.4 * blocked.radius / options.width, 0.0));
-        let further = blocked.place - farthest.as_ref().map_or(0.0, |f| f.place);
+        let further = blocked.place - farthest.as_ref().map_or(f64::NEG_INFINITY, |f| f.place);
         stuck = if further < STUCK.1 * line.length() { stuck + 1 } else { 0 };
-        if farthest.as_ref().is_none_or(|f| blocked.place >= f.place) {
-            farthest = Some(blocked);
-        } else if let Some(farthest) = &mut farthest {
-            farthest.tried = blocked.tried;
-            options.width *= 0.7;
+        match &mut farthest {
+            Some(farthest) if further < 0.0 => {
+                farthest.tried = blocked.tried;
+                if matches!(why, Why::Stopped | Why::Many) {
+                    farthest.why = why;
+                }
+                options.width *= 0.7;
+            }
+            _ => farthest = Some(blocked),
         }
         if matches!(why, Why::Stopped | Why::Many) || stuck == STUCK.0 {
             break;

@@ -20,6 +20,8 @@ use crate::linalg::{Spectral, WIDEST, lower_product};
 const BLOCK: usize = 16;
 /// Steps of Lanczos' method that look for a shift.
 const LANCZOS: usize = 30;
+/// Matrices below this are too small for a tridiagonal form.
+const TINY: f64 = 1e-280;
 /// Factorisations that are tried.
 const TRIES: usize = 12;
 /// The smallest positive number.
@@ -102,7 +104,7 @@ fn smaller_of_two(a: f64, b: f64, c: f64) -> f64 {
 fn guess(a: &Mat<f64>) -> (f64, f64) {
     let n = a.nrows();
     let size = norm_inf(&super::matrix::map(a, f64::abs));
-    if n <= WIDEST {
+    if n <= WIDEST && size > TINY {
         let mut spectral = Spectral::new(n);
         if spectral.reduce(a.as_ref()) {
             let (diagonal, off, scale) = spectral.tridiagonal();
@@ -279,6 +281,24 @@ mod tests {
         // (1 + 2u)(1 - u) = 1 + u - 2u^2, which rounds to one.
         assert!(lower_over_ball(1.0, 1.0 + 2.0 * UNIT, 1.0 - UNIT) <= -UNIT * (1.0 - 2.0 * UNIT));
         assert!(lower_over_ball(1.0, 1e-30, 1.0) < 1.0);
+    }
+
+    /// Chains with fixed ends, of every size by which the shift is found, and of tiny numbers.
+    #[test]
+    fn chains_are_bounded_closely() {
+        for n in [3, 20, 32, 33, 60] {
+            // 2 - 2 cos, and the rounding of that.
+            let exact = 4.0 * (0.5 * std::f64::consts::PI / (n + 1) as f64).sin().powi(2);
+            // Lanczos' method squares what it normalises.
+            for size in [1.0, if n <= WIDEST { 1e-200 } else { 1e-100 }] {
+                let entry = |i: usize, j: usize| [2.0, -1.0, 0.0][i.abs_diff(j).min(2)] * size;
+                let bound =
+                    smallest_eigenvalue_lower_bound(&BallMatrix::exact(Mat::from_fn(n, n, entry).as_ref()));
+                assert!(bound <= exact * size * (1.0 + 1e-15), "{n} {size}");
+                let short = if n <= WIDEST { 1e-11 } else { 2e-3 };
+                assert!(bound >= (exact - short) * size, "{n} {size}: {bound} against {exact}");
+            }
+        }
     }
 
     #[test]

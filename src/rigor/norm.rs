@@ -4,12 +4,10 @@ use faer::Mat;
 
 use super::BallMatrix;
 use super::matrix::gamma;
-use super::rounding::{div_up, mul_up, sqrt_up, sub_down, up};
+use super::rounding::{ORDINARY, div_up, mul_up, root_of_squares, sqrt_up, sub_down, up};
 
 /// Steps of the power iteration that looks for a Perron vector.
 const POWER: usize = 3;
-/// Between one over this and this, squares neither overflow nor vanish.
-const ORDINARY: f64 = 1e90;
 
 impl BallMatrix {
     /// An upper bound of the 1-norm (the largest column sum) of every matrix of the set.
@@ -66,11 +64,7 @@ pub(super) fn norm_frobenius(a: &Mat<f64>) -> f64 {
     if largest == 0.0 {
         return 0.0;
     }
-    if !(largest > 1.0 / ORDINARY && largest < ORDINARY) {
-        return mul_up(largest, sqrt_up(terms as f64));
-    }
-    // A square and the sums; what underflow takes is far below the last rounding, which goes upwards.
-    sqrt_up(mul_up(inflate(terms), sum))
+    root_of_squares(sum, largest, terms).unwrap_or_else(|| mul_up(largest, sqrt_up(terms as f64)))
 }
 
 /// The spectral norm of a nonnegative matrix, upwards: the least of its Frobenius norm, of the root of its 1-norm times

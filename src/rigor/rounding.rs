@@ -124,7 +124,17 @@ pub fn sum_up(terms: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// Between one over this and this, squares neither overflow nor vanish.
-const ORDINARY: f64 = 1e90;
+pub(super) const ORDINARY: f64 = 1e90;
+
+/// An upper bound of the root of a sum of squares, from the sum as it was computed, in any order, and the largest of the numbers; `None` if
+/// such squares may overflow, or all vanish.
+pub(super) fn root_of_squares(squares: f64, largest: f64, count: usize) -> Option<f64> {
+    // `1/(1 - m u) <= 1 + 1.01 m u` for m roundings, m u < 1e-3. What underflow takes of a square is below 1e-323, of all that are taken
+    // together far below the last roundings, which go upwards.
+    let inflate = 1.0 + 1.01 * (count + 2) as f64 * UNIT;
+    let ordinary = largest > 1.0 / ORDINARY && largest < ORDINARY && count < 1 << 40;
+    ordinary.then(|| sqrt_up(mul_up(up(inflate), squares)))
+}
 
 /// An upper bound of the Euclidean norm.
 pub fn norm_up(x: &[f64]) -> f64 {
@@ -136,21 +146,17 @@ pub fn norm_up(x: &[f64]) -> f64 {
     if squares.is_nan() {
         return f64::INFINITY;
     }
-    if largest > 1.0 / ORDINARY && largest < ORDINARY && x.len() < 1 << 40 {
-        // A square and the sum: `1/(1 - m u) <= 1 + 1.01 m u` for m roundings, m u < 1e-3. What underflow takes of a square is below 1e-307,
-        // of all that are taken together far below the last roundings, which go upwards.
-        let inflate = 1.0 + 1.01 * (x.len() + 2) as f64 * UNIT;
-        return sqrt_up(mul_up(up(inflate), squares));
-    }
     if largest == 0.0 || largest == f64::INFINITY {
         return largest;
     }
-    // Scaled, so that squares neither overflow nor vanish.
-    let squares = sum_up(x.iter().map(|x| {
-        let t = div_up(x.abs(), largest);
-        mul_up(t, t)
-    }));
-    mul_up(largest, sqrt_up(squares))
+    root_of_squares(squares, largest, x.len()).unwrap_or_else(|| {
+        // Scaled, so that squares neither overflow nor vanish.
+        let squares = sum_up(x.iter().map(|x| {
+            let t = div_up(x.abs(), largest);
+            mul_up(t, t)
+        }));
+        mul_up(largest, sqrt_up(squares))
+    })
 }
 
 #[cfg(test)]

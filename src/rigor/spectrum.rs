@@ -105,7 +105,7 @@ fn spectrum_from(a: &BallMatrix, values: &[f64], vectors: Mat<f64>) -> Option<Sp
         let (av, v) = (image.mid.col_as_slice(j), vectors.col_as_slice(j));
         for ((r, av), v) in residual.col_as_slice_mut(j).iter_mut().zip(av).zip(v) {
             let (product, rest) = (values[j] * v, av - values[j] * v);
-            // u for either rounding, or less than the smallest normal number; eight roundings of nonnegative numbers.
+            // u for either rounding, or less than the smallest normal number; and room for the roundings here.
             let bound = rest.abs() + *r + UNIT * (product.abs() + rest.abs());
             *r = bound * (1.0 + 8.0 * f64::EPSILON) + f64::MIN_POSITIVE;
         }

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use super::kept::sum_weighed;
 use super::kernel::{LogSumExp, with_scratch};
 use crate::landscape::exp::{dot, exp_below, exp_nonpositive, highest};
-use crate::linalg::{LONGEST, add_outer_products, lower_panels, together};
+use crate::linalg::{lower_panels, outer};
 
 /// Points worked on together: so many that packing the data for a product costs little beside it.
 pub(super) const WIDE: usize = 256;
@@ -189,10 +189,12 @@ impl LogSumExp {
     /// one sign, nothing cancels.
     pub(super) fn covariance(&self, members: &[u32], p: &[f64], factor: f64, mut out: MatMut<'_, f64>) {
         let (n, stride) = (self.dim(), self.stride());
-        let small = stride <= LONGEST;
-        let most = if small { together(stride) } else { COLUMNS };
+        let small = stride <= outer::LONGEST;
+        let most = if small { outer::together(stride) } else { COLUMNS };
         let groups = members.len().div_ceil(most);
-        out.fill(0.0);
+        if !small {
+            out.fill(0.0);
+        }
         let square = if small { stride * stride } else { 0 };
         // Of so many data that there are more groups than columns in one, the means of the groups need the larger room.
         with_scratch(square + stride * (most.min(members.len()).max(groups) + groups), |scratch| {
@@ -202,7 +204,7 @@ impl LogSumExp {
             square.fill(0.0);
             let mut add = |columns: &[f64]| {
                 if small {
-                    return add_outer_products(columns, stride, square);
+                    return outer::add_products(columns, stride, square);
                 }
                 let count = columns.len() / stride;
                 let w = MatRef::from_column_major_slice_with_stride(columns, n, count, stride);

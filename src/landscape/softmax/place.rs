@@ -71,7 +71,7 @@ pub(super) struct Place<'a> {
     /// The softmax mean there, approximately, and the sum of the weights.
     mean: Vec<f64>,
     sum: f64,
-    /// At least how far that is from the centre.
+    /// Its distance from the centre, from above.
     apart: f64,
     /// Distances of all wells from the mean, where they are looked at one by one.
     distances: OnceCell<Vec<f64>>,
@@ -82,22 +82,22 @@ impl<'a> Place<'a> {
         let (n, count) = (mixture.dim, mixture.count());
         let half = mixture.precision.scale(0.5);
         let rough = |k: usize, square: Interval| mixture.logs[k].mid() - half.mid() * square.mid();
-        let about = |top: usize| {
+        let beside = |top: usize| {
             let square = mixture.square_distance(top, center).mid();
             Logits { half, log: mixture.logs[top].mid(), square }
         };
         let (wells, top, logits) = if n <= LOW {
             let boxes = &**mixture.boxes();
             let top = highest(mixture, boxes, center, &rough);
-            (Wells::Boxes(boxes), top, about(top))
+            (Wells::Boxes(boxes), top, beside(top))
         } else if let Some(balls) = mixture.balls() {
             let top = highest(mixture, balls, center, &rough);
-            (Wells::Balls(balls), top, about(top))
+            (Wells::Balls(balls), top, beside(top))
         } else {
             let squares = Arch::new().dispatch(Squares { mixture, from: center });
             let value = |k: usize| rough(k, squares[k]);
             let top = (1..count).fold(0, |top, k| if value(k) > value(top) { k } else { top });
-            let logits = about(top);
+            let logits = beside(top);
             let seen = |(k, square): (usize, &Interval)| (k, logits.of(mixture.logs[k], *square));
             (Wells::All(squares.iter().enumerate().map(seen).collect()), top, logits)
         };
