@@ -27,6 +27,8 @@ HERE = Path(__file__).resolve().parent
 CASES = HERE.parent.parent / "tests" / "cases"
 DEFAULT = ["planar-k30-s35", "twenty-0"]
 PEERS = ["pele", "topsearch"]
+# As the peers, which look for no points of higher index.
+INDEX_ONE = "smale, to 1"
 ONE_THREAD = dict.fromkeys([*NAMES, "RAYON_NUM_THREADS"], "1")
 
 
@@ -66,8 +68,11 @@ def peer(python, name, case, seed, limit):
     return json.loads(lines[-1])
 
 
-def smale(binary, case, seed, limit):
-    """`smale graph` on the case: user + system seconds of the whole process, start and files included."""
+def smale(binary, case, seed, limit, highest=None):
+    """`smale graph` on the case: user + system seconds of the whole process, start and files included. `highest` is the index up to which
+    points are looked for, if not all that there are."""
+    tool = "smale" if highest is None else INDEX_ONE
+    options = "" if highest is None else f"max_index = {highest}\n"
     with open(case, "rb") as file:
         answer = tomllib.load(file)
     land = answer["landscape"]
@@ -78,7 +83,7 @@ def smale(binary, case, seed, limit):
         study += f'sigma = {land["sigma"]!r}\n'
         if "confinement" in land:
             study += f'confinement = {land["confinement"]!r}\n'
-        (folder / "study.toml").write_text(study + "[critical]\n[graph]\n")
+        (folder / "study.toml").write_text(study + f"[critical]\n{options}[graph]\n")
         out = folder / "out"
         command = [binary, "graph", folder / "study.toml", "--out", out, "--threads", "1", "--quiet", "--json"]
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -86,19 +91,19 @@ def smale(binary, case, seed, limit):
             done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True,
                                   timeout=20 * limit + 120)
         except subprocess.TimeoutExpired:
-            return {"tool": "smale", "seed": seed, "error": f"stopped after {20 * limit + 120:.0f} s"}
+            return {"tool": tool, "seed": seed, "error": f"stopped after {20 * limit + 120:.0f} s"}
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         table = out / "critical_points.csv"
         if done.returncode != 0 or not table.exists():
             reason = done.stderr.strip().splitlines()
-            return {"tool": "smale", "seed": seed, "cpu_seconds": round(cpu, 4),
+            return {"tool": tool, "seed": seed, "cpu_seconds": round(cpu, 4),
                     "error": reason[0] if reason else f"exit {done.returncode}"}
         with open(table, newline="") as file:
             rows = [(int(r["index"]), [float(v) for k, v in r.items() if k[0] == "x" and k[1:].isdigit()])
                     for r in csv.DictReader(file)]
     found, known, left = [], [], []
-    for index in range(len(answer["counts"])):
+    for index in range(len(answer["counts"]) if highest is None else highest + 1):
         truth = [p["x"] for p in answer["points"] if p["index"] == index]
         given = [x for i, x in rows if i == index]
         radius = 0.02 * land["sigma"]
@@ -110,7 +115,7 @@ def smale(binary, case, seed, limit):
         summary = json.loads(done.stdout)
     except ValueError:
         summary = {}
-    return {"tool": "smale", "seed": seed, "complete": found == known and not any(left),
+    return {"tool": tool, "seed": seed, "complete": found == known and not any(left),
             "cpu_seconds": round(cpu, 4), "wall_seconds": round(wall, 4), "found": found, "known": known,
             "not_known": left, "completeness": summary.get("completeness"), "morse_smale": summary.get("morse_smale")}
 
@@ -124,7 +129,7 @@ def middle(runs):
 def show(name, runs):
     bad = [r for r in runs if "error" in r]
     if len(bad) == len(runs):
-        return f"{name:10} {bad[0]['error']}"
+        return f"{name:11} {bad[0]['error']}"
     good = [r for r in runs if "error" not in r]
     time_ = middle(runs)
     best = max(good, key=lambda r: sum(r["found"]))
@@ -132,7 +137,7 @@ def show(name, runs):
     extra = f", {sum(best['not_known'])} that are none" if any(best["not_known"]) else ""
     count = "+".join(map(str, best["found"])) + " of " + "+".join(map(str, best["known"]))
     complete = sum(bool(r.get("complete")) for r in runs)
-    return f"{name:10} {spent}  {count}{extra}  ({complete} of {len(runs)} runs complete)"
+    return f"{name:11} {spent}  {count}{extra}  ({complete} of {len(runs)} runs complete)"
 
 
 def main():
@@ -157,7 +162,7 @@ def main():
         with open(case, "rb") as file:
             head = tomllib.load(file)
         print(f"\n{head['title']}, counts {head['counts']}")
-        runs = {tool: [] for tool in PEERS + ["smale"]}
+        runs = {tool: [] for tool in [*PEERS, "smale", INDEX_ONE]}
         # Tools take turns, so that a busy machine is busy for all of them.
         for seed in range(1, given.repeats + 1):
             for tool in PEERS:
@@ -166,19 +171,22 @@ def main():
                     "tool": tool, "seed": seed, "error": f"not installable: {reason}"}
                 runs[tool].append(run)
             if given.smale:
-                runs["smale"].append(smale(given.smale.resolve(), case, seed, given.limit))
+                binary = given.smale.resolve()
+                runs["smale"].append(smale(binary, case, seed, given.limit))
+                runs[INDEX_ONE].append(smale(binary, case, seed, given.limit, 1))
         for tool, list_ in runs.items():
             if list_:
                 print(show(tool, list_), flush=True)
             lines += [{"case": name, **run} for run in list_]
-        own = middle(runs["smale"])
-        for tool in PEERS if own else []:
-            theirs = middle(runs[tool])
-            if theirs is not None:
-                print(f"{tool} / smale: {theirs / own:.1f}")
-            else:
-                reached = [r["cpu_seconds"] for r in runs[tool] if "error" not in r]
-                print(f"{tool} / smale: " + (f"more than {min(reached) / own:.0f}" if reached else "no time"))
+        for mine in ["smale", INDEX_ONE]:
+            own = middle(runs[mine])
+            for tool in PEERS if own else []:
+                theirs = middle(runs[tool])
+                if theirs is not None:
+                    print(f"{tool} / {mine}: {theirs / own:.1f}")
+                else:
+                    reached = [r["cpu_seconds"] for r in runs[tool] if "error" not in r]
+                    print(f"{tool} / {mine}: " + (f"more than {min(reached) / own:.0f}" if reached else "no time"))
     if given.json:
         given.json.write_text("".join(json.dumps(line) + "\n" for line in lines))
 

@@ -183,7 +183,7 @@ impl LogSumExp {
         });
     }
 
-    /// The lower triangle of `factor sum_k p_k (y_k - m)(y_k - m)'` over some data, m their mean; what is above it is arbitrary.
+    /// `factor sum_k p_k (y_k - m)(y_k - m)'` over some data, m their mean.
     ///
     /// In groups, each about a mean of its own: the means about theirs, with the weights of the groups, give the rest. All terms have
     /// one sign, nothing cancels.
@@ -224,9 +224,16 @@ impl LogSumExp {
                 add(columns);
             }
             if small {
-                for (j, column) in square.chunks_exact(stride).take(n).enumerate() {
-                    for i in j..n {
-                        out[(i, j)] = factor * column[i];
+                for (j, column) in out.rb_mut().col_iter_mut().enumerate() {
+                    let own = &square[j * stride..][..n];
+                    for (i, out) in column.iter_mut().enumerate() {
+                        *out = factor * if i < j { square[i * stride + j] } else { own[i] };
+                    }
+                }
+            } else {
+                for j in 0..n {
+                    for i in j + 1..n {
+                        out[(j, i)] = out[(i, j)];
                     }
                 }
             }

@@ -440,12 +440,7 @@ impl LogSumExp {
             }
         };
         self.covariance(&members, &p, factor, out.rb_mut());
-        for j in 0..n {
-            out[(j, j)] += self.curvature;
-            for i in j + 1..n {
-                out[(j, i)] = out[(i, j)];
-            }
-        }
+        (0..n).for_each(|j| out[(j, j)] += self.curvature);
     }
 
     pub(in crate::landscape) fn linearize<'a>(
