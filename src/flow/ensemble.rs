@@ -5,7 +5,7 @@
 
 use faer::{Mat, MatRef};
 
-use super::{Options, State};
+use super::{Options, RISES, State, judge, noise};
 use crate::landscape::Landscape;
 use crate::linalg::{axpy, distance, norm};
 
@@ -83,36 +83,33 @@ pub(crate) fn integrate_together(
             let (here, there) = (x.col_as_slice(j), next.col_as_slice(j));
             let scale = factor(here);
             let (ratio, length) = (norm(&error) / (scale * options.tolerance), distance(here, there));
-            let change = (0.85 * ratio.max(1e-12).powf(-1.0 / 3.0)).clamp(0.2, 4.0);
             let energy = energies[j];
-            let noise = 1e-13 * orbit.energy.abs().max(energy.abs()) + f64::MIN_POSITIVE;
-            let sound =
-                ratio.is_finite() && length.is_finite() && energy.is_finite() && orbit.energy.is_finite();
-            let longest = scale * options.longest;
-            if !sound {
-                orbit.h *= 0.1;
-            } else if length > longest {
-                orbit.h *= (0.9 * longest / length).max(0.1);
-            } else if ratio > 1.0 {
-                orbit.h *= change.min(0.7);
-            } else if energy - orbit.energy > noise {
-                orbit.h *= 0.4;
-            } else {
-                orbit.time += orbit.h;
-                orbit.h *= change;
-                orbit.energy = energy;
-                x.col_as_slice_mut(j).copy_from_slice(next.col_as_slice(j));
-                let [first, .., last] = &mut gradients;
-                first.col_as_slice_mut(j).copy_from_slice(last.col_as_slice(j));
-                let speed = norm(first.col_as_slice(j));
-                let state = State { time: orbit.time, x: x.col_as_slice(j), energy, speed };
-                if !visit(orbit.number, &state) {
-                    let last = orbits.len() - 1;
-                    orbits.swap_remove(j);
-                    for matrix in [&mut x, &mut gradients[0]] {
-                        let moved = matrix.col_as_slice(last).to_vec();
-                        matrix.col_as_slice_mut(j).copy_from_slice(&moved);
-                    }
+            let falls = energy - orbit.energy <= noise(orbit.energy, energy);
+            let change = match judge(ratio, length, scale * options.longest, 1.0 / 3.0) {
+                Ok(change) if falls && energy.is_finite() && orbit.energy.is_finite() => change,
+                Ok(_) => {
+                    orbit.h *= RISES;
+                    continue;
+                }
+                Err(factor) => {
+                    orbit.h *= factor;
+                    continue;
+                }
+            };
+            orbit.time += orbit.h;
+            orbit.h *= change;
+            orbit.energy = energy;
+            x.col_as_slice_mut(j).copy_from_slice(next.col_as_slice(j));
+            let [first, .., last] = &mut gradients;
+            first.col_as_slice_mut(j).copy_from_slice(last.col_as_slice(j));
+            let speed = norm(first.col_as_slice(j));
+            let state = State { time: orbit.time, x: x.col_as_slice(j), energy, speed };
+            if !visit(orbit.number, &state) {
+                let last = orbits.len() - 1;
+                orbits.swap_remove(j);
+                for matrix in [&mut x, &mut gradients[0]] {
+                    let moved = matrix.col_as_slice(last).to_vec();
+                    matrix.col_as_slice_mut(j).copy_from_slice(&moved);
                 }
             }
         }

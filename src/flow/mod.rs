@@ -186,29 +186,22 @@ pub(crate) fn integrate_scaled(
             }
             let error = method.attempt(flow, &x, &v, h, &mut next);
             let length: f64 = next.iter().zip(&x).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
-            if !(error.is_finite() && length.is_finite()) {
-                h *= 0.1;
-                continue;
-            }
-            if length > longest {
-                h *= (0.9 * longest / length).max(0.1);
-                continue;
-            }
-            let ratio = error / tolerance;
-            let factor = (0.85 * ratio.max(1e-12).powf(-exponent)).clamp(0.2, 4.0);
-            if ratio > 1.0 {
-                h *= factor.min(0.7);
-                continue;
-            }
+            let factor = match judge(error / tolerance, length, longest, exponent) {
+                Ok(factor) => factor,
+                Err(factor) => {
+                    h *= factor;
+                    continue;
+                }
+            };
             let next_energy = flow.velocity(&next, &mut next_v);
-            let mut noise = 1e-13 * energy.abs().max(next_energy.abs()) + f64::MIN_POSITIVE;
+            let mut noise = noise(energy, next_energy);
             if flow.has_dynamics() {
                 // In directions that the metric does not see the energy is flat, and is what rounding makes of it.
                 noise += 1e-7 * speed * length;
             }
             let falls = (next_energy - energy) * flow.sign >= -noise || !flow.has_energy();
             if !(defined(next_energy) && falls && norm(&next_v).is_finite()) {
-                h *= 0.4;
+                h *= RISES;
                 continue;
             }
             time += h;
@@ -224,4 +217,25 @@ pub(crate) fn integrate_scaled(
         }
     }
     End::Exhausted
+}
+
+/// What a step is multiplied by after which the energy has risen.
+const RISES: f64 = 0.4;
+
+/// By what the next step differs from one whose error is this many times the tolerance, if that is as good as it should be; else by what it is to
+/// be tried again.
+fn judge(ratio: f64, length: f64, longest: f64, exponent: f64) -> Result<f64, f64> {
+    if !(ratio.is_finite() && length.is_finite()) {
+        return Err(0.1);
+    }
+    if length > longest {
+        return Err((0.9 * longest / length).max(0.1));
+    }
+    let factor = (0.85 * ratio.max(1e-12).powf(-exponent)).clamp(0.2, 4.0);
+    if ratio > 1.0 { Err(factor.min(0.7)) } else { Ok(factor) }
+}
+
+/// By so much energies before and after a step may differ as they are rounded.
+fn noise(before: f64, after: f64) -> f64 {
+    1e-13 * before.abs().max(after.abs()) + f64::MIN_POSITIVE
 }
