@@ -7,7 +7,7 @@
 A mutant replaces one piece of text of one file. It is killed if a test fails, or does not end. Exit 1 if one survives,
 does not build, or is not found in its file; 2 if the tests fail without any.
 
-src/rigor is built alone, with the tests of its own and those of tests/ that need nothing else, in a crate of its own
+src/rigor is built alone but for src/linalg, with the tests of its own and those of tests/ that need nothing else, in a crate of its own
 under target/mutants; the work tree is never written to. All mutants of a file are built at once: each function contains
 its mutants beside itself, and the environment tells which is meant. Mutants of what is no function, as constants, are
 built one by one.
@@ -54,12 +54,13 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLE = Path(__file__).with_name("mutants.txt")
 CRATE = REPOSITORY / "target" / "mutants"
-SEPARATE = ["intervals/main.rs", "verified_linear_algebra.rs", "branch_and_prune.rs"]
+SEPARATE = ["intervals/main.rs", "points/verified_linear_algebra.rs", "points/branch_and_prune.rs"]
 TESTS = ["rigor::", "intervals::"]
 SECONDS = 60
 MAIN = """//! Verified arithmetic, with mutants.
 #![allow(warnings)]
 
+pub mod linalg;
 pub mod rigor;
 
 /// The mutant that is meant; none for 0.
@@ -176,16 +177,19 @@ def prepare():
     shutil.rmtree(CRATE / "src", ignore_errors=True)
     shutil.rmtree(CRATE / "tests", ignore_errors=True)
     shutil.copytree(REPOSITORY / "src/rigor", CRATE / "src/rigor")
+    # What guesses are made with.
+    shutil.copytree(REPOSITORY / "src/linalg", CRATE / "src/linalg")
+    shutil.copy2(REPOSITORY / "src/linalg.rs", CRATE / "src/linalg.rs")
     shutil.copytree(REPOSITORY / "tests", CRATE / "tests", ignore=shutil.ignore_patterns("mutants", "fixtures"))
     manifest = (REPOSITORY / "Cargo.toml").read_text()
-    manifest = re.sub(r"\[\[(bin|bench)\]\]\n(.+\n)*", "", manifest).replace("[package]", "[package]\nautotests = false")
+    manifest = re.sub(r"\[(\[bin\]|\[bench\]|workspace)\]\n(.+\n)*", "", manifest).replace("[package]", "[package]\nautotests = false")
     # Its own code is built fast, what it depends on as always.
     manifest, _, profiles = manifest.partition("[profile.release]\n")
     manifest += "[profile.release]\n" + profiles.partition("\n\n")[0].rstrip() + "\n"
     manifest += 'opt-level = 1\nincremental = true\n\n[profile.release.package."*"]\nopt-level = 3\n'
     (CRATE / "Cargo.toml").write_text(manifest + "\n[workspace]\n")
     shutil.copy2(REPOSITORY / "Cargo.lock", CRATE / "Cargo.lock")
-    modules = [f'#[cfg(test)]\n#[path = "../tests/{name}"]\nmod {name.split("/")[0].removesuffix(".rs")};\n' for name in SEPARATE]
+    modules = [f'#[cfg(test)]\n#[path = "../tests/{name}"]\nmod {name.removesuffix("/main.rs").removesuffix(".rs").split("/")[-1]};\n' for name in SEPARATE]
     (CRATE / "src/lib.rs").write_text(MAIN + "\n".join(modules))
 
 
