@@ -236,7 +236,7 @@ impl<'a> Space<'a> {
         let mut left = if n <= LOW { options.cylinders } else { options.cylinders.div_ceil(8) };
         let mut reason = String::new();
         for block in &blocks {
-            if left == 0 {
+            if left == 0 && least.is_some() {
                 break;
             }
             let start = block.exit(side);

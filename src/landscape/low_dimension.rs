@@ -312,15 +312,15 @@ impl NullaryFnOnce for Weigh<'_> {
             weights.resize(length, 0.0);
         }
         let weights = &mut weights[..length];
-        let mut highest = [f64::NEG_INFINITY; BLOCK];
+        let mut tops = [f64::NEG_INFINITY; BLOCK];
         for (own, block) in weights.as_chunks_mut::<BLOCK>().0.iter_mut().zip(&*active) {
             let logits = patterns.logits(*block, z, slope);
             for k in 0..BLOCK {
-                highest[k] = if logits[k] > highest[k] { logits[k] } else { highest[k] };
+                tops[k] = if logits[k] > tops[k] { logits[k] } else { tops[k] };
             }
             *own = logits;
         }
-        let max = halve(highest, |a, b| if a > b { a } else { b });
+        let max = highest(&tops);
         let sum = exp_below(weights, max);
         let mut mean = [0.0; MOST];
         for (i, mean) in mean[..z.len()].iter_mut().enumerate() {
@@ -397,6 +397,7 @@ fn active(patterns: &LowDimension, z: &[f64], slope: f64, room: &mut Room) {
     }
 }
 
+/// The largest of a block of numbers.
 #[inline(always)]
 fn highest(logits: &[f64; BLOCK]) -> f64 {
     halve(*logits, |a, b| if a > b { a } else { b })
