@@ -42,7 +42,7 @@ const POLE: f64 = 1e8;
 const MOST: (usize, usize) = (150, 75);
 
 /// Steps in a row with fewer negative eigenvalues than the index wanted before a search is given up.
-const PATIENCE: usize = 50;
+const PATIENCE: usize = 24;
 
 /// After a step that the model foretold this well ..
 const FORETOLD: f64 = 0.1;
@@ -163,13 +163,13 @@ pub(crate) fn follow(
         (last, foretold) = (length, poor < FORETOLD);
         problem.region.wrap(&mut x);
         if index > 0 {
-            // Brent's cycle detection: a place of the past, renewed at every power of two.
+            // Brent's cycle detection: a place of the past, renewed after more and more steps.
             let back = distance(&x, &mark.0);
             if back < 0.01 * length {
                 return None;
             }
             if iteration + 1 == mark.1 {
-                mark = (x.clone(), 2 * mark.1);
+                mark = (x.clone(), mark.1 + 2 + mark.1 / 4);
             }
         }
     }

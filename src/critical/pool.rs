@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::refine::{NEAR, Refined, is_same, refine};
 use super::search::Options;
 use super::seeds::Seed;
+use super::settle::settle;
 use super::unseen::{Meetings, Unseen, unseen};
 use super::{Work, string};
 use crate::control::{Control, Progress};
@@ -129,17 +130,16 @@ impl Pool<'_> {
     }
 
     /// Runs the searches and takes in what they met.
-    pub(super) fn execute(&mut self, seeds: Vec<Seed>, random: bool, control: &Control<'_>) {
+    pub(super) fn execute(&mut self, mut seeds: Vec<Seed>, random: bool, control: &Control<'_>) {
+        if self.options.limit.is_some() {
+            seeds.truncate(self.budget.saturating_sub(self.work.searches));
+        }
+        let seeds = settle(self.problem, seeds, control);
         let total = seeds.len();
         for (i, batch) in seeds.chunks(BATCH).enumerate() {
-            let left = self.budget.saturating_sub(self.work.searches);
-            if control.stopped() || left == 0 {
+            if control.stopped() || self.work.searches >= self.budget {
                 return;
             }
-            let batch = match self.options.limit {
-                Some(_) => &batch[..left.min(batch.len())],
-                None => batch,
-            };
             let met: Vec<Vec<Met>> = batch
                 .par_iter()
                 .map(|seed| if control.stopped() { vec![] } else { self.pursue(seed) })

@@ -29,7 +29,6 @@ use super::pool::Pool;
 use super::problem::Problem;
 use super::prove::prove;
 use super::seeds::{ENOUGH, Seed, descent};
-use super::settle;
 use super::{
     Completeness, Coverage, CriticalPoint, CriticalSet, DegenerateFamily, Level, Work, field, starts,
 };
@@ -369,7 +368,11 @@ impl Pool<'_> {
         let rounds = self.options.rounds.unwrap_or(if n <= 32 { 60 } else { 8 });
         let mut first: Vec<Seed> = vec![];
         if let Some(wells) = &self.problem.wells {
-            first = settle::descents(self.problem, wells.subcols(0, wells.ncols().min(self.budget)), control);
+            first = wells
+                .col_iter()
+                .take(self.budget)
+                .map(|well| descent(well.iter().copied().collect()))
+                .collect();
         }
         self.execute(first, false, control);
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);

@@ -34,6 +34,16 @@ pub(super) enum Seed {
     Between { a: usize, b: usize },
 }
 
+impl Seed {
+    /// Where it starts; between minima nowhere yet.
+    pub(super) fn start(&self) -> &[f64] {
+        match self {
+            Seed::Climb { x, .. } | Seed::Settled { x, .. } | Seed::Level { x, .. } => x,
+            Seed::Between { .. } => &[],
+        }
+    }
+}
+
 impl Pool<'_> {
     /// Searches that follow from what is known and were not tried yet.
     pub(super) fn systematic(&mut self, top: usize) -> Vec<Seed> {

@@ -7,7 +7,7 @@
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use faer::{Mat, MatRef};
+use faer::Mat;
 use rayon::prelude::*;
 
 use super::problem::Problem;
@@ -16,8 +16,8 @@ use crate::control::{Control, Progress};
 use crate::landscape::{Kernel, Landscape};
 use crate::linalg::norm;
 
-/// Descents that are followed together. So few are not worth it.
-const TOGETHER: usize = 128;
+/// Descents that are followed together: no more, and no fewer. Where there are not many they are divided into so many groups.
+const TOGETHER: (usize, usize, usize) = (128, 16, 8);
 /// Length of a step over that of mean shift.
 const FACTOR: f64 = 1.7;
 /// Steps at most.
@@ -26,41 +26,42 @@ const MOST: usize = 300;
 /// Newton's method.
 const NEAR: (f64, f64) = (1e-5, 1e-3);
 
-/// Searches for minima from all these points (columns), each followed nearly to its end first where that is cheap.
-pub(super) fn descents(problem: &Problem<'_>, starts: MatRef<'_, f64>, control: &Control<'_>) -> Vec<Seed> {
-    let plain = |j: usize| descent(starts.col(j).iter().copied().collect());
-    let total = starts.ncols();
-    let Some(kernel) = problem.landscape.kernel().filter(|_| total > TOGETHER) else {
-        return (0..total).map(plain).collect();
-    };
-    let chunks = 0..total.div_ceil(TOGETHER);
+/// The same searches, but plain descents among them have been followed nearly to their ends, where that is cheap.
+pub(super) fn settle(problem: &Problem<'_>, mut seeds: Vec<Seed>, control: &Control<'_>) -> Vec<Seed> {
+    let Some(kernel) = problem.landscape.kernel() else { return seeds };
+    let is_plain =
+        |seed: &Seed| matches!(seed, Seed::Climb { index: 0, directions: None, from: None, .. });
+    let plain: Vec<usize> = (0..seeds.len()).filter(|i| is_plain(&seeds[*i])).collect();
+    let total = plain.len();
+    let (most, least, groups) = TOGETHER;
+    if total < least {
+        return seeds;
+    }
     let done = AtomicUsize::new(0);
-    let settled: Vec<Vec<Seed>> = chunks
-        .into_par_iter()
-        .map(|chunk| {
-            let first = chunk * TOGETHER;
-            let count = TOGETHER.min(total - first);
-            let seeds = settle(problem, starts.subcols(first, count), kernel, control);
-            let done = done.fetch_add(count, Relaxed) + count;
+    let settled: Vec<Vec<Seed>> = plain
+        .par_chunks(total.div_ceil(groups).clamp(least, most))
+        .map(|group| {
+            let starts: Vec<&[f64]> = group.iter().map(|i| seeds[*i].start()).collect();
+            let settled = descend(problem, &starts, kernel, control);
+            let done = done.fetch_add(group.len(), Relaxed) + group.len();
             (control.progress)(Progress { stage: "descents", done, total, note: "" });
-            seeds
+            settled
         })
         .collect();
-    settled.into_iter().flatten().collect()
+    for (place, seed) in plain.into_iter().zip(settled.into_iter().flatten()) {
+        seeds[place] = seed;
+    }
+    seeds
 }
 
-fn settle(
-    problem: &Problem<'_>,
-    starts: MatRef<'_, f64>,
-    kernel: Kernel,
-    control: &Control<'_>,
-) -> Vec<Seed> {
-    let (n, count) = starts.shape();
+/// Follows the descents from these points side by side.
+fn descend(problem: &Problem<'_>, starts: &[&[f64]], kernel: Kernel, control: &Control<'_>) -> Vec<Seed> {
+    let (n, count) = (problem.dim(), starts.len());
     let curvature = kernel.curvature;
     let least = curvature * (NEAR.0 * problem.scale).min(NEAR.1 * kernel.width());
     let mut seeds: Vec<Option<Seed>> = (0..count).map(|_| None).collect();
     // Those on their way, side by side.
-    let mut x = starts.to_owned();
+    let mut x = Mat::from_fn(n, count, |i, j| starts[j][i]);
     let mut on: Vec<usize> = (0..count).collect();
     let (mut energies, mut gradients) = (vec![0.0; count], Mat::zeros(n, count));
     for _ in 0..MOST {
@@ -90,6 +91,5 @@ fn settle(
     for (place, id) in on.into_iter().enumerate() {
         seeds[id] = Some(descent(x.col_as_slice(place).to_vec()));
     }
-    let plain = |j: usize| descent(starts.col(j).iter().copied().collect());
-    seeds.into_iter().enumerate().map(|(j, seed)| seed.unwrap_or_else(|| plain(j))).collect()
+    seeds.into_iter().zip(starts).map(|(seed, start)| seed.unwrap_or_else(|| descent(start.to_vec()))).collect()
 }
