@@ -16,7 +16,7 @@ use crate::control::{Control, Progress};
 use crate::critical::{self, CriticalSet, Level, Proof};
 use crate::error::shown;
 use crate::flow::cone::{Block, Field, blocks};
-use crate::flow::tube::{self, Blocked, Goal, Line, Tube, Why, tube};
+use crate::flow::tube::{self, Blocked, Experience, Goal, Line, Tube, Why, tube};
 use crate::flow::{self, Flow, integrate};
 use crate::landscape::{Enclose, Hull, Landscape, Reduced, Region};
 use crate::linalg::{axpy, dot};
@@ -233,12 +233,11 @@ impl<'a> Space<'a> {
         let first = blocks.first().ok_or_else(|| format!("no block about point {saddle} could be proven"))?;
         let side = self.side(c, uphill, x, &first.direction);
         let mut least: Option<Blocked> = None;
-        let mut left = if n <= LOW { options.cylinders } else { options.cylinders.div_ceil(8) };
+        let most = if n <= LOW { options.cylinders } else { options.cylinders.div_ceil(8) };
+        let how = tube::Options { e0, most, ..tube::Options::default() };
+        let mut known = Experience::default();
         let mut reason = String::new();
         for block in &blocks {
-            if left == 0 && least.is_some() {
-                break;
-            }
             let start = block.exit(side);
             let middle: Vec<f64> = start.center.iter().map(|e| e.mid()).collect();
             let (line, goal) = match self.line(&middle, end, &aim, reach, uphill) {
@@ -248,16 +247,18 @@ impl<'a> Space<'a> {
                     continue;
                 }
             };
-            let how = tube::Options { e0, most: left, ..tube::Options::default() };
-            match tube(field, &start, &line, &goal, &how, stop) {
+            match tube(field, &start, &line, &goal, &how, &mut known, stop) {
                 Ok(tube) => return Ok(self.told(block, side, uphill, tube, goal, options)),
                 Err(blocked) if blocked.why == Why::Stopped => {
                     return Err("the computation was interrupted".into());
                 }
                 Err(blocked) => {
-                    left = left.saturating_sub(blocked.tried);
+                    let many = blocked.why == Why::Many;
                     if least.as_ref().is_none_or(|b| blocked.cylinders > b.cylinders) {
                         least = Some(blocked);
+                    }
+                    if many {
+                        break;
                     }
                 }
             }

@@ -32,8 +32,6 @@ pub struct Blocked {
     pub place: f64,
     /// Cylinders up to there.
     pub cylinders: usize,
-    /// Cylinders that were tried, in all rounds.
-    pub tried: usize,
     /// Why.
     pub why: Why,
 }
@@ -155,7 +153,9 @@ const KEPT: f64 = 0.7;
 /// Tubes that are tried, each knowing where the ones before were stopped.
 const ROUNDS: usize = 8;
 /// So many rounds in a row that each brought less than this share of the line are enough.
-const STUCK: (usize, f64) = (3, 0.003);
+const STUCK: (usize, f64) = (1, 0.01);
+/// Each tube has this share of the spare width of the one before.
+const CAUTIOUS: f64 = 0.4;
 /// Orbits that converge by more than this power of e while a cylinder is crossed are stiff.
 const STIFF: f64 = 0.3;
 /// A tube grows no faster than that because it may.
@@ -163,7 +163,8 @@ const WIDENS: f64 = 0.3;
 /// A tube is taken to narrow, where orbits converge, at this share of their rate.
 const NARROWS: f64 = 0.5;
 
-/// The tube from `start` along `line` into `goal`.
+/// The tube from `start` along `line` into `goal`. `known` is what tubes to this goal, from other discs along nearly this line, were
+/// stopped by; their cylinders count.
 ///
 /// # Errors
 /// Where no cylinder could be proven.
@@ -173,10 +174,10 @@ pub fn tube(
     line: &Line,
     goal: &Goal,
     options: &Options,
+    known: &mut Experience,
     stop: &dyn Fn() -> bool,
 ) -> Result<Tube, Blocked> {
-    let mut narrows = Narrows { seen: vec![], tried: 0 };
-    let mut options = *options;
+    let mut options = Options { spare: known.cautious * options.spare, ..*options };
     let mut farthest: Option<Blocked> = None;
     let mut stuck = 0;
     for _ in 0..ROUNDS {
@@ -186,21 +187,20 @@ pub fn tube(
             line,
             goal,
             &options,
-            &narrows.limits(options.width, 0.3 * goal.radius),
+            &known.limits(options.width, 0.3 * goal.radius),
             stop,
-            &mut narrows,
+            known,
         ) {
             Ok(tube) => return Ok(tube),
             Err(blocked) => blocked,
         };
         let why = blocked.why;
         // It was too wide here, whatever the limit seemed to be.
-        narrows.seen.push((blocked.place, 0.4 * blocked.radius / options.width, 0.0));
+        known.seen.push((blocked.place - line.length(), 0.4 * blocked.radius / options.width, 0.0));
         let further = blocked.place - farthest.as_ref().map_or(f64::NEG_INFINITY, |f| f.place);
         stuck = if further < STUCK.1 * line.length() { stuck + 1 } else { 0 };
         match &mut farthest {
             Some(farthest) if further < 0.0 => {
-                farthest.tried = blocked.tried;
                 if matches!(why, Why::Stopped | Why::Many) {
                     farthest.why = why;
                 }
@@ -208,23 +208,36 @@ pub fn tube(
             }
             _ => farthest = Some(blocked),
         }
-        if matches!(why, Why::Stopped | Why::Many) || stuck == STUCK.0 {
+        if matches!(why, Why::Stopped | Why::Many) {
             break;
         }
-        options.spare *= 0.4;
+        options.spare *= CAUTIOUS;
+        known.cautious *= CAUTIOUS;
+        if stuck == STUCK.0 {
+            break;
+        }
     }
     Err(farthest.expect("there is a first round"))
 }
 
-/// How wide a tube may be, as seen by tubes before.
-struct Narrows {
-    /// Place along the line, the largest radius there, the rate at which orbits converge in a unit of length.
+/// What was seen by tubes before.
+#[derive(Clone, Debug)]
+pub struct Experience {
+    /// Place along the line, seen from its end; the largest radius there; the rate at which orbits converge in a unit of length.
     seen: Vec<(f64, f64, f64)>,
     /// Cylinders tried.
     tried: usize,
+    /// What is left of the spare width after the tubes that failed.
+    cautious: f64,
 }
 
-impl Narrows {
+impl Default for Experience {
+    fn default() -> Self {
+        Experience { seen: vec![], tried: 0, cautious: 1.0 }
+    }
+}
+
+impl Experience {
     /// Place and wanted radius: as wide as can be, but not wider than what lies ahead allows.
     fn limits(&self, width: f64, goal: f64) -> Vec<(f64, f64)> {
         let mut seen = self.seen.clone();
@@ -252,7 +265,7 @@ fn chain(
     options: &Options,
     limits: &[(f64, f64)],
     stop: &dyn Fn() -> bool,
-    narrows: &mut Narrows,
+    known: &mut Experience,
 ) -> Result<Tube, Blocked> {
     let mut disc = start.clone();
     let mut cylinders: Vec<Cylinder> = vec![];
@@ -269,7 +282,7 @@ fn chain(
         let from: Vec<f64> = disc.center.iter().map(|e| e.mid()).collect();
         let over = if stop() {
             Some(Why::Stopped)
-        } else if narrows.tried >= options.most {
+        } else if known.tried >= options.most {
             Some(Why::Many)
         } else if half < SHORTEST * total.min(1e3 * disc.radius) {
             Some(Why::Narrow)
@@ -284,17 +297,16 @@ fn chain(
                 transverse,
                 place,
                 cylinders,
-                tried: narrows.tried,
                 why,
             });
         }
-        narrows.tried += 1;
+        known.tried += 1;
         let (here, ahead) = (line.at(place), line.at(place + half));
         let center: Vec<f64> =
             ahead.iter().zip(from.iter().zip(&here)).map(|(c, (e, h))| c + KEPT * (e - h)).collect();
         // Between what is known of the places before and after; nothing is known farther on.
-        let next = limits.partition_point(|l| l.0 <= place + half);
-        let known = limits.get(next).map(|l| if next > 0 { l.1.min(limits[next - 1].1) } else { l.1 });
+        let next = limits.partition_point(|l| l.0 <= place + half - total);
+        let wanted = limits.get(next).map(|l| if next > 0 { l.1.min(limits[next - 1].1) } else { l.1 });
         let mut found = None;
         for guided in [false, true] {
             // Where the flow is stiff, beside the orbit it leads elsewhere: then the line itself is the axis.
@@ -303,14 +315,14 @@ fn chain(
             } else {
                 (center.clone(), None)
             };
-            let Some(piece) = Piece::new(field, &disc, &from, middle, course, known, 0.2 * total, options)
+            let Some(piece) = Piece::new(field, &disc, &from, middle, course, wanted, 0.2 * total, options)
             else {
                 continue;
             };
             let rate = piece.split.transverse / -piece.split.along.mid();
             if !guided {
                 transverse = piece.split.transverse;
-                narrows.seen.push((place + half, piece.limit(), rate));
+                known.seen.push((place + half - total, piece.limit(), rate));
             }
             if let Some(shape) = piece.shape(&disc, options.e0) {
                 found = Some((piece, shape));
@@ -318,7 +330,7 @@ fn chain(
             if found.is_some() || !(rate * half > STIFF) || place + half >= total {
                 break;
             }
-            narrows.tried += 1;
+            known.tried += 1;
         }
         let proven = found.and_then(|(piece, (shape, crossing, share))| {
             let cylinder = piece.split.cylinder(shape);
@@ -363,7 +375,7 @@ impl Piece {
         from: &[f64],
         center: Vec<f64>,
         course: Option<(Vec<f64>, Vec<f64>)>,
-        known: Option<f64>,
+        wanted: Option<f64>,
         doubling: f64,
         options: &Options,
     ) -> Option<Piece> {
@@ -405,7 +417,7 @@ impl Piece {
         }
         let mut piece =
             Piece { half, slack, radius, wanted: 0.0, doubling, spare: 0.0, split, lipschitz, ball };
-        piece.wanted = known.unwrap_or(options.width * piece.limit());
+        piece.wanted = wanted.unwrap_or(options.width * piece.limit());
         piece.spare = options.spare * piece.limit();
         if !(piece.split.transverse > 0.0) {
             // Where orbits diverge it grows more than enough.

@@ -15,7 +15,7 @@ use smale::Control;
 use smale::connection::{Connection, Loose, MorseGraph, Orbit, ProofOptions, TubeProof, connect, prove};
 use smale::critical::{CriticalSet, Level, Options, search};
 use smale::flow::cone::{Field, blocks};
-use smale::flow::tube::{Goal, Line, tube};
+use smale::flow::tube::{Experience, Goal, Line, tube};
 use smale::flow::{self, Flow, integrate};
 use smale::landscape::formula::Formula;
 use smale::landscape::mixture::{Mixture, Noise};
@@ -286,7 +286,9 @@ fn false_guides_lead_nowhere() {
             let points = (0..=20).map(|i| (place(f64::from(i) / 20.0), along.clone())).collect();
             let line = Line::through(points).unwrap();
             let goal = Goal { center: end.x.clone(), radius: end.proof.as_ref().unwrap().basin.unwrap() };
-            let laid = |field, goal: &Goal| tube(field, &start, &line, goal, &Default::default(), &|| false);
+            let laid = |field, goal: &Goal| {
+                tube(field, &start, &line, goal, &Default::default(), &mut Experience::default(), &|| false)
+            };
             let found = laid(field, &goal).is_ok();
             assert!(!found || to == c.to, "{} to {to}, not {}", c.from, c.to);
             (right, wrong) = (right + usize::from(found), wrong + usize::from(!found));

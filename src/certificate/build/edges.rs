@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::Builder;
 use crate::certificate::format::{Cylinder, Edge, Hex, HexVec, Region, Zero};
 use crate::flow::cone::{Block, Field, blocks};
-use crate::flow::tube::{self, Goal, Line, Why, tube};
+use crate::flow::tube::{self, Experience, Goal, Line, Why, tube};
 use crate::flow::{self, Flow, integrate};
 use crate::linalg::{distance, dot, norm};
 use crate::rigor::{Disc, Interval};
@@ -149,7 +149,8 @@ fn half(
     let (line, goal, end, near) = guide(b, zeros, pair, &from)?;
     let most = if n <= LOW { 4000 } else { 600 };
     let options = tube::Options { e0: wide, most, ..tube::Options::default() };
-    match tube(field, disc, &line, &goal, &options, &|| b.control.stopped()) {
+    let mut known = Experience::default();
+    match tube(field, disc, &line, &goal, &options, &mut known, &|| b.control.stopped()) {
         Ok(tube) => {
             let edge = Edge {
                 of: pair.of,
