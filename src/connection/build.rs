@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::algebra;
 use super::fan::{self, Circle};
-use super::orbits::{Branch, Task, follow_branch};
+use super::orbits::{Branch, Task, follow_branch, follow_branches};
 use super::place::{Place, settle};
 use super::{Connection, Loose, Miss, MorseGraph, MorseSmale};
 use crate::control::{Control, Progress};
@@ -99,7 +99,7 @@ pub fn connect(
             finished = false;
             break;
         }
-        let branches: Vec<Branch> = batch.par_iter().map(|t| follow_branch(&place, *t, tolerance)).collect();
+        let branches = follow_branches(&place, batch, tolerance);
         for (task, branch) in batch.iter().zip(branches) {
             file(&place, *task, branch, &mut graph);
         }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::place::{Place, settle};
 use crate::critical::CriticalSet;
-use crate::flow::{self, Flow, State, integrate_scaled, integrate_together};
+use crate::flow::{self, BOGACKI_SHAMPINE, Flow, State, integrate_scaled, integrate_together};
 use crate::landscape::{Landscape, Reduced};
 use crate::linalg::distance;
 
@@ -30,6 +30,9 @@ const STEPS: usize = 50_000;
 
 /// Longest step, relative to the scale: the way is not wanted, and a trap is not jumped over, since no orbit leaves one.
 const LONGEST: f64 = 0.1;
+
+/// Steps of an orbit in company.
+const IN_COMPANY: usize = 200;
 
 /// Orbits followed together, at most, and numbers in all their states.
 const TOGETHER: usize = 128;
@@ -112,9 +115,10 @@ impl<'a> Descent<'a> {
             let away: Vec<usize> = (0..watches.len()).filter(|k| watches[*k].fate.is_none()).collect();
             let starts = Mat::from_fn(landscape.dim(), away.len(), |i, j| watches[away[j]].last[i]);
             integrate_together(
-                landscape,
+                &Flow::forward(landscape),
+                &BOGACKI_SHAMPINE,
                 starts.as_ref(),
-                &self.options(),
+                &flow::Options { steps: IN_COMPANY, ..self.options() },
                 |z| self.place.remoteness(z),
                 |j, state| watches[away[j]].goes_on(state),
             );

@@ -1,9 +1,12 @@
 //! Orbits on one-dimensional invariant manifolds: where each of the two branches ends.
 
+use faer::Mat;
+use rayon::prelude::*;
+
 use super::Orbit;
 use super::departure::Departure;
 use super::place::{Node, Place};
-use crate::flow::{self, End, Flow, integrate_scaled};
+use crate::flow::{self, DORMAND_PRINCE, End, Flow, State, integrate_scaled, integrate_together};
 use crate::linalg::norm;
 
 /// Where a branch ended.
@@ -38,6 +41,14 @@ const DRAWN: usize = 16;
 /// steps are short, but the way they make is steady.
 const STEPS: (usize, usize) = (200_000, 20_000);
 
+/// Steps of an orbit in company.
+const IN_COMPANY: usize = 400;
+
+/// Orbits followed together, at most; numbers in all their states; and groups that they are divided into, if there are so many.
+const TOGETHER: usize = 64;
+const ROOM: usize = 1 << 20;
+const GROUPS: usize = 4;
+
 /// Twenty steps that cover less than this, relative to the scale, make no way.
 const STILL: f64 = 1e-9;
 
@@ -47,18 +58,87 @@ const PATIENCE: f64 = 20.0;
 /// An orbit this many times as far from a saddle as where it was closest is leaving it.
 const AWAY: f64 = 4.0;
 
-/// Follows one branch to its end.
-pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Branch {
+/// Follows branches to their ends.
+pub(super) fn follow_branches(place: &Place<'_>, tasks: &[Task], tolerance: f64) -> Vec<Branch> {
+    let landscape = place.landscape();
+    if landscape.dynamics().is_some() || !landscape.has_energy() {
+        return tasks.par_iter().map(|task| follow_branch(place, *task, tolerance)).collect();
+    }
+    // By numbers that are given, not by the threads: who goes with whom may show in last bits.
+    let size = TOGETHER.min(ROOM / landscape.dim().max(1)).min(tasks.len().div_ceil(GROUPS)).max(1);
+    let mut order: Vec<usize> = (0..tasks.len()).collect();
+    order.sort_by_key(|k| tasks[*k].backward);
+    let groups: Vec<&[usize]> =
+        order.chunk_by(|a, b| tasks[*a].backward == tasks[*b].backward).flat_map(|g| g.chunks(size)).collect();
+    let together = |group: &&[usize]| -> Vec<Branch> {
+        let tasks: Vec<Task> = group.iter().map(|k| tasks[*k]).collect();
+        let courses = follow_together(place, &tasks, tolerance);
+        let branch = |(task, course): (&Task, Option<Course>)| match course {
+            Some(course) => branch(place, *task, course, tolerance),
+            None => follow_branch(place, *task, tolerance),
+        };
+        tasks.iter().zip(courses).map(branch).collect()
+    };
+    let found: Vec<Vec<Branch>> = groups.par_iter().map(together).collect();
+    let mut found: Vec<(usize, Branch)> = order.into_iter().zip(found.into_iter().flatten()).collect();
+    found.sort_by_key(|f| f.0);
+    found.into_iter().map(|f| f.1).collect()
+}
+
+/// Where a branch starts; `None` if the modes there could not be computed.
+fn departure(place: &Place<'_>, task: Task) -> Option<Vec<f64>> {
     let node = &place.nodes[task.id];
     let mode = if task.backward { node.x.len() - 1 } else { 0 };
-    let Some(start) = Departure::new(place, node, &[mode]).map(|d| d.start(&[task.side])) else {
+    Departure::new(place, node, &[mode]).map(|d| d.start(&[task.side]))
+}
+
+/// A trace of a branch.
+fn trace(place: &Place<'_>, task: Task) -> Trace {
+    let most = if place.full_dim() <= DRAWN { KEPT.0 } else { KEPT.1 };
+    Trace::new(&place.nodes[task.id], task.backward, most)
+}
+
+/// Follows branches of one direction in time, as far as an explicit method tells where they end.
+fn follow_together(place: &Place<'_>, tasks: &[Task], tolerance: f64) -> Vec<Option<Course>> {
+    let starts: Vec<Option<Vec<f64>>> = tasks.iter().map(|task| departure(place, *task)).collect();
+    let known: Vec<&Vec<f64>> = starts.iter().flatten().collect();
+    let mut watches: Vec<Watch<'_>> = (tasks.iter().zip(&starts))
+        .filter_map(|(task, start)| {
+            Some(Watch::new(place, task.id, task.backward, start.as_ref()?, trace(place, *task), None))
+        })
+        .collect();
+    let at = Mat::from_fn(place.landscape().dim(), known.len(), |i, j| known[j][i]);
+    let backward = tasks.first().is_some_and(|task| task.backward);
+    let options = flow::Options { steps: IN_COMPANY, ..options(place, tolerance) };
+    let far = |x: &[f64]| place.remoteness(x);
+    let mut stopped = vec![false; known.len()];
+    let see = |j: usize, state: &State<'_>| {
+        stopped[j] = !watches[j].goes_on(state);
+        !stopped[j]
+    };
+    integrate_together(&flow(place, backward), &DORMAND_PRINCE, at.as_ref(), &options, far, see);
+    let mut watches = watches.into_iter().zip(stopped);
+    let course = |start: &Option<Vec<f64>>| {
+        let (watch, stopped) = start.as_ref().and_then(|_| watches.next())?;
+        // What seems to rest may be creeping: an explicit method makes little way in a stiff valley.
+        (stopped && watch.verdict != Some(Verdict::Rest)).then(|| watch.course(End::Stopped))
+    };
+    starts.iter().map(course).collect()
+}
+
+/// Follows one branch to its end.
+pub(super) fn follow_branch(place: &Place<'_>, task: Task, tolerance: f64) -> Branch {
+    let Some(start) = departure(place, task) else {
         let reason = "the modes of the flow at its start could not be computed".to_string();
         return Branch::Lost { orbit: Orbit::default(), reason };
     };
-    let most = if place.full_dim() <= DRAWN { KEPT.0 } else { KEPT.1 };
-    let trace = Trace::new(node, task.backward, most);
-    let Course { verdict, end, passages, trace } =
-        follow(place, task.id, task.backward, &start, tolerance, trace);
+    let course = follow(place, task.id, task.backward, &start, tolerance, trace(place, task));
+    branch(place, task, course, tolerance)
+}
+
+/// What a branch is that took this course.
+fn branch(place: &Place<'_>, task: Task, course: Course, tolerance: f64) -> Branch {
+    let Course { verdict, end, passages, trace } = course;
     let last = trace.last.clone();
     let mut orbit = trace.finish(place);
     let misses: Vec<(usize, f64)> = passages
@@ -137,62 +217,119 @@ pub(super) fn follow_past(
     backward: bool,
     start: &[f64],
     tolerance: f64,
-    mut trace: Trace,
+    trace: Trace,
     until: Option<usize>,
 ) -> Course {
-    let landscape = place.landscape();
-    let scale = place.scale();
-    let flow = if backward { Flow::backward(landscape) } else { Flow::forward(landscape) };
-    let task = Task { id, side: 1.0, backward };
-    trace.push(start, landscape.energy(start), 0.0);
-    let mut passages: Vec<Option<Passage>> = place.nodes.iter().map(|_| None).collect();
-    let mut verdict = None;
-    let steps = if start.len() <= DRAWN { STEPS.0 } else { STEPS.1 };
-    let options = flow::Options { tolerance: tolerance * scale, longest: 0.04 * scale, steps };
-    let drawn = place.full_dim() <= DRAWN;
-    let (mut step, mut mark, mut mark_time) = (0, start.to_vec(), 0.0);
-    let mut slowest = place.nodes[id].rate(backward);
     let far = |x: &[f64]| place.remoteness(x);
-    let end = integrate_scaled(&flow, start, &options, far, |state| {
-        trace.push(state.x, state.energy, state.time);
+    let mut watch = Watch::new(place, id, backward, start, trace, until);
+    let end = integrate_scaled(&flow(place, backward), start, &options(place, tolerance), far, |state| {
+        watch.goes_on(state)
+    });
+    watch.course(end)
+}
+
+fn flow<'a>(place: &'a Place<'_>, backward: bool) -> Flow<'a> {
+    if backward { Flow::backward(place.landscape()) } else { Flow::forward(place.landscape()) }
+}
+
+fn options(place: &Place<'_>, tolerance: f64) -> flow::Options {
+    let scale = place.scale();
+    let steps = if place.landscape().dim() <= DRAWN { STEPS.0 } else { STEPS.1 };
+    flow::Options { tolerance: tolerance * scale, longest: 0.04 * scale, steps }
+}
+
+/// What is seen of an orbit on its way.
+struct Watch<'a> {
+    place: &'a Place<'a>,
+    task: Task,
+    /// Not beyond this saddle.
+    until: Option<usize>,
+    /// Where orbits are drawn they are followed to their ends.
+    drawn: bool,
+    verdict: Option<Verdict>,
+    passages: Vec<Option<Passage>>,
+    trace: Trace,
+    step: usize,
+    /// Where and when it was at the last step by twenty.
+    mark: Vec<f64>,
+    mark_time: f64,
+    /// The slowest rate at which orbits leave what it has passed.
+    slowest: f64,
+}
+
+impl<'a> Watch<'a> {
+    fn new(
+        place: &'a Place<'a>,
+        id: usize,
+        backward: bool,
+        start: &[f64],
+        mut trace: Trace,
+        until: Option<usize>,
+    ) -> Self {
+        trace.push(start, place.landscape().energy(start), 0.0);
+        Watch {
+            place,
+            task: Task { id, side: 1.0, backward },
+            until,
+            drawn: place.full_dim() <= DRAWN,
+            verdict: None,
+            passages: place.nodes.iter().map(|_| None).collect(),
+            trace,
+            step: 0,
+            mark: start.to_vec(),
+            mark_time: 0.0,
+            slowest: place.nodes[id].rate(backward),
+        }
+    }
+
+    /// Takes a state in; false where the orbit's end is decided.
+    fn goes_on(&mut self, state: &State<'_>) -> bool {
+        let (place, Task { id, backward, .. }) = (self.place, self.task);
+        let scale = place.scale();
+        self.trace.push(state.x, state.energy, state.time);
         if !place.contains(state.x) {
-            verdict = Some(Verdict::Exit);
+            self.verdict = Some(Verdict::Exit);
             return false;
         }
         for (other, node) in place.nodes.iter().enumerate() {
             let distance = place.distance(&node.x, state.x);
             if place.is_end(other, backward) {
                 if distance < node.trap {
-                    verdict = Some(Verdict::Trap(other));
+                    self.verdict = Some(Verdict::Trap(other));
                     // Decided; where orbits are drawn the rest of the way is followed as well.
-                    return drawn && distance > 0.01 * scale;
+                    return self.drawn && distance > 0.01 * scale;
                 }
-            } else if other != id && distance < node.linear && place.is_downstream(task, other) {
-                let passage = passages[other].get_or_insert_with(|| Passage::begin(state.time));
+            } else if other != id && distance < node.linear && place.is_downstream(self.task, other) {
+                let passage = self.passages[other].get_or_insert_with(|| Passage::begin(state.time));
                 passage.see(distance, state.time, state.x);
-                slowest = node.leaving(backward).map(|j| node.values[j].abs()).fold(slowest, f64::min);
+                let leaving = node.leaving(backward).map(|j| node.values[j].abs());
+                self.slowest = leaving.fold(self.slowest, f64::min);
             }
         }
-        if let Some(other) = until
-            && let Some(passage) = &passages[other]
+        if let Some(other) = self.until
+            && let Some(passage) = &self.passages[other]
             && place.distance(&place.nodes[other].x, state.x) > AWAY * passage.closest
         {
             return false;
         }
         // Speeds say little beside a stiff valley: an orbit that makes no way over many steps is at rest, unless the steps
         // are so short in time that it could not have left the saddle either.
-        step += 1;
-        if step % 20 == 0 && state.time - mark_time > PATIENCE / slowest {
-            if place.distance(&mark, state.x) < STILL * scale {
-                verdict = Some(Verdict::Rest);
+        self.step += 1;
+        if self.step.is_multiple_of(20) && state.time - self.mark_time > PATIENCE / self.slowest {
+            if place.distance(&self.mark, state.x) < STILL * scale {
+                self.verdict = Some(Verdict::Rest);
                 return false;
             }
-            mark.copy_from_slice(state.x);
-            mark_time = state.time;
+            self.mark.copy_from_slice(state.x);
+            self.mark_time = state.time;
         }
         true
-    });
-    Course { verdict, end, passages, trace }
+    }
+
+    fn course(self, end: End) -> Course {
+        let Watch { verdict, passages, trace, .. } = self;
+        Course { verdict, end, passages, trace }
+    }
 }
 
 /// How it was decided where an orbit ends.

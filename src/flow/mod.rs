@@ -2,8 +2,7 @@
 //!
 //! In: a landscape, a start, a tolerance. Out: accepted steps, one by one, to a visitor that may stop the orbit. One
 //! interface, two methods: a linearly implicit one with the exact Jacobian, and a stabilised explicit one where
-//! Jacobians are too large. Many orbits of which only the ends are wanted go together (`ensemble`) by an explicit method for what is
-//! not stiff. All control their error, and no step is accepted along which the energy, if there is one, fails to fall.
+//! Jacobians are too large. Many orbits go together (`ensemble`) by explicit methods for what is not stiff. All control their error, and no step is accepted along which the energy, if there is one, fails to fall.
 
 mod chebyshev;
 pub mod cone;
@@ -13,7 +12,7 @@ mod rosenbrock;
 pub mod trap;
 pub mod tube;
 
-pub(crate) use ensemble::integrate_together;
+pub(crate) use ensemble::{BOGACKI_SHAMPINE, DORMAND_PRINCE, integrate_together};
 use faer::{MatMut, MatRef};
 
 use crate::landscape::hessian::light_layout;
@@ -49,6 +48,24 @@ impl<'a> Flow<'a> {
         };
         v.iter_mut().for_each(|v| *v *= sign);
         energy
+    }
+
+    /// The same at many points (columns).
+    fn velocities(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut out: MatMut<'_, f64>) {
+        if self.dynamics.is_none() {
+            self.landscape.gradients(points, energies, out.as_mut());
+            if self.sign < 0.0 {
+                negate(out);
+            }
+            return;
+        }
+        let mut x = vec![0.0; points.nrows()];
+        let mut v = x.clone();
+        for (j, energy) in energies.iter_mut().enumerate() {
+            x.iter_mut().enumerate().for_each(|(i, x)| *x = points[(i, j)]);
+            *energy = self.velocity(&x, &mut v);
+            v.iter().enumerate().for_each(|(i, v)| out[(i, j)] = *v);
+        }
     }
 
     /// Does an energy fall along it?
