@@ -68,8 +68,10 @@ pub(super) fn follow_branches(place: &Place<'_>, tasks: &[Task], tolerance: f64)
     let size = TOGETHER.min(ROOM / landscape.dim().max(1)).min(tasks.len().div_ceil(GROUPS)).max(1);
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|k| tasks[*k].backward);
-    let groups: Vec<&[usize]> =
-        order.chunk_by(|a, b| tasks[*a].backward == tasks[*b].backward).flat_map(|g| g.chunks(size)).collect();
+    let groups: Vec<&[usize]> = order
+        .chunk_by(|a, b| tasks[*a].backward == tasks[*b].backward)
+        .flat_map(|g| g.chunks(size))
+        .collect();
     let together = |group: &&[usize]| -> Vec<Branch> {
         let tasks: Vec<Task> = group.iter().map(|k| tasks[*k]).collect();
         let courses = follow_together(place, &tasks, tolerance);

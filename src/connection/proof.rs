@@ -21,7 +21,7 @@ use crate::flow::{self, Flow, integrate};
 use crate::landscape::{Enclose, Hull, Landscape, Reduced, Region};
 use crate::linalg::{axpy, dot};
 use crate::rigor::rounding::{add_up, mul_up, norm_up, sub_down};
-use crate::rigor::{Crossing, Cylinder, Interval, sink};
+use crate::rigor::{Crossing, Cylinder, Disc, Interval, sink};
 
 /// How connections are proven.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +66,13 @@ pub struct TubeProof {
 
 /// Tasks between looks at the request to stop.
 const BATCH: usize = 64;
-/// Up to this dimension the numerical orbit is followed more closely.
+/// Up to this dimension more cylinders are tried, and where none of them holds once more along an orbit that is followed closely.
 const LOW: usize = 16;
+/// A numerical orbit ends this near to the point at its end, in units of the ball there.
+const NEAR: f64 = 0.3;
+/// Error of a step and its longest, relative to the distance to go, of orbits that are followed for their ends, and of others.
+const ROUGHLY: (f64, f64) = (1e-7, 0.05);
+const CLOSELY: (f64, f64) = (1e-9, 0.01);
 
 /// Tries to prove every connection of the graph between a saddle and a minimum, or a saddle and a point of full index. Those that are
 /// proven have their level and their proof, all others the reason (`open`).
@@ -237,10 +242,13 @@ impl<'a> Space<'a> {
         let how = tube::Options { e0, most, ..tube::Options::default() };
         let mut known = Experience::default();
         let mut reason = String::new();
-        for block in &blocks {
+        let guides = if n <= LOW { &[false, true][..] } else { &[false] };
+        for (block, closely) in guides.iter().flat_map(|c| blocks.iter().map(move |b| (b, *c))) {
+            if closely && std::ptr::eq(block, first) {
+                known = known.anew();
+            }
             let start = block.exit(side);
-            let middle: Vec<f64> = start.center.iter().map(|e| e.mid()).collect();
-            let (line, goal) = match self.line(&middle, end, &aim, reach, uphill) {
+            let (line, goal) = match self.line(c, &start, &aim, reach, uphill, closely) {
                 Ok(found) => found,
                 Err(why) => {
                     reason = why;
@@ -332,46 +340,86 @@ impl<'a> Space<'a> {
         if along.map_or(0.0, place) < 0.0 { -1.0 } else { 1.0 }
     }
 
-    /// The numerical orbit from a place to near the end of the connection, and the ball there; in periodic coordinates both are
-    /// in the cover.
+    /// The numerical orbit from the middle of its block's exit to near the end of the connection, and the ball there; in periodic
+    /// coordinates both are in the cover. It is the stored one, and goes on from where that ends, or is followed closely from its start.
     fn line(
         &self,
-        from: &[f64],
-        end: usize,
+        c: &Connection,
+        exit: &Disc,
         aim: &[f64],
         reach: f64,
         uphill: bool,
+        closely: bool,
     ) -> std::result::Result<(Line, Goal), String> {
-        let inner: &dyn Landscape = self.reduced.as_ref().map_or(self.landscape, |r| r.inner.as_ref());
-        let down = |x: &[f64]| self.reduced.as_ref().map_or_else(|| x.to_vec(), |r| r.project(x));
-        let up = |z: &[f64]| self.reduced.as_ref().map_or_else(|| z.to_vec(), |r| r.lift(z));
-        let flow = if uphill { Flow::backward(inner) } else { Flow::forward(inner) };
+        let from: Vec<f64> = exit.center.iter().map(|e| e.mid()).collect();
+        let end = if uphill { c.from } else { c.to };
         let goal = &self.set.points[end].x;
-        let start = self.leave(from);
-        let scale = self.region.distance(&start, goal).max(reach);
-        let (tolerance, longest) = if from.len() <= LOW { (1e-9, 0.01) } else { (1e-7, 0.05) };
-        let options = flow::Options { tolerance: tolerance * scale, longest: longest * scale, steps: 50_000 };
+        let stored = &c.orbit.points;
+        // Not the end itself, where the flow has no direction.
+        let mut stored: Vec<&Vec<f64>> = match uphill {
+            false => stored.iter().take(stored.len().saturating_sub(1)).collect(),
+            true => stored.iter().skip(1).rev().collect(),
+        };
+        if closely {
+            stored.clear();
+        }
+        // What lies within the block, or next to its exit, is left out.
+        let away = |x: &Vec<f64>| {
+            let z = self.enter(x);
+            z.iter().zip(&from).zip(&exit.direction).map(|((z, e), u)| (z - e) * u).sum::<f64>()
+        };
+        let first = stored.iter().position(|x| away(x) > exit.radius).unwrap_or(stored.len());
+        stored.drain(..first);
+        if let Some(near) = stored.iter().position(|x| self.region.distance(x, goal) < NEAR * reach) {
+            stored.truncate(near + 1);
+        }
+        let mut places: Vec<Vec<f64>> = vec![self.leave(&from)];
+        places.extend(stored.into_iter().cloned());
+        if !self.go_on(&mut places, goal, reach, uphill, if closely { CLOSELY } else { ROUGHLY }) {
+            return Err(format!("the numerical orbit from its block does not come to point {end}"));
+        }
         let along = |x: &[f64]| {
             let mut g = vec![0.0; x.len()];
             self.landscape.gradient(x, &mut g);
             g.iter_mut().for_each(|g| *g *= if uphill { 1.0 } else { -1.0 });
             self.turned(g)
         };
-        let mut points = vec![(from.to_vec(), along(&start))];
-        let mut arrived = false;
-        integrate(&flow, &down(&start), &options, |state| {
-            let x = up(state.x);
-            arrived = self.region.distance(&x, goal) < 0.3 * reach;
-            points.push((self.enter(&x), along(&x)));
-            !arrived
-        });
-        if !arrived {
-            return Err(format!("the numerical orbit from its block does not come to point {end}"));
-        }
-        let last = points.last().map(|p| p.0.clone()).unwrap_or_default();
-        let goal = self.translate(aim, reach, &last);
+        let mut points: Vec<(Vec<f64>, Vec<f64>)> =
+            places.iter().map(|x| (self.enter(x), along(x))).collect();
+        points[0].0 = from;
+        let goal = self.translate(aim, reach, &points[points.len() - 1].0);
         let line = Line::through(points).ok_or("the numerical orbit is no curve")?;
         Ok((line, goal))
+    }
+
+    /// Adds the orbit from the last of these places to near the goal, unless that is near; false if it does not come there. The error of a
+    /// step and its length are these, relative to the distance.
+    fn go_on(
+        &self,
+        places: &mut Vec<Vec<f64>>,
+        goal: &[f64],
+        reach: f64,
+        uphill: bool,
+        (tolerance, longest): (f64, f64),
+    ) -> bool {
+        let from = places[places.len() - 1].clone();
+        let mut distance = self.region.distance(&from, goal);
+        if distance < NEAR * reach {
+            return true;
+        }
+        let inner: &dyn Landscape = self.reduced.as_ref().map_or(self.landscape, |r| r.inner.as_ref());
+        let down = |x: &[f64]| self.reduced.as_ref().map_or_else(|| x.to_vec(), |r| r.project(x));
+        let up = |z: &[f64]| self.reduced.as_ref().map_or_else(|| z.to_vec(), |r| r.lift(z));
+        let flow = if uphill { Flow::backward(inner) } else { Flow::forward(inner) };
+        let scale = distance.max(reach);
+        let options = flow::Options { tolerance: tolerance * scale, longest: longest * scale, steps: 50_000 };
+        integrate(&flow, &down(&from), &options, |state| {
+            let x = up(state.x);
+            distance = self.region.distance(&x, goal);
+            places.push(x);
+            distance >= NEAR * reach
+        });
+        distance < NEAR * reach
     }
 
     /// The ball about `aim`, moved by whole periods to where `near` is.

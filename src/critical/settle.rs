@@ -29,8 +29,7 @@ const NEAR: (f64, f64) = (1e-5, 1e-3);
 /// The same searches, but plain descents among them have been followed nearly to their ends, where that is cheap.
 pub(super) fn settle(problem: &Problem<'_>, mut seeds: Vec<Seed>, control: &Control<'_>) -> Vec<Seed> {
     let Some(kernel) = problem.landscape.kernel() else { return seeds };
-    let is_plain =
-        |seed: &Seed| matches!(seed, Seed::Climb { index: 0, directions: None, from: None, .. });
+    let is_plain = |seed: &Seed| matches!(seed, Seed::Climb { index: 0, directions: None, from: None, .. });
     let plain: Vec<usize> = (0..seeds.len()).filter(|i| is_plain(&seeds[*i])).collect();
     let total = plain.len();
     let (most, least, groups) = TOGETHER;
@@ -91,5 +90,9 @@ fn descend(problem: &Problem<'_>, starts: &[&[f64]], kernel: Kernel, control: &C
     for (place, id) in on.into_iter().enumerate() {
         seeds[id] = Some(descent(x.col_as_slice(place).to_vec()));
     }
-    seeds.into_iter().zip(starts).map(|(seed, start)| seed.unwrap_or_else(|| descent(start.to_vec()))).collect()
+    seeds
+        .into_iter()
+        .zip(starts)
+        .map(|(seed, start)| seed.unwrap_or_else(|| descent(start.to_vec())))
+        .collect()
 }

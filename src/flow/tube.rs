@@ -238,6 +238,11 @@ impl Default for Experience {
 }
 
 impl Experience {
+    /// For tubes along another line: nothing but the number of cylinders that were tried.
+    pub fn anew(&self) -> Self {
+        Experience { tried: self.tried, ..Experience::default() }
+    }
+
     /// Place and wanted radius: as wide as can be, but not wider than what lies ahead allows.
     fn limits(&self, width: f64, goal: f64) -> Vec<(f64, f64)> {
         let mut seen = self.seen.clone();
@@ -291,14 +296,7 @@ fn chain(
         };
         if let Some(why) = over {
             let (radius, cylinders) = (disc.radius, cylinders.len());
-            return Err(Blocked {
-                at: from,
-                radius,
-                transverse,
-                place,
-                cylinders,
-                why,
-            });
+            return Err(Blocked { at: from, radius, transverse, place, cylinders, why });
         }
         known.tried += 1;
         let (here, ahead) = (line.at(place), line.at(place + half));
