@@ -145,6 +145,7 @@ pub(crate) fn integrate_together(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::landscape::Landscape;
     use crate::landscape::formula::Formula;
 
     fn valley(rates: [f64; 2]) -> Formula {
