@@ -4,6 +4,7 @@ mod band;
 mod cholesky;
 pub(crate) mod outer;
 mod principal;
+pub(crate) mod spectra;
 mod spectral;
 
 use std::cell::Cell;

@@ -2,31 +2,29 @@
 //!
 //! Along the k lowest modes the step goes up, along all others down, each by the Newton length `|g_i / lambda_i|`
 //! (Cerjan & Miller 1981; for index k: high-index saddle dynamics, Yin, Zhang & Zhang 2019). Where k eigenvalues are
-//! negative the step is Newton's, so convergence is quadratic. In few dimensions the modes come from a decomposition of
-//! the Hessian, which is left unfinished where Newton's step is all that is needed; beyond, from
-//! [`lowest_modes`](super::modes), the rest by truncated conjugate gradients ([`descent`]).
+//! negative the step is Newton's, so convergence is quadratic. In few dimensions the modes come from decompositions of
+//! Hessians, eight searches side by side ([`company`](super::company)); beyond, from [`lowest_modes`](super::modes), the rest by
+//! truncated conjugate gradients ([`descent`]).
 //!
 //! A step is accepted by how well the quadratic model predicts the gradient: that measure does not cancel between the
 //! climbing and the descending directions as the energy's would.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use faer::{Mat, MatRef};
 
+use super::company::{Company, Proposal, Request};
 use super::complement::{Operator, Until, descent};
 use super::modes::{Modes, project};
 use super::problem::Problem;
+use crate::control::Control;
 use crate::landscape::Landscape;
-use crate::linalg::{Spectral, WIDEST, axpy, distance, dot, norm};
+use crate::linalg::spectra::{LANES, WIDEST};
+use crate::linalg::{axpy, distance, norm};
 
 /// Up to this dimension the Hessian is decomposed at every step.
-const DENSE: usize = WIDEST;
-
-/// Eigenvalues closer than this (relative to the largest) are one cluster.
-const CLUSTER: f64 = 1e-6;
-
-/// Where no eigenvalue is closer to zero than this (relative to the largest) their signs are had without the modes.
-const SURE: f64 = 1e-7;
+pub(crate) const DENSE: usize = WIDEST;
 
 /// Steps in which the guiding directions choose the modes.
 const GUIDED: usize = 4;
@@ -49,6 +47,17 @@ const FORETOLD: f64 = 0.1;
 /// .. a full Newton step of at most half its length, from whose end a known point is no farther than this share of it, leads there.
 const ASIDE: f64 = 0.05;
 
+/// Where a search starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Start<'a> {
+    /// The place (length n).
+    pub(crate) x: &'a [f64],
+    /// So many of the lowest modes are followed up, the rest down.
+    pub(crate) index: usize,
+    /// What is climbed first (n x any), before the modes have settled.
+    pub(crate) directions: Option<MatRef<'a, f64>>,
+}
+
 /// Where a search ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Followed {
@@ -57,6 +66,7 @@ pub(crate) struct Followed {
 }
 
 /// How a search ended.
+#[derive(Clone, Debug)]
 pub(crate) enum End {
     /// Newton's method was on its way to a point that is known.
     Known(usize),
@@ -65,361 +75,337 @@ pub(crate) enum End {
 }
 
 /// One proposed step.
-struct Step {
-    s: Vec<f64>,
+pub(super) struct Step {
+    pub(super) s: Vec<f64>,
     /// The Hessian applied to it.
-    hs: Vec<f64>,
+    pub(super) hs: Vec<f64>,
     /// Was it cut by the trust region?
-    cut: bool,
+    pub(super) cut: bool,
     /// Is it Newton's, solved for and not cut, where the Hessian has the signs that are wanted?
-    newton: bool,
+    pub(super) newton: bool,
 }
 
-/// Follows the `index` lowest modes up and the rest down from `start`; `None` if it left the region or did not settle.
-/// `directions` (n x any) span what is climbed first, before the modes have settled. `known` names the known point of this index
+/// Searches from each of these starts; `None` where one left the region or did not settle. `known` names the known point of an index
 /// within a distance of a place, if there is one and no other near it.
 pub(crate) fn follow(
     problem: &Problem<'_>,
-    start: &[f64],
-    index: usize,
-    directions: Option<MatRef<'_, f64>>,
-    known: impl Fn(&[f64], f64) -> Option<usize>,
+    starts: &[Start<'_>],
+    known: impl Fn(&[f64], f64, usize) -> Option<usize>,
+    control: &Control<'_>,
+) -> Vec<Option<End>> {
+    if problem.dim() <= DENSE {
+        return in_company(problem, starts, known, control);
+    }
+    let alone = |start: &Start<'_>| if control.stopped() { None } else { alone(problem, start, &known) };
+    starts.iter().map(alone).collect()
+}
+
+/// Eight at a time; as one ends the next begins. What becomes of a search depends on those beside it in the last bits of its gradients
+/// at most.
+fn in_company(
+    problem: &Problem<'_>,
+    starts: &[Start<'_>],
+    known: impl Fn(&[f64], f64, usize) -> Option<usize>,
+    control: &Control<'_>,
+) -> Vec<Option<End>> {
+    let n = problem.dim();
+    let mut ends: Vec<Option<End>> = vec![None; starts.len()];
+    let mut waiting: VecDeque<usize> = (0..starts.len()).collect();
+    let mut walks: [Option<(usize, Walk<'_>)>; LANES] = std::array::from_fn(|_| None);
+    let mut hessians: [Mat<f64>; LANES] = std::array::from_fn(|_| Mat::zeros(n, n));
+    let mut company = Company::new(n);
+    let (mut places, mut gradients) = (Mat::zeros(n, LANES), Mat::zeros(n, LANES));
+    let mut energies = [0.0; LANES];
+    while !control.stopped() {
+        for walk in walks.iter_mut().filter(|walk| walk.is_none()) {
+            *walk = waiting.pop_front().map(|k| (k, Walk::new(problem, starts[k])));
+        }
+        if walks.iter().all(|walk| walk.is_none()) {
+            break;
+        }
+        for (walk, h) in walks.iter().zip(&mut hessians) {
+            if let Some((_, walk)) = walk.as_ref().filter(|(_, walk)| walk.moved && walk.begun) {
+                problem.landscape.hessian(&walk.x, h.as_mut());
+            }
+        }
+        let mut requests: [Option<Request<'_>>; LANES] = std::array::from_fn(|_| None);
+        for (l, (walk, h)) in walks.iter().zip(&hessians).enumerate() {
+            if let Some((k, walk)) = walk.as_ref().filter(|(_, walk)| walk.begun) {
+                let index = walk.index;
+                let guides = |d: &MatRef<'_, f64>| {
+                    walk.iteration < GUIDED && index > 0 && index < n && d.ncols() >= index
+                };
+                requests[l] = Some(Request {
+                    h: h.as_ref(),
+                    g: &walk.g,
+                    index,
+                    radius: walk.radius,
+                    guide: starts[*k].directions.filter(guides),
+                });
+            }
+        }
+        let proposals = match requests.iter().all(|r| r.is_none()) {
+            true => std::array::from_fn(|_| None),
+            false => company.propose(&requests),
+        };
+        let mut active = vec![];
+        for (l, (slot, proposal)) in walks.iter_mut().zip(proposals).enumerate() {
+            let Some((k, walk)) = slot else { continue };
+            if walk.begun {
+                let index = walk.index;
+                if let Err(end) = walk.try_step(proposal, |x, distance| known(x, distance, index)) {
+                    ends[*k] = end;
+                    *slot = None;
+                    continue;
+                }
+            }
+            places.col_as_slice_mut(active.len()).copy_from_slice(&walk.trial);
+            active.push(l);
+        }
+        let b = active.len();
+        let out = gradients.as_mut().subcols_mut(0, b);
+        problem.landscape.gradients(places.as_ref().subcols(0, b), &mut energies[..b], out);
+        for (j, l) in active.into_iter().enumerate() {
+            let Some((k, walk)) = &mut walks[l] else { continue };
+            if let Err(end) = walk.judge(energies[j], gradients.col_as_slice(j)) {
+                ends[*k] = end;
+                walks[l] = None;
+            }
+        }
+    }
+    ends
+}
+
+/// One search where the Hessian is known by its products.
+fn alone(
+    problem: &Problem<'_>,
+    start: &Start<'_>,
+    known: &impl Fn(&[f64], f64, usize) -> Option<usize>,
 ) -> Option<End> {
     let n = problem.dim();
-    let landscape = &problem.landscape;
-    let dense = n <= DENSE;
-    let settled = if dense { 1e-10 } else { 1e-6 } * problem.scale;
-    // A search that goes round in circles, or climbs where there is nothing to climb, is given up early.
-    let mut mark = (vec![f64::INFINITY; n], 1);
-    let mut wrong = 0;
-    let (mut last, mut foretold) = (f64::INFINITY, false);
-    let mut x = start.to_vec();
+    let mut walk = Walk::new(problem, *start);
+    let mut model = Krylov::new(problem, start);
     let mut g = vec![0.0; n];
-    let mut energy = landscape.gradient(&x, &mut g);
-    if !(energy.is_finite() && g.iter().all(|g| g.is_finite())) {
-        return None;
-    }
-    let mut radius = 0.1 * problem.scale;
-    let mut model = Model::new(problem, index, directions);
-    let mut trial = x.clone();
-    let mut trial_g = vec![0.0; n];
-    for iteration in 0..if index == 0 { MOST.0 } else { MOST.1 } {
-        model.prepare(&x, &g, iteration)?;
-        wrong = if model.short_of_index() { wrong + 1 } else { 0 };
-        if wrong > PATIENCE {
-            return None;
-        }
-        let mut step = model.step(&g, radius)?;
-        let length = norm(&step.s);
-        if step.newton && foretold && length <= 0.5 * last {
-            trial.copy_from_slice(&x);
-            axpy(1.0, &step.s, &mut trial);
-            if let Some(id) = known(&trial, ASIDE * length) {
-                return Some(End::Known(id));
+    loop {
+        if walk.begun {
+            if walk.moved {
+                model.prepare(&walk.x, &walk.g, walk.index, walk.iteration)?;
+            }
+            let step = model.step(&walk.g, walk.radius)?;
+            let proposal = Proposal { step, short: model.is_short() };
+            let index = walk.index;
+            if let Err(end) = walk.try_step(Some(proposal), |x, distance| known(x, distance, index)) {
+                return end;
             }
         }
-        let (length, poor) = loop {
-            let length = norm(&step.s);
-            trial.copy_from_slice(&x);
-            axpy(1.0, &step.s, &mut trial);
-            let trial_energy = landscape.gradient(&trial, &mut trial_g);
-            let miss: f64 = (0..n).map(|i| (trial_g[i] - g[i] - step.hs[i]).powi(2)).sum::<f64>().sqrt();
-            let poor = miss / norm(&step.hs).max(1e-3 * norm(&g)).max(f64::MIN_POSITIVE);
-            let noise = 1e-13 * (energy.abs() + trial_energy.abs());
-            // The last, full Newton step; or one so small that its failure to improve anything is rounding.
-            if !step.cut && (length <= settled || length <= 1e-6 * problem.scale && poor >= 1.0) {
-                let (before, after) = (norm(&g), norm(&trial_g));
-                return Some(End::Found(if after <= before {
-                    Followed { x: trial, gradient_norm: after }
-                } else {
-                    Followed { x, gradient_norm: before }
-                }));
-            }
-            let falls = index > 0 || trial_energy <= energy + noise;
-            if trial_energy.is_finite() && poor < 1.0 && falls {
-                energy = trial_energy;
-                x.copy_from_slice(&trial);
-                g.copy_from_slice(&trial_g);
-                if poor > 0.5 {
-                    radius = 0.5 * length;
-                } else if poor < 0.2 && step.cut {
-                    radius = (2.0 * radius).min(0.5 * problem.scale);
-                }
-                break (length, poor);
-            }
-            radius = 0.25 * length.min(radius);
-            if radius < 1e-14 * problem.scale {
-                return None;
-            }
-            step = model.step(&g, radius)?;
-        };
-        if !problem.contains(&x, 1.05) {
-            return None;
-        }
-        if norm(&g) > POLE * problem.steepness && problem.steepness > 0.0 {
-            problem.rough.store(true, Ordering::Relaxed);
-            return None;
-        }
-        (last, foretold) = (length, poor < FORETOLD);
-        problem.region.wrap(&mut x);
-        if index > 0 {
-            // Brent's cycle detection: a place of the past, renewed after more and more steps.
-            let back = distance(&x, &mark.0);
-            if back < 0.01 * length {
-                return None;
-            }
-            if iteration + 1 == mark.1 {
-                mark = (x.clone(), mark.1 + 2 + mark.1 / 4);
-            }
+        let energy = problem.landscape.gradient(&walk.trial, &mut g);
+        if let Err(end) = walk.judge(energy, &g) {
+            return end;
         }
     }
-    // A degenerate point is approached slowly, and may be as good as reached.
-    let (slow, gradient_norm) = (last <= 1e-5 * problem.scale, norm(&g));
-    (slow && gradient_norm <= 1e-9 * problem.steepness).then_some(End::Found(Followed { x, gradient_norm }))
 }
 
-/// The quadratic model at the present point, with what is carried from point to point.
-struct Model<'a> {
+/// A search on its way: what it tries next, and what it makes of the gradient there.
+struct Walk<'a> {
     problem: &'a Problem<'a>,
     index: usize,
-    /// Directions to climb first (dense), or the modes of the last point (matrix-free).
-    guide: Mat<f64>,
-    local: Local<'a>,
+    x: Vec<f64>,
+    g: Vec<f64>,
+    energy: f64,
+    radius: f64,
+    /// Is the gradient at the start known?
+    begun: bool,
+    /// Is `x` a new place?
+    moved: bool,
+    /// Steps that were taken.
+    iteration: usize,
+    /// Where the gradient is wanted next, and the step that leads there.
+    trial: Vec<f64>,
+    step: Option<Step>,
+    /// Length of the last step, and whether the model foretold it well.
+    last: f64,
+    foretold: bool,
+    /// Steps in a row with too few directions of negative curvature.
+    short: usize,
+    /// A place of the past, and the step at which it is renewed.
+    mark: (Vec<f64>, usize),
 }
 
-enum Local<'a> {
-    Dense(Box<Dense>),
-    Krylov(Box<Krylov<'a>>),
+/// A search goes on, or has come to this end.
+type Going = Result<(), Option<End>>;
+
+impl<'a> Walk<'a> {
+    fn new(problem: &'a Problem<'a>, start: Start<'_>) -> Self {
+        let n = problem.dim();
+        Walk {
+            problem,
+            index: start.index.min(n),
+            x: start.x.to_vec(),
+            g: vec![0.0; n],
+            energy: f64::NAN,
+            radius: 0.1 * problem.scale,
+            begun: false,
+            moved: true,
+            iteration: 0,
+            trial: start.x.to_vec(),
+            step: None,
+            last: f64::INFINITY,
+            foretold: false,
+            short: 0,
+            mark: (vec![f64::INFINITY; n], 1),
+        }
+    }
+
+    /// Takes a step that was proposed for a trial.
+    fn try_step(
+        &mut self,
+        proposal: Option<Proposal>,
+        known: impl Fn(&[f64], f64) -> Option<usize>,
+    ) -> Going {
+        let Some(Proposal { step, short }) = proposal else { return Err(None) };
+        let moved = std::mem::take(&mut self.moved);
+        if moved {
+            // Climbing where there is nothing to climb is given up early.
+            self.short = if short { self.short + 1 } else { 0 };
+            if self.short > PATIENCE {
+                return Err(None);
+            }
+        }
+        self.trial.copy_from_slice(&self.x);
+        axpy(1.0, &step.s, &mut self.trial);
+        let length = norm(&step.s);
+        if moved
+            && step.newton
+            && self.foretold
+            && length <= 0.5 * self.last
+            && let Some(id) = known(&self.trial, ASIDE * length)
+        {
+            return Err(Some(End::Known(id)));
+        }
+        self.step = Some(step);
+        Ok(())
+    }
+
+    /// Looks at energy and gradient at the trial.
+    fn judge(&mut self, energy: f64, g: &[f64]) -> Going {
+        let problem = self.problem;
+        let Some(step) = self.step.take() else {
+            if !(energy.is_finite() && g.iter().all(|g| g.is_finite())) {
+                return Err(None);
+            }
+            self.begun = true;
+            self.energy = energy;
+            self.g.copy_from_slice(g);
+            return Ok(());
+        };
+        let dense = self.x.len() <= DENSE;
+        let settled = if dense { 1e-10 } else { 1e-6 } * problem.scale;
+        let length = norm(&step.s);
+        let miss = g.iter().zip(&self.g).zip(&step.hs).map(|((new, old), hs)| (new - old - hs).powi(2));
+        let miss = miss.sum::<f64>().sqrt();
+        let poor = miss / norm(&step.hs).max(1e-3 * norm(&self.g)).max(f64::MIN_POSITIVE);
+        let noise = 1e-13 * (self.energy.abs() + energy.abs());
+        // The last, full Newton step; or one so small that its failure to improve anything is rounding.
+        if !step.cut && (length <= settled || length <= 1e-6 * problem.scale && poor >= 1.0) {
+            let (before, after) = (norm(&self.g), norm(g));
+            let (x, gradient_norm) = if after <= before {
+                (std::mem::take(&mut self.trial), after)
+            } else {
+                (std::mem::take(&mut self.x), before)
+            };
+            return Err(Some(End::Found(Followed { x, gradient_norm })));
+        }
+        let falls = self.index > 0 || energy <= self.energy + noise;
+        if !(energy.is_finite() && poor < 1.0 && falls) {
+            self.radius = 0.25 * length.min(self.radius);
+            return if self.radius < 1e-14 * problem.scale { Err(None) } else { Ok(()) };
+        }
+        self.energy = energy;
+        self.x.copy_from_slice(&self.trial);
+        self.g.copy_from_slice(g);
+        if poor > 0.5 {
+            self.radius = 0.5 * length;
+        } else if poor < 0.2 && step.cut {
+            self.radius = (2.0 * self.radius).min(0.5 * problem.scale);
+        }
+        self.arrive(length, poor)
+    }
+
+    /// Looks around at a new place.
+    fn arrive(&mut self, length: f64, poor: f64) -> Going {
+        let problem = self.problem;
+        if !problem.contains(&self.x, 1.05) {
+            return Err(None);
+        }
+        if norm(&self.g) > POLE * problem.steepness && problem.steepness > 0.0 {
+            problem.rough.store(true, Ordering::Relaxed);
+            return Err(None);
+        }
+        (self.last, self.foretold, self.moved) = (length, poor < FORETOLD, true);
+        problem.region.wrap(&mut self.x);
+        self.iteration += 1;
+        if self.index > 0 {
+            // Brent's cycle detection: a place of the past, renewed after more and more steps.
+            if distance(&self.x, &self.mark.0) < 0.01 * length {
+                return Err(None);
+            }
+            if self.iteration == self.mark.1 {
+                self.mark = (self.x.clone(), self.mark.1 + 2 + self.mark.1 / 4);
+            }
+        }
+        if self.iteration < if self.index == 0 { MOST.0 } else { MOST.1 } {
+            return Ok(());
+        }
+        // A degenerate point is approached slowly, and may be as good as reached.
+        let (slow, gradient_norm) = (self.last <= 1e-5 * problem.scale, norm(&self.g));
+        let near = slow && gradient_norm <= 1e-9 * problem.steepness;
+        Err(near.then(|| End::Found(Followed { x: std::mem::take(&mut self.x), gradient_norm })))
+    }
 }
 
-/// The model where the Hessian is known by its products: they, and the modes to climb.
-#[derive(Default)]
+/// The quadratic model at the present point where the Hessian is known by its products: they, and the modes to climb.
 struct Krylov<'a> {
+    problem: &'a Problem<'a>,
+    /// Directions to climb first, then the modes of the last point.
+    guide: Mat<f64>,
     operator: Option<Operator<'a>>,
     low: Option<Modes>,
 }
 
-/// The model where the Hessian is decomposed, as far as the step needs it.
-struct Dense {
-    h: Mat<f64>,
-    spectral: Spectral,
-    /// The gradient in the basis of the tridiagonal form or, where the modes are known, in theirs.
-    coordinates: Vec<f64>,
-    /// Newton's step in the basis of the tridiagonal form, where the signs of the Hessian are those wanted: there it is
-    /// the step that climbs the lowest modes and descends the others. Otherwise the modes are known.
-    newton: Option<Vec<f64>>,
-    up: Vec<bool>,
-}
-
-impl<'a> Model<'a> {
-    fn new(problem: &'a Problem<'a>, index: usize, directions: Option<MatRef<'_, f64>>) -> Self {
-        let n = problem.dim();
-        let guide = directions.map_or_else(|| Mat::zeros(n, 0), |d| d.to_owned());
-        let local = if n <= DENSE {
-            Local::Dense(Box::new(Dense {
-                h: Mat::zeros(n, n),
-                spectral: Spectral::new(n),
-                coordinates: vec![0.0; n],
-                newton: None,
-                up: vec![false; n],
-            }))
-        } else {
-            Local::Krylov(Box::default())
-        };
-        Model { problem, index: index.min(n), guide, local }
+impl<'a> Krylov<'a> {
+    fn new(problem: &'a Problem<'a>, start: &Start<'_>) -> Self {
+        let guide = start.directions.map_or_else(|| Mat::zeros(problem.dim(), 0), |d| d.to_owned());
+        Krylov { problem, guide, operator: None, low: None }
     }
 
     /// Moves the model to `x`, where the gradient is `g`. `None` if the Hessian is not finite.
-    fn prepare(&mut self, x: &[f64], g: &[f64], iteration: usize) -> Option<()> {
-        let index = self.index;
-        match &mut self.local {
-            Local::Dense(dense) => {
-                self.problem.landscape.hessian(x, dense.h.as_mut());
-                let guided =
-                    iteration < GUIDED && index > 0 && index < g.len() && self.guide.ncols() >= index;
-                dense.reduce(g)?;
-                if guided || !dense.find_newton(index) {
-                    dense.find_modes(index, self.guide.as_ref(), guided, g)?;
-                }
+    fn prepare(&mut self, x: &[f64], g: &[f64], index: usize, iteration: usize) -> Option<()> {
+        let operator = self.problem.linearize(x)?;
+        if index > 0 {
+            // The gradient among the start vectors lets an isotropic well be left along it.
+            let m = self.guide.ncols();
+            let start = Mat::from_fn(g.len(), m + 1, |i, j| if j < m { self.guide[(i, j)] } else { g[i] });
+            let steps = if iteration == 0 { 12 } else { 6 };
+            let modes = operator.lowest(start.as_ref(), index, 1e-2, steps);
+            if !modes.values.iter().all(|v| v.is_finite()) {
+                return None;
             }
-            Local::Krylov(krylov) => {
-                let operator = self.problem.linearize(x)?;
-                if index > 0 {
-                    // The gradient among the start vectors lets an isotropic well be left along it.
-                    let m = self.guide.ncols();
-                    let start =
-                        Mat::from_fn(g.len(), m + 1, |i, j| if j < m { self.guide[(i, j)] } else { g[i] });
-                    let steps = if iteration == 0 { 12 } else { 6 };
-                    let modes = operator.lowest(start.as_ref(), index, 1e-2, steps);
-                    if !modes.values.iter().all(|v| v.is_finite()) {
-                        return None;
-                    }
-                    self.guide = modes.vectors.clone();
-                    krylov.low = Some(modes);
-                }
-                krylov.operator = Some(operator);
-            }
+            self.guide = modes.vectors.clone();
+            self.low = Some(modes);
         }
+        self.operator = Some(operator);
         Some(())
     }
 
-    /// Are there fewer directions of negative curvature here than the index asks for?
-    fn short_of_index(&self) -> bool {
-        let highest = match &self.local {
-            Local::Dense(dense) if dense.newton.is_some() => None,
-            Local::Dense(dense) => self.index.checked_sub(1).map(|k| dense.spectral.values()[k]),
-            Local::Krylov(krylov) => krylov.low.as_ref().and_then(|m| m.values.last().copied()),
-        };
-        highest.is_some_and(|v| v > 0.0)
+    /// Are there fewer directions of negative curvature here than are climbed?
+    fn is_short(&self) -> bool {
+        self.low.as_ref().and_then(|m| m.values.last()).is_some_and(|v| *v > 0.0)
     }
 
     /// The step within `radius`.
-    fn step(&mut self, g: &[f64], radius: f64) -> Option<Step> {
-        match &mut self.local {
-            Local::Dense(dense) => dense.step(self.index, g, radius),
-            Local::Krylov(krylov) => krylov_step(krylov.operator.as_ref()?, krylov.low.as_ref(), g, radius),
-        }
+    fn step(&self, g: &[f64], radius: f64) -> Option<Step> {
+        krylov_step(self.operator.as_ref()?, self.low.as_ref(), g, radius)
     }
-}
-
-impl Dense {
-    /// Brings the Hessian to tridiagonal form.
-    fn reduce(&mut self, g: &[f64]) -> Option<()> {
-        self.newton = None;
-        self.coordinates.copy_from_slice(g);
-        self.spectral.reduce(self.h.as_ref()).then(|| self.spectral.enter(&mut self.coordinates))
-    }
-
-    /// Newton's step where the Hessian has exactly `index` negative eigenvalues, none of them nearly zero.
-    fn find_newton(&mut self, index: usize) -> bool {
-        if self.spectral.negative(SURE) == Some(index) {
-            let mut step: Vec<f64> = self.coordinates.iter().map(|c| -c).collect();
-            self.newton = self.spectral.solve(0.0, &mut step).then_some(step);
-        }
-        self.newton.is_some()
-    }
-
-    /// Completes the decomposition and chooses the modes to climb.
-    fn find_modes(&mut self, index: usize, guide: MatRef<'_, f64>, guided: bool, g: &[f64]) -> Option<()> {
-        self.newton = None;
-        if !self.spectral.diagonalize(&mut self.coordinates) {
-            return None;
-        }
-        let (n, values) = (g.len(), self.spectral.values());
-        let largest = values[0].abs().max(values[n - 1].abs());
-        let split = index > 0 && index < n && values[index] - values[index - 1] < CLUSTER * largest;
-        if split || guided && values[n - 1] - values[0] < CLUSTER * largest {
-            // A cluster has no modes of its own: tilt it by less than its width, so that it offers the guiding
-            // directions, or the one in which the gradient can be climbed.
-            let h = &mut self.h;
-            let mut tilt = |v: &[f64]| {
-                let size = dot(v, v);
-                for j in 0..n {
-                    for i in 0..n {
-                        h[(i, j)] -= CLUSTER * largest * v[i] * v[j] / size.max(f64::MIN_POSITIVE);
-                    }
-                }
-            };
-            if guided {
-                guide.col_iter().for_each(|d| tilt(&d.iter().copied().collect::<Vec<f64>>()));
-            } else {
-                tilt(g);
-            }
-            self.reduce(g)?;
-            if !self.spectral.diagonalize(&mut self.coordinates) {
-                return None;
-            }
-        }
-        self.up.fill(false);
-        if guided {
-            // The modes nearest to the guiding directions.
-            let mut overlap: Vec<(f64, usize)> = (0..n).map(|i| (0.0, i)).collect();
-            for d in guide.col_iter() {
-                let along = self.spectral.project(&d.iter().copied().collect::<Vec<f64>>());
-                overlap.iter_mut().zip(along).for_each(|(o, a)| o.0 += a * a);
-            }
-            overlap.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            overlap.iter().take(index).for_each(|(_, i)| self.up[*i] = true);
-        } else {
-            self.up[..index].fill(true);
-        }
-        Some(())
-    }
-
-    fn step(&mut self, index: usize, g: &[f64], radius: f64) -> Option<Step> {
-        if let Some(newton) = self.newton.take() {
-            if norm(&newton) <= radius {
-                let mut s = newton.clone();
-                self.newton = Some(newton);
-                self.spectral.leave(&mut s);
-                return Some(Step { s, hs: g.iter().map(|g| -g).collect(), cut: false, newton: true });
-            }
-            if index == 0
-                && let Some((shift, mut s)) = self.descent(newton.clone(), radius)
-            {
-                self.newton = Some(newton);
-                self.spectral.leave(&mut s);
-                let hs = g.iter().zip(&s).map(|(g, s)| -g - shift * s).collect();
-                return Some(Step { s, hs, cut: true, newton: false });
-            }
-            self.find_modes(index, Mat::zeros(g.len(), 0).as_ref(), false, g)?;
-        }
-        Some(mode_step(&self.spectral, &self.up, &self.coordinates, radius))
-    }
-
-    /// `-(T + shift)^-1 c`, the shift chosen so that the step, for no shift `newton`, is as long as the radius: Newton's
-    /// iteration for the inverse of its length (Moré and Sorensen 1983).
-    fn descent(&self, newton: Vec<f64>, radius: f64) -> Option<(f64, Vec<f64>)> {
-        let (mut shift, mut step) = (0.0, newton);
-        for _ in 0..20 {
-            let length = norm(&step);
-            if (length - radius).abs() < 0.02 * radius {
-                return Some((shift, step));
-            }
-            let mut slope = step.clone();
-            if !self.spectral.solve(shift, &mut slope) {
-                return None;
-            }
-            shift += length * length / dot(&step, &slope) * (length - radius) / radius;
-            step.iter_mut().zip(&self.coordinates).for_each(|(s, c)| *s = -c);
-            if !(shift >= 0.0 && self.spectral.solve(shift, &mut step)) {
-                return None;
-            }
-        }
-        None
-    }
-}
-
-/// `s_i = +-g_i / (|lambda_i| + shift)`, the shift chosen so that the step fits into the radius.
-fn mode_step(spectral: &Spectral, up: &[bool], g: &[f64], radius: f64) -> Step {
-    let values = spectral.values();
-    let n = values.len();
-    let largest = values[0].abs().max(values[n - 1].abs()).max(f64::MIN_POSITIVE);
-    let curvature = |i: usize| values[i].abs().max(FLAT * largest);
-    let length = |shift: f64| (0..n).map(|i| (g[i] / (curvature(i) + shift)).powi(2)).sum::<f64>().sqrt();
-    let cut = length(0.0) > radius;
-    let mut shift = 0.0;
-    if cut {
-        // length(shift) falls; |g|/radius is an upper bound of the root.
-        let (mut low, mut high) = (0.0, norm(g) / radius);
-        for _ in 0..60 {
-            shift = 0.5 * (low + high);
-            let l = length(shift);
-            if (l - radius).abs() < 0.02 * radius {
-                break;
-            }
-            if l > radius { low = shift } else { high = shift }
-        }
-    }
-    let step: Vec<f64> = (0..n)
-        .map(|i| {
-            let size = g[i] / (curvature(i) + shift);
-            if up[i] { size } else { -size }
-        })
-        .collect();
-    let image: Vec<f64> = step.iter().zip(values).map(|(s, v)| s * v).collect();
-    let [s, hs] = spectral.combine([&step, &image]);
-    Step { s, hs, cut, newton: false }
 }
 
 /// Newton along the climbed modes, conjugate gradients in their complement.
@@ -474,16 +460,19 @@ mod tests {
         let problem = Problem::new(&chart, &region);
         // The softmax mean of the two: x = y tanh(y x).
         let a = (0..10_000).fold(0.3, |x: f64, _| 1.01 * (1.01 * x).tanh());
-        let known = |x: &[f64], within: f64| (distance(x, &[a, 0.0]) <= within).then_some(0);
+        let known = |x: &[f64], within: f64, _: usize| (distance(x, &[a, 0.0]) <= within).then_some(0);
         let (mut ended, mut early) = (0, 0);
         for away in [0.0, 0.1, 1.0, 5.0, 12.0, 20.0] {
             for x in [0.2, 0.26, 0.33, 0.5] {
                 for x in [-x, x] {
                     // Without knowing anything, and then.
-                    let alone = follow(&problem, &[x, away], 0, None, |_, _| None);
+                    let start = [x, away];
+                    let starts = [Start { x: &start, index: 0, directions: None }];
+                    let control = Control::quiet();
+                    let alone = follow(&problem, &starts, |_, _, _| None, &control).remove(0);
                     let Some(End::Found(alone)) = alone else { continue };
                     ended += 1;
-                    let found = match follow(&problem, &[x, away], 0, None, known) {
+                    let found = match follow(&problem, &starts, known, &control).remove(0) {
                         Some(End::Found(found)) => found.x,
                         Some(End::Known(_)) => {
                             early += 1;

@@ -4,6 +4,7 @@
 //! In: a [`Landscape`](crate::landscape::Landscape), a region, [`Options`]. Out: a [`CriticalSet`].
 
 mod chart;
+mod company;
 mod complement;
 mod complete;
 mod descend;

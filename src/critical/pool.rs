@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::descend::descend;
 use super::family::Family;
-use super::follow::{End, Followed, follow};
+use super::follow::{DENSE, End, Followed, Start, follow};
 use super::places::Places;
 use super::problem::Problem;
 use super::refine::{NEAR, Refined, is_same, refine};
@@ -24,6 +24,8 @@ use crate::linalg::{axpy, column, column_mut, norm, solve_symmetric};
 
 /// Searches run at a time before their results are merged: fixed, so that the answer does not depend on threads.
 const BATCH: usize = 128;
+/// Of these so many are followed together, where that is faster.
+const TOGETHER: usize = 32;
 /// Newton's step at a level point, relative to its distance from the corners, below which it is followed.
 const PROMISING: f64 = 0.5;
 /// What is left of the gradient, relative to it, where the energy is a parabola nearly.
@@ -140,11 +142,10 @@ impl Pool<'_> {
             if control.stopped() || self.work.searches >= self.budget {
                 return;
             }
-            let met: Vec<Vec<Met>> = batch
-                .par_iter()
-                .map(|seed| if control.stopped() { vec![] } else { self.pursue(seed) })
-                .collect();
-            for (seed, met) in batch.iter().zip(met) {
+            let size = if self.problem.dim() <= DENSE { TOGETHER } else { 1 };
+            let met: Vec<Vec<Vec<Met>>> =
+                batch.par_chunks(size).map(|seeds| self.pursue(seeds, control)).collect();
+            for (seed, met) in batch.iter().zip(met.into_iter().flatten()) {
                 self.work.searches += 1;
                 if let (Seed::Climb { index, .. }, true) = (seed, random) {
                     self.aimed[*index] += 1;
@@ -208,44 +209,62 @@ impl Pool<'_> {
         Some(self.points.len() - 1)
     }
 
-    /// Runs one search.
-    fn pursue(&self, seed: &Seed) -> Vec<Met> {
-        match seed {
-            Seed::Climb { x, index, directions, .. } => {
-                self.meet(x, *index, directions.as_ref()).into_iter().collect()
-            }
-            Seed::Settled { x, gradient } => {
-                let known = self.settled(x, gradient).map(Met::Known);
-                known.or_else(|| self.meet(x, 0, None)).into_iter().collect()
-            }
-            Seed::Level { x, directions, reach } => {
-                let index = directions.ncols();
-                if is_promising(self.problem, x, index, *reach) {
-                    self.meet(x, index, Some(directions)).into_iter().collect()
-                } else {
-                    vec![]
+    /// Runs searches; what each of them met.
+    fn pursue(&self, seeds: &[Seed], control: &Control<'_>) -> Vec<Vec<Met>> {
+        let problem = self.problem;
+        let mut met: Vec<Vec<Met>> = seeds.iter().map(|_| vec![]).collect();
+        let mut paths = vec![];
+        let mut starts: Vec<(usize, Start<'_>)> = vec![];
+        for (k, seed) in seeds.iter().enumerate() {
+            match seed {
+                Seed::Climb { x, index, directions, .. } => {
+                    let directions = directions.as_ref().map(|d| d.as_ref());
+                    starts.push((k, Start { x, index: *index, directions }));
+                }
+                Seed::Settled { x, gradient } => match self.settled(x, gradient) {
+                    Some(id) => met[k].push(Met::Known(id)),
+                    None => starts.push((k, Start { x, index: 0, directions: None })),
+                },
+                Seed::Level { x, directions, reach } => {
+                    let index = directions.ncols();
+                    if is_promising(problem, x, index, *reach) {
+                        starts.push((k, Start { x, index, directions: Some(directions.as_ref()) }));
+                    }
+                }
+                Seed::Between { a, b } => {
+                    let peaks = string::peaks(problem, &self.points[*a].point.x, &self.points[*b].point.x);
+                    let guide = |t: Vec<f64>| Mat::from_fn(t.len(), 1, |i, _| t[i]);
+                    paths.extend(peaks.into_iter().map(|(x, tangent)| (k, x, guide(tangent))));
                 }
             }
-            Seed::Between { a, b } => {
-                let peaks = string::peaks(self.problem, &self.points[*a].point.x, &self.points[*b].point.x);
-                peaks
-                    .iter()
-                    .filter_map(|(x, tangent)| {
-                        let guide = Mat::from_fn(tangent.len(), 1, |i, _| tangent[i]);
-                        self.meet(x, 1, Some(&guide))
-                    })
-                    .collect()
-            }
         }
+        let peaks =
+            paths.iter().map(|(k, x, guide)| (*k, Start { x, index: 1, directions: Some(guide.as_ref()) }));
+        starts.extend(peaks);
+        let mut ends = self.follow(&starts, control);
+        // A descent that came to no end may have been too slow.
+        let slow: Vec<(usize, Vec<f64>)> = (0..starts.len())
+            .filter(|i| ends[*i].is_none() && starts[*i].1.index == 0 && !control.stopped())
+            .filter_map(|i| Some((i, descend(problem, starts[i].1.x)?)))
+            .collect();
+        let again: Vec<(usize, Start<'_>)> =
+            slow.iter().map(|(i, x)| (*i, Start { x, index: 0, directions: None })).collect();
+        for ((i, _), end) in again.iter().zip(self.follow(&again, control)) {
+            ends[*i] = end;
+        }
+        for ((k, _), end) in starts.iter().zip(ends) {
+            met[*k].extend(end.and_then(|end| self.take(end)));
+        }
+        met
     }
 
-    fn meet(&self, x: &[f64], index: usize, directions: Option<&Mat<f64>>) -> Option<Met> {
-        let directions = directions.map(|d| d.as_ref());
-        let near = |x: &[f64], distance: f64| self.near(x, distance, index);
-        let end = follow(self.problem, x, index, directions, near).or_else(|| {
-            let end = if index == 0 { descend(self.problem, x)? } else { return None };
-            follow(self.problem, &end, 0, None, near)
-        })?;
+    fn follow(&self, starts: &[(usize, Start<'_>)], control: &Control<'_>) -> Vec<Option<End>> {
+        let near = |x: &[f64], distance: f64, index: usize| self.near(x, distance, index);
+        follow(self.problem, &starts.iter().map(|s| s.1).collect::<Vec<_>>(), near, control)
+    }
+
+    /// What is to be found where a search ended.
+    fn take(&self, end: End) -> Option<Met> {
         let found = match end {
             End::Known(id) => return Some(Met::Known(id)),
             End::Found(found) => found,
