@@ -5,7 +5,7 @@ mod cholesky;
 pub(crate) mod outer;
 mod principal;
 pub(crate) mod spectra;
-mod spectral;
+mod tridiagonal;
 
 use std::cell::Cell;
 
@@ -20,7 +20,8 @@ use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Side};
 pub use band::{Band, Factors, Layout};
 pub use cholesky::Cholesky;
 pub use principal::{Principal, principal};
-pub use spectral::{Spectral, WIDEST};
+pub(crate) use spectra::WIDEST;
+pub use tridiagonal::Tridiagonal;
 
 thread_local! {
     static STACK: Cell<Option<(usize, MemBuffer)>> = const { Cell::new(None) };

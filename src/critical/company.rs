@@ -1,11 +1,11 @@
 //! Steps of eight searches side by side, where Hessians are decomposed: what [`follow`](super::follow) says of one.
 
 use faer::{Mat, MatRef};
-use pulp::{Arch, NullaryFnOnce};
+use pulp::{Arch, Simd, WithSimd};
 
 use super::follow::{FLAT, Step};
 use crate::linalg::dot;
-use crate::linalg::spectra::{LANES, Lane, Spectra, Which, inner, length};
+use crate::linalg::spectra::{LANES, Lane, Part, Spectra, Which, inner, parts};
 
 /// Eigenvalues closer than this (relative to the largest) are one cluster.
 const CLUSTER: f64 = 1e-6;
@@ -73,11 +73,11 @@ struct Propose<'a, 'b> {
     requests: &'a [Option<Request<'b>>; LANES],
 }
 
-impl NullaryFnOnce for Propose<'_, '_> {
+impl WithSimd for Propose<'_, '_> {
     type Output = [Option<Proposal>; LANES];
 
     #[inline(always)]
-    fn call(self) -> [Option<Proposal>; LANES] {
+    fn with_simd<S: Simd>(self, simd: S) -> [Option<Proposal>; LANES] {
         let Propose { company, requests } = self;
         let n = company.n;
         let mut there = [false; LANES];
@@ -90,8 +90,8 @@ impl NullaryFnOnce for Propose<'_, '_> {
             there[l] = company.load(l, request.h, request.g);
             radius.0[l] = request.radius;
         }
-        company.reduce();
-        let (count, sure) = company.spectra.negative(SURE);
+        company.reduce(simd);
+        let (count, sure) = company.spectra.negative(simd, SURE);
         let mut newton = [false; LANES];
         for l in 0..LANES {
             let wanted = |r: &Request<'_>| r.guide.is_none() && sure[l] && count[l] == r.index;
@@ -102,19 +102,19 @@ impl NullaryFnOnce for Propose<'_, '_> {
         if newton.contains(&true) {
             let descends: [bool; LANES] =
                 std::array::from_fn(|l| requests[l].as_ref().is_some_and(|r| r.index == 0));
-            (full, cut) = company.newton(&mut newton, &descends, radius);
+            (full, cut) = company.newton(simd, &mut newton, &descends, &radius);
         }
         let done: [bool; LANES] = std::array::from_fn(|l| full[l] || cut[l]);
         let modes: [bool; LANES] = std::array::from_fn(|l| there[l] && !done[l]);
         let mut short = [false; LANES];
         let mut kept = [company.steps[0].clone(), company.steps[1].clone()];
         if modes.contains(&true) {
-            if !company.find_modes(&modes, requests) {
+            if !company.find_modes(simd, &modes, requests) {
                 there = std::array::from_fn(|l| there[l] && done[l]);
             }
             let mut up = vec![[false; LANES]; n];
-            company.choose(&modes, requests, &mut up);
-            let cut_short = company.mode_steps(&up, radius);
+            company.choose(simd, &modes, requests, &mut up);
+            let cut_short = company.mode_steps(simd, &up, &radius);
             for l in (0..LANES).filter(|l| modes[*l]) {
                 cut[l] = cut_short[l];
                 let highest = requests[l].as_ref().and_then(|r| r.index.checked_sub(1));
@@ -123,7 +123,7 @@ impl NullaryFnOnce for Propose<'_, '_> {
             }
             for (kept, steps) in kept.iter_mut().zip(&company.steps) {
                 for (kept, step) in kept.iter_mut().zip(steps) {
-                    *kept = kept.of(&done, *step);
+                    (0..LANES).filter(|l| !done[*l]).for_each(|l| kept.0[l] = step.0[l]);
                 }
             }
         }
@@ -146,23 +146,30 @@ impl Company {
 
     /// Brings the Hessians to tridiagonal form and the gradients into its basis.
     #[inline(always)]
-    fn reduce(&mut self) {
-        self.spectra.reduce();
+    fn reduce<S: Simd>(&mut self, simd: S) {
+        self.spectra.reduce(simd);
         self.coordinates.copy_from_slice(&self.gradients);
-        self.spectra.enter(&mut self.coordinates);
+        self.spectra.enter(simd, &mut self.coordinates);
     }
 
     /// Newton's steps of those whose Hessians have the signs that are wanted: there it is the step that climbs the lowest modes and descends
     /// the others. Which of them are full, and which were cut: a descent's by a shift. (Others that are too long need the modes.)
     #[inline(always)]
-    fn newton(&mut self, these: &mut Which, descends: &Which, radius: Lane) -> (Which, Which) {
+    fn newton<S: Simd>(
+        &mut self,
+        simd: S,
+        these: &mut Which,
+        descends: &Which,
+        radius: &Lane,
+    ) -> (Which, Which) {
         let Company { spectra, gradients, coordinates, steps, scratch, .. } = self;
         let [step, image] = steps;
-        for (s, c) in step.iter_mut().zip(coordinates.iter()) {
-            *s = -*c;
-        }
-        let solved = spectra.solve(Lane::ZERO, step);
-        let size = length(step);
+        let negative = |out: &mut [Lane], of: &[Lane]| {
+            out.iter_mut().zip(of).for_each(|(out, of)| out.0 = of.0.map(|x| -x));
+        };
+        negative(step, coordinates);
+        let solved = spectra.solve(simd, &Lane::ZERO, step);
+        let size = length(simd, step);
         let (mut full, mut on, mut cut) = ([false; LANES], [false; LANES], [false; LANES]);
         for l in 0..LANES {
             these[l] &= solved[l];
@@ -173,7 +180,7 @@ impl Company {
         // length (More and Sorensen 1983).
         let mut shift = Lane::ZERO;
         for _ in 0..20 {
-            let size = length(step);
+            let size = length(simd, step);
             for l in 0..LANES {
                 if on[l] && (size.0[l] - radius.0[l]).abs() < CLOSE * radius.0[l] {
                     (on[l], cut[l]) = (false, true);
@@ -183,35 +190,42 @@ impl Company {
                 break;
             }
             scratch.copy_from_slice(step);
-            let solved = spectra.solve(shift, scratch);
-            let slope = inner(step, scratch);
-            let next = shift + size * size / slope * (size - radius) / radius;
+            let solved = spectra.solve(simd, &shift, scratch);
+            let slope = along(simd, step, scratch);
             for l in 0..LANES {
-                on[l] &= solved[l] && next.0[l] >= 0.0;
+                let (size, radius) = (size.0[l], radius.0[l]);
+                let next = shift.0[l] + size * size / slope.0[l] * (size - radius) / radius;
+                on[l] &= solved[l] && next >= 0.0;
+                shift.0[l] = if on[l] { next } else { shift.0[l] };
             }
-            shift = next.of(&on, shift);
-            for (s, c) in scratch.iter_mut().zip(coordinates.iter()) {
-                *s = -*c;
-            }
-            let solved = spectra.solve(shift, scratch);
+            negative(scratch, coordinates);
+            let solved = spectra.solve(simd, &shift, scratch);
             for l in 0..LANES {
                 on[l] &= solved[l];
-            }
-            for (step, new) in step.iter_mut().zip(scratch.iter()) {
-                *step = new.of(&on, *step);
+                if on[l] {
+                    step.iter_mut().zip(scratch.iter()).for_each(|(step, new)| step.0[l] = new.0[l]);
+                }
             }
         }
-        spectra.leave(step);
+        spectra.leave(simd, step);
         for ((image, g), s) in image.iter_mut().zip(gradients.iter()).zip(step.iter()) {
-            *image = -*g - shift.of(&cut, Lane::ZERO) * *s;
+            for l in 0..LANES {
+                let shift = if cut[l] { shift.0[l] } else { 0.0 };
+                image.0[l] = -g.0[l] - shift * s.0[l];
+            }
         }
         (full, cut)
     }
 
     /// Completes the decompositions of these. False if that failed.
     #[inline(always)]
-    fn find_modes(&mut self, these: &Which, requests: &[Option<Request<'_>>; LANES]) -> bool {
-        if !self.spectra.diagonalize(these, &mut self.coordinates) {
+    fn find_modes<S: Simd>(
+        &mut self,
+        simd: S,
+        these: &Which,
+        requests: &[Option<Request<'_>>; LANES],
+    ) -> bool {
+        if !self.spectra.diagonalize(simd, these, &mut self.coordinates) {
             return false;
         }
         let tilted: Vec<(usize, Mat<f64>)> = (0..LANES)
@@ -229,8 +243,8 @@ impl Company {
         for (l, h) in &tilted {
             self.spectra.load(*l, h.as_ref());
         }
-        self.reduce();
-        self.spectra.diagonalize(these, &mut self.coordinates)
+        self.reduce(simd);
+        self.spectra.diagonalize(simd, these, &mut self.coordinates)
     }
 
     /// A cluster has no modes of its own: where one is to be climbed in part, the Hessian tilted by less than its width, so that it offers
@@ -261,7 +275,13 @@ impl Company {
 
     /// The modes that each climbs: the lowest, or those nearest to the guiding directions.
     #[inline(always)]
-    fn choose(&mut self, these: &Which, requests: &[Option<Request<'_>>; LANES], up: &mut [Which]) {
+    fn choose<S: Simd>(
+        &mut self,
+        simd: S,
+        these: &Which,
+        requests: &[Option<Request<'_>>; LANES],
+        up: &mut [Which],
+    ) {
         let n = self.n;
         let guides = |l: usize| requests[l].as_ref().and_then(|r| r.guide).filter(|_| these[l]);
         let most = (0..LANES).filter_map(|l| guides(l).map(|g| g.ncols())).max().unwrap_or(0);
@@ -273,54 +293,51 @@ impl Company {
                     (0..n).for_each(|i| self.scratch[i].0[l] = guide[(i, k)]);
                 }
             }
-            self.spectra.project(&mut self.scratch);
+            self.spectra.project(simd, &mut self.scratch);
             for (overlap, along) in overlap.iter_mut().zip(&self.scratch) {
-                *overlap = *overlap + *along * *along;
+                (0..LANES).for_each(|l| overlap.0[l] += along.0[l] * along.0[l]);
             }
         }
         for (l, request) in requests.iter().enumerate() {
             let index = request.as_ref().map_or(0, |r| r.index);
-            let mut order: Vec<usize> = (0..n).collect();
-            if guides(l).is_some() {
-                order.sort_by(|a, b| overlap[*b].0[l].total_cmp(&overlap[*a].0[l]).then(a.cmp(b)));
+            if guides(l).is_none() {
+                up[..index].iter_mut().for_each(|up| up[l] = true);
+                continue;
             }
+            let mut order: Vec<usize> = (0..n).collect();
+            order.sort_by(|a, b| overlap[*b].0[l].total_cmp(&overlap[*a].0[l]).then(a.cmp(b)));
             order.into_iter().take(index).for_each(|i| up[i][l] = true);
         }
     }
 
     /// `s_i = +-g_i / (|lambda_i| + shift)`, the shift chosen so that the step fits into the radius; whether it had to be cut.
     #[inline(always)]
-    fn mode_steps(&mut self, up: &[Which], radius: Lane) -> Which {
+    fn mode_steps<S: Simd>(&mut self, simd: S, up: &[Which], radius: &Lane) -> Which {
         let n = self.n;
-        let Company { spectra, coordinates, steps, scratch, .. } = self;
+        let Company { spectra, coordinates, steps, scratch: curvatures, .. } = self;
         let values = spectra.values();
-        let largest = values[0].abs().max(values[n - 1].abs()).max(Lane::splat(f64::MIN_POSITIVE));
-        for (size, value) in scratch.iter_mut().zip(values) {
-            *size = value.abs().max(Lane::splat(FLAT) * largest);
-        }
-        let size = |shift: Lane| {
-            let mut sum = Lane::ZERO;
-            for (c, curvature) in coordinates.iter().zip(scratch.iter()) {
-                let part = *c / (*curvature + shift);
-                sum = sum + part * part;
+        for part in parts(simd) {
+            let get = |lane: &Lane| Part::load(simd, lane, part);
+            let largest = get(&values[0]).abs().max(get(&values[n - 1]).abs());
+            let least = Part::splat(simd, FLAT) * largest.max(Part::splat(simd, f64::MIN_POSITIVE));
+            for (curvature, value) in curvatures.iter_mut().zip(values) {
+                get(value).abs().max(least).store(curvature, part);
             }
-            sum.sqrt()
-        };
-        let whole = size(Lane::ZERO);
-        let mut on = [false; LANES];
-        for l in 0..LANES {
-            on[l] = whole.0[l] > radius.0[l];
         }
+        let whole = shifted_length(simd, coordinates, curvatures, &Lane::ZERO);
+        let mut on: Which = std::array::from_fn(|l| whole.0[l] > radius.0[l]);
         let cut = on;
         // The length falls with the shift; |g|/radius is an upper bound of the root.
-        let (mut low, mut high) = (Lane::ZERO, length(coordinates) / radius);
-        let mut shift = Lane::ZERO;
+        let (mut low, mut high, mut shift) = (Lane::ZERO, length(simd, coordinates), Lane::ZERO);
+        (0..LANES).for_each(|l| high.0[l] /= radius.0[l]);
         for _ in 0..60 {
             if !on.contains(&true) {
                 break;
             }
-            shift = (Lane::splat(0.5) * (low + high)).of(&on, shift);
-            let size = size(shift);
+            for l in 0..LANES {
+                shift.0[l] = if on[l] { 0.5 * (low.0[l] + high.0[l]) } else { shift.0[l] };
+            }
+            let size = shifted_length(simd, coordinates, curvatures, &shift);
             for l in 0..LANES {
                 if !on[l] {
                     continue;
@@ -336,11 +353,46 @@ impl Company {
         }
         let [step, image] = steps;
         for i in 0..n {
-            let size = coordinates[i] / (scratch[i] + shift);
-            step[i] = size.of(&up[i], -size);
-            image[i] = step[i] * values[i];
+            for l in 0..LANES {
+                let size = coordinates[i].0[l] / (curvatures[i].0[l] + shift.0[l]);
+                step[i].0[l] = if up[i][l] { size } else { -size };
+                image[i].0[l] = step[i].0[l] * values[i].0[l];
+            }
         }
-        spectra.combine([step, image]);
+        spectra.combine(simd, [step, image]);
         cut
     }
+}
+
+/// `sum x_i y_i`.
+#[inline(always)]
+fn along<S: Simd>(simd: S, x: &[Lane], y: &[Lane]) -> Lane {
+    let mut out = Lane::ZERO;
+    for part in parts(simd) {
+        inner(simd, x, y, part).store(&mut out, part);
+    }
+    out
+}
+
+/// `|x|`.
+#[inline(always)]
+fn length<S: Simd>(simd: S, x: &[Lane]) -> Lane {
+    Lane(along(simd, x, x).0.map(f64::sqrt))
+}
+
+/// The length of the step with this shift.
+#[inline(always)]
+fn shifted_length<S: Simd>(simd: S, coordinates: &[Lane], curvatures: &[Lane], shift: &Lane) -> Lane {
+    let mut out = Lane::ZERO;
+    for part in parts(simd) {
+        let get = |lane: &Lane| Part::load(simd, lane, part);
+        let shift = get(shift);
+        let mut sum = Part::splat(simd, 0.0);
+        for (c, curvature) in coordinates.iter().zip(curvatures) {
+            let size = get(c) / (get(curvature) + shift);
+            sum = size.times_plus(size, sum);
+        }
+        sum.sqrt().store(&mut out, part);
+    }
+    out
 }

@@ -20,7 +20,8 @@ use super::modes::{Modes, project};
 use super::problem::Problem;
 use crate::control::Control;
 use crate::landscape::Landscape;
-use crate::linalg::spectra::{LANES, WIDEST};
+use crate::linalg::WIDEST;
+use crate::linalg::spectra::LANES;
 use crate::linalg::{axpy, distance, norm};
 
 /// Up to this dimension the Hessian is decomposed at every step.

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::spectral::ql;
+use super::tridiagonal::ql;
 
 /// Beside entries of around one these are as good as zero; rotations made of still smaller ones would be none.
 const NOTHING: f64 = 1e-280;
@@ -245,7 +245,7 @@ impl Band {
         let mut off: Vec<f64> =
             (0..n).map(|p| if p + 1 < n && b > 0 { *rows.at(p + 1, p) } else { 0.0 }).collect();
         let mut squares: Vec<f64> = off.iter().map(|e| e * e).collect();
-        let done = ql(&mut diagonal, &mut off, &mut squares, |_, _, _| {});
+        let done = ql(&mut diagonal, &mut off, &mut squares);
         diagonal.iter_mut().for_each(|d| *d *= scale);
         diagonal.sort_unstable_by(f64::total_cmp);
         done.then_some(diagonal)

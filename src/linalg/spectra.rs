@@ -10,12 +10,13 @@ use std::array::from_fn;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use faer::MatRef;
+use pulp::Simd;
 
 /// Matrices side by side.
-pub const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// Largest dimension.
-pub const WIDEST: usize = 32;
+pub(crate) const WIDEST: usize = 32;
 
 /// Entries below this, of a matrix whose largest are around one, are as good as zero.
 const NOTHING: f64 = 1e-150;
@@ -25,136 +26,150 @@ const MOST: usize = 60;
 
 /// A number of each of the matrices.
 #[derive(Clone, Copy, Debug)]
-pub struct Lane(pub [f64; LANES]);
-
-/// Something that is so of some of the matrices.
-pub type Which = [bool; LANES];
+pub(crate) struct Lane(pub(crate) [f64; LANES]);
 
 impl Lane {
-    pub const ZERO: Lane = Lane([0.0; LANES]);
+    pub(crate) const ZERO: Lane = Lane([0.0; LANES]);
 
     /// The same of all.
-    #[inline(always)]
-    pub fn splat(value: f64) -> Lane {
+    pub(crate) fn splat(value: f64) -> Lane {
         Lane([value; LANES])
     }
-
-    #[inline(always)]
-    pub fn sqrt(self) -> Lane {
-        let mut out = self.0;
-        for x in &mut out {
-            *x = x.sqrt();
-        }
-        Lane(out)
-    }
-
-    #[inline(always)]
-    pub fn abs(self) -> Lane {
-        let mut out = self.0;
-        for x in &mut out {
-            *x = x.abs();
-        }
-        Lane(out)
-    }
-
-    #[inline(always)]
-    pub fn max(self, other: Lane) -> Lane {
-        let mut out = self.0;
-        for (x, y) in out.iter_mut().zip(other.0) {
-            *x = if y > *x { y } else { *x };
-        }
-        Lane(out)
-    }
-
-    /// Of these what is here, of the others what is in `other`.
-    #[inline(always)]
-    pub fn of(self, which: &Which, other: Lane) -> Lane {
-        let mut out = other.0;
-        for l in 0..LANES {
-            out[l] = if which[l] { self.0[l] } else { out[l] };
-        }
-        Lane(out)
-    }
 }
 
-impl Lane {
-    #[inline(always)]
-    fn with(self, other: Lane, f: impl Fn(f64, f64) -> f64) -> Lane {
-        let mut out = self.0;
-        for l in 0..LANES {
-            out[l] = f(out[l], other.0[l]);
-        }
-        Lane(out)
-    }
+/// Something that is so of some of the matrices.
+pub(crate) type Which = [bool; LANES];
+
+/// A number of each of so many matrices as the processor's vectors hold: part of a [`Lane`].
+#[derive(Clone, Copy)]
+pub(crate) struct Part<S: Simd> {
+    simd: S,
+    value: S::f64s,
 }
 
-impl Add for Lane {
-    type Output = Lane;
-
-    #[inline(always)]
-    fn add(self, other: Lane) -> Lane {
-        self.with(other, |a, b| a + b)
-    }
-}
-
-impl Sub for Lane {
-    type Output = Lane;
-
-    #[inline(always)]
-    fn sub(self, other: Lane) -> Lane {
-        self.with(other, |a, b| a - b)
-    }
-}
-
-impl Mul for Lane {
-    type Output = Lane;
-
-    #[inline(always)]
-    fn mul(self, other: Lane) -> Lane {
-        self.with(other, |a, b| a * b)
-    }
-}
-
-impl Div for Lane {
-    type Output = Lane;
-
-    #[inline(always)]
-    fn div(self, other: Lane) -> Lane {
-        self.with(other, |a, b| a / b)
-    }
-}
-
-impl Neg for Lane {
-    type Output = Lane;
-
-    #[inline(always)]
-    fn neg(self) -> Lane {
-        Lane::ZERO - self
-    }
-}
-
-/// `sqrt(sum x_i^2)`.
+/// The parts of a lane.
 #[inline(always)]
-pub fn length(x: &[Lane]) -> Lane {
-    let mut sum = Lane::ZERO;
-    for x in x {
-        sum = sum + *x * *x;
+pub(crate) fn parts<S: Simd>(_: S) -> std::ops::Range<usize> {
+    0..LANES / S::F64_LANES
+}
+
+/// The lanes of a part.
+#[inline(always)]
+pub(crate) fn lanes<S: Simd>(_: S, part: usize) -> std::ops::Range<usize> {
+    part * S::F64_LANES..(part + 1) * S::F64_LANES
+}
+
+impl<S: Simd> Part<S> {
+    #[inline(always)]
+    pub(crate) fn splat(simd: S, value: f64) -> Self {
+        Part { simd, value: simd.splat_f64s(value) }
     }
-    sum.sqrt()
+
+    #[inline(always)]
+    pub(crate) fn load(simd: S, lane: &Lane, part: usize) -> Self {
+        Part { simd, value: S::as_simd_f64s(&lane.0).0[part] }
+    }
+
+    #[inline(always)]
+    pub(crate) fn store(self, lane: &mut Lane, part: usize) {
+        S::as_mut_simd_f64s(&mut lane.0).0[part] = self.value;
+    }
+
+    /// `self * x + y`, rounded once.
+    #[inline(always)]
+    pub(crate) fn times_plus(self, x: Self, y: Self) -> Self {
+        Part { value: self.simd.mul_add_f64s(self.value, x.value, y.value), ..self }
+    }
+
+    #[inline(always)]
+    pub(crate) fn sqrt(self) -> Self {
+        Part { value: self.simd.sqrt_f64s(self.value), ..self }
+    }
+
+    #[inline(always)]
+    pub(crate) fn abs(self) -> Self {
+        Part { value: self.simd.abs_f64s(self.value), ..self }
+    }
+
+    /// With the signs of `other`.
+    #[inline(always)]
+    fn copysign(self, other: Self) -> Self {
+        let simd = self.simd;
+        let sign = simd.and_f64s(simd.splat_f64s(-0.0), other.value);
+        Part { value: simd.or_f64s(self.abs().value, sign), simd }
+    }
+
+    /// Where this is greater than `other` what is in `then`, elsewhere what is in `otherwise`.
+    #[inline(always)]
+    pub(crate) fn exceeds(self, other: Self, then: Self, otherwise: Self) -> Self {
+        let simd = self.simd;
+        let greater = simd.greater_than_f64s(self.value, other.value);
+        Part { value: simd.select_f64s(greater, then.value, otherwise.value), simd }
+    }
+
+    #[inline(always)]
+    pub(crate) fn max(self, other: Self) -> Self {
+        other.exceeds(self, other, self)
+    }
+}
+
+impl<S: Simd> Add for Part<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Part { value: self.simd.add_f64s(self.value, other.value), ..self }
+    }
+}
+
+impl<S: Simd> Sub for Part<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Part { value: self.simd.sub_f64s(self.value, other.value), ..self }
+    }
+}
+
+impl<S: Simd> Mul for Part<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Part { value: self.simd.mul_f64s(self.value, other.value), ..self }
+    }
+}
+
+impl<S: Simd> Div for Part<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        Part { value: self.simd.div_f64s(self.value, other.value), ..self }
+    }
+}
+
+impl<S: Simd> Neg for Part<S> {
+    type Output = Self;
+
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Part { value: self.simd.neg_f64s(self.value), ..self }
+    }
 }
 
 /// `sum x_i y_i`.
 #[inline(always)]
-pub fn inner(x: &[Lane], y: &[Lane]) -> Lane {
-    let mut sum = Lane::ZERO;
+pub(crate) fn inner<S: Simd>(simd: S, x: &[Lane], y: &[Lane], part: usize) -> Part<S> {
+    let mut sum = Part::splat(simd, 0.0);
     for (x, y) in x.iter().zip(y) {
-        sum = sum + *x * *y;
+        sum = Part::load(simd, x, part).times_plus(Part::load(simd, y, part), sum);
     }
     sum
 }
 
 /// Factors of eight symmetric matrices, of dimension [`WIDEST`] at most; the storage is used again and again.
-pub struct Spectra {
+pub(crate) struct Spectra {
     n: usize,
     /// Column by column; once reduced, column j holds the reflection that clears it below its subdiagonal.
     columns: Vec<Lane>,
@@ -166,22 +181,30 @@ pub struct Spectra {
     off: [Lane; WIDEST],
     /// Largest entries of the matrices, rounded to powers of two; each T is that of the matrix divided by it.
     scale: Lane,
-    rotations: Vec<Rotation>,
+    /// Of each part.
+    rotations: [Vec<Rotation>; LANES],
     /// Places of the eigenvalues in ascending order.
     order: [[u8; LANES]; WIDEST],
     values: [Lane; WIDEST],
 }
 
-/// Turns the columns `at` and `at + 1` of Z.
+/// Turns the columns `at` and `at + 1` of Z, by numbers that stand in the first part of their lanes.
 struct Rotation {
     at: usize,
     cos: Lane,
     sin: Lane,
 }
 
+impl Rotation {
+    #[inline(always)]
+    fn get<S: Simd>(&self, simd: S) -> (usize, Part<S>, Part<S>) {
+        (self.at, Part::load(simd, &self.cos, 0), Part::load(simd, &self.sin, 0))
+    }
+}
+
 impl Spectra {
     /// Storage for matrices of dimension `n`, which is [`WIDEST`] at most.
-    pub fn new(n: usize) -> Self {
+    pub(crate) fn new(n: usize) -> Self {
         assert!(n <= WIDEST, "dimension {n} is beyond {WIDEST}");
         Spectra {
             n,
@@ -190,30 +213,32 @@ impl Spectra {
             diagonal: [Lane::ZERO; WIDEST],
             off: [Lane::ZERO; WIDEST],
             scale: Lane::splat(1.0),
-            rotations: Vec::with_capacity(3 * n * n),
+            rotations: from_fn(|_| vec![]),
             order: [[0; LANES]; WIDEST],
             values: [Lane::ZERO; WIDEST],
         }
     }
 
-    /// Puts `a` (its lower triangle is read) into a lane. False if it is not finite: then zeros are put there.
-    pub fn load(&mut self, lane: usize, a: MatRef<'_, f64>) -> bool {
+    /// Puts `a` (columns one after the other, of which the lower triangle is read) into a lane. False if it is not finite: then zeros are put there.
+    pub(crate) fn load(&mut self, lane: usize, a: MatRef<'_, f64>) -> bool {
         let n = self.n;
-        let mut largest = 0.0_f64;
-        let mut finite = true;
-        for j in 0..n {
-            for i in j..n {
-                finite &= a[(i, j)].is_finite();
-                largest = largest.max(a[(i, j)].abs());
+        let column = |j: usize| a.col(j).try_as_col_major().map(|c| &c.as_slice()[j..]);
+        // What is not finite makes a product with zero that is not zero.
+        let (mut largest, mut sum) = (0.0_f64, 0.0);
+        for column in (0..n).filter_map(column) {
+            for value in column {
+                sum += 0.0 * value;
+                largest = largest.max(value.abs());
             }
         }
+        let finite = sum == 0.0;
         // A power of two divides without rounding; what is too small to be divided counts as zero.
         let exponent = f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
         let factor = if finite && exponent > 1e-290 { 1.0 / exponent } else { 0.0 };
         self.scale.0[lane] = if factor > 0.0 { exponent } else { 1.0 };
-        for j in 0..n {
-            for i in j..n {
-                self.columns[j * n + i].0[lane] = if factor > 0.0 { factor * a[(i, j)] } else { 0.0 };
+        for (j, to) in self.columns.chunks_exact_mut(n).enumerate() {
+            for (to, value) in to[j..].iter_mut().zip(column(j).into_iter().flatten()) {
+                to.0[lane] = if factor > 0.0 { factor * value } else { 0.0 };
             }
         }
         finite
@@ -221,87 +246,107 @@ impl Spectra {
 
     /// Reduces what was loaded to tridiagonal form.
     #[inline(always)]
-    pub fn reduce(&mut self) {
+    pub(crate) fn reduce<S: Simd>(&mut self, simd: S) {
+        for part in parts(simd) {
+            self.reduce_part(simd, part);
+        }
+    }
+
+    #[inline(always)]
+    fn reduce_part<S: Simd>(&mut self, simd: S, part: usize) {
         let n = self.n;
         let Spectra { columns, beta, diagonal, off, .. } = self;
-        let mut p = [Lane::ZERO; WIDEST];
+        let zero = Part::splat(simd, 0.0);
+        let get = |lane: &Lane| Part::load(simd, lane, part);
+        let mut p = [zero; WIDEST];
+        let mut v = [zero; WIDEST];
         for j in 0..n {
-            diagonal[j] = columns[j * n + j];
+            get(&columns[j * n + j]).store(&mut diagonal[j], part);
             if j + 2 >= n {
-                off[j] = if j + 1 < n { columns[j * n + j + 1] } else { Lane::ZERO };
+                let last = if j + 1 < n { get(&columns[j * n + j + 1]) } else { zero };
+                last.store(&mut off[j], part);
                 continue;
             }
             let (left, right) = columns.split_at_mut((j + 1) * n);
-            let v = &mut left[j * n + j + 1..];
-            let m = v.len();
-            let first = v[0];
-            let rest = inner(&v[1..], &v[1..]);
-            let length = (first * first + rest).sqrt();
-            for l in 0..LANES {
-                // Adding what has the same sign, nothing cancels; where nothing is to be cleared there is no reflection.
-                let (head, rest) = (first.0[l], rest.0[l]);
-                let turned = -length.0[l].copysign(head);
-                let start = head - turned;
-                let nothing = rest == 0.0;
-                off[j].0[l] = if nothing { head } else { turned };
-                v[0].0[l] = if nothing { 0.0 } else { start };
-                beta[j].0[l] = if nothing { 0.0 } else { 2.0 / (rest + start * start) };
+            let column = &mut left[j * n + j + 1..];
+            let m = column.len();
+            let (v, p) = (&mut v[..m], &mut p[..m]);
+            let mut rest = zero;
+            for (v, c) in v.iter_mut().zip(column.iter()) {
+                *v = get(c);
             }
+            for v in &v[1..] {
+                rest = v.times_plus(*v, rest);
+            }
+            // Adding what has the same sign, nothing cancels; where nothing is to be cleared there is no reflection.
+            let first = v[0];
+            let turned = -first.times_plus(first, rest).sqrt().copysign(first);
+            let start = first - turned;
+            let inverse = Part::splat(simd, 2.0) / start.times_plus(start, rest);
+            rest.exceeds(zero, turned, first).store(&mut off[j], part);
+            v[0] = rest.exceeds(zero, start, zero);
+            let factor = rest.exceeds(zero, inverse, zero);
+            factor.store(&mut beta[j], part);
+            v[0].store(&mut column[0], part);
             // p = beta A v, from the lower triangle.
-            let p = &mut p[..m];
-            p.fill(Lane::ZERO);
+            p.fill(zero);
             for k in 0..m {
                 let column = &right[k * n + j + 1 + k..(k + 1) * n];
                 let vk = v[k];
-                let mut sum = p[k] + column[0] * vk;
+                let mut sum = get(&column[0]).times_plus(vk, p[k]);
                 for ((a, v), p) in column[1..].iter().zip(&v[k + 1..]).zip(&mut p[k + 1..]) {
-                    sum = sum + *a * *v;
-                    *p = *p + *a * vk;
+                    let a = get(a);
+                    sum = a.times_plus(*v, sum);
+                    *p = a.times_plus(vk, *p);
                 }
                 p[k] = sum;
             }
-            let mut along = Lane::ZERO;
+            let mut along = zero;
             for (p, v) in p.iter_mut().zip(v.iter()) {
-                *p = beta[j] * *p;
-                along = along + *p * *v;
+                *p = factor * *p;
+                along = p.times_plus(*v, along);
             }
-            let half = Lane::splat(0.5) * beta[j] * along;
+            let half = -(Part::splat(simd, 0.5) * factor * along);
             for (p, v) in p.iter_mut().zip(v.iter()) {
-                *p = *p - half * *v;
+                *p = half.times_plus(*v, *p);
             }
             for k in 0..m {
                 let column = &mut right[k * n + j + 1 + k..(k + 1) * n];
-                let (vk, pk) = (v[k], p[k]);
+                let (vk, pk) = (-v[k], -p[k]);
                 for ((a, v), p) in column.iter_mut().zip(&v[k..]).zip(&p[k..]) {
-                    *a = *a - (vk * *p + pk * *v);
+                    vk.times_plus(*p, pk.times_plus(*v, get(a))).store(a, part);
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn reflect(&self, j: usize, x: &mut [Lane]) {
+    fn reflect<S: Simd>(&self, simd: S, j: usize, x: &mut [Lane], part: usize) {
         let v = &self.columns[j * self.n + j + 1..(j + 1) * self.n];
         let x = &mut x[j + 1..];
-        let along = self.beta[j] * inner(v, x);
+        let along = -(Part::load(simd, &self.beta[j], part) * inner(simd, v, x, part));
         for (x, v) in x.iter_mut().zip(v) {
-            *x = *x - along * *v;
+            along.times_plus(Part::load(simd, v, part), Part::load(simd, x, part)).store(x, part);
         }
     }
 
     /// `Q' x`, in place.
     #[inline(always)]
-    pub fn enter(&self, x: &mut [Lane]) {
-        for j in 0..self.n.saturating_sub(2) {
-            self.reflect(j, x);
+    pub(crate) fn enter<S: Simd>(&self, simd: S, x: &mut [Lane]) {
+        for part in parts(simd) {
+            for j in 0..self.n.saturating_sub(2) {
+                self.reflect(simd, j, x, part);
+            }
         }
     }
 
     /// `Q x`, in place.
     #[inline(always)]
-    pub fn leave(&self, x: &mut [Lane]) {
-        for j in (0..self.n.saturating_sub(2)).rev() {
-            self.reflect(j, x);
+    pub(crate) fn leave<S: Simd>(&self, simd: S, x: &mut [Lane]) {
+        for part in parts(simd) {
+            for j in (0..self.n.saturating_sub(2)).rev() {
+                self.reflect(simd, j, x, part);
+            }
         }
     }
 
@@ -309,112 +354,118 @@ impl Spectra {
     /// something: not where an entry of the inverse's diagonal, 1 over the sum of the pivots from above and from below, is too
     /// large, which is where an eigenvalue is below about `tolerance` times the largest.
     #[inline(always)]
-    pub fn negative(&self, tolerance: f64) -> ([usize; LANES], Which) {
-        let n = self.n;
-        let mut above = [Lane::ZERO; WIDEST];
-        let (mut count, mut largest) = (Lane::ZERO, Lane::ZERO);
-        for i in 0..n {
-            let lost = if i == 0 { Lane::ZERO } else { self.off[i - 1] * self.off[i - 1] / above[i - 1] };
-            above[i] = self.diagonal[i] - lost;
-            for l in 0..LANES {
-                count.0[l] += if above[i].0[l] < 0.0 { 1.0 } else { 0.0 };
+    pub(crate) fn negative<S: Simd>(&self, simd: S, tolerance: f64) -> ([usize; LANES], Which) {
+        let (mut counts, mut certain) = (Lane::ZERO, Lane::ZERO);
+        for part in parts(simd) {
+            let (zero, one) = (Part::splat(simd, 0.0), Part::splat(simd, 1.0));
+            let get = |lane: &Lane| Part::load(simd, lane, part);
+            let mut above = [zero; WIDEST];
+            let (mut count, mut largest, mut lost) = (zero, zero, zero);
+            for i in 0..self.n {
+                let (d, e) = (get(&self.diagonal[i]), get(&self.off[i]));
+                above[i] = d - lost;
+                lost = e * e / above[i];
+                count = count + zero.exceeds(above[i], one, zero);
+                largest = largest.max(d.abs()).max(e.abs());
             }
-            largest = largest.max(self.diagonal[i].abs()).max(self.off[i].abs());
+            let least = Part::splat(simd, tolerance) * largest;
+            let (mut sure, mut lost) = (one, zero);
+            for i in (0..self.n).rev() {
+                sure = (above[i] - lost).abs().exceeds(least, sure, zero);
+                sure = above[i].abs().exceeds(least, sure, zero);
+                if i > 0 {
+                    let e = get(&self.off[i - 1]);
+                    lost = e * e / (get(&self.diagonal[i]) - lost);
+                }
+            }
+            count.store(&mut counts, part);
+            sure.store(&mut certain, part);
         }
-        let least = Lane::splat(tolerance) * largest;
-        let mut sure = [true; LANES];
-        let mut lost = Lane::ZERO;
-        for i in (0..n).rev() {
-            for l in 0..LANES {
-                let above = above[i].0[l];
-                sure[l] &= (above - lost.0[l]).abs() > least.0[l] && above.abs() > least.0[l];
-            }
-            if i > 0 {
-                let below = self.diagonal[i] - lost;
-                lost = self.off[i - 1] * self.off[i - 1] / below;
-            }
-        }
-        (count.0.map(|c| c as usize), sure)
+        (counts.0.map(|c| c as usize), certain.0.map(|c| c > 0.0))
     }
 
     /// Solves `(T + shift) z = y` in place, in the basis of Q, by elimination with row exchanges; tells of which matrices the solution is
     /// finite.
     #[inline(always)]
-    pub fn solve(&self, shift: Lane, y: &mut [Lane]) -> Which {
+    pub(crate) fn solve<S: Simd>(&self, simd: S, shift: &Lane, y: &mut [Lane]) -> Which {
         let n = self.n;
-        if n == 0 {
-            return [true; LANES];
-        }
-        let shift = shift / self.scale;
-        // Rows of the upper triangle: diagonal and the two entries right of it.
-        let mut upper = [[Lane::ZERO; 3]; WIDEST];
-        let (mut here, mut next) = (self.diagonal[0] + shift, if n > 1 { self.off[0] } else { Lane::ZERO });
-        for i in 0..n - 1 {
-            let below = self.off[i];
-            let d = self.diagonal[i + 1] + shift;
-            let after = if i + 2 < n { self.off[i + 1] } else { Lane::ZERO };
-            for l in 0..LANES {
-                let (b, h, t, d, a) = (below.0[l], here.0[l], next.0[l], d.0[l], after.0[l]);
-                let swaps = b.abs() > h.abs();
-                let (pivot, other) = if swaps { (b, h) } else { (h, b) };
-                let factor = other / pivot;
-                let (first, second) = if swaps { (d, a) } else { (t, 0.0) };
-                upper[i][0].0[l] = pivot;
-                upper[i][1].0[l] = first;
-                upper[i][2].0[l] = second;
-                let (top, low) = (y[i].0[l], y[i + 1].0[l]);
-                let (top, low) = if swaps { (low, top) } else { (top, low) };
-                y[i].0[l] = top;
-                y[i + 1].0[l] = low - factor * top;
-                here.0[l] = if swaps { t - factor * d } else { d - factor * t };
-                next.0[l] = if swaps { -factor * a } else { a };
+        let mut sums = Lane::ZERO;
+        for part in parts(simd) {
+            let zero = Part::splat(simd, 0.0);
+            let get = |lane: &Lane| Part::load(simd, lane, part);
+            let scale = get(&self.scale);
+            let shift = get(shift) / scale;
+            // Rows of the upper triangle: diagonal and the two entries right of it.
+            let mut upper = [[zero; 3]; WIDEST];
+            let (mut here, mut next) = (get(&self.diagonal[0]) + shift, get(&self.off[0]));
+            for i in 0..n - 1 {
+                let (below, after) = (get(&self.off[i]), get(&self.off[i + 1]));
+                let d = get(&self.diagonal[i + 1]) + shift;
+                // The larger of the two rows that begin here is the pivot.
+                let (size, other) = (below.abs(), here.abs());
+                let swap = |then: Part<S>, otherwise: Part<S>| size.exceeds(other, then, otherwise);
+                let pivot = swap(below, here);
+                let factor = -(swap(here, below) / pivot);
+                upper[i] = [pivot, swap(d, next), swap(after, zero)];
+                let (top, low) = (get(&y[i]), get(&y[i + 1]));
+                let (top, low) = (swap(low, top), swap(top, low));
+                top.store(&mut y[i], part);
+                factor.times_plus(top, low).store(&mut y[i + 1], part);
+                here = factor.times_plus(swap(d, next), swap(next, d));
+                next = swap(factor * after, after);
             }
-        }
-        upper[n - 1] = [here, Lane::ZERO, Lane::ZERO];
-        for i in (0..n).rev() {
-            let [d, first, second] = upper[i];
-            let mut sum = y[i];
-            if i + 1 < n {
-                sum = sum - first * y[i + 1];
+            upper[n - 1] = [here, zero, zero];
+            // What is not finite makes a product with zero that is not zero.
+            let (mut first, mut second, mut sum) = (zero, zero, zero);
+            for i in (0..n).rev() {
+                let [d, one, two] = upper[i];
+                let z = (get(&y[i]) - one * first - two * second) / d;
+                (first, second) = (z, first);
+                let z = z / scale;
+                sum = z.times_plus(zero, sum);
+                z.store(&mut y[i], part);
             }
-            if i + 2 < n {
-                sum = sum - second * y[i + 2];
-            }
-            y[i] = sum / d;
+            sum.store(&mut sums, part);
         }
-        let mut finite = [true; LANES];
-        for y in &mut y[..n] {
-            *y = *y / self.scale;
-            for l in 0..LANES {
-                finite[l] &= y.0[l].is_finite();
-            }
-        }
-        finite
+        sums.0.map(|s| s == 0.0)
     }
 
     /// Finds the eigenvalues of `these` matrices, which were [reduced](Self::reduce), and carries `y`, given in the basis of Q, to the
     /// eigenbasis; of the others nothing useful is left. T is used up. False if the iteration failed, which no one has seen.
     #[inline(always)]
-    pub fn diagonalize(&mut self, these: &Which, y: &mut [Lane]) -> bool {
+    pub(crate) fn diagonalize<S: Simd>(&mut self, simd: S, these: &Which, y: &mut [Lane]) -> bool {
         let n = self.n;
-        self.rotations.clear();
         for e in &mut self.off[..n] {
-            *e = e.of(these, Lane::ZERO);
+            for l in 0..LANES {
+                if !these[l] {
+                    e.0[l] = 0.0;
+                }
+            }
         }
-        for low in 0..n {
-            let mut tries = 0;
-            while self.sweep(low, y) {
-                tries += 1;
-                if tries > MOST {
-                    return false;
+        for part in parts(simd) {
+            self.rotations[part].clear();
+            for low in 0..n {
+                let mut tries = 0;
+                while self.sweep(simd, low, y, part) {
+                    tries += 1;
+                    if tries > MOST {
+                        return false;
+                    }
                 }
             }
         }
         let mut sorted = [Lane::ZERO; WIDEST];
-        for l in 0..LANES {
+        for l in (0..LANES).filter(|l| these[*l]) {
+            // By insertion: they come nearly in order.
             let mut order: [u8; WIDEST] = from_fn(|i| i as u8);
             let place = |i: u8| self.diagonal[usize::from(i)].0[l];
-            order[..n].sort_unstable_by(|a, b| place(*a).total_cmp(&place(*b)).then(a.cmp(b)));
+            for i in 1..n {
+                let mut j = i;
+                while j > 0 && place(order[j]) < place(order[j - 1]) {
+                    order.swap(j, j - 1);
+                    j -= 1;
+                }
+            }
             for i in 0..n {
                 let from = usize::from(order[i]);
                 self.order[i][l] = order[i];
@@ -428,91 +479,95 @@ impl Spectra {
 
     /// One sweep towards the eigenvalue at `low`; false if all matrices have theirs.
     #[inline(always)]
-    fn sweep(&mut self, low: usize, y: &mut [Lane]) -> bool {
+    fn sweep<S: Simd>(&mut self, simd: S, low: usize, y: &mut [Lane], part: usize) -> bool {
         let n = self.n;
         let Spectra { diagonal: d, off: e, rotations, .. } = self;
+        let (zero, one) = (Part::splat(simd, 0.0), Part::splat(simd, 1.0));
+        let get = |lane: &Lane| Part::load(simd, lane, part);
         // Entries next to nothing cut a matrix in two: where the part that begins at `low` ends.
-        let mut high = [(n - 1) as f64; LANES];
+        let mut high = Part::splat(simd, (n - 1) as f64);
         for i in (low..n - 1).rev() {
-            for l in 0..LANES {
-                let nothing = 0.5 * f64::EPSILON * (d[i].0[l].abs() + d[i + 1].0[l].abs());
-                let e = e[i].0[l].abs();
-                high[l] = if e <= nothing || e < NOTHING { i as f64 } else { high[l] };
-            }
+            let nothing = Part::splat(simd, 0.5 * f64::EPSILON) * (get(&d[i]).abs() + get(&d[i + 1]).abs());
+            let nothing = nothing.max(Part::splat(simd, NOTHING));
+            high = get(&e[i]).abs().exceeds(nothing, high, Part::splat(simd, i as f64));
         }
-        let top = high.iter().fold(0.0, |m: f64, h| m.max(*h)) as usize;
+        let mut ends = Lane::ZERO;
+        high.store(&mut ends, part);
+        let top = ends.0.iter().fold(0.0, |m: f64, h| m.max(*h)) as usize;
         if top <= low {
             return false;
         }
-        let (mut g, mut sin, mut cos) = (Lane::ZERO, Lane::splat(1.0), Lane::splat(1.0));
-        let mut p = Lane::ZERO;
-        for l in 0..LANES {
-            let (here, edge) = (d[low].0[l], e[low].0[l]);
-            let half = (d[low + 1].0[l] - here) / (2.0 * edge);
-            let shift = here - edge / (half + (half * half + 1.0).sqrt().copysign(half));
-            g.0[l] = d[high[l] as usize].0[l] - shift;
+        let (here, edge) = (get(&d[low]), get(&e[low]));
+        let half = (get(&d[low + 1]) - here) / (edge + edge);
+        let shift = here - edge / (half + half.times_plus(half, one).sqrt().copysign(half));
+        let mut last = Lane::ZERO;
+        for l in lanes(simd, part) {
+            last.0[l] = d[ends.0[l] as usize].0[l];
         }
-        let ends = high;
+        let mut g = get(&last) - shift;
+        let nothing = Part::splat(simd, NOTHING);
+        let (mut sin, mut cos, mut p) = (one, one, zero);
+        let mut next = get(&d[top]);
+        let mut carried = get(&y[top]);
         for i in (low..top).rev() {
-            let (mut c, mut s) = (Lane::splat(1.0), Lane::ZERO);
-            let at = i as f64;
-            for l in 0..LANES {
-                // A matrix whose part ends before this is not touched yet.
-                let on = high[l] > at;
-                let (edge, here, next) = (e[i].0[l], d[i].0[l], d[i + 1].0[l]);
-                let (f, b) = (sin.0[l] * edge, cos.0[l] * edge);
-                let r = (f * f + g.0[l] * g.0[l]).sqrt();
-                // Both vanish: it falls apart here.
-                let apart = r == 0.0;
-                let inverse = 1.0 / r;
-                let (turned_s, turned_c) = (f * inverse, g.0[l] * inverse);
-                let base = next - p.0[l];
-                let mixed = (here - base) * turned_s + 2.0 * turned_c * b;
-                let moved = turned_s * mixed;
-                e[i + 1].0[l] = if on { r } else { e[i + 1].0[l] };
-                d[i + 1].0[l] = if !on {
-                    next
-                } else if apart {
-                    base
-                } else {
-                    base + moved
-                };
-                let turns = on && !apart;
-                p.0[l] = if turns { moved } else { p.0[l] };
-                g.0[l] = if turns { turned_c * mixed - b } else { g.0[l] };
-                sin.0[l] = if turns { turned_s } else { sin.0[l] };
-                cos.0[l] = if turns { turned_c } else { cos.0[l] };
-                c.0[l] = if turns { turned_c } else { 1.0 };
-                s.0[l] = if turns { turned_s } else { 0.0 };
-                high[l] = if on && apart { -1.0 } else { high[l] };
-            }
-            (y[i], y[i + 1]) = (c * y[i] - s * y[i + 1], s * y[i] + c * y[i + 1]);
-            rotations.push(Rotation { at: i, cos: c, sin: s });
+            // A matrix whose part ends before this is not touched yet.
+            let at = Part::splat(simd, i as f64);
+            let begun = high;
+            let (edge, here) = (get(&e[i]), get(&d[i]));
+            let (f, b) = (sin * edge, cos * edge);
+            let square = f.times_plus(f, g * g);
+            let r = square.sqrt();
+            // Where both vanish it falls apart, and no more is done in this sweep.
+            high = begun.exceeds(at, r.exceeds(nothing, high, -one), high);
+            // The quotient need not wait for the root.
+            let inverse = r * (one / square);
+            let (s, c) = (f * inverse, g * inverse);
+            let base = next - p;
+            let mixed = (here - base).times_plus(s, (c + c) * b);
+            let moved = s * mixed;
+            begun.exceeds(at, r, get(&e[i + 1])).store(&mut e[i + 1], part);
+            begun.exceeds(at, high.exceeds(at, base + moved, base), next).store(&mut d[i + 1], part);
+            p = high.exceeds(at, moved, p);
+            g = high.exceeds(at, c.times_plus(mixed, -b), g);
+            (sin, cos) = (high.exceeds(at, s, sin), high.exceeds(at, c, cos));
+            let (s, c) = (high.exceeds(at, s, zero), high.exceeds(at, c, one));
+            let before = get(&y[i]);
+            s.times_plus(before, c * carried).store(&mut y[i + 1], part);
+            carried = c.times_plus(before, -(s * carried));
+            next = here;
+            let mut rotation = Rotation { at: i, cos: Lane::ZERO, sin: Lane::ZERO };
+            c.store(&mut rotation.cos, 0);
+            s.store(&mut rotation.sin, 0);
+            rotations[part].push(rotation);
         }
-        for l in 0..LANES {
-            if high[l] > low as f64 {
-                d[low].0[l] -= p.0[l];
-                e[low].0[l] = g.0[l];
-            }
-            if ends[l] > low as f64 {
-                e[ends[l] as usize].0[l] = 0.0;
+        carried.store(&mut y[low], part);
+        let at = Part::splat(simd, low as f64);
+        high.exceeds(at, next - p, next).store(&mut d[low], part);
+        high.exceeds(at, g, get(&e[low])).store(&mut e[low], part);
+        for l in lanes(simd, part) {
+            if ends.0[l] > low as f64 {
+                e[ends.0[l] as usize].0[l] = 0.0;
             }
         }
         true
     }
 
     /// The eigenvalues, ascending, after [`diagonalize`](Self::diagonalize).
-    #[inline(always)]
-    pub fn values(&self) -> &[Lane] {
+    pub(crate) fn values(&self) -> &[Lane] {
         &self.values[..self.n]
     }
 
     /// Carries vectors to the eigenbasis, coordinates in the order of the eigenvalues.
     #[inline(always)]
-    pub fn project(&self, x: &mut [Lane]) {
-        self.enter(x);
-        for Rotation { at: i, cos, sin } in &self.rotations {
-            (x[*i], x[*i + 1]) = (*cos * x[*i] - *sin * x[*i + 1], *sin * x[*i] + *cos * x[*i + 1]);
+    pub(crate) fn project<S: Simd>(&self, simd: S, x: &mut [Lane]) {
+        self.enter(simd, x);
+        for part in parts(simd) {
+            for rotation in &self.rotations[part] {
+                let (at, cos, sin) = rotation.get(simd);
+                let (here, next) = (Part::load(simd, &x[at], part), Part::load(simd, &x[at + 1], part));
+                cos.times_plus(here, -(sin * next)).store(&mut x[at], part);
+                sin.times_plus(here, cos * next).store(&mut x[at + 1], part);
+            }
         }
         let mut sorted = [Lane::ZERO; WIDEST];
         for (sorted, order) in sorted[..self.n].iter_mut().zip(&self.order) {
@@ -525,28 +580,32 @@ impl Spectra {
 
     /// Carries two vectors with coordinates in the eigenbasis back.
     #[inline(always)]
-    pub fn combine(&self, coordinates: [&mut [Lane]; 2]) {
+    pub(crate) fn combine<S: Simd>(&self, simd: S, vectors: [&mut [Lane]; 2]) {
         let n = self.n;
         let mut pairs = [[Lane::ZERO; 2]; WIDEST];
         for (i, order) in self.order[..n].iter().enumerate() {
             for l in 0..LANES {
                 let pair = &mut pairs[usize::from(order[l])];
-                pair[0].0[l] = coordinates[0][i].0[l];
-                pair[1].0[l] = coordinates[1][i].0[l];
+                pair[0].0[l] = vectors[0][i].0[l];
+                pair[1].0[l] = vectors[1][i].0[l];
             }
         }
-        for Rotation { at, cos, sin } in self.rotations.iter().rev() {
-            for k in 0..2 {
-                let (here, next) = (pairs[*at][k], pairs[at + 1][k]);
-                pairs[*at][k] = *cos * here + *sin * next;
-                pairs[at + 1][k] = *cos * next - *sin * here;
+        for part in parts(simd) {
+            for rotation in self.rotations[part].iter().rev() {
+                let (at, cos, sin) = rotation.get(simd);
+                for k in 0..2 {
+                    let here = Part::load(simd, &pairs[at][k], part);
+                    let next = Part::load(simd, &pairs[at + 1][k], part);
+                    cos.times_plus(here, sin * next).store(&mut pairs[at][k], part);
+                    cos.times_plus(next, -(sin * here)).store(&mut pairs[at + 1][k], part);
+                }
             }
         }
-        for (k, out) in coordinates.into_iter().enumerate() {
+        for (k, out) in vectors.into_iter().enumerate() {
             for i in 0..n {
                 out[i] = pairs[i][k];
             }
-            self.leave(out);
+            self.leave(simd, out);
         }
     }
 }
@@ -554,6 +613,7 @@ impl Spectra {
 #[cfg(test)]
 mod tests {
     use faer::Mat;
+    use pulp::{Arch, WithSimd};
 
     use super::*;
     use crate::linalg::symmetric_eigen;
@@ -577,30 +637,80 @@ mod tests {
         (1..=10).chain([16, 17, 20, 24, 25, 32])
     }
 
+    /// Of the vectors the first two are carried to the eigenbasis in two ways, the others there and back, the last with the eigenvalues.
+    struct Decompose<'a> {
+        spectra: &'a mut Spectra,
+        vectors: &'a mut [Vec<Lane>; 4],
+    }
+
+    impl WithSimd for Decompose<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Decompose { spectra, vectors: [y, again, back, image] } = self;
+            spectra.reduce(simd);
+            spectra.enter(simd, y);
+            assert!(spectra.diagonalize(simd, &[true; LANES], y));
+            spectra.project(simd, again);
+            back.copy_from_slice(y);
+            for ((image, y), value) in image.iter_mut().zip(y.iter()).zip(spectra.values()) {
+                (0..LANES).for_each(|l| image.0[l] = y.0[l] * value.0[l]);
+            }
+            spectra.combine(simd, [back, image]);
+        }
+    }
+
+    struct Count<'a> {
+        spectra: &'a mut Spectra,
+    }
+
+    impl WithSimd for Count<'_> {
+        type Output = ([usize; LANES], Which);
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+            self.spectra.reduce(simd);
+            self.spectra.negative(simd, 1e-6)
+        }
+    }
+
+    struct Solve<'a> {
+        spectra: &'a Spectra,
+        shift: f64,
+        b: &'a mut [Lane],
+    }
+
+    impl WithSimd for Solve<'_> {
+        type Output = Which;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> Which {
+            let Solve { spectra, shift, b } = self;
+            spectra.enter(simd, b);
+            let solved = spectra.solve(simd, &Lane::splat(shift), b);
+            spectra.leave(simd, b);
+            solved
+        }
+    }
+
     /// Each matrix in each lane, beside different ones: as the full decomposition says, and the same bits wherever it is.
     #[test]
     fn agree_with_full_eigendecompositions() {
         for n in dimensions() {
             let matrices = matrices(n);
             let x: Vec<f64> = (0..n).map(|i| (i as f64 + 0.5).cos()).collect();
-            let mut seen: Vec<Option<Vec<f64>>> = vec![None; matrices.len()];
+            let mut before: Vec<Option<Vec<f64>>> = vec![None; matrices.len()];
             for first in 0..matrices.len() {
                 let mut spectra = Spectra::new(n);
                 let here = |l: usize| (first + l) % matrices.len();
                 for l in 0..LANES {
                     assert!(spectra.load(l, matrices[here(l)].as_ref()));
                 }
-                spectra.reduce();
-                let mut y: Vec<Lane> = x.iter().map(|x| Lane::splat(*x)).collect();
-                spectra.enter(&mut y);
-                assert!(spectra.diagonalize(&[true; LANES], &mut y));
-                let mut again: Vec<Lane> = x.iter().map(|x| Lane::splat(*x)).collect();
-                spectra.project(&mut again);
-                let (mut back, mut image) = (y.clone(), y.clone());
-                for i in 0..n {
-                    image[i] = y[i] * spectra.values()[i];
-                }
-                spectra.combine([&mut back, &mut image]);
+                let start: Vec<Lane> = x.iter().map(|x| Lane::splat(*x)).collect();
+                let mut seen = [start.clone(), start.clone(), start.clone(), start];
+                Arch::new().dispatch(Decompose { spectra: &mut spectra, vectors: &mut seen });
+                let [y, again, back, image] = seen;
                 for l in 0..LANES {
                     let a = &matrices[here(l)];
                     let (mut w, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
@@ -617,8 +727,8 @@ mod tests {
                         assert!((image[i].0[l] - exact).abs() <= 4.0 * tolerance * size);
                     }
                     let bits: Vec<f64> = image.iter().map(|v| v.0[l]).collect();
-                    let before = seen[here(l)].get_or_insert_with(|| bits.clone());
-                    assert!(before.iter().zip(&bits).all(|(a, b)| a.to_bits() == b.to_bits()));
+                    let known = before[here(l)].get_or_insert_with(|| bits.clone());
+                    assert!(known.iter().zip(&bits).all(|(a, b)| a.to_bits() == b.to_bits()));
                 }
             }
         }
@@ -634,8 +744,7 @@ mod tests {
                 for (l, a) in group.iter().enumerate() {
                     assert!(spectra.load(l, a.as_ref()));
                 }
-                spectra.reduce();
-                let (count, sure) = spectra.negative(1e-6);
+                let (count, sure) = Arch::new().dispatch(Count { spectra: &mut spectra });
                 for (l, a) in group.iter().enumerate().filter(|(l, _)| sure[*l]) {
                     let (mut w, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
                     assert!(symmetric_eigen(a.as_ref(), &mut w, vectors.as_mut()));
@@ -645,9 +754,7 @@ mod tests {
                         let x: Vec<f64> = (0..n).map(|i| (i as f64 + 0.5).cos()).collect();
                         let right = |i: usize| (0..n).map(|k| a[(i, k)] * x[k]).sum::<f64>() + shift * x[i];
                         let mut b: Vec<Lane> = (0..n).map(|i| Lane::splat(right(i))).collect();
-                        spectra.enter(&mut b);
-                        assert!(spectra.solve(Lane::splat(shift), &mut b)[l]);
-                        spectra.leave(&mut b);
+                        assert!(Arch::new().dispatch(Solve { spectra: &spectra, shift, b: &mut b })[l]);
                         let smallest = w.iter().fold(f64::INFINITY, |m, v| m.min((v + shift).abs()));
                         let off: f64 = (0..n).map(|i| (b[i].0[l] - x[i]).powi(2)).sum::<f64>().sqrt();
                         let most = 1e-14 * n as f64 * crate::linalg::norm(&x) * (size + shift) / smallest;

@@ -14,7 +14,7 @@ use super::BallMatrix;
 use super::matrix::gamma;
 use super::norm::{norm_frobenius, norm_inf, norm_one, norm_two};
 use super::rounding::{add_down, add_up, div_down, mul_down, mul_up, sqrt_up, sub_down, sub_up, up};
-use crate::linalg::{Spectral, WIDEST, lower_product};
+use crate::linalg::{Tridiagonal, WIDEST, lower_product};
 
 /// Up to this many columns are eliminated one after another.
 const BLOCK: usize = 16;
@@ -105,9 +105,9 @@ fn guess(a: &Mat<f64>) -> (f64, f64) {
     let n = a.nrows();
     let size = norm_inf(&super::matrix::map(a, f64::abs));
     if n <= WIDEST && size > TINY {
-        let mut spectral = Spectral::new(n);
-        if spectral.reduce(a.as_ref()) {
-            let (diagonal, off, scale) = spectral.tridiagonal();
+        let mut tridiagonal = Tridiagonal::new(n);
+        if tridiagonal.reduce(a.as_ref()) {
+            let (diagonal, off, scale) = tridiagonal.form();
             let value = scale * smallest_tridiagonal(diagonal, off, size / scale).0;
             let error = 1e-15 * n as f64 * size + f64::MIN_POSITIVE;
             return (value - error, error);
