@@ -1,5 +1,7 @@
 //! Orbits on one-dimensional invariant manifolds: where each of the two branches ends.
 
+use std::collections::BTreeMap;
+
 use faer::Mat;
 use rayon::prelude::*;
 
@@ -44,10 +46,11 @@ const STEPS: (usize, usize) = (200_000, 20_000);
 /// Steps of an orbit in company.
 const IN_COMPANY: usize = 400;
 
-/// Orbits followed together, at most; numbers in all their states; and groups that they are divided into, if there are so many.
+/// Orbits followed together: at most, and, where there are not many groups, at least; and numbers in all their states.
 const TOGETHER: usize = 64;
+const LEAST: usize = 8;
+const GROUPS: usize = 16;
 const ROOM: usize = 1 << 20;
-const GROUPS: usize = 4;
 
 /// Twenty steps that cover less than this, relative to the scale, make no way.
 const STILL: f64 = 1e-9;
@@ -65,7 +68,8 @@ pub(super) fn follow_branches(place: &Place<'_>, tasks: &[Task], tolerance: f64)
         return tasks.par_iter().map(|task| follow_branch(place, *task, tolerance)).collect();
     }
     // By numbers that are given, not by the threads: who goes with whom may show in last bits.
-    let size = TOGETHER.min(ROOM / landscape.dim().max(1)).min(tasks.len().div_ceil(GROUPS)).max(1);
+    let room = ROOM / landscape.dim().max(1);
+    let size = TOGETHER.min(room).min(tasks.len().div_ceil(GROUPS).max(LEAST)).max(1);
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|k| tasks[*k].backward);
     let groups: Vec<&[usize]> = order
@@ -79,7 +83,7 @@ pub(super) fn follow_branches(place: &Place<'_>, tasks: &[Task], tolerance: f64)
             Some(course) => branch(place, *task, course, tolerance),
             None => follow_branch(place, *task, tolerance),
         };
-        tasks.iter().zip(courses).map(branch).collect()
+        tasks.par_iter().zip(courses).map(branch).collect()
     };
     let found: Vec<Vec<Branch>> = groups.par_iter().map(together).collect();
     let mut found: Vec<(usize, Branch)> = order.into_iter().zip(found.into_iter().flatten()).collect();
@@ -145,14 +149,12 @@ fn branch(place: &Place<'_>, task: Task, course: Course, tolerance: f64) -> Bran
     let mut orbit = trace.finish(place);
     let misses: Vec<(usize, f64)> = passages
         .iter()
-        .enumerate()
-        .filter_map(|(id, p)| Some((id, p.as_ref()?.side(place, id, task.backward)? / place.scale())))
+        .filter_map(|(id, p)| Some((*id, p.side(place, *id, task.backward)? / place.scale())))
         .collect();
     // The nearest miss of a point whose stable manifold (unstable one, backwards) this orbit should not meet.
     let miss = passages
         .iter()
-        .enumerate()
-        .filter_map(|(id, p)| Some((p.as_ref()?.gap(place, id, task.backward), id)))
+        .map(|(id, p)| (p.gap(place, *id, task.backward), *id))
         .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     if let Some((gap, id)) = miss
         && gap < 1e2 * tolerance
@@ -194,7 +196,7 @@ pub(super) struct Course {
     /// Why the integration ended.
     pub(super) end: End,
     /// How it passed each critical point, by id.
-    pub(super) passages: Vec<Option<Passage>>,
+    pub(super) passages: BTreeMap<usize, Passage>,
     /// Its states.
     pub(super) trace: Trace,
 }
@@ -249,7 +251,7 @@ struct Watch<'a> {
     /// Where orbits are drawn they are followed to their ends.
     drawn: bool,
     verdict: Option<Verdict>,
-    passages: Vec<Option<Passage>>,
+    passages: BTreeMap<usize, Passage>,
     trace: Trace,
     step: usize,
     /// Where and when it was at the last step by twenty.
@@ -275,7 +277,7 @@ impl<'a> Watch<'a> {
             until,
             drawn: place.full_dim() <= DRAWN,
             verdict: None,
-            passages: place.nodes.iter().map(|_| None).collect(),
+            passages: BTreeMap::new(),
             trace,
             step: 0,
             mark: start.to_vec(),
@@ -302,14 +304,14 @@ impl<'a> Watch<'a> {
                     return self.drawn && distance > 0.01 * scale;
                 }
             } else if other != id && distance < node.linear && place.is_downstream(self.task, other) {
-                let passage = self.passages[other].get_or_insert_with(|| Passage::begin(state.time));
+                let passage = self.passages.entry(other).or_insert_with(|| Passage::begin(state.time));
                 passage.see(distance, state.time, state.x);
                 let leaving = node.leaving(backward).map(|j| node.values[j].abs());
                 self.slowest = leaving.fold(self.slowest, f64::min);
             }
         }
         if let Some(other) = self.until
-            && let Some(passage) = &self.passages[other]
+            && let Some(passage) = self.passages.get(&other)
             && place.distance(&place.nodes[other].x, state.x) > AWAY * passage.closest
         {
             return false;

@@ -32,7 +32,7 @@ pub struct ProofOptions {
     pub e1: f64,
     /// Keep the cylinders: some two n numbers each.
     pub keep: bool,
-    /// Most cylinders that are tried for a connection; above 16 dimensions an eighth of them.
+    /// Most cylinders that are tried for a connection; above 16 dimensions a sixth of them.
     pub cylinders: usize,
 }
 
@@ -66,7 +66,7 @@ pub struct TubeProof {
 
 /// Tasks between looks at the request to stop.
 const BATCH: usize = 64;
-/// Up to this dimension more cylinders are tried, and where none of them holds once more along an orbit that is followed closely.
+/// Up to this dimension more cylinders are tried, and orbits followed more closely.
 const LOW: usize = 16;
 /// A numerical orbit ends this near to the point at its end, in units of the ball there.
 const NEAR: f64 = 0.3;
@@ -238,35 +238,38 @@ impl<'a> Space<'a> {
         let first = blocks.first().ok_or_else(|| format!("no block about point {saddle} could be proven"))?;
         let side = self.side(c, uphill, x, &first.direction);
         let mut least: Option<Blocked> = None;
-        let most = if n <= LOW { options.cylinders } else { options.cylinders.div_ceil(8) };
-        let how = tube::Options { e0, most, ..tube::Options::default() };
+        let most = if n <= LOW { options.cylinders } else { options.cylinders.div_ceil(6) };
         let mut known = Experience::default();
         let mut reason = String::new();
-        let guides = if n <= LOW { &[false, true][..] } else { &[false] };
-        for (block, closely) in guides.iter().flat_map(|c| blocks.iter().map(move |b| (b, *c))) {
-            if closely && std::ptr::eq(block, first) {
-                known = known.anew();
-            }
-            let start = block.exit(side);
-            let (line, goal) = match self.line(c, &start, &aim, reach, uphill, closely) {
-                Ok(found) => found,
-                Err(why) => {
-                    reason = why;
-                    continue;
-                }
-            };
-            match tube(field, &start, &line, &goal, &how, &mut known, stop) {
-                Ok(tube) => return Ok(self.told(block, side, uphill, tube, goal, options)),
-                Err(blocked) if blocked.why == Why::Stopped => {
+        // Along the orbit of the graph and, where no tube holds, along one that is followed from the block.
+        for (anew, most) in [(false, most - most / 4), (true, most)] {
+            let how = tube::Options { e0, most, ..tube::Options::default() };
+            known = known.anew();
+            for block in &blocks {
+                if stop() {
                     return Err("the computation was interrupted".into());
                 }
-                Err(blocked) => {
-                    let many = blocked.why == Why::Many;
-                    if least.as_ref().is_none_or(|b| blocked.cylinders > b.cylinders) {
-                        least = Some(blocked);
+                let start = block.exit(side);
+                let (line, goal) = match self.line(c, &start, &aim, reach, uphill, anew) {
+                    Ok(found) => found,
+                    Err(why) => {
+                        reason = why;
+                        continue;
                     }
-                    if many {
-                        break;
+                };
+                match tube(field, &start, &line, &goal, &how, &mut known, stop) {
+                    Ok(tube) => return Ok(self.told(block, side, uphill, tube, goal, options)),
+                    Err(blocked) if blocked.why == Why::Stopped => {
+                        return Err("the computation was interrupted".into());
+                    }
+                    Err(blocked) => {
+                        let many = blocked.why == Why::Many;
+                        if least.as_ref().is_none_or(|b| blocked.cylinders > b.cylinders) {
+                            least = Some(blocked);
+                        }
+                        if many {
+                            break;
+                        }
                     }
                 }
             }
@@ -341,7 +344,7 @@ impl<'a> Space<'a> {
     }
 
     /// The numerical orbit from the middle of its block's exit to near the end of the connection, and the ball there; in periodic
-    /// coordinates both are in the cover. It is the stored one, and goes on from where that ends, or is followed closely from its start.
+    /// coordinates both are in the cover. It is the stored one, and goes on from where that ends, or `anew` one that is followed from the exit.
     fn line(
         &self,
         c: &Connection,
@@ -349,7 +352,7 @@ impl<'a> Space<'a> {
         aim: &[f64],
         reach: f64,
         uphill: bool,
-        closely: bool,
+        anew: bool,
     ) -> std::result::Result<(Line, Goal), String> {
         let from: Vec<f64> = exit.center.iter().map(|e| e.mid()).collect();
         let end = if uphill { c.from } else { c.to };
@@ -360,7 +363,7 @@ impl<'a> Space<'a> {
             false => stored.iter().take(stored.len().saturating_sub(1)).collect(),
             true => stored.iter().skip(1).rev().collect(),
         };
-        if closely {
+        if anew {
             stored.clear();
         }
         // What lies within the block, or next to its exit, is left out.
@@ -375,7 +378,13 @@ impl<'a> Space<'a> {
         }
         let mut places: Vec<Vec<f64>> = vec![self.leave(&from)];
         places.extend(stored.into_iter().cloned());
-        if !self.go_on(&mut places, goal, reach, uphill, if closely { CLOSELY } else { ROUGHLY }) {
+        if !self.go_on(
+            &mut places,
+            goal,
+            reach,
+            uphill,
+            if anew && from.len() <= LOW { CLOSELY } else { ROUGHLY },
+        ) {
             return Err(format!("the numerical orbit from its block does not come to point {end}"));
         }
         let along = |x: &[f64]| {

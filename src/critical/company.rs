@@ -47,6 +47,8 @@ pub(super) struct Company {
     /// Steps and the Hessians applied to them.
     steps: [Vec<Lane>; 2],
     scratch: Vec<Lane>,
+    /// Zeros (n x n).
+    nothing: Mat<f64>,
 }
 
 impl Company {
@@ -59,6 +61,7 @@ impl Company {
             coordinates: zeros(),
             steps: [zeros(), zeros()],
             scratch: zeros(),
+            nothing: Mat::zeros(n, n),
         }
     }
 
@@ -84,7 +87,7 @@ impl WithSimd for Propose<'_, '_> {
         let mut radius = Lane::splat(1.0);
         for (l, request) in requests.iter().enumerate() {
             let Some(request) = request else {
-                company.load(l, Mat::zeros(n, n).as_ref(), &vec![0.0; n]);
+                company.clear(l);
                 continue;
             };
             there[l] = company.load(l, request.h, request.g);
@@ -109,9 +112,8 @@ impl WithSimd for Propose<'_, '_> {
         let mut short = [false; LANES];
         let mut kept = [company.steps[0].clone(), company.steps[1].clone()];
         if modes.contains(&true) {
-            if !company.find_modes(simd, &modes, requests) {
-                there = std::array::from_fn(|l| there[l] && done[l]);
-            }
+            let found = company.find_modes(simd, &modes, requests);
+            there = std::array::from_fn(|l| there[l] && (done[l] || found[l]));
             let mut up = vec![[false; LANES]; n];
             company.choose(simd, &modes, requests, &mut up);
             let cut_short = company.mode_steps(simd, &up, &radius);
@@ -142,6 +144,11 @@ impl Company {
             lanes.0[lane] = *g;
         }
         self.spectra.load(lane, h)
+    }
+
+    fn clear(&mut self, lane: usize) {
+        self.gradients.iter_mut().for_each(|g| g.0[lane] = 0.0);
+        self.spectra.load(lane, self.nothing.as_ref());
     }
 
     /// Brings the Hessians to tridiagonal form and the gradients into its basis.
@@ -217,23 +224,21 @@ impl Company {
         (full, cut)
     }
 
-    /// Completes the decompositions of these. False if that failed.
+    /// Completes the decompositions of these, and tells where that did not fail.
     #[inline(always)]
     fn find_modes<S: Simd>(
         &mut self,
         simd: S,
         these: &Which,
         requests: &[Option<Request<'_>>; LANES],
-    ) -> bool {
-        if !self.spectra.diagonalize(simd, these, &mut self.coordinates) {
-            return false;
-        }
+    ) -> Which {
+        let found = self.spectra.diagonalize(simd, these, &mut self.coordinates);
         let tilted: Vec<(usize, Mat<f64>)> = (0..LANES)
             .filter(|l| these[*l])
             .filter_map(|l| Some((l, self.tilted(l, requests[l].as_ref()?)?)))
             .collect();
         if tilted.is_empty() {
-            return true;
+            return found;
         }
         for (l, request) in requests.iter().enumerate() {
             if let Some(request) = request {
@@ -374,10 +379,26 @@ fn along<S: Simd>(simd: S, x: &[Lane], y: &[Lane]) -> Lane {
     out
 }
 
-/// `|x|`.
+/// `|x|`, of large and small numbers, too.
 #[inline(always)]
 fn length<S: Simd>(simd: S, x: &[Lane]) -> Lane {
-    Lane(along(simd, x, x).0.map(f64::sqrt))
+    let mut out = Lane::ZERO;
+    for part in parts(simd) {
+        let get = |lane: &Lane| Part::load(simd, lane, part);
+        // A number that is too small to be divided by is as good as zero.
+        let mut largest = Part::splat(simd, 1e-300);
+        for x in x {
+            largest = largest.max(get(x).abs());
+        }
+        let factor = Part::splat(simd, 1.0) / largest;
+        let mut sum = Part::splat(simd, 0.0);
+        for x in x {
+            let share = factor * get(x);
+            sum = share.times_plus(share, sum);
+        }
+        (largest * sum.sqrt()).store(&mut out, part);
+    }
+    out
 }
 
 /// The length of the step with this shift.

@@ -94,6 +94,9 @@ pub(crate) fn follow(
     known: impl Fn(&[f64], f64, usize) -> Option<usize>,
     control: &Control<'_>,
 ) -> Vec<Option<End>> {
+    if starts.is_empty() {
+        return vec![];
+    }
     if problem.dim() <= DENSE {
         return in_company(problem, starts, known, control);
     }
@@ -101,8 +104,7 @@ pub(crate) fn follow(
     starts.iter().map(alone).collect()
 }
 
-/// Eight at a time; as one ends the next begins. What becomes of a search depends on those beside it in the last bits of its gradients
-/// at most.
+/// Eight at a time; as one ends the next begins. Those beside a search may show in the last bits of its gradients, nowhere else.
 fn in_company(
     problem: &Problem<'_>,
     starts: &[Start<'_>],
@@ -164,6 +166,9 @@ fn in_company(
             active.push(l);
         }
         let b = active.len();
+        if b == 0 {
+            continue;
+        }
         let out = gradients.as_mut().subcols_mut(0, b);
         problem.landscape.gradients(places.as_ref().subcols(0, b), &mut energies[..b], out);
         for (j, l) in active.into_iter().enumerate() {

@@ -41,6 +41,31 @@ enum Met {
     New(Box<Refined>),
 }
 
+/// What a search begins with: where it starts from, or the known minimum at which it has come to rest already.
+struct Opening {
+    starts: Vec<Place>,
+    known: Option<usize>,
+}
+
+/// A [`Start`] of its own.
+struct Place {
+    x: Vec<f64>,
+    index: usize,
+    directions: Option<Mat<f64>>,
+}
+
+impl Opening {
+    fn none() -> Self {
+        Opening { starts: vec![], known: None }
+    }
+}
+
+impl Place {
+    fn get(&self) -> Start<'_> {
+        Start { x: &self.x, index: self.index, directions: self.directions.as_ref().map(|d| d.as_ref()) }
+    }
+}
+
 pub(super) struct Known {
     pub(super) point: Refined,
     pub(super) meetings: Meetings,
@@ -133,8 +158,12 @@ impl Pool<'_> {
 
     /// Runs the searches and takes in what they met.
     pub(super) fn execute(&mut self, mut seeds: Vec<Seed>, random: bool, control: &Control<'_>) {
+        let left = self.budget.saturating_sub(self.work.searches);
+        if control.stopped() || left == 0 {
+            return;
+        }
         if self.options.limit.is_some() {
-            seeds.truncate(self.budget.saturating_sub(self.work.searches));
+            seeds.truncate(left);
         }
         let seeds = settle(self.problem, seeds, control);
         let total = seeds.len();
@@ -147,8 +176,13 @@ impl Pool<'_> {
                 batch.par_chunks(size).map(|seeds| self.pursue(seeds, control)).collect();
             for (seed, met) in batch.iter().zip(met.into_iter().flatten()) {
                 self.work.searches += 1;
-                if let (Seed::Climb { index, .. }, true) = (seed, random) {
-                    self.aimed[*index] += 1;
+                let aim = match seed {
+                    Seed::Climb { index, .. } => Some(*index),
+                    Seed::Settled { .. } => Some(0),
+                    Seed::Level { .. } | Seed::Between { .. } => None,
+                };
+                if let Some(index) = aim.filter(|_| random) {
+                    self.aimed[index] += 1;
                 }
                 for met in met {
                     self.work.converged += 1;
@@ -212,50 +246,67 @@ impl Pool<'_> {
     /// Runs searches; what each of them met.
     fn pursue(&self, seeds: &[Seed], control: &Control<'_>) -> Vec<Vec<Met>> {
         let problem = self.problem;
-        let mut met: Vec<Vec<Met>> = seeds.iter().map(|_| vec![]).collect();
-        let mut paths = vec![];
-        let mut starts: Vec<(usize, Start<'_>)> = vec![];
-        for (k, seed) in seeds.iter().enumerate() {
-            match seed {
-                Seed::Climb { x, index, directions, .. } => {
-                    let directions = directions.as_ref().map(|d| d.as_ref());
-                    starts.push((k, Start { x, index: *index, directions }));
-                }
-                Seed::Settled { x, gradient } => match self.settled(x, gradient) {
-                    Some(id) => met[k].push(Met::Known(id)),
-                    None => starts.push((k, Start { x, index: 0, directions: None })),
-                },
-                Seed::Level { x, directions, reach } => {
-                    let index = directions.ncols();
-                    if is_promising(problem, x, index, *reach) {
-                        starts.push((k, Start { x, index, directions: Some(directions.as_ref()) }));
-                    }
-                }
-                Seed::Between { a, b } => {
-                    let peaks = string::peaks(problem, &self.points[*a].point.x, &self.points[*b].point.x);
-                    let guide = |t: Vec<f64>| Mat::from_fn(t.len(), 1, |i, _| t[i]);
-                    paths.extend(peaks.into_iter().map(|(x, tangent)| (k, x, guide(tangent))));
-                }
-            }
-        }
-        let peaks =
-            paths.iter().map(|(k, x, guide)| (*k, Start { x, index: 1, directions: Some(guide.as_ref()) }));
-        starts.extend(peaks);
+        let openings: Vec<Opening> = seeds
+            .par_iter()
+            .map(|seed| if control.stopped() { Opening::none() } else { self.open(seed) })
+            .collect();
+        let starts: Vec<(usize, Start<'_>)> = (openings.iter().enumerate())
+            .flat_map(|(k, opening)| opening.starts.iter().map(move |start| (k, start.get())))
+            .collect();
         let mut ends = self.follow(&starts, control);
         // A descent that came to no end may have been too slow.
-        let slow: Vec<(usize, Vec<f64>)> = (0..starts.len())
-            .filter(|i| ends[*i].is_none() && starts[*i].1.index == 0 && !control.stopped())
-            .filter_map(|i| Some((i, descend(problem, starts[i].1.x)?)))
-            .collect();
+        let descends = |i: &usize| ends[*i].is_none() && starts[*i].1.index == 0 && !control.stopped();
+        let slow: Vec<usize> = (0..starts.len()).filter(descends).collect();
+        let slow: Vec<(usize, Vec<f64>)> =
+            slow.into_par_iter().filter_map(|i| Some((i, descend(problem, starts[i].1.x)?))).collect();
         let again: Vec<(usize, Start<'_>)> =
             slow.iter().map(|(i, x)| (*i, Start { x, index: 0, directions: None })).collect();
         for ((i, _), end) in again.iter().zip(self.follow(&again, control)) {
             ends[*i] = end;
         }
-        for ((k, _), end) in starts.iter().zip(ends) {
-            met[*k].extend(end.and_then(|end| self.take(end)));
+        let taken: Vec<Option<Met>> = ends
+            .into_par_iter()
+            .map(|end| end.filter(|_| !control.stopped()).and_then(|end| self.take(end)))
+            .collect();
+        let mut met: Vec<Vec<Met>> = seeds.iter().map(|_| vec![]).collect();
+        for ((k, _), taken) in starts.iter().zip(taken) {
+            met[*k].extend(taken);
+        }
+        for (met, opening) in met.iter_mut().zip(&openings) {
+            met.extend(opening.known.map(Met::Known));
         }
         met
+    }
+
+    /// Where a search begins.
+    fn open(&self, seed: &Seed) -> Opening {
+        let problem = self.problem;
+        let from = |x: &[f64], index: usize, directions: Option<Mat<f64>>| {
+            let place = Place { x: x.to_vec(), index, directions };
+            Opening { starts: vec![place], known: None }
+        };
+        match seed {
+            Seed::Climb { x, index, directions, .. } => from(x, *index, directions.clone()),
+            Seed::Settled { x, gradient } => match self.settled(x, gradient) {
+                Some(id) => Opening { known: Some(id), ..Opening::none() },
+                None => from(x, 0, None),
+            },
+            Seed::Level { x, directions, reach } => {
+                let index = directions.ncols();
+                match is_promising(problem, x, index, *reach) {
+                    true => from(x, index, Some(directions.clone())),
+                    false => Opening::none(),
+                }
+            }
+            Seed::Between { a, b } => {
+                let peaks = string::peaks(problem, &self.points[*a].point.x, &self.points[*b].point.x);
+                let place = |(x, tangent): (Vec<f64>, Vec<f64>)| {
+                    let guide = Mat::from_fn(tangent.len(), 1, |i, _| tangent[i]);
+                    Place { x, index: 1, directions: Some(guide) }
+                };
+                Opening { starts: peaks.into_iter().map(place).collect(), known: None }
+            }
+        }
     }
 
     fn follow(&self, starts: &[(usize, Start<'_>)], control: &Control<'_>) -> Vec<Option<End>> {
@@ -331,4 +382,30 @@ fn is_promising(problem: &Problem<'_>, x: &[f64], index: usize, reach: f64) -> b
     problem.landscape.gradient(x, &mut step);
     let Some(negative) = solve_symmetric(h.as_ref(), &mut step) else { return false };
     negative == index && norm(&step) < PROMISING * reach
+}
+
+#[cfg(test)]
+mod tests {
+    use faer::Mat;
+
+    use crate::control::Control;
+    use crate::critical::{Completeness, Method, Options, search};
+    use crate::landscape::Region;
+    use crate::landscape::mixture::{Mixture, Noise};
+
+    /// The region holds the saddle between two memories, but neither of them.
+    #[test]
+    fn descents_in_vain_count() {
+        let data = Mat::from_fn(2, 2, |i, k| if i == 0 { 1.0 - 2.0 * k as f64 } else { 0.0 });
+        let noise = Noise::Fixed { a: 1.0, sigma: 0.3 };
+        let mixture = Mixture::new(data, vec![1.0; 2], noise, 0.0).expect("a valid mixture");
+        let region = Region::ball(vec![0.0, 0.0], 0.2);
+        let options = Options { method: Method::Search, ..Options::default() };
+        let set = search(&mixture, Some(&region), &options, &Control::quiet()).expect("a region");
+        assert_eq!(set.points.iter().map(|p| p.index).collect::<Vec<_>>(), [1]);
+        let Completeness::Estimated { high, .. } = set.completeness else { panic!("{:?}", set.completeness) };
+        // Three in as many descents as there were, not nothing.
+        assert!(high > 1e-3 && high < 0.5, "{high}");
+        assert!(set.work.rounds < 20, "{} rounds", set.work.rounds);
+    }
 }

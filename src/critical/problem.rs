@@ -204,6 +204,7 @@ impl Landscape for Counted<'_> {
     }
 
     fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], gradients: MatMut<'_, f64>) {
+        debug_assert!(points.ncols() > 0, "gradients at no point");
         self.gradients.fetch_add(points.ncols() as u64, Ordering::Relaxed);
         self.inner.gradients(points, energies, gradients);
     }

@@ -16,7 +16,7 @@ use crate::control::{Control, Progress};
 use crate::landscape::{Kernel, Landscape};
 use crate::linalg::norm;
 
-/// Descents that are followed together: no more, and no fewer. Where there are not many they are divided into so many groups.
+/// Descents that are followed together: at most, and at least if there are as many, in so many groups where there are not many.
 const TOGETHER: (usize, usize, usize) = (128, 16, 8);
 /// Length of a step over that of mean shift.
 const FACTOR: f64 = 1.7;

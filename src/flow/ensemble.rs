@@ -60,7 +60,7 @@ struct Orbit {
 
 /// Follows the orbits from the columns of `starts` (n x b); `visit` is told the number of an orbit and an accepted state, and
 /// returns false to stop it. `factor` is as for [`integrate_scaled`](super::integrate_scaled). An orbit that was not stopped within the
-/// steps allowed, those that were refused among them, is given up. The flow must have an energy.
+/// steps allowed, those that were refused among them, is given up. The flow must be `-grad E` or `grad E`.
 pub(crate) fn integrate_together(
     flow: &Flow<'_>,
     scheme: &Scheme,

@@ -1,8 +1,9 @@
 //! Orbits of the gradient flow `x' = -grad E(x)`, or of the landscape's own dynamics, forwards or backwards in time.
 //!
-//! In: a landscape, a start, a tolerance. Out: accepted steps, one by one, to a visitor that may stop the orbit. One
-//! interface, two methods: a linearly implicit one with the exact Jacobian, and a stabilised explicit one where
-//! Jacobians are too large. Many orbits go together (`ensemble`) by explicit methods for what is not stiff. All control their error, and no step is accepted along which the energy, if there is one, fails to fall.
+//! In: a landscape, a start, a tolerance. Out: accepted steps, one by one, to a visitor that may stop the orbit. One interface, two
+//! methods for one orbit: a linearly implicit one with the exact Jacobian, and a stabilised explicit one where Jacobians are too
+//! large. Many orbits go together (`ensemble`) by explicit methods for what is not stiff. All control their error, and no step
+//! is accepted along which the energy, if there is one, fails to fall.
 
 mod chebyshev;
 pub mod cone;
@@ -50,21 +51,12 @@ impl<'a> Flow<'a> {
         energy
     }
 
-    /// The same at many points (columns).
+    /// The same at many points (columns), of a gradient flow.
     fn velocities(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut out: MatMut<'_, f64>) {
-        if self.dynamics.is_none() {
-            self.landscape.gradients(points, energies, out.as_mut());
-            if self.sign < 0.0 {
-                negate(out);
-            }
-            return;
-        }
-        let mut x = vec![0.0; points.nrows()];
-        let mut v = x.clone();
-        for (j, energy) in energies.iter_mut().enumerate() {
-            x.iter_mut().enumerate().for_each(|(i, x)| *x = points[(i, j)]);
-            *energy = self.velocity(&x, &mut v);
-            v.iter().enumerate().for_each(|(i, v)| out[(i, j)] = *v);
+        debug_assert!(self.dynamics.is_none(), "a flow of its own");
+        self.landscape.gradients(points, energies, out.as_mut());
+        if self.sign < 0.0 {
+            negate(out);
         }
     }
 

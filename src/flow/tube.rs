@@ -152,10 +152,12 @@ const AHEAD: [f64; 6] = [1.0, 0.7, 0.4, 0.1, -0.2, -0.5];
 const KEPT: f64 = 0.7;
 /// Tubes that are tried, each knowing where the ones before were stopped.
 const ROUNDS: usize = 8;
-/// So many rounds in a row that each brought less than this share of the line are enough.
-const STUCK: (usize, f64) = (1, 0.01);
+/// A round that gets farther by less than this share of the line is the last one.
+const STUCK: f64 = 0.01;
 /// Each tube has this share of the spare width of the one before.
 const CAUTIOUS: f64 = 0.4;
+/// But not less than this of what the first one had.
+const LEAST: f64 = 0.02;
 /// Orbits that converge by more than this power of e while a cylinder is crossed are stiff.
 const STIFF: f64 = 0.3;
 /// A tube grows no faster than that because it may.
@@ -177,9 +179,9 @@ pub fn tube(
     known: &mut Experience,
     stop: &dyn Fn() -> bool,
 ) -> Result<Tube, Blocked> {
-    let mut options = Options { spare: known.cautious * options.spare, ..*options };
+    let all = options.spare;
+    let mut options = Options { spare: known.spare * all, ..*options };
     let mut farthest: Option<Blocked> = None;
-    let mut stuck = 0;
     for _ in 0..ROUNDS {
         let blocked = match chain(
             field,
@@ -198,7 +200,7 @@ pub fn tube(
         // It was too wide here, whatever the limit seemed to be.
         known.seen.push((blocked.place - line.length(), 0.4 * blocked.radius / options.width, 0.0));
         let further = blocked.place - farthest.as_ref().map_or(f64::NEG_INFINITY, |f| f.place);
-        stuck = if further < STUCK.1 * line.length() { stuck + 1 } else { 0 };
+        let stuck = further < STUCK * line.length();
         match &mut farthest {
             Some(farthest) if further < 0.0 => {
                 if matches!(why, Why::Stopped | Why::Many) {
@@ -211,9 +213,9 @@ pub fn tube(
         if matches!(why, Why::Stopped | Why::Many) {
             break;
         }
-        options.spare *= CAUTIOUS;
-        known.cautious *= CAUTIOUS;
-        if stuck == STUCK.0 {
+        known.spare = (CAUTIOUS * known.spare).max(LEAST);
+        options.spare = known.spare * all;
+        if stuck {
             break;
         }
     }
@@ -227,13 +229,13 @@ pub struct Experience {
     seen: Vec<(f64, f64, f64)>,
     /// Cylinders tried.
     tried: usize,
-    /// What is left of the spare width after the tubes that failed.
-    cautious: f64,
+    /// The share of the spare width that is left after the tubes that failed.
+    spare: f64,
 }
 
 impl Default for Experience {
     fn default() -> Self {
-        Experience { seen: vec![], tried: 0, cautious: 1.0 }
+        Experience { seen: vec![], tried: 0, spare: 1.0 }
     }
 }
 
@@ -241,6 +243,11 @@ impl Experience {
     /// For tubes along another line: nothing but the number of cylinders that were tried.
     pub fn anew(&self) -> Self {
         Experience { tried: self.tried, ..Experience::default() }
+    }
+
+    /// The same, and no cylinders count.
+    pub fn rested(self) -> Self {
+        Experience { tried: 0, ..self }
     }
 
     /// Place and wanted radius: as wide as can be, but not wider than what lies ahead allows.

@@ -242,10 +242,9 @@ impl Band {
             }
         }
         let mut diagonal: Vec<f64> = (0..n).map(|p| *rows.at(p, p)).collect();
-        let mut off: Vec<f64> =
-            (0..n).map(|p| if p + 1 < n && b > 0 { *rows.at(p + 1, p) } else { 0.0 }).collect();
-        let mut squares: Vec<f64> = off.iter().map(|e| e * e).collect();
-        let done = ql(&mut diagonal, &mut off, &mut squares);
+        let mut square = |p: usize| if p + 1 < n && b > 0 { rows.at(p + 1, p).powi(2) } else { 0.0 };
+        let mut squares: Vec<f64> = (0..n).map(&mut square).collect();
+        let done = ql(&mut diagonal, &mut squares);
         diagonal.iter_mut().for_each(|d| *d *= scale);
         diagonal.sort_unstable_by(f64::total_cmp);
         done.then_some(diagonal)

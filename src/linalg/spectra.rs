@@ -18,8 +18,8 @@ pub(crate) const LANES: usize = 8;
 /// Largest dimension.
 pub(crate) const WIDEST: usize = 32;
 
-/// Entries below this, of a matrix whose largest are around one, are as good as zero.
-const NOTHING: f64 = 1e-150;
+/// Entries below this, of a matrix whose largest are around one, are as good as zero, and so are squares below its square.
+const NOTHING: f64 = 1e-140;
 
 /// Iterations for one eigenvalue; two or three are usual.
 const MOST: usize = 60;
@@ -222,10 +222,11 @@ impl Spectra {
     /// Puts `a` (columns one after the other, of which the lower triangle is read) into a lane. False if it is not finite: then zeros are put there.
     pub(crate) fn load(&mut self, lane: usize, a: MatRef<'_, f64>) -> bool {
         let n = self.n;
-        let column = |j: usize| a.col(j).try_as_col_major().map(|c| &c.as_slice()[j..]);
+        let column =
+            |j: usize| &a.col(j).try_as_col_major().expect("columns one after the other").as_slice()[j..];
         // What is not finite makes a product with zero that is not zero.
         let (mut largest, mut sum) = (0.0_f64, 0.0);
-        for column in (0..n).filter_map(column) {
+        for column in (0..n).map(column) {
             for value in column {
                 sum += 0.0 * value;
                 largest = largest.max(value.abs());
@@ -237,7 +238,7 @@ impl Spectra {
         let factor = if finite && exponent > 1e-290 { 1.0 / exponent } else { 0.0 };
         self.scale.0[lane] = if factor > 0.0 { exponent } else { 1.0 };
         for (j, to) in self.columns.chunks_exact_mut(n).enumerate() {
-            for (to, value) in to[j..].iter_mut().zip(column(j).into_iter().flatten()) {
+            for (to, value) in to[j..].iter_mut().zip(column(j)) {
                 to.0[lane] = if factor > 0.0 { factor * value } else { 0.0 };
             }
         }
@@ -283,9 +284,10 @@ impl Spectra {
             let turned = -first.times_plus(first, rest).sqrt().copysign(first);
             let start = first - turned;
             let inverse = Part::splat(simd, 2.0) / start.times_plus(start, rest);
-            rest.exceeds(zero, turned, first).store(&mut off[j], part);
-            v[0] = rest.exceeds(zero, start, zero);
-            let factor = rest.exceeds(zero, inverse, zero);
+            let nothing = Part::splat(simd, NOTHING * NOTHING);
+            rest.exceeds(nothing, turned, first).store(&mut off[j], part);
+            v[0] = rest.exceeds(nothing, start, zero);
+            let factor = rest.exceeds(nothing, inverse, zero);
             factor.store(&mut beta[j], part);
             v[0].store(&mut column[0], part);
             // p = beta A v, from the lower triangle.
@@ -431,9 +433,9 @@ impl Spectra {
     }
 
     /// Finds the eigenvalues of `these` matrices, which were [reduced](Self::reduce), and carries `y`, given in the basis of Q, to the
-    /// eigenbasis; of the others nothing useful is left. T is used up. False if the iteration failed, which no one has seen.
+    /// eigenbasis; of the others nothing useful is left. T is used up. Tells of which the iteration did not fail, which no one has seen.
     #[inline(always)]
-    pub(crate) fn diagonalize<S: Simd>(&mut self, simd: S, these: &Which, y: &mut [Lane]) -> bool {
+    pub(crate) fn diagonalize<S: Simd>(&mut self, simd: S, these: &Which, y: &mut [Lane]) -> Which {
         let n = self.n;
         for e in &mut self.off[..n] {
             for l in 0..LANES {
@@ -442,14 +444,16 @@ impl Spectra {
                 }
             }
         }
+        let mut done = *these;
         for part in parts(simd) {
             self.rotations[part].clear();
             for low in 0..n {
                 let mut tries = 0;
-                while self.sweep(simd, low, y, part) {
+                while let Some(ends) = self.sweep(simd, low, y, part) {
                     tries += 1;
-                    if tries > MOST {
-                        return false;
+                    for l in lanes(simd, part).filter(|l| tries > MOST && ends.0[*l] > low as f64) {
+                        done[l] = false;
+                        self.off[..n].iter_mut().for_each(|e| e.0[l] = 0.0);
                     }
                 }
             }
@@ -474,12 +478,12 @@ impl Spectra {
             }
         }
         y[..n].copy_from_slice(&sorted[..n]);
-        true
+        done
     }
 
-    /// One sweep towards the eigenvalue at `low`; false if all matrices have theirs.
+    /// One sweep towards the eigenvalue at `low`, and where the parts that begin there ended; `None` if all matrices have theirs.
     #[inline(always)]
-    fn sweep<S: Simd>(&mut self, simd: S, low: usize, y: &mut [Lane], part: usize) -> bool {
+    fn sweep<S: Simd>(&mut self, simd: S, low: usize, y: &mut [Lane], part: usize) -> Option<Lane> {
         let n = self.n;
         let Spectra { diagonal: d, off: e, rotations, .. } = self;
         let (zero, one) = (Part::splat(simd, 0.0), Part::splat(simd, 1.0));
@@ -495,7 +499,7 @@ impl Spectra {
         high.store(&mut ends, part);
         let top = ends.0.iter().fold(0.0, |m: f64, h| m.max(*h)) as usize;
         if top <= low {
-            return false;
+            return None;
         }
         let (here, edge) = (get(&d[low]), get(&e[low]));
         let half = (get(&d[low + 1]) - here) / (edge + edge);
@@ -549,7 +553,7 @@ impl Spectra {
                 e[ends.0[l] as usize].0[l] = 0.0;
             }
         }
-        true
+        Some(ends)
     }
 
     /// The eigenvalues, ascending, after [`diagonalize`](Self::diagonalize).
@@ -626,7 +630,9 @@ mod tests {
         out.push(Mat::identity(n, n));
         out.push(Mat::zeros(n, n));
         out.push(Mat::from_fn(n, n, |i, j| if i == j { i as f64 } else { 0.0 }));
-        out.push(Mat::from_fn(n, n, |i, j| if i / 3 == j / 3 { 1.0 } else { 1e-170 }));
+        for between in [1e-156, 1e-160, 1e-170] {
+            out.push(Mat::from_fn(n, n, |i, j| if i / 3 == j / 3 { 1.0 } else { between }));
+        }
         out.push(Mat::from_fn(n, n, |i, j| 10.0_f64.powi(-(i.max(j) as i32)) * wave(i, j)));
         out.push(Mat::from_fn(n, n, |i, j| (i as f64).cos() * (j as f64).cos()));
         out.push(Mat::from_fn(n, n, |i, j| if i.abs_diff(j) == 1 { 1.0 } else { 0.0 }));
@@ -651,7 +657,7 @@ mod tests {
             let Decompose { spectra, vectors: [y, again, back, image] } = self;
             spectra.reduce(simd);
             spectra.enter(simd, y);
-            assert!(spectra.diagonalize(simd, &[true; LANES], y));
+            assert_eq!(spectra.diagonalize(simd, &[true; LANES], y), [true; LANES]);
             spectra.project(simd, again);
             back.copy_from_slice(y);
             for ((image, y), value) in image.iter_mut().zip(y.iter()).zip(spectra.values()) {

@@ -64,13 +64,13 @@ impl Tridiagonal {
 }
 
 /// The eigenvalues of a symmetric tridiagonal matrix in place of its diagonal `d`, by the QL iteration; none of its entries is
-/// much above one. `e` is its subdiagonal and `squares` holds that squared (both as long as `d`, the last entry any). False if the
-/// iteration failed, which no one has seen.
+/// much above one. `squares` are those of its subdiagonal (as long as `d`, the last entry any). False if the iteration failed, which no
+/// one has seen.
 ///
 /// The iteration runs on squares of cosines and sines (Pal, Walker and Kahan; Parlett, The Symmetric Eigenvalue
-/// Problem, section 8.15): half the waiting, since the roots that the rotations need hold up nothing.
+/// Problem, section 8.15), without a root for each.
 #[inline(always)]
-pub(super) fn ql(d: &mut [f64], e: &mut [f64], squares: &mut [f64]) -> bool {
+pub(super) fn ql(d: &mut [f64], squares: &mut [f64]) -> bool {
     let n = d.len();
     for low in 0..n {
         let mut tries = 0;
@@ -91,31 +91,26 @@ pub(super) fn ql(d: &mut [f64], e: &mut [f64], squares: &mut [f64]) -> bool {
             let edge = squares[low].sqrt();
             let half = (d[low + 1] - d[low]) / (2.0 * edge);
             let shift = d[low] - edge / (half + (half * half + 1.0).sqrt().copysign(half));
-            // The entry to be turned into the diagonal: its square, its sign, its product with the last cosine.
-            let (mut square, mut sign, mut product) =
-                ((d[high] - shift).powi(2), d[high] - shift, d[high] - shift);
-            let (mut cos, mut cos2, mut sin2) = (1.0_f64, 1.0, 0.0);
+            // The entry to be turned into the diagonal: its square, its product with the last cosine.
+            let (mut square, mut product) = ((d[high] - shift).powi(2), d[high] - shift);
+            let (mut cos2, mut sin2) = (1.0, 0.0);
             for i in (low..high).rev() {
                 let sum = square + squares[i];
                 squares[i + 1] = sin2 * sum;
-                let (before, before2) = (cos, cos2);
+                let before = cos2;
                 let inverse = 1.0 / sum;
                 (cos2, sin2) = (square * inverse, squares[i] * inverse);
-                cos = cos2.sqrt().copysign(sign);
                 let last = product;
                 product = cos2 * (d[i] - shift) - sin2 * last;
                 d[i + 1] = last + (d[i] - product);
                 if square > NOTHING {
                     square = product * product * (sum / square);
-                    sign = product * cos.signum();
                 } else {
-                    square = before2 * squares[i];
-                    sign = -before;
+                    square = before * squares[i];
                 }
             }
             d[low] = shift + product;
             squares[low] = sin2 * square;
-            e[low] *= sign.signum();
             squares[high] = 0.0;
         }
     }
@@ -168,7 +163,7 @@ impl<const N: usize> NullaryFnOnce for Reduce<'_, N> {
             let first = v[j + 1];
             v[j + 1] = 0.0;
             let rest = inner(&v, &v);
-            if rest == 0.0 {
+            if rest < NOTHING {
                 off[j] = first;
                 continue;
             }
@@ -270,10 +265,9 @@ mod tests {
             let mut tridiagonal = Tridiagonal::new(n);
             assert!(tridiagonal.reduce(a.as_ref()));
             let (diagonal, off, scale) = tridiagonal.form();
-            let (mut values, mut off) = (diagonal.to_vec(), off.to_vec());
-            off.push(0.0);
-            let mut squares: Vec<f64> = off.iter().map(|e| e * e).collect();
-            assert!(ql(&mut values, &mut off, &mut squares));
+            let mut values = diagonal.to_vec();
+            let mut squares: Vec<f64> = off.iter().chain(&[0.0]).map(|e| e * e).collect();
+            assert!(ql(&mut values, &mut squares));
             values.sort_by(f64::total_cmp);
             for (found, exact) in values.iter().zip(&w) {
                 assert!((scale * found - exact).abs() <= 1e-14 * n as f64 * size, "{found} against {exact}");

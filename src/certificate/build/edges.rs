@@ -117,8 +117,9 @@ pub(super) fn pair(
         return Err("no block about its point is left along its axis and entered across".into());
     }
     let mut reason = String::new();
+    let mut known = [Experience::default(), Experience::default()];
     for start in &found {
-        let one = |k: usize| half(b, zeros, pair, start, k, wide, e0);
+        let mut one = |k: usize| half(b, zeros, pair, start, k, wide, e0, &mut known[k]);
         match one(0).and_then(|first| Ok([first, one(1)?])) {
             Ok(both) => return Ok(both),
             // That of the block that was to be the best.
@@ -133,6 +134,7 @@ pub(super) fn pair(
 }
 
 /// One half, from its block on.
+#[allow(clippy::too_many_arguments)]
 fn half(
     b: &Builder<'_>,
     zeros: &[Zero],
@@ -141,6 +143,7 @@ fn half(
     number: usize,
     wide: f64,
     e0: f64,
+    known: &mut Experience,
 ) -> Result<Edge, String> {
     let n = zeros[pair.of].center.0.len();
     let field = if pair.up { Field::uphill(&b.both) } else { Field::downhill(&b.both) };
@@ -149,8 +152,8 @@ fn half(
     let (line, goal, end, near) = guide(b, zeros, pair, &from)?;
     let most = if n <= LOW { 4000 } else { 600 };
     let options = tube::Options { e0: wide, most, ..tube::Options::default() };
-    let mut known = Experience::default();
-    match tube(field, disc, &line, &goal, &options, &mut known, &|| b.control.stopped()) {
+    *known = known.clone().rested();
+    match tube(field, disc, &line, &goal, &options, known, &|| b.control.stopped()) {
         Ok(tube) => {
             let edge = Edge {
                 of: pair.of,

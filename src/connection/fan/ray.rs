@@ -128,10 +128,10 @@ impl<'a> Rays<'a> {
         let begin = before.points.len();
         let Course { verdict, passages, trace, .. } =
             follow(place, self.id, backward, &start, self.tolerance, before);
-        let sides = self.targets.iter().map(|&t| passages[t].as_ref()?.side(place, t, backward)).collect();
+        let sides = self.targets.iter().map(|&t| passages.get(&t)?.side(place, t, backward)).collect();
         let met = (0..place.nodes.len())
             .filter(|&t| place.nodes[t].leaving(backward).len() >= 2)
-            .filter_map(|t| Some((t, passages[t].as_ref()?.gap(place, t, backward))))
+            .filter_map(|t| Some((t, passages.get(&t)?.gap(place, t, backward))))
             .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
         Ray { param, verdict, sides, met, trace, begin }
     }

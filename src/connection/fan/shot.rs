@@ -74,11 +74,11 @@ impl<'a> Gun<'a> {
         let levels: Vec<Option<Vec<f64>>> = self.rays.targets.iter().map(level).collect();
         let left = levels.iter().map(|x| x.is_none() && verdict == Some(Verdict::Exit)).collect();
         let at = levels.into_iter().map(|x| x.unwrap_or_else(|| trace.last.clone())).collect();
-        let miss = |t: &usize| Some(passages[*t].as_ref()?.miss(place, *t, backward));
+        let miss = |t: &usize| Some(passages.get(t)?.miss(place, *t, backward));
         let own = place.nodes[id].leaving(backward).len();
         let met = (0..place.nodes.len())
             .filter(|&t| t != id && place.nodes[t].leaving(backward).len() >= own)
-            .filter_map(|t| Some((t, passages[t].as_ref()?.gap(place, t, backward))))
+            .filter_map(|t| Some((t, passages.get(&t)?.gap(place, t, backward))))
             .min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
         Shot { verdict, at, left, misses: self.rays.targets.iter().map(miss).collect(), met }
     }
@@ -88,7 +88,7 @@ impl<'a> Gun<'a> {
         let id = self.rays.targets[t];
         let exact = self.rays.tolerance;
         let course = self.course(u, if roughly { exact.max(ROUGH) } else { exact }, Some(id));
-        Some(course.passages[id].as_ref()?.miss(self.rays.place, id, self.rays.backward))
+        Some(course.passages.get(&id)?.miss(self.rays.place, id, self.rays.backward))
     }
 
     /// The whole orbit.
