@@ -12,7 +12,7 @@ const NOTHING: f64 = 1e-280;
 /// Iterations for one eigenvalue; two or three are usual.
 const MOST: usize = 60;
 
-/// T of a symmetric matrix, of dimension [`WIDEST`] at most; the storage is used again and again.
+/// T of a symmetric matrix, of dimension 32 at most; the storage is used again and again.
 pub struct Tridiagonal {
     n: usize,
     /// What is left to be reduced, and zeros.
@@ -33,7 +33,7 @@ enum Columns {
 }
 
 impl Tridiagonal {
-    /// Storage for matrices of dimension `n`, which is [`WIDEST`] at most.
+    /// Storage for matrices of dimension `n`, which is 32 at most.
     pub fn new(n: usize) -> Self {
         assert!(n <= WIDEST, "dimension {n} is beyond {WIDEST}");
         let columns = match n {
