@@ -40,8 +40,9 @@ const POLE: f64 = 1e8;
 /// less than 30 in 99 cases of a hundred.
 const MOST: (usize, usize) = (150, 75);
 
-/// Steps in a row with fewer negative eigenvalues than the index wanted before a search is given up.
-const PATIENCE: usize = 24;
+/// Steps in a row with fewer negative eigenvalues than the index wanted before a search is given up, and the way that they may make
+/// together, relative to the scale: with little noise they are short.
+const PATIENCE: (usize, f64) = (50, 4.0);
 
 /// After a step that the model foretold this well ..
 const FORETOLD: f64 = 0.1;
@@ -231,8 +232,8 @@ struct Walk<'a> {
     /// Length of the last step, and whether the model foretold it well.
     last: f64,
     foretold: bool,
-    /// Steps in a row with too few directions of negative curvature.
-    short: usize,
+    /// Steps in a row with too few directions of negative curvature, and the way that they made.
+    short: (usize, f64),
     /// A place of the past, and the step at which it is renewed.
     mark: (Vec<f64>, usize),
 }
@@ -257,7 +258,7 @@ impl<'a> Walk<'a> {
             step: None,
             last: f64::INFINITY,
             foretold: false,
-            short: 0,
+            short: (0, 0.0),
             mark: (vec![f64::INFINITY; n], 1),
         }
     }
@@ -272,8 +273,9 @@ impl<'a> Walk<'a> {
         let moved = std::mem::take(&mut self.moved);
         if moved {
             // Climbing where there is nothing to climb is given up early.
-            self.short = if short { self.short + 1 } else { 0 };
-            if self.short > PATIENCE {
+            let made = if self.last.is_finite() { self.last } else { 0.0 };
+            self.short = if short { (self.short.0 + 1, self.short.1 + made) } else { (0, 0.0) };
+            if self.short.0 > PATIENCE.0 || self.short.1 > PATIENCE.1 * self.problem.scale {
                 return Err(None);
             }
         }
