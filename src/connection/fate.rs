@@ -34,9 +34,8 @@ const LONGEST: f64 = 0.1;
 /// Steps of an orbit in company.
 const IN_COMPANY: usize = 200;
 
-/// Orbits followed together, at most, and numbers in all their states.
+/// Orbits followed together, at most.
 const TOGETHER: usize = 128;
-const ROOM: usize = 1 << 20;
 
 /// Twenty steps that cover less than this, relative to the scale, make no way.
 const STILL: f64 = 1e-9;
@@ -106,9 +105,7 @@ impl<'a> Descent<'a> {
         if landscape.dynamics().is_some() || !landscape.has_energy() {
             return (0..count).into_par_iter().map(|k| self.fate(get(k))).collect();
         }
-        // By numbers that are given, not by the threads: who goes with whom may show in last bits.
-        let room = ROOM / landscape.dim().max(1);
-        let size = TOGETHER.min(room).min(count.div_ceil(16).max(8)).max(1);
+        let size = flow::group(count, landscape.dim(), TOGETHER);
         let together = |first: usize| -> Vec<Fate> {
             let mut watches: Vec<Watch<'_>> =
                 (first..count.min(first + size)).map(|k| Watch::new(self, get(k))).collect();

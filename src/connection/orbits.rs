@@ -46,11 +46,8 @@ const STEPS: (usize, usize) = (200_000, 20_000);
 /// Steps of an orbit in company.
 const IN_COMPANY: usize = 400;
 
-/// Orbits followed together: at most, and, where there are not many groups, at least; and numbers in all their states.
+/// Orbits followed together, at most.
 const TOGETHER: usize = 64;
-const LEAST: usize = 8;
-const GROUPS: usize = 16;
-const ROOM: usize = 1 << 20;
 
 /// Twenty steps that cover less than this, relative to the scale, make no way.
 const STILL: f64 = 1e-9;
@@ -67,9 +64,7 @@ pub(super) fn follow_branches(place: &Place<'_>, tasks: &[Task], tolerance: f64)
     if landscape.dynamics().is_some() || !landscape.has_energy() {
         return tasks.par_iter().map(|task| follow_branch(place, *task, tolerance)).collect();
     }
-    // By numbers that are given, not by the threads: who goes with whom may show in last bits.
-    let room = ROOM / landscape.dim().max(1);
-    let size = TOGETHER.min(room).min(tasks.len().div_ceil(GROUPS).max(LEAST)).max(1);
+    let size = flow::group(tasks.len(), landscape.dim(), TOGETHER);
     let mut order: Vec<usize> = (0..tasks.len()).collect();
     order.sort_by_key(|k| tasks[*k].backward);
     let groups: Vec<&[usize]> = order

@@ -10,6 +10,16 @@ use crate::linalg::{axpy, distance, norm};
 /// First steps are this share of the longest.
 const FIRST: f64 = 0.3;
 
+/// Groups that orbits are divided into, if each then has so many; and numbers in all states of one.
+const GROUPS: (usize, usize) = (16, 8);
+const ROOM: usize = 1 << 20;
+
+/// Of so many orbits in n dimensions how many go together, `most` at most: by numbers that are given, not by the threads, for who goes
+/// with whom may show in last bits.
+pub(crate) fn group(count: usize, n: usize, most: usize) -> usize {
+    most.min(ROOM / n.max(1)).min(count.div_ceil(GROUPS.0).max(GROUPS.1)).max(1)
+}
+
 /// An explicit method with an error estimate, whose last velocity is the first of the next step.
 pub(crate) struct Scheme {
     /// Weights of the velocities before in the argument of each next one; those of the last are the step.

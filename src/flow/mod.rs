@@ -13,7 +13,7 @@ mod rosenbrock;
 pub mod trap;
 pub mod tube;
 
-pub(crate) use ensemble::{BOGACKI_SHAMPINE, DORMAND_PRINCE, integrate_together};
+pub(crate) use ensemble::{BOGACKI_SHAMPINE, DORMAND_PRINCE, group, integrate_together};
 use faer::{MatMut, MatRef};
 
 use crate::landscape::hessian::light_layout;

@@ -245,9 +245,9 @@ impl Experience {
         Experience { tried: self.tried, ..Experience::default() }
     }
 
-    /// The same, and no cylinders count.
-    pub fn rested(self) -> Self {
-        Experience { tried: 0, ..self }
+    /// Forgets how many cylinders were tried.
+    pub fn rest(&mut self) {
+        self.tried = 0;
     }
 
     /// Place and wanted radius: as wide as can be, but not wider than what lies ahead allows.

@@ -158,6 +158,13 @@ impl<S: Simd> Neg for Part<S> {
     }
 }
 
+/// The inverse of the power of two next below a number, which divides without rounding, and that power; zero and one where it is too small
+/// to be divided by.
+pub(super) fn unit(largest: f64) -> (f64, f64) {
+    let power = f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
+    if power > 1e-290 { (1.0 / power, power) } else { (0.0, 1.0) }
+}
+
 /// `sum x_i y_i`.
 #[inline(always)]
 pub(crate) fn inner<S: Simd>(simd: S, x: &[Lane], y: &[Lane], part: usize) -> Part<S> {
@@ -233,10 +240,8 @@ impl Spectra {
             }
         }
         let finite = sum == 0.0;
-        // A power of two divides without rounding; what is too small to be divided counts as zero.
-        let exponent = f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
-        let factor = if finite && exponent > 1e-290 { 1.0 / exponent } else { 0.0 };
-        self.scale.0[lane] = if factor > 0.0 { exponent } else { 1.0 };
+        let (factor, scale) = unit(if finite { largest } else { 0.0 });
+        self.scale.0[lane] = scale;
         for (j, to) in self.columns.chunks_exact_mut(n).enumerate() {
             for (to, value) in to[j..].iter_mut().zip(column(j)) {
                 to.0[lane] = if factor > 0.0 { factor * value } else { 0.0 };

@@ -4,7 +4,7 @@
 use faer::MatRef;
 use pulp::{Arch, NullaryFnOnce};
 
-use super::spectra::WIDEST;
+use super::spectra::{WIDEST, unit};
 
 /// Squares below this, of entries around one, are as good as zero.
 const NOTHING: f64 = 1e-280;
@@ -145,10 +145,8 @@ impl<const N: usize> NullaryFnOnce for Reduce<'_, N> {
                 columns[i][j] = value;
             }
         }
-        // A power of two divides without rounding; what is too small to be divided counts as zero.
-        let exponent = f64::from_bits(largest.to_bits() & 0x7ff0_0000_0000_0000);
-        let factor = if exponent > 1e-290 { 1.0 / exponent } else { 0.0 };
-        *scale = if factor > 0.0 { exponent } else { 1.0 };
+        let (factor, power) = unit(largest);
+        *scale = power;
         for column in columns.iter_mut() {
             column.iter_mut().for_each(|c| *c *= factor);
         }

@@ -152,7 +152,7 @@ fn half(
     let (line, goal, end, near) = guide(b, zeros, pair, &from)?;
     let most = if n <= LOW { 4000 } else { 600 };
     let options = tube::Options { e0: wide, most, ..tube::Options::default() };
-    *known = known.clone().rested();
+    known.rest();
     match tube(field, disc, &line, &goal, &options, known, &|| b.control.stopped()) {
         Ok(tube) => {
             let edge = Edge {
