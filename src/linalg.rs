@@ -2,6 +2,7 @@
 
 mod band;
 mod cholesky;
+pub(crate) mod lanes;
 pub(crate) mod outer;
 mod principal;
 pub(crate) mod spectra;

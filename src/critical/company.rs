@@ -5,7 +5,8 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::follow::{FLAT, Step};
 use crate::linalg::dot;
-use crate::linalg::spectra::{LANES, Lane, Part, Spectra, Which, inner, parts};
+use crate::linalg::lanes::{LANES, Lane, Part, Which, along, length, parts};
+use crate::linalg::spectra::Spectra;
 
 /// Eigenvalues closer than this (relative to the largest) are one cluster.
 const CLUSTER: f64 = 1e-6;
@@ -367,38 +368,6 @@ impl Company {
         spectra.combine(simd, [step, image]);
         cut
     }
-}
-
-/// `sum x_i y_i`.
-#[inline(always)]
-fn along<S: Simd>(simd: S, x: &[Lane], y: &[Lane]) -> Lane {
-    let mut out = Lane::ZERO;
-    for part in parts(simd) {
-        inner(simd, x, y, part).store(&mut out, part);
-    }
-    out
-}
-
-/// `|x|`, of large and small numbers, too.
-#[inline(always)]
-fn length<S: Simd>(simd: S, x: &[Lane]) -> Lane {
-    let mut out = Lane::ZERO;
-    for part in parts(simd) {
-        let get = |lane: &Lane| Part::load(simd, lane, part);
-        // A number that is too small to be divided by is as good as zero.
-        let mut largest = Part::splat(simd, 1e-300);
-        for x in x {
-            largest = largest.max(get(x).abs());
-        }
-        let factor = Part::splat(simd, 1.0) / largest;
-        let mut sum = Part::splat(simd, 0.0);
-        for x in x {
-            let share = factor * get(x);
-            sum = share.times_plus(share, sum);
-        }
-        (largest * sum.sqrt()).store(&mut out, part);
-    }
-    out
 }
 
 /// The length of the step with this shift.

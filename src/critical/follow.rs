@@ -20,9 +20,8 @@ use super::modes::{Modes, project};
 use super::problem::Problem;
 use crate::control::Control;
 use crate::landscape::Landscape;
-use crate::linalg::WIDEST;
-use crate::linalg::spectra::LANES;
-use crate::linalg::{axpy, distance, norm};
+use crate::linalg::lanes::LANES;
+use crate::linalg::{WIDEST, axpy, distance, norm};
 
 /// Up to this dimension the Hessian is decomposed at every step.
 pub(crate) const DENSE: usize = WIDEST;
