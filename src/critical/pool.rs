@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::refine::{NEAR, Refined, is_same, refine};
 use super::search::Options;
 use super::seeds::Seed;
-use super::settle::settle;
+use super::settle::{leaders_first, settle};
 use super::unseen::{Meetings, Unseen, unseen};
 use super::{Work, string};
 use crate::control::{Control, Progress};
@@ -167,7 +167,9 @@ impl Pool<'_> {
         }
         let seeds = settle(self.problem, seeds, control);
         let total = seeds.len();
-        for (i, batch) in seeds.chunks(BATCH).enumerate() {
+        let mut done = 0;
+        let parts = leaders_first(self.problem, seeds);
+        for batch in parts.iter().flat_map(|part| part.chunks(BATCH)) {
             if control.stopped() || self.work.searches >= self.budget {
                 return;
             }
@@ -198,11 +200,12 @@ impl Pool<'_> {
                     }
                 }
             }
+            done += batch.len();
             let note =
                 (0..=self.top_index()).map(|k| self.count(k).to_string()).collect::<Vec<_>>().join(" + ");
             (control.progress)(Progress {
                 stage: "critical points",
-                done: (i * BATCH + batch.len()).min(total),
+                done,
                 total,
                 note: &note,
             });

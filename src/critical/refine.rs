@@ -121,10 +121,10 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     let gradient_norm = norm(&g);
     let mut refined =
         Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, noise: 0.0, index: None };
-    classify(problem, &mut refined, tolerance);
+    let nearby = classify(problem, &mut refined, tolerance);
     let noise = refined.noise;
     // At a pole or on a kink the gradient is lost in rounding but has not vanished.
-    if !(gradient_norm.max(noise) <= VANISHED * gradient_nearby(problem, &refined)) {
+    if !(gradient_norm.max(noise) <= VANISHED * nearby) {
         problem.rough.store(true, Ordering::Relaxed);
         return None;
     }
@@ -133,69 +133,39 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     (refined.index.is_some() || rests).then_some(refined)
 }
 
-/// Sets the gradient's rounding error, and where the point is nondegenerate index and radius.
-fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
+/// Sets the gradient's rounding error, and where the point is nondegenerate index and radius; the largest gradient a little away.
+fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> f64 {
     let largest = point.spectral_radius();
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-    point.noise = rounding(problem, point, largest.max(curvature_nearby(problem, point)));
+    let (error, nearby) = gradients_about(problem, point);
+    let length = length_of(problem, point);
+    let size = largest.max(curvature_nearby(problem, point));
+    point.noise = error.max(f64::EPSILON * size * length);
     let remaining = point.gradient_norm.max(point.noise);
     let certain = smallest > tolerance * largest && kantorovich(problem, point, remaining) <= KANTOROVICH;
     if certain {
         point.radius = 2.0 * remaining / smallest;
         point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
     }
+    nearby
 }
 
-/// The largest gradient a little away along the softest modes and the stiffest.
-fn gradient_nearby(problem: &Problem<'_>, point: &Refined) -> f64 {
-    let mut g = vec![0.0; point.x.len()];
-    softest(point)
-        .chain(point.kept().checked_sub(1))
-        .flat_map(|j| [(j, 1.0), (j, -1.0)])
-        .map(|(j, sign)| {
-            let mut x = point.x.clone();
-            axpy(sign * NEARBY * problem.scale, point.vector(j), &mut x);
-            problem.landscape.gradient(&x, &mut g);
-            norm(&g)
-        })
-        .filter(|g| g.is_finite())
-        .fold(0.0, f64::max)
-}
-
-/// `|H v|` a little away along the softest modes. Where the whole Hessian vanishes this shows what size
-/// the gradient's terms really have.
-fn curvature_nearby(problem: &Problem<'_>, point: &Refined) -> f64 {
-    let n = point.x.len();
-    let mut product = vec![0.0; n];
-    softest(point)
-        .map(|j| {
-            let v = point.vector(j);
-            let mut x = point.x.clone();
-            axpy(NEARBY * problem.scale, v, &mut x);
-            problem.landscape.linearize(column(&x)).apply(column(v), crate::linalg::column_mut(&mut product));
-            norm(&product)
-        })
-        .filter(|c| c.is_finite())
-        .fold(0.0, f64::max)
-}
-
-/// Up to three modes of the smallest |eigenvalue|.
-fn softest(point: &Refined) -> impl Iterator<Item = usize> {
-    let mut soft: Vec<usize> = (0..point.kept()).collect();
-    soft.sort_by(|a, b| point.values[*a].abs().total_cmp(&point.values[*b].abs()).then(a.cmp(b)));
-    soft.into_iter().take(3)
+/// How far from the region's centre the point is, or the problem's scale where that is more.
+fn length_of(problem: &Problem<'_>, point: &Refined) -> f64 {
+    norm(&problem.region.difference(&problem.region.center(), &point.x)).max(problem.scale)
 }
 
 /// Displacements at which rounding is measured.
 const DISPLACED: usize = 8;
 
-/// The rounding error of the gradient near the point, measured: what is left of the change over a few tiny
-/// displacements when the Hessian's part is taken off. Never below a unit in the last place of its terms, as the
-/// landscape or else the Hessian tells their size.
-fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
+/// The rounding error of the gradient near the point, measured, and the largest gradient a little away along the softest modes and
+/// the stiffest.
+///
+/// The error is what is left of the gradient's change over a few tiny displacements when the Hessian's part is taken off. Never below a
+/// unit in the last place of its terms, as the landscape tells their size.
+fn gradients_about(problem: &Problem<'_>, point: &Refined) -> (f64, f64) {
     let n = point.x.len();
-    let length = norm(&problem.region.difference(&problem.region.center(), &point.x)).max(problem.scale);
-    let size = 2.0_f64.powi(-44) * length / (n as f64).sqrt();
+    let size = 2.0_f64.powi(-44) * length_of(problem, point) / (n as f64).sqrt();
     // Signed fractions from a multiplicative hash: any fixed displacements will do, but no two the same, for in one
     // dimension rounding errors of few values may all happen to vanish.
     let part = |i: usize, k: u64| {
@@ -203,27 +173,56 @@ fn rounding(problem: &Problem<'_>, point: &Refined, largest: f64) -> f64 {
         let fraction = 0.5 + 0.5 * (hash & 0xffff_ffff) as f64 / 2.0_f64.powi(32);
         if hash >> 63 == 0 { fraction } else { -fraction }
     };
-    // The point itself, then the displaced ones, together.
-    let places = Mat::from_fn(n, DISPLACED + 1, |i, j| match j.checked_sub(1) {
-        Some(k) => point.x[i] + part(i, k as u64) * size,
-        None => point.x[i],
+    let modes: Vec<(usize, f64)> = softest(point)
+        .chain(point.kept().checked_sub(1))
+        .flat_map(|j| [(j, NEARBY * problem.scale), (j, -NEARBY * problem.scale)])
+        .collect();
+    // The point itself, the displaced ones, and those a little away, together.
+    let places = Mat::from_fn(n, 1 + DISPLACED + modes.len(), |i, j| {
+        let away = match j {
+            0 => 0.0,
+            j if j <= DISPLACED => part(i, j as u64 - 1) * size,
+            j => modes[j - 1 - DISPLACED].1 * point.vectors[(i, modes[j - 1 - DISPLACED].0)],
+        };
+        point.x[i] + away
     });
+    let mut gradients = Mat::zeros(n, places.ncols());
+    problem.landscape.gradients(places.as_ref(), &mut vec![0.0; places.ncols()], gradients.as_mut());
     let moves = Mat::from_fn(n, DISPLACED, |i, k| places[(i, k + 1)] - point.x[i]);
-    let (mut gradients, mut changes) = (Mat::zeros(n, DISPLACED + 1), Mat::zeros(n, DISPLACED));
-    problem.landscape.gradients(places.as_ref(), &mut [0.0; DISPLACED + 1], gradients.as_mut());
+    let mut changes = Mat::zeros(n, DISPLACED);
     problem.landscape.linearize(column(&point.x)).apply(moves.as_ref(), changes.as_mut());
     // Many points may be summed up in another order than one.
     let mut alone = vec![0.0; n];
     problem.landscape.gradient(&point.x, &mut alone);
     let other = crate::linalg::distance(&alone, gradients.col_as_slice(0));
-    let known = problem.landscape.gradient_error(&point.x);
-    let mut worst = known.max(f64::EPSILON * largest * length).max(4.0 * other);
+    let mut worst = problem.landscape.gradient_error(&point.x).max(4.0 * other);
     for k in 0..DISPLACED {
         let left = |i: usize| gradients[(i, k + 1)] - gradients[(i, 0)] - changes[(i, k)];
         let left: f64 = (0..n).map(|i| left(i).powi(2)).sum::<f64>().sqrt();
         worst = worst.max(4.0 * left);
     }
-    worst
+    let nearby = (1 + DISPLACED..places.ncols()).map(|j| norm(gradients.col_as_slice(j)));
+    (worst, nearby.filter(|g| g.is_finite()).fold(0.0, f64::max))
+}
+
+/// `|H v|` a little away along the softest modes. Where the whole Hessian vanishes this shows what size
+/// the gradient's terms really have.
+fn curvature_nearby(problem: &Problem<'_>, point: &Refined) -> f64 {
+    let n = point.x.len();
+    let modes: Vec<usize> = softest(point).collect();
+    let vectors = Mat::from_fn(n, modes.len(), |i, j| point.vectors[(i, modes[j])]);
+    let places = Mat::from_fn(n, modes.len(), |i, j| point.x[i] + NEARBY * problem.scale * vectors[(i, j)]);
+    let mut products = Mat::zeros(n, modes.len());
+    problem.landscape.linearize(places.as_ref()).apply(vectors.as_ref(), products.as_mut());
+    let sizes = (0..modes.len()).map(|j| norm(products.col_as_slice(j)));
+    sizes.filter(|c| c.is_finite()).fold(0.0, f64::max)
+}
+
+/// Up to three modes of the smallest |eigenvalue|.
+fn softest(point: &Refined) -> impl Iterator<Item = usize> {
+    let mut soft: Vec<usize> = (0..point.kept()).collect();
+    soft.sort_by(|a, b| point.values[*a].abs().total_cmp(&point.values[*b].abs()).then(a.cmp(b)));
+    soft.into_iter().take(3)
 }
 
 /// Newton-Kantorovich's `h` for a gradient that is off by `remaining`: how much the Hessian changes, in the norm that it

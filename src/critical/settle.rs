@@ -3,6 +3,11 @@
 //! Where the energy is a quadratic of curvature c less a convex function, as that of a sum of equally wide Gaussians, `x - grad E(x)/c`
 //! is what mean shift does (Fukunaga & Hostetler 1975). No second derivative is larger than c, so that steps longer by a factor
 //! below two descend as well; they get there sooner.
+//!
+//! Near its end a descent is slow along the few directions in which the curvature is far below c. There its last two steps s with the
+//! changes y of the gradient tell the curvature in the plane that they span, `s'y`. Where that is positive, a step goes to the bottom
+//! of the parabola in this plane, and as mean shift does across it (multisecant or Anderson's acceleration of the first type: Fang &
+//! Saad 2009, "Two classes of multisecant methods for nonlinear acceleration").
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,21 +15,27 @@ use std::sync::atomic::Ordering::Relaxed;
 use faer::Mat;
 use rayon::prelude::*;
 
+use super::places::Places;
 use super::problem::Problem;
+use super::refine::NEAR;
 use super::seeds::{Seed, descent};
 use crate::control::{Control, Progress};
 use crate::landscape::{Kernel, Landscape};
-use crate::linalg::norm;
+use crate::linalg::{axpy, dot, norm};
 
 /// Descents that are followed together: at most, and at least if there are as many, in so many groups where there are not many.
-const TOGETHER: (usize, usize, usize) = (128, 16, 8);
+const TOGETHER: (usize, usize, usize) = (256, 16, 8);
 /// Length of a step over that of mean shift.
 const FACTOR: f64 = 1.7;
 /// Steps at most.
 const MOST: usize = 300;
 /// A step of mean shift that is so short, relative to the problem's scale and to the width of a well, is near enough to the end for
 /// Newton's method.
-const NEAR: (f64, f64) = (1e-5, 1e-3);
+const SHORT: (f64, f64) = (1e-5, 1e-3);
+/// A step of mean shift in widths of a well below which the last steps are made use of, and how long a step then may be.
+const CLOSE: (f64, f64) = (0.02, 0.1);
+/// Steps whose curvatures are told apart: their determinant over the product of both.
+const INDEPENDENT: f64 = 1e-6;
 
 /// The same searches, but plain descents among them have been followed nearly to their ends, where that is cheap.
 pub(super) fn settle(problem: &Problem<'_>, mut seeds: Vec<Seed>, control: &Control<'_>) -> Vec<Seed> {
@@ -53,42 +64,147 @@ pub(super) fn settle(problem: &Problem<'_>, mut seeds: Vec<Seed>, control: &Cont
     seeds
 }
 
+/// Searches in two parts, each after what the one before met is known: of those that have come to rest at one place all but the first
+/// wait.
+pub(super) fn leaders_first(problem: &Problem<'_>, seeds: Vec<Seed>) -> [Vec<Seed>; 2] {
+    let reach = NEAR * problem.scale;
+    let mut places = Places::new(&problem.region);
+    let mut taken: Vec<Vec<f64>> = vec![];
+    let leads = |seed: &Seed| {
+        let Seed::Settled { x, .. } = seed else { return true };
+        let near = |id: usize| problem.region.distance(&taken[id], x) <= reach;
+        let first = places.first_near(x, reach, near).is_none();
+        if first {
+            places.add(x, 0.0);
+            taken.push(x.clone());
+        }
+        first
+    };
+    seeds.into_iter().partition::<Vec<Seed>, _>(leads).into()
+}
+
+/// One descent on its way.
+struct Descent {
+    x: Vec<f64>,
+    /// There; empty at first.
+    gradient: Vec<f64>,
+    /// The step that is tried, and whether it makes use of those before.
+    step: Vec<f64>,
+    is_guess: bool,
+    /// The last two steps with the changes of the gradient, the later one first, and how many of them there are.
+    last: [(Vec<f64>, Vec<f64>); 2],
+    known: usize,
+}
+
+impl Descent {
+    fn new(x: &[f64]) -> Self {
+        let zeros = || vec![0.0; x.len()];
+        let last = [(zeros(), zeros()), (zeros(), zeros())];
+        Descent {
+            x: x.to_vec(),
+            gradient: Vec::with_capacity(x.len()),
+            step: zeros(),
+            is_guess: false,
+            last,
+            known: 0,
+        }
+    }
+
+    /// Takes in the gradient after the step that was tried, and finds the next one.
+    fn go_on(&mut self, gradient: &[f64], kernel: Kernel) {
+        if self.gradient.is_empty() {
+            self.gradient.extend_from_slice(gradient);
+        } else if self.is_guess && !(norm(gradient) < norm(&self.gradient)) {
+            self.known = 0;
+        } else {
+            axpy(1.0, &self.step, &mut self.x);
+            self.last.swap(0, 1);
+            let (step, change) = &mut self.last[0];
+            step.copy_from_slice(&self.step);
+            for ((change, old), new) in change.iter_mut().zip(&mut self.gradient).zip(gradient) {
+                *change = new - *old;
+                *old = *new;
+            }
+            self.known = (self.known + 1).min(2);
+        }
+        self.is_guess = self.guess(kernel);
+        if !self.is_guess {
+            self.step.fill(0.0);
+            axpy(-FACTOR / kernel.curvature, &self.gradient, &mut self.step);
+        }
+    }
+
+    /// A step to the bottom of the parabola along the last steps, if they show one nearby.
+    fn guess(&mut self, kernel: Kernel) -> bool {
+        let width = kernel.width();
+        if !(norm(&self.gradient) <= kernel.curvature * CLOSE.0 * width) {
+            return false;
+        }
+        let curvature = |i: usize, j: usize| {
+            let ((s, y), (t, z)) = (&self.last[i], &self.last[j]);
+            0.5 * (dot(s, z) + dot(t, y))
+        };
+        let slope = |i: usize| dot(&self.last[i].0, &self.gradient);
+        let a = curvature(0, 0);
+        if self.known == 0 || !(a > 0.0) {
+            return false;
+        }
+        let mut parts = [slope(0) / a, 0.0];
+        if self.known == 2 {
+            let (b, c) = (curvature(0, 1), curvature(1, 1));
+            let determinant = a * c - b * b;
+            if c > 0.0 && determinant > INDEPENDENT * a * c {
+                let (u, v) = (slope(0), slope(1));
+                parts = [(c * u - b * v) / determinant, (a * v - b * u) / determinant];
+            }
+        }
+        let across = 1.0 / kernel.curvature;
+        self.step.fill(0.0);
+        axpy(-across, &self.gradient, &mut self.step);
+        for (part, (along, change)) in parts.iter().zip(&self.last) {
+            axpy(-part, along, &mut self.step);
+            axpy(part * across, change, &mut self.step);
+        }
+        norm(&self.step) <= CLOSE.1 * width && dot(&self.step, &self.gradient) < 0.0
+    }
+}
+
 /// Follows the descents from these points side by side.
 fn descend(problem: &Problem<'_>, starts: &[&[f64]], kernel: Kernel, control: &Control<'_>) -> Vec<Seed> {
     let (n, count) = (problem.dim(), starts.len());
-    let curvature = kernel.curvature;
-    let least = curvature * (NEAR.0 * problem.scale).min(NEAR.1 * kernel.width());
+    let least = kernel.curvature * (SHORT.0 * problem.scale).min(SHORT.1 * kernel.width());
     let mut seeds: Vec<Option<Seed>> = (0..count).map(|_| None).collect();
-    // Those on their way, side by side.
-    let mut x = Mat::from_fn(n, count, |i, j| starts[j][i]);
+    let mut descents: Vec<Descent> = starts.iter().map(|x| Descent::new(x)).collect();
     let mut on: Vec<usize> = (0..count).collect();
-    let (mut energies, mut gradients) = (vec![0.0; count], Mat::zeros(n, count));
+    let (mut places, mut energies, mut gradients) = (Mat::zeros(n, count), vec![0.0; count], Mat::zeros(n, count));
     for _ in 0..MOST {
         let active = on.len();
         if active == 0 || control.stopped() {
             break;
         }
-        let at = x.as_ref().subcols(0, active);
+        for (j, id) in on.iter().enumerate() {
+            let place = places.col_as_slice_mut(j);
+            place.copy_from_slice(&descents[*id].x);
+            axpy(1.0, &descents[*id].step, place);
+        }
+        let at = places.as_ref().subcols(0, active);
         problem.landscape.gradients(at, &mut energies[..active], gradients.as_mut().subcols_mut(0, active));
         let mut moving = vec![];
-        for (j, id) in on.iter().enumerate() {
-            let g = gradients.col_as_slice(j);
+        for (j, id) in on.into_iter().enumerate() {
+            let (x, g) = (places.col_as_slice(j), gradients.col_as_slice(j));
             let size = norm(g);
             if size <= least {
-                seeds[*id] = Some(Seed::Settled { x: x.col_as_slice(j).to_vec(), gradient: g.to_vec() });
+                seeds[id] = Some(Seed::Settled { x: x.to_vec(), gradient: g.to_vec() });
             } else if size.is_finite() {
-                let place = moving.len();
-                for i in 0..n {
-                    x[(i, place)] = x[(i, j)] - FACTOR / curvature * g[i];
-                }
-                moving.push(*id);
+                descents[id].go_on(g, kernel);
+                moving.push(id);
             }
         }
         on = moving;
     }
     // What is slow goes on from where it came to.
-    for (place, id) in on.into_iter().enumerate() {
-        seeds[id] = Some(descent(x.col_as_slice(place).to_vec()));
+    for id in on {
+        seeds[id] = Some(descent(descents[id].x.clone()));
     }
     seeds
         .into_iter()

@@ -25,7 +25,7 @@ use super::pruning::Pruning;
 use crate::landscape::exp::exp_shifted;
 use crate::landscape::low_dimension::{self, LowDimension, Room, Softmax, with_room};
 use crate::landscape::{Linearization, Region, hull};
-use crate::linalg::{column, column_mut};
+use crate::linalg::{column, column_mut, norm};
 
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub(in crate::landscape) struct Patterns {
     dim: usize,
     count: usize,
     values: Vec<f64>,
+    /// Distances from the centre.
+    norms: Vec<f64>,
 }
 
 impl Patterns {
@@ -61,12 +63,13 @@ impl Patterns {
         count: usize,
         value: impl Fn(usize, usize) -> f64,
     ) -> Patterns {
-        let mut patterns = Patterns { dim, count, values: vec![] };
+        let mut patterns = Patterns { dim, count, values: vec![], norms: vec![] };
         let stride = patterns.stride();
         patterns.values = vec![0.0; stride * count];
         for (k, pattern) in patterns.values.chunks_exact_mut(stride).enumerate() {
             pattern[..dim].iter_mut().enumerate().for_each(|(i, y)| *y = value(i, k));
         }
+        patterns.norms = patterns.values.chunks_exact(stride).map(norm).collect();
         patterns
     }
 
@@ -266,8 +269,7 @@ impl LogSumExp {
     /// Rounding error of the gradient `curvature (z - sum p_k y_k)`: a unit in the last place of its terms.
     pub(in crate::landscape) fn gradient_error(&self, x: &[f64]) -> f64 {
         let z = x.iter().zip(&self.center).map(|(x, c)| (x - c) * (x - c)).sum::<f64>().sqrt();
-        let reach = |k: usize| self.patterns().col(k).iter().map(|y| y * y).sum::<f64>().sqrt();
-        let mean: f64 = self.shares(x).into_iter().map(|(k, p)| p * reach(k)).sum();
+        let mean: f64 = self.shares(x).into_iter().map(|(k, p)| p * self.patterns.norms[k]).sum();
         f64::EPSILON * self.curvature * (z + mean)
     }
 
