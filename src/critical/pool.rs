@@ -12,7 +12,7 @@ use super::family::Family;
 use super::follow::{DENSE, End, Followed, Start, follow};
 use super::places::Places;
 use super::problem::Problem;
-use super::refine::{NEAR, Refined, is_same, refine};
+use super::refine::{NEAR, Refined, approach, is_same, refine};
 use super::search::Options;
 use super::seeds::Seed;
 use super::settle::{leaders_first, settle};
@@ -41,10 +41,10 @@ enum Met {
     New(Box<Refined>),
 }
 
-/// What a search begins with: where it starts from, or the known minimum at which it has come to rest already.
+/// What a search begins with: where it starts from, or where it has come to an end already.
 struct Opening {
     starts: Vec<Place>,
-    known: Option<usize>,
+    end: Option<End>,
 }
 
 /// A [`Start`] of its own.
@@ -56,7 +56,7 @@ struct Place {
 
 impl Opening {
     fn none() -> Self {
-        Opening { starts: vec![], known: None }
+        Opening { starts: vec![], end: None }
     }
 }
 
@@ -203,12 +203,7 @@ impl Pool<'_> {
             done += batch.len();
             let note =
                 (0..=self.top_index()).map(|k| self.count(k).to_string()).collect::<Vec<_>>().join(" + ");
-            (control.progress)(Progress {
-                stage: "critical points",
-                done,
-                total,
-                note: &note,
-            });
+            (control.progress)(Progress { stage: "critical points", done, total, note: &note });
         }
     }
 
@@ -267,16 +262,13 @@ impl Pool<'_> {
         for ((i, _), end) in again.iter().zip(self.follow(&again, control)) {
             ends[*i] = end;
         }
-        let taken: Vec<Option<Met>> = ends
-            .into_par_iter()
-            .map(|end| end.filter(|_| !control.stopped()).and_then(|end| self.take(end)))
-            .collect();
-        let mut met: Vec<Vec<Met>> = seeds.iter().map(|_| vec![]).collect();
-        for ((k, _), taken) in starts.iter().zip(taken) {
-            met[*k].extend(taken);
-        }
-        for (met, opening) in met.iter_mut().zip(&openings) {
-            met.extend(opening.known.map(Met::Known));
+        let take = |end: Option<End>| end.filter(|_| !control.stopped()).and_then(|end| self.take(end));
+        let taken: Vec<Option<Met>> = ends.into_par_iter().map(take).collect();
+        let of: Vec<usize> = starts.iter().map(|(k, _)| *k).collect();
+        let mut met: Vec<Vec<Met>> =
+            openings.into_par_iter().map(|opening| take(opening.end).into_iter().collect()).collect();
+        for (k, taken) in of.into_iter().zip(taken) {
+            met[k].extend(taken);
         }
         met
     }
@@ -286,14 +278,17 @@ impl Pool<'_> {
         let problem = self.problem;
         let from = |x: &[f64], index: usize, directions: Option<Mat<f64>>| {
             let place = Place { x: x.to_vec(), index, directions };
-            Opening { starts: vec![place], known: None }
+            Opening { starts: vec![place], end: None }
         };
         match seed {
             Seed::Climb { x, index, directions, .. } => from(x, *index, directions.clone()),
-            Seed::Settled { x, gradient } => match self.settled(x, gradient) {
-                Some(id) => Opening { known: Some(id), ..Opening::none() },
-                None => from(x, 0, None),
-            },
+            Seed::Settled { x, gradient } => {
+                let known = self.settled(x, gradient).map(End::Known);
+                match known.or_else(|| approach(problem, x, gradient).map(End::Found)) {
+                    Some(end) => Opening { end: Some(end), ..Opening::none() },
+                    None => from(x, 0, None),
+                }
+            }
             Seed::Level { x, directions, reach } => {
                 let index = directions.ncols();
                 match is_promising(problem, x, index, *reach) {
@@ -307,7 +302,7 @@ impl Pool<'_> {
                     let guide = Mat::from_fn(tangent.len(), 1, |i, _| tangent[i]);
                     Place { x, index: 1, directions: Some(guide) }
                 };
-                Opening { starts: peaks.into_iter().map(place).collect(), known: None }
+                Opening { starts: peaks.into_iter().map(place).collect(), end: None }
             }
         }
     }

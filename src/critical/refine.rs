@@ -17,7 +17,7 @@ use super::pool::SOFT;
 use super::problem::Problem;
 use crate::landscape::Landscape;
 use crate::landscape::hessian::Hessian;
-use crate::linalg::{axpy, column, dot, norm, symmetric_eigen};
+use crate::linalg::{Symmetric, axpy, column, dot, norm, symmetric_eigen};
 
 /// Full spectra up to this dimension; beyond it the lowest eigenvalues and the largest.
 const FULL_SPECTRUM: usize = 2500;
@@ -42,6 +42,12 @@ const VANISHED: f64 = 1e-3;
 
 /// "Nearby", relative to the scale.
 const NEARBY: f64 = 3e-3;
+
+/// Over so small a distance, relative to the scale, the spectrum is what it was, to its rounding errors nearly.
+const STILL: f64 = 1e-13;
+
+/// With one Hessian Newton's method goes on as long as a step leaves this fraction of the gradient at most.
+const CHORD: f64 = 0.1;
 
 /// A critical point in search coordinates, before it is lifted and numbered.
 #[derive(Clone, Debug)]
@@ -78,6 +84,40 @@ impl Refined {
     }
 }
 
+/// The minimum next to a place where a descent has nearly come to rest, by Newton's method with the Hessian there alone. `None` if
+/// the place is not as near as that.
+pub(crate) fn approach(problem: &Problem<'_>, x: &[f64], gradient: &[f64]) -> Option<Followed> {
+    let n = problem.dim();
+    if problem.is_banded() || n > FULL_SPECTRUM {
+        return None;
+    }
+    let mut hessian = Mat::zeros(n, n);
+    problem.landscape.hessian(x, hessian.as_mut());
+    let factors = Symmetric::new(hessian.as_ref()).filter(|factors| factors.negative() == 0)?;
+    let (mut place, mut g) = (x.to_vec(), gradient.to_vec());
+    let (mut step, mut next, mut next_g) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    let mut steps = 0;
+    loop {
+        step.copy_from_slice(&g);
+        factors.solve(&mut step);
+        for ((next, x), d) in next.iter_mut().zip(&place).zip(&step) {
+            *next = x - d;
+        }
+        if !(problem.region.distance(&next, x) <= NEAR * problem.scale) {
+            return None;
+        }
+        problem.landscape.gradient(&next, &mut next_g);
+        if !(norm(&next_g) < CHORD * norm(&g)) {
+            break;
+        }
+        std::mem::swap(&mut place, &mut next);
+        std::mem::swap(&mut g, &mut next_g);
+        steps += 1;
+    }
+    // The first step at least is to be as good as Newton's.
+    (steps > 0).then(|| Followed { gradient_norm: norm(&g), x: place })
+}
+
 /// Sharpens what [`follow`](super::follow) found and classifies it; `None` if Newton left the place.
 pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) -> Option<Refined> {
     let n = problem.dim();
@@ -110,7 +150,7 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
             break;
         }
     }
-    if moved > 0.0 {
+    if moved > STILL * problem.scale {
         here = curvature(problem, &x)?;
     }
     let (values, vectors) = here.spectrum()?;

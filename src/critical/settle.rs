@@ -176,7 +176,8 @@ fn descend(problem: &Problem<'_>, starts: &[&[f64]], kernel: Kernel, control: &C
     let mut seeds: Vec<Option<Seed>> = (0..count).map(|_| None).collect();
     let mut descents: Vec<Descent> = starts.iter().map(|x| Descent::new(x)).collect();
     let mut on: Vec<usize> = (0..count).collect();
-    let (mut places, mut energies, mut gradients) = (Mat::zeros(n, count), vec![0.0; count], Mat::zeros(n, count));
+    let (mut places, mut energies, mut gradients) =
+        (Mat::zeros(n, count), vec![0.0; count], Mat::zeros(n, count));
     for _ in 0..MOST {
         let active = on.len();
         if active == 0 || control.stopped() {

@@ -5,6 +5,7 @@ use faer::Mat;
 use super::BallMatrix;
 use super::matrix::gamma;
 use super::rounding::{ORDINARY, div_up, mul_up, root_of_squares, sqrt_up, sub_down, up};
+use crate::linalg::dot;
 
 /// Steps of the power iteration that looks for a Perron vector.
 const POWER: usize = 3;
@@ -83,7 +84,7 @@ pub(super) fn norm_two(a: &Mat<f64>) -> f64 {
             y.iter_mut().zip(a.col_as_slice(j)).for_each(|(y, a)| *y += a * x);
         }
         for (j, z) in z.iter_mut().enumerate() {
-            *z = a.col_as_slice(j).iter().zip(&y).map(|(a, y)| a * y).sum::<f64>();
+            *z = dot(a.col_as_slice(j), &y);
         }
         if step < POWER {
             let largest = z.iter().copied().fold(0.0, f64::max);

@@ -11,6 +11,7 @@ use pulp::{Arch, NullaryFnOnce};
 use super::enclose::{EnclosedMixture, LOW, depth, difference, exact_difference, gamma, lanes, norm, root};
 use super::tree::{Ball, Bound, Node, Sides, Tree};
 use super::weights::{Weights, total};
+use crate::landscape::exp::{enclose_exp, exp_nonpositive};
 use crate::rigor::Interval;
 use crate::rigor::rounding::{add_up, mul_up, norm_up, sub_down, up};
 
@@ -102,15 +103,9 @@ impl<'a> Place<'a> {
             (Wells::All(squares.iter().enumerate().map(seen).collect()), top, logits)
         };
 
-        let (mut mean, mut sum) = (vec![0.0; n], 0.0);
         let light = |of: &Bounds| of.logit.hi() < LIGHT;
-        for (k, of) in near(mixture, &wells, center, &logits, &light, &|_| false) {
-            let weight = core_math::exp(of.logit.mid().min(0.0));
-            sum += weight;
-            for ((m, c), top) in mean.iter_mut().zip(mixture.well(k)).zip(mixture.well(top)) {
-                *m += weight * (c - top);
-            }
-        }
+        let near = near(mixture, &wells, center, &logits, &light, &|_| false);
+        let (mut mean, sum) = Arch::new().dispatch(Mean { mixture, near, top });
         for (m, top) in mean.iter_mut().zip(mixture.well(top)) {
             let place = *m / sum + top;
             *m = if place.is_finite() { place } else { *top };
@@ -196,16 +191,12 @@ impl<'a> Place<'a> {
             mean: mean.clone(),
         };
         for (k, Bounds { logit, .. }) in kept {
-            let e = if still {
-                logit.exp()
-            } else {
-                let shift = shift(k);
-                Interval::new(sub_down(logit.lo(), shift), add_up(logit.hi(), shift)).exp()
-            };
+            let shift = if still { 0.0 } else { shift(k) };
             weights.wells.push(k);
-            weights.lo.push(e.lo().max(0.0));
-            weights.hi.push(e.hi());
+            weights.lo.push(if still { logit.lo() } else { sub_down(logit.lo(), shift) });
+            weights.hi.push(if still { logit.hi() } else { add_up(logit.hi(), shift) });
         }
+        enclose_exp(&mut weights.lo, &mut weights.hi);
         if weights.wells.len() < count {
             weights.lo.push(0.0);
             // All of them, with room for the rounding of the logarithms above.
@@ -214,6 +205,34 @@ impl<'a> Place<'a> {
         }
         weights.total = total(&weights.lo, &weights.hi);
         Some(weights)
+    }
+}
+
+/// The mean of wells nearby, less the one whose logit is the largest, times the sum of their weights; and that sum.
+struct Mean<'a> {
+    mixture: &'a EnclosedMixture,
+    near: Vec<Seen>,
+    top: usize,
+}
+
+impl NullaryFnOnce for Mean<'_> {
+    type Output = (Vec<f64>, f64);
+
+    #[inline(always)]
+    fn call(self) -> (Vec<f64>, f64) {
+        let Mean { mixture, near, top } = self;
+        let top = mixture.well(top);
+        let n = top.len();
+        let (mut mean, mut sum) = (vec![0.0; n], 0.0);
+        for (k, of) in near {
+            let weight = exp_nonpositive(of.logit.mid().min(0.0));
+            sum += weight;
+            let well = &mixture.wells[k * n..][..n];
+            for i in 0..n {
+                mean[i] += weight * (well[i] - top[i]);
+            }
+        }
+        (mean, sum)
     }
 }
 

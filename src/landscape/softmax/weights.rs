@@ -6,7 +6,8 @@
 //!
 //! Which wells may matter is found out in [`super::place`].
 
-use faer::{Accum, Mat};
+use faer::prelude::ReborrowMut;
+use faer::{Accum, Mat, MatMut};
 use pulp::{Arch, NullaryFnOnce};
 
 use super::enclose::{EnclosedMixture, LOW, depth, difference, gamma, lanes, norm, share_down, share_up};
@@ -14,7 +15,7 @@ use super::place::{Place, Reach};
 use crate::landscape::enclose::Balls;
 use crate::linalg::lower_product;
 use crate::rigor::Interval;
-use crate::rigor::rounding::{add_up, div_up, mul_up, sub_down, sub_up, sum_up, up};
+use crate::rigor::rounding::{add_up, div_up, mul_up, sqrt_up, sub_down, sub_up, sum_up, up};
 
 /// Weights up to a common factor; the largest is about 1 at the centre.
 pub(super) struct Weights {
@@ -32,6 +33,8 @@ pub(super) struct Weights {
 
 /// Weights below this, of a largest one of 1, are bounded together.
 const FAINT: f64 = 1e-60;
+/// Relative errors of weights below the square of this are those of roundings.
+const THIN: f64 = 1e-4;
 /// Wells summed up before they join the sum of all: fewer roundings to each term.
 const BLOCK: usize = 32;
 
@@ -50,9 +53,12 @@ impl Weights {
     /// The least and the largest value that weight k has of all weights' sum.
     fn share(&self, k: usize) -> (f64, f64) {
         // e/(e + rest) increases in e and decreases in the rest.
-        let (rest_lo, rest_hi) =
-            (sub_down(self.total.lo(), self.lo[k]).max(0.0), sub_up(self.total.hi(), self.hi[k]).max(0.0));
-        (share_down(self.lo[k], rest_hi), share_up(self.hi[k], rest_lo))
+        let rest = sub_up(self.total.hi(), self.hi[k]).max(0.0);
+        (share_down(self.lo[k], rest), self.share_up(k))
+    }
+
+    fn share_up(&self, k: usize) -> f64 {
+        share_up(self.hi[k], sub_down(self.total.lo(), self.lo[k]).max(0.0))
     }
 
     /// Bounds `sum_k e_k v_k / sum_k e_k` over all weights within their bounds: a linear-fractional programme, solved by
@@ -154,7 +160,7 @@ impl Weights {
     pub(super) fn third_moment(&self, place: &Place<'_>) -> f64 {
         let (mixture, t) = (place.mixture, &self.mean);
         let moved = norm(&self.mean_from(mixture, t));
-        let most: Vec<f64> = (0..self.lo.len()).map(|k| self.share(k).1).collect();
+        let most: Vec<f64> = (0..self.lo.len()).map(|k| self.share_up(k)).collect();
         let mut distances: Vec<f64> = self.wells.iter().map(|k| place.distance(*k)).collect();
         distances.resize(self.lo.len(), mixture.farthest(t));
         // |m - t| <= E|c - t|.
@@ -212,63 +218,126 @@ impl Weights {
     }
 
     /// Encloses `sum_k p_k (c_k - t)(c_k - t)'` (the lower triangle): the product of a matrix with its transpose, in plain
-    /// arithmetic, and another one for its error.
+    /// arithmetic, and another one for its error, or, where weights are known nearly to their last digits, Cauchy's inequality for that.
     fn second_moments(&self, mixture: &EnclosedMixture, t: &[f64]) -> Balls {
         let n = mixture.dim;
         let kept = self.strong();
-        // q_k (c_k - t) with q_k^2 about p_k; the same times the root of the relative error of p_k and of all roundings:
-        // two in each factor, one in their product, and the sum over the wells in any order.
+        // Two roundings in each factor, one in their product, and the sum over the wells in any order.
         let rounding = gamma(kept.len() + 8);
-        let (mut root, mut spread) = (Mat::zeros(n, kept.len()), Mat::zeros(n, kept.len()));
-        let exact = mixture.exact;
-        let (mut largest_error, mut size, mut mass) = (vec![0.0; n], vec![0.0; n], 0.0);
-        for (column, &k) in kept.iter().enumerate() {
-            let (lo, hi) = self.share(k);
-            let q = (0.5 * lo + 0.5 * hi).sqrt();
-            let square = q * q;
-            // |p - q^2| / q^2, q^2 known up to its rounding.
-            let apart = sub_up(hi, square).max(sub_up(square, lo));
-            let relative =
-                add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
-            let r = up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt())
-                * (1.0 + 4.0 * f64::EPSILON);
-            let c = mixture.well(self.wells[k]);
-            for i in 0..n {
-                let w = q * (c[i] - t[i]);
-                root[(i, column)] = w;
-                spread[(i, column)] = r * w.abs();
-            }
-            if !exact {
-                mass += hi;
-                for i in 0..n {
-                    let error = mixture.relative * c[i].abs() + mixture.absolute[i];
-                    largest_error[i] = f64::max(largest_error[i], error);
-                    size[i] += hi * (c[i] - t[i]).abs();
-                }
-            }
-        }
+        let roots: Vec<(f64, f64)> = kept.iter().map(|&k| self.root(k, rounding)).collect();
+        let is_thin = roots.iter().all(|(_, r)| *r <= THIN);
+        let (mut root, mut spread) =
+            (Mat::zeros(n, kept.len()), Mat::zeros(n, if is_thin { 0 } else { kept.len() }));
+        let wells: Vec<usize> = kept.iter().map(|&k| self.wells[k]).collect();
+        let factors = Factors {
+            mixture,
+            wells: &wells,
+            roots: &roots,
+            t,
+            root: root.as_mut(),
+            spread: spread.as_mut(),
+        };
+        let squares = Arch::new().dispatch(factors);
         let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
-        for (product, factor) in [(&mut out.mid, &root), (&mut out.rad, &spread)] {
-            lower_product(product.as_mut(), Accum::Replace, factor.as_ref(), factor.transpose(), 1.0);
+        lower_product(out.mid.as_mut(), Accum::Replace, root.as_ref(), root.transpose(), 1.0);
+        // A product of nonnegative numbers in floating point may fall short by its own rounding.
+        let grown = 1.0 + 4.0 * rounding;
+        let smallest = (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE;
+        if is_thin {
+            let sizes: Vec<f64> =
+                squares.iter().map(|s| sqrt_up(add_up(mul_up(*s, grown), smallest))).collect();
+            for j in 0..n {
+                let rad = out.rad.col_as_slice_mut(j);
+                (j..n).for_each(|i| rad[i] = mul_up(sizes[i], sizes[j]));
+            }
+        } else {
+            lower_product(out.rad.as_mut(), Accum::Replace, spread.as_ref(), spread.transpose(), 1.0);
         }
         // Faint weights; they are shares of at least the total's lower end.
         let faint = div_up(self.faint(mixture, t, 2), self.total.lo());
-        let tail = add_up(faint, (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE);
-        // A product of nonnegative numbers in floating point may fall short by its own rounding.
-        let grown = 1.0 + 4.0 * rounding;
+        let tail = add_up(faint, smallest);
+        let moved = (!mixture.exact).then(|| self.moved(mixture, &kept, t));
         for j in 0..n {
             for i in j..n {
                 let mut rad = mul_up(out.rad[(i, j)], grown);
-                if !exact {
+                if let Some((error, size, mass)) = &moved {
                     // (d + e)(d' + e') - d d' for errors e of the wells.
-                    let cross = largest_error[i] * size[j] + largest_error[j] * size[i];
-                    let moved = cross + largest_error[i] * largest_error[j] * mass;
+                    let cross = error[i] * size[j] + error[j] * size[i];
+                    let moved = cross + error[i] * error[j] * mass;
                     rad = add_up(rad, mul_up(moved, 1.0 + 8.0 * rounding));
                 }
                 out.rad[(i, j)] = add_up(rad, tail);
             }
         }
         out
+    }
+
+    /// q with `q^2` about the share p of weight k, and the root of the relative error of `q^2` and of all roundings.
+    fn root(&self, k: usize, rounding: f64) -> (f64, f64) {
+        let (lo, hi) = self.share(k);
+        let q = (0.5 * lo + 0.5 * hi).sqrt();
+        let square = q * q;
+        // |p - q^2| / q^2, q^2 known up to its rounding.
+        let apart = sub_up(hi, square).max(sub_up(square, lo));
+        let relative = add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
+        let r =
+            up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt()) * (1.0 + 4.0 * f64::EPSILON);
+        (q, r)
+    }
+
+    /// Of wells that are not exact: the largest error of each coordinate, `sum p_k |c_k - t|`, and the sum of the p_k.
+    fn moved(&self, mixture: &EnclosedMixture, kept: &[usize], t: &[f64]) -> (Vec<f64>, Vec<f64>, f64) {
+        let n = mixture.dim;
+        let (mut largest, mut size, mut mass) = (vec![0.0; n], vec![0.0; n], 0.0);
+        for &k in kept {
+            let (share, c) = (self.share_up(k), mixture.well(self.wells[k]));
+            mass += share;
+            for i in 0..n {
+                let error = mixture.relative * c[i].abs() + mixture.absolute[i];
+                largest[i] = f64::max(largest[i], error);
+                size[i] += share * (c[i] - t[i]).abs();
+            }
+        }
+        (largest, size, mass)
+    }
+}
+
+/// The factors of [`Weights::second_moments`]: `w = q_k (c_k - t)`, and `r_k |w|` if there is room for them; sums of the squares of the
+/// latter.
+struct Factors<'a> {
+    mixture: &'a EnclosedMixture,
+    wells: &'a [usize],
+    /// q and r of each.
+    roots: &'a [(f64, f64)],
+    t: &'a [f64],
+    root: MatMut<'a, f64>,
+    spread: MatMut<'a, f64>,
+}
+
+impl NullaryFnOnce for Factors<'_> {
+    type Output = Vec<f64>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<f64> {
+        let Factors { mixture, wells, roots, t, mut root, mut spread } = self;
+        let n = t.len();
+        let mut squares = vec![0.0; n];
+        for (column, (k, (q, r))) in wells.iter().zip(roots).enumerate() {
+            let c = &mixture.wells[k * n..][..n];
+            let root = root.rb_mut().col_mut(column).try_as_col_major_mut().expect("columns are contiguous");
+            let root = &mut root.as_slice_mut()[..n];
+            for i in 0..n {
+                root[i] = q * (c[i] - t[i]);
+                let part = r * root[i];
+                squares[i] += part * part;
+            }
+            if spread.ncols() > 0 {
+                for i in 0..n {
+                    spread[(i, column)] = r * root[i].abs();
+                }
+            }
+        }
+        squares
     }
 }
 
