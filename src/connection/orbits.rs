@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Orbit;
 use super::departure::Departure;
-use super::place::{Node, Place};
+use super::place::{Nearby, Node, Place};
 use crate::flow::{self, DORMAND_PRINCE, End, Flow, State, integrate_scaled, integrate_together};
 use crate::linalg::norm;
 
@@ -248,6 +248,7 @@ struct Watch<'a> {
     verdict: Option<Verdict>,
     passages: BTreeMap<usize, Passage>,
     trace: Trace,
+    nearby: Nearby,
     step: usize,
     /// Where and when it was at the last step by twenty.
     mark: Vec<f64>,
@@ -274,6 +275,7 @@ impl<'a> Watch<'a> {
             verdict: None,
             passages: BTreeMap::new(),
             trace,
+            nearby: Nearby::default(),
             step: 0,
             mark: start.to_vec(),
             mark_time: 0.0,
@@ -290,7 +292,8 @@ impl<'a> Watch<'a> {
             self.verdict = Some(Verdict::Exit);
             return false;
         }
-        for (other, node) in place.nodes.iter().enumerate() {
+        for &other in place.near(state.x, &mut self.nearby) {
+            let node = &place.nodes[other];
             let distance = place.distance(&node.x, state.x);
             if place.is_end(other, backward) {
                 if distance < node.trap {

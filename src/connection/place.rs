@@ -24,6 +24,19 @@ type Spectrum = (Vec<f64>, Mat<f64>, Option<Mat<f64>>);
 /// An orbit of a field that rests within this share of the scale of a degenerate point has come to it.
 const CLOSE: f64 = 0.02;
 
+/// So many points are looked at after each step of an orbit, until another one may have come near.
+const NEAREST: usize = 12;
+
+/// What [`Place::near`] remembers of an orbit.
+#[derive(Default)]
+pub(super) struct Nearby {
+    /// Where all points were last gone through.
+    from: Vec<f64>,
+    /// No other point is met within this distance.
+    room: f64,
+    ids: Vec<usize>,
+}
+
 /// A critical point as the graph's builder knows it, in search coordinates.
 pub(super) struct Node {
     pub(super) x: Vec<f64>,
@@ -125,6 +138,34 @@ impl Place<'_> {
             return self.region.distance(a, b);
         }
         distance(a, b)
+    }
+
+    /// Which points' traps and neighbourhoods a state may lie in: by the triangle inequality none but those that were near when all
+    /// were last gone through, as long as the orbit has not come too far from there.
+    pub(super) fn near<'n>(&self, z: &[f64], nearby: &'n mut Nearby) -> &'n [usize] {
+        if nearby.from.is_empty() || !(self.distance(&nearby.from, z) < nearby.room) {
+            let apart = |node: &Node| self.distance(&node.x, z) - node.trap.max(node.linear);
+            let mut away: Vec<(f64, usize)> =
+                self.nodes.iter().enumerate().map(|(id, node)| (apart(node), id)).collect();
+            nearby.room = f64::INFINITY;
+            if away.len() > NEAREST {
+                let (_, next, _) =
+                    away.select_nth_unstable_by(NEAREST, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                // With room for rounding.
+                nearby.room = next.0 * (1.0 - 1e-9) - 1e-12 * (self.scale + distance(z, &self.middle));
+                away.truncate(NEAREST);
+            }
+            nearby.ids.clear();
+            if nearby.room > 0.0 {
+                nearby.ids.extend(away.into_iter().map(|(_, id)| id));
+                nearby.ids.sort_unstable();
+            } else {
+                nearby.ids.extend(0..self.nodes.len());
+            }
+            nearby.from.clear();
+            nearby.from.extend_from_slice(z);
+        }
+        &nearby.ids
     }
 
     /// Is the distance below `radius`? Most of what is farther is found to be so by a few coordinates.

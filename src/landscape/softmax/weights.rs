@@ -185,7 +185,8 @@ impl Weights {
         let t = &self.mean;
         let moments = (n > LOW).then(|| self.second_moments(mixture, t));
         if let Some(moments) = &moments {
-            combine(moments, rest, second, &mut out);
+            let (mu, nu): (Vec<f64>, Vec<f64>) = rest.iter().map(|r| (r.mid(), r.rad())).unzip();
+            Arch::new().dispatch(Combine { moments, mu: &mu, nu: &nu, second, out: &mut out });
         }
         for j in 0..n {
             // Above low dimension, what is off the diagonal is there already.
@@ -392,30 +393,50 @@ impl NullaryFnOnce for MeanSums<'_> {
 }
 
 /// Off the diagonal, `-second (M - r r')` for the moments M (their lower triangle) and the vector r, in plain arithmetic.
-fn combine(moments: &Balls, rest: &[Interval], second: Interval, out: &mut Balls) {
-    let n = rest.len();
-    let (mu, nu): (Vec<f64>, Vec<f64>) = rest.iter().map(|r| (r.mid(), r.rad())).unzip();
-    let (factor, spread) = (second.mid(), second.rad());
-    // Ten roundings of nonnegative numbers at most in each bound.
-    let grown = 1.0 + 16.0 * f64::EPSILON;
-    for j in 0..n {
-        for i in j + 1..n {
-            let (m, rad) = (moments.mid[(i, j)], moments.rad[(i, j)]);
-            let product = mu[i] * mu[j];
-            let covariance = m - product;
-            // The product's rounding and the difference's: u |mu mu'| + u |m - mu mu'|.
-            let rounded = f64::EPSILON * (product.abs() + covariance.abs());
-            let cross = mu[i].abs() * nu[j] + nu[i] * mu[j].abs() + nu[i] * nu[j];
-            let error = (rad + cross + rounded) * grown + f64::MIN_POSITIVE;
-            let entry = -factor * covariance;
-            let moved = factor.abs() * error + spread * (covariance.abs() + error);
-            let radius = (moved + f64::EPSILON * entry.abs()) * grown + f64::MIN_POSITIVE;
-            // What is not a number bounds nothing.
-            let radius = if radius.is_nan() || !entry.is_finite() { f64::INFINITY } else { radius };
-            let entry = if entry.is_finite() { entry } else { 0.0 };
-            for (i, j) in [(i, j), (j, i)] {
-                out.mid[(i, j)] = entry;
-                out.rad[(i, j)] = radius;
+struct Combine<'a> {
+    moments: &'a Balls,
+    /// r, and how well it is known.
+    mu: &'a [f64],
+    nu: &'a [f64],
+    second: Interval,
+    out: &'a mut Balls,
+}
+
+impl NullaryFnOnce for Combine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Combine { moments, mu, nu, second, out } = self;
+        let n = mu.len();
+        let nu = &nu[..n];
+        let (factor, spread) = (second.mid(), second.rad());
+        // Ten roundings of nonnegative numbers at most in each bound.
+        let grown = 1.0 + 16.0 * f64::EPSILON;
+        for j in 0..n {
+            let (m, rad) = (&moments.mid.col_as_slice(j)[..n], &moments.rad.col_as_slice(j)[..n]);
+            let mid = &mut out.mid.col_as_slice_mut(j)[..n];
+            let radii = &mut out.rad.col_as_slice_mut(j)[..n];
+            for i in j + 1..n {
+                let product = mu[i] * mu[j];
+                let covariance = m[i] - product;
+                // The product's rounding and the difference's: u |mu mu'| + u |m - mu mu'|.
+                let rounded = f64::EPSILON * (product.abs() + covariance.abs());
+                let cross = mu[i].abs() * nu[j] + nu[i] * mu[j].abs() + nu[i] * nu[j];
+                let error = (rad[i] + cross + rounded) * grown + f64::MIN_POSITIVE;
+                let entry = -factor * covariance;
+                let moved = factor.abs() * error + spread * (covariance.abs() + error);
+                let radius = (moved + f64::EPSILON * entry.abs()) * grown + f64::MIN_POSITIVE;
+                // What is not a number bounds nothing.
+                let known = radius <= f64::INFINITY && entry.abs() < f64::INFINITY;
+                radii[i] = if known { radius } else { f64::INFINITY };
+                mid[i] = if entry.abs() < f64::INFINITY { entry } else { 0.0 };
+            }
+        }
+        for j in 0..n {
+            for i in j + 1..n {
+                out.mid[(j, i)] = out.mid[(i, j)];
+                out.rad[(j, i)] = out.rad[(i, j)];
             }
         }
     }
