@@ -189,6 +189,7 @@ impl<'a> Place<'a> {
             hi: Vec::with_capacity(kept.len() + 1),
             total: Interval::ZERO,
             mean: mean.clone(),
+            still,
         };
         for (k, Bounds { logit, .. }) in kept {
             let shift = if still { 0.0 } else { shift(k) };

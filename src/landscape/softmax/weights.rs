@@ -29,6 +29,8 @@ pub(super) struct Weights {
     pub(super) total: Interval,
     /// The softmax mean at the centre, approximately.
     pub(super) mean: Vec<f64>,
+    /// Is the centre alone within reach? Then they are known but for roundings.
+    pub(super) still: bool,
 }
 
 /// Weights below this, of a largest one of 1, are bounded together.
@@ -117,10 +119,16 @@ impl Weights {
         if excess <= 0.0 { t } else { add_up(t, div_up(excess, self.total.lo())) }
     }
 
+    /// Are sums over wells bounded number by number, as tightly as they can be? That is a matter of low dimension, and of weights that
+    /// are not known.
+    fn number_by_number(&self, mixture: &EnclosedMixture) -> bool {
+        mixture.dim <= LOW && !self.still
+    }
+
     /// Bounds the softmax mean less the one at the centre.
     pub(super) fn mean_less(&self, mixture: &EnclosedMixture) -> Vec<Interval> {
         let t = &self.mean;
-        if mixture.dim > LOW {
+        if !self.number_by_number(mixture) {
             return self.mean_from(mixture, t);
         }
         (0..t.len()).map(|i| self.average(mixture, |c| difference(c(i), t[i]))).collect()
@@ -183,13 +191,13 @@ impl Weights {
         let n = mixture.dim;
         let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
         let t = &self.mean;
-        let moments = (n > LOW).then(|| self.second_moments(mixture, t));
+        let moments = (!self.number_by_number(mixture)).then(|| self.second_moments(mixture, t));
         if let Some(moments) = &moments {
             let (mu, nu): (Vec<f64>, Vec<f64>) = rest.iter().map(|r| (r.mid(), r.rad())).unzip();
             Arch::new().dispatch(Combine { moments, mu: &mu, nu: &nu, second, out: &mut out });
         }
         for j in 0..n {
-            // Above low dimension, what is off the diagonal is there already.
+            // If there are moments, what is off the diagonal is there already.
             for i in j..if moments.is_some() { j + 1 } else { n } {
                 let moment = match &moments {
                     Some(m) => Interval::about(m.mid[(i, j)], m.rad[(i, j)]),
