@@ -50,6 +50,7 @@ pub(crate) struct Spectra {
 }
 
 /// Turns the columns `at` and `at + 1` of Z, by numbers that stand in the first part of their lanes.
+#[derive(Clone, Copy)]
 struct Rotation {
     at: usize,
     cos: Lane,
@@ -57,6 +58,8 @@ struct Rotation {
 }
 
 impl Rotation {
+    const NONE: Rotation = Rotation { at: 0, cos: Lane::ZERO, sin: Lane::ZERO };
+
     #[inline(always)]
     fn get<S: Simd>(&self, simd: S) -> (usize, Part<S>, Part<S>) {
         (self.at, Part::load(simd, &self.cos, 0), Part::load(simd, &self.sin, 0))
@@ -310,34 +313,50 @@ impl Spectra {
                 let mut tries = 0;
                 while let Some(ends) = self.sweep(simd, low, y, part) {
                     tries += 1;
-                    for l in lanes(simd, part).filter(|l| tries > MOST && ends.0[*l] > low as f64) {
-                        done[l] = false;
-                        self.off[..n].iter_mut().for_each(|e| e.0[l] = 0.0);
+                    if tries > MOST {
+                        for l in lanes(simd, part).filter(|l| ends.0[*l] > low as f64) {
+                            done[l] = false;
+                            self.off[..n].iter_mut().for_each(|e| e.0[l] = 0.0);
+                        }
                     }
                 }
             }
         }
+        let mut ranks = [Lane::ZERO; WIDEST];
+        for part in parts(simd) {
+            self.rank(simd, &mut ranks, part);
+        }
         let mut sorted = [Lane::ZERO; WIDEST];
-        for l in (0..LANES).filter(|l| these[*l]) {
-            // By insertion: they come nearly in order.
-            let mut order: [u8; WIDEST] = from_fn(|i| i as u8);
-            let place = |i: u8| self.diagonal[usize::from(i)].0[l];
-            for i in 1..n {
-                let mut j = i;
-                while j > 0 && place(order[j]) < place(order[j - 1]) {
-                    order.swap(j, j - 1);
-                    j -= 1;
-                }
-            }
-            for i in 0..n {
-                let from = usize::from(order[i]);
-                self.order[i][l] = order[i];
-                self.values[i].0[l] = self.diagonal[from].0[l] * self.scale.0[l];
-                sorted[i].0[l] = y[from].0[l];
+        for i in 0..n {
+            for l in (0..LANES).filter(|l| these[*l]) {
+                let rank = ranks[i].0[l] as usize;
+                self.order[rank][l] = i as u8;
+                self.values[rank].0[l] = self.diagonal[i].0[l] * self.scale.0[l];
+                sorted[rank].0[l] = y[i].0[l];
             }
         }
         y[..n].copy_from_slice(&sorted[..n]);
         done
+    }
+
+    /// How many of T's diagonal come before each: smaller ones, and equal ones before it.
+    #[inline(always)]
+    fn rank<S: Simd>(&self, simd: S, ranks: &mut [Lane; WIDEST], part: usize) {
+        let (zero, one) = (Part::splat(simd, 0.0), Part::splat(simd, 1.0));
+        let mut counts = [zero; WIDEST];
+        for i in 1..self.n {
+            let here = Part::load(simd, &self.diagonal[i], part);
+            let mut own = zero;
+            for j in 0..i {
+                let later = Part::load(simd, &self.diagonal[j], part).exceeds(here, one, zero);
+                counts[j] = counts[j] + later;
+                own = own + (one - later);
+            }
+            counts[i] = own;
+        }
+        for (rank, count) in ranks.iter_mut().zip(counts) {
+            count.store(rank, part);
+        }
     }
 
     /// One sweep towards the eigenvalue at `low`, and where the parts that begin there ended; `None` if all matrices have theirs.
@@ -372,7 +391,11 @@ impl Spectra {
         let (mut sin, mut cos, mut p) = (one, one, zero);
         let mut next = get(&d[top]);
         let mut carried = get(&y[top]);
-        for i in (low..top).rev() {
+        // Room for all rotations beforehand: where a vector may have to grow no number stays in a register.
+        let rotations = &mut rotations[part];
+        let from = rotations.len();
+        rotations.resize(from + top - low, Rotation::NONE);
+        for (i, rotation) in (low..top).rev().zip(&mut rotations[from..]) {
             // A matrix whose part ends before this is not touched yet.
             let at = Part::splat(simd, i as f64);
             let begun = high;
@@ -398,10 +421,9 @@ impl Spectra {
             s.times_plus(before, c * carried).store(&mut y[i + 1], part);
             carried = c.times_plus(before, -(s * carried));
             next = here;
-            let mut rotation = Rotation { at: i, cos: Lane::ZERO, sin: Lane::ZERO };
+            rotation.at = i;
             c.store(&mut rotation.cos, 0);
             s.store(&mut rotation.sin, 0);
-            rotations[part].push(rotation);
         }
         carried.store(&mut y[low], part);
         let at = Part::splat(simd, low as f64);
