@@ -4,8 +4,8 @@
 //! (once it was asked for) its nearest data with their distances: those say what is near a point near that datum, also in dimensions in which all cells overlap. All bounds hold for the numbers as computed: radii are
 //! rounded up, distances in lists down.
 //!
-//! For a first look there are the data once more, in single precision and in the order of the cells: half the bytes, and those of a
-//! cell one after the other in memory.
+//! For a first look there are the data once more, in single precision and in the order of the cells, a cell's sixteen by sixteen with the
+//! same coordinate of all of them side by side: half the bytes, one after the other in memory, and sums that need not be put together.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -16,11 +16,13 @@ use faer::{Accum, MatMut, Par};
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 use super::grouping::{apart, group, mean, row};
-use super::kernel::VECTOR;
 use crate::landscape::exp::dot;
 
 /// Data in a list of neighbours, at most.
 pub(super) const LISTED: usize = 256;
+
+/// Data whose numbers stand side by side.
+const ABREAST: usize = 16;
 
 /// The cells; see the module.
 #[derive(Debug)]
@@ -42,8 +44,11 @@ pub(super) struct Cells {
     lists: Vec<OnceLock<List>>,
     /// No datum is farther from the origin.
     reach: f64,
-    /// Data over `reach`, in the order of the members, each filled up to [`Cells::single`] numbers.
+    /// Data over `reach` in blocks of [`ABREAST`] members of a cell, the last one of each filled up with zeros: their first coordinates, then
+    /// their second ones, and so on.
     singles: Vec<f32>,
+    /// Which block a cell begins with; one more at the end.
+    blocks: Vec<u32>,
 }
 
 /// Inner products in single precision with a point, and what they may be wrong by.
@@ -116,25 +121,30 @@ impl Cells {
             lists: (0..count).map(|_| OnceLock::new()).collect(),
             reach: 0.0,
             singles: vec![],
+            blocks: vec![0],
         };
         for size in sizes {
             let from = cells.starts[cells.starts.len() - 1];
             cells.starts.push(from + size as u32);
         }
         Arch::new().dispatch(Measure { cells: &mut cells, data });
-        let single = cells.single();
-        cells.singles = vec![0.0; single * count];
+        for size in &cells.sizes {
+            let from = cells.blocks[cells.blocks.len() - 1];
+            cells.blocks.push(from + size.div_ceil(ABREAST as u32));
+        }
+        let (size, blocks) = (ABREAST * stride, cells.blocks[cells.blocks.len() - 1] as usize);
+        cells.singles = vec![0.0; size * blocks];
         let inverse = if cells.reach > 0.0 { 1.0 / cells.reach } else { 0.0 };
-        for (to, k) in cells.singles.chunks_exact_mut(single).zip(&cells.members) {
-            let from = &data[*k as usize * stride..][..stride];
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = (from * inverse) as f32);
+        for cell in 0..cells.count() {
+            let first = cells.blocks[cell] as usize * size;
+            for (place, k) in cells.members[cells.range(cell)].iter().enumerate() {
+                let block = &mut cells.singles[first + place / ABREAST * size..][..size];
+                for (i, y) in data[*k as usize * stride..][..stride].iter().enumerate() {
+                    block[i * ABREAST + place % ABREAST] = (y * inverse) as f32;
+                }
+            }
         }
         cells
-    }
-
-    /// Numbers of a datum in single precision.
-    fn single(&self) -> usize {
-        self.stride.next_multiple_of(2 * VECTOR)
     }
 
     /// Prepares products with a point (filled up as the data are) of that square.
@@ -148,9 +158,8 @@ impl Cells {
         let inverse = if norm > 0.0 { 1.0 / norm } else { 0.0 };
         look.direction.clear();
         look.direction.extend(z.iter().map(|z| (z * inverse) as f32));
-        look.direction.resize(self.single(), 0.0);
         look.factor = norm * self.reach;
-        let n = (self.single() + 8) as f64;
+        let n = (self.stride + 8) as f64;
         let error =
             if n < f64::from(1 << 20) { 2.0 * n * f64::from(f32::EPSILON) / 2.0 } else { f64::INFINITY };
         look.error = error * look.factor;
@@ -158,9 +167,10 @@ impl Cells {
 
     /// About `y_k.z` for the members of a cell, appended.
     pub(super) fn single_products(&self, cell: usize, look: &Look, out: &mut Vec<f64>) {
-        let (from, n) = (self.starts[cell] as usize, self.single());
-        let data = &self.singles[from * n..][..self.size(cell) * n];
+        let (size, length) = (ABREAST * self.stride, out.len() + self.size(cell));
+        let data = &self.singles[self.blocks[cell] as usize * size..self.blocks[cell + 1] as usize * size];
         Arch::new().dispatch(Singles { data, look, out });
+        out.truncate(length);
     }
 
     pub(super) fn count(&self) -> usize {
@@ -276,12 +286,20 @@ impl List {
         if !(distance < self.reach) {
             return false;
         }
-        let near = self.distances.partition_point(|d| *d <= distance);
+        // Mostly few are near: not halving, which would read all over the list.
+        let mut end = 8;
+        while end < self.distances.len() && self.distances[end - 1] <= distance {
+            end *= 2;
+        }
+        let from = if end > 8 { end / 2 } else { 0 };
+        let near =
+            from + self.distances[from..end.min(self.distances.len())].partition_point(|d| *d <= distance);
         out.extend_from_slice(&self.members[..near]);
         true
     }
 }
 
+/// Products with all blocks, whatever fills them up included.
 struct Singles<'a> {
     data: &'a [f32],
     look: &'a Look,
@@ -295,18 +313,23 @@ impl WithSimd for Singles<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Singles { data, look, out } = self;
-        let n = look.direction.len();
-        let direction = S::as_simd_f32s(&look.direction).0;
-        for row in data.chunks_exact(n) {
-            let row = S::as_simd_f32s(row).0;
-            let (mut even, mut odd) = (simd.splat_f32s(0.0), simd.splat_f32s(0.0));
-            for (y, z) in row.chunks(2).zip(direction.chunks(2)) {
-                even = simd.mul_add_f32s(y[0], z[0], even);
-                if y.len() == 2 {
-                    odd = simd.mul_add_f32s(y[1], z[1], odd);
+        let direction = look.direction.as_chunks::<4>().0;
+        let width = ABREAST / S::F32_LANES;
+        for block in data.chunks_exact(ABREAST * look.direction.len()) {
+            let block = S::as_simd_f32s(block).0;
+            let mut products = [0.0_f32; ABREAST];
+            for (v, product) in S::as_mut_simd_f32s(&mut products).0.iter_mut().enumerate() {
+                // Four sums: none waits for the one before.
+                let mut sums = [simd.splat_f32s(0.0); 4];
+                for (z, y) in direction.iter().zip(block.chunks_exact(4 * width)) {
+                    for i in 0..4 {
+                        sums[i] = simd.mul_add_f32s(y[i * width + v], simd.splat_f32s(z[i]), sums[i]);
+                    }
                 }
+                let [a, b, c, d] = sums;
+                *product = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
             }
-            out.push(look.factor * f64::from(simd.reduce_sum_f32s(simd.add_f32s(even, odd))));
+            out.extend(products.map(|product| look.factor * f64::from(product)));
         }
     }
 }

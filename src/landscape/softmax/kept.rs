@@ -4,7 +4,7 @@ use faer::{MatMut, MatRef};
 use pulp::{Simd, WithSimd};
 
 use super::kernel::LogSumExp;
-use super::pruning::Pruning;
+use super::pruning::{Pruning, with_work};
 use crate::landscape::exp::dot;
 
 /// The data that matter at a point, ascending, and their weights.
@@ -168,10 +168,13 @@ pub(super) fn each_kept(
     );
     let mut kept = Kept::default();
     let mut misses = 0;
-    for (j, (z, products)) in z.chunks_exact(n).zip(products.chunks_exact_mut(cells.count())).enumerate() {
-        let tried = misses < PATIENCE || j % PATIENCE == 0;
-        let found = tried && pruning.select(kernel, z, products, &mut kept);
-        misses = if found { 0 } else { misses + 1 };
-        f(j, z, found.then_some(&mut kept));
-    }
+    let each = z.chunks_exact(n).zip(products.chunks_exact_mut(cells.count())).enumerate();
+    with_work(|work| {
+        for (j, (z, products)) in each {
+            let tried = misses < PATIENCE || j % PATIENCE == 0;
+            let found = tried && pruning.select(kernel, z, products, &mut kept, work);
+            misses = if found { 0 } else { misses + 1 };
+            f(j, z, found.then_some(&mut kept));
+        }
+    });
 }

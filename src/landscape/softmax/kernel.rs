@@ -25,7 +25,7 @@ use super::pruning::Pruning;
 use crate::landscape::exp::exp_shifted;
 use crate::landscape::low_dimension::{self, LowDimension, Room, Softmax, with_room};
 use crate::landscape::{Linearization, Region, hull};
-use crate::linalg::{column, column_mut, norm};
+use crate::linalg::{column, column_mut, dot, norm};
 
 /// The kernel and its constants; see the module.
 #[derive(Clone, Debug)]
@@ -317,12 +317,10 @@ impl LogSumExp {
                 let Kept { members, weights, .. } = &*kept;
                 Arch::new().dispatch(Mean { data: self.data(), members, weights, out: &mut mean });
                 let pull = self.temperature * self.slope / kept.sum;
-                let mut square = 0.0;
-                for (i, g) in g.rb_mut().col_mut(j).iter_mut().enumerate() {
-                    square += z[i] * z[i];
-                    *g = self.curvature * z[i] - pull * mean[i];
+                for (g, (z, mean)) in g.rb_mut().col_mut(j).iter_mut().zip(z.iter().zip(&mean)) {
+                    *g = self.curvature * z - pull * mean;
                 }
-                e[j] = self.offset + 0.5 * self.curvature * square - self.temperature * kept.lse;
+                e[j] = self.offset + 0.5 * self.curvature * dot(z, z) - self.temperature * kept.lse;
             });
             missed
         };

@@ -29,6 +29,7 @@ use super::kept::Kept;
 use super::kernel::LogSumExp;
 use crate::landscape::exp::{BLOCK, exp_shifted, halve};
 use crate::landscape::low_dimension;
+use crate::linalg::dot;
 
 /// Fewer data are always summed up all, and fewer than the second number in low dimension.
 const LEAST: (usize, usize) = (1000, 8000);
@@ -45,9 +46,17 @@ thread_local! {
     static WORK: Cell<Work> = Cell::default();
 }
 
+/// Lends room to work in.
+pub(super) fn with_work<R>(f: impl FnOnce(&mut Work) -> R) -> R {
+    let mut work = WORK.take();
+    let result = f(&mut work);
+    WORK.set(work);
+    result
+}
+
 /// Room to work in.
 #[derive(Default)]
-struct Work {
+pub(super) struct Work {
     /// Square distances of the centres, infinite where the cell was looked at.
     order: Vec<f64>,
     /// Upper bounds of the exponents in each cell.
@@ -119,18 +128,16 @@ impl Pruning {
         z: &[f64],
         products: &mut [f64],
         kept: &mut Kept,
+        work: &mut Work,
     ) -> bool {
-        let mut work = WORK.take();
         work.candidates.clear();
-        let found = self.gather(kernel, z, products, &mut work) && self.weigh(kernel, z, &mut work, kept);
-        WORK.set(work);
-        found
+        self.gather(kernel, z, products, work) && self.weigh(kernel, z, work, kept)
     }
 
     /// Fills in candidates: all that matter, and others.
     fn gather(&self, kernel: &LogSumExp, z: &[f64], products: &mut [f64], work: &mut Work) -> bool {
         let cells = kernel.cells();
-        let square: f64 = z.iter().map(|z| z * z).sum();
+        let square = dot(z, z);
         if !square.is_finite() {
             return false;
         }
@@ -236,32 +243,39 @@ fn logits_max(logits: impl Iterator<Item = f64>) -> f64 {
 
 /// The place of the largest of some numbers.
 fn largest(numbers: &[f64]) -> Option<usize> {
-    let most = logits_max(numbers.iter().copied());
+    let most = -Arch::new().dispatch(Least { numbers, sign: -1.0 });
     numbers.iter().position(|x| *x == most)
 }
 
 /// The place of the least number that is finite.
 fn least(numbers: &[f64]) -> Option<usize> {
-    let least = Arch::new().dispatch(Least(numbers));
+    let least = Arch::new().dispatch(Least { numbers, sign: 1.0 });
     numbers.iter().position(|x| *x == least).filter(|_| least < f64::INFINITY)
 }
 
-struct Least<'a>(&'a [f64]);
+/// The least of some numbers times a sign, of those that are numbers; infinite if there are none.
+struct Least<'a> {
+    numbers: &'a [f64],
+    sign: f64,
+}
 
 impl NullaryFnOnce for Least<'_> {
     type Output = f64;
 
     #[inline(always)]
     fn call(self) -> f64 {
-        let (blocks, rest) = self.0.as_chunks::<BLOCK>();
+        let Least { numbers, sign } = self;
+        let (blocks, rest) = numbers.as_chunks::<BLOCK>();
         let mut least = [f64::INFINITY; BLOCK];
         for block in blocks {
             for i in 0..BLOCK {
-                least[i] = if block[i] < least[i] { block[i] } else { least[i] };
+                let x = sign * block[i];
+                least[i] = if x < least[i] { x } else { least[i] };
             }
         }
         for (least, x) in least.iter_mut().zip(rest) {
-            *least = if *x < *least { *x } else { *least };
+            let x = sign * x;
+            *least = if x < *least { x } else { *least };
         }
         halve(least, |a, b| if a < b { a } else { b })
     }
