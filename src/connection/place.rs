@@ -441,3 +441,44 @@ fn gradient_radius(place: &Place<'_>, node: &Node, directions: &[Vec<f64>], sign
     }
     0.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Control;
+    use crate::critical::{Options, search};
+    use crate::landscape::formula::Formula;
+
+    /// On a walk among fifty points, in a box and on a torus: what goes through all of them finds no trap and no neighbourhood that
+    /// is left out.
+    #[test]
+    fn whatever_an_orbit_meets_is_near() {
+        for periods in [vec![], vec![Some(10.0); 2]] {
+            let turn = std::f64::consts::TAU / 2.0;
+            let energy = format!("cos({turn}*x[0]) + cos({turn}*x[1]) + 0.1*cos({turn}*(x[0] + x[1]))");
+            let landscape = Formula::new(2, &energy, &[], &[], None).expect("a valid energy");
+            let mut region = Region::cuboid(vec![0.3, 0.3], vec![10.3, 10.3]);
+            region.period = periods;
+            let set =
+                search(&landscape, Some(&region), &Options::default(), &Control::quiet()).expect("a region");
+            assert!(set.points.len() > 4 * NEAREST, "{} points", set.points.len());
+            let place = settle(&landscape, None, &set);
+            let mut nearby = Nearby::default();
+            let (mut met, mut seen) = (0, 0);
+            for step in 0..4000 {
+                let t = f64::from(step) * 0.004;
+                let z = [5.3 + 4.9 * (1.3 * t).sin(), 5.3 + 4.9 * (2.1 * t + 0.4).cos()];
+                let near = place.near(&z, &mut nearby).to_vec();
+                seen += near.len();
+                assert!(near.is_sorted());
+                for (id, node) in place.nodes.iter().enumerate() {
+                    if place.distance(&node.x, &z) < node.trap.max(node.linear) {
+                        met += 1;
+                        assert!(near.contains(&id), "{id} at {z:?}");
+                    }
+                }
+            }
+            assert!(met > 400 && seen < 4000 * place.nodes.len() / 2, "{met} met, {seen} seen");
+        }
+    }
+}

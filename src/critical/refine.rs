@@ -43,9 +43,6 @@ const VANISHED: f64 = 1e-3;
 /// "Nearby", relative to the scale.
 const NEARBY: f64 = 3e-3;
 
-/// Over so small a distance, relative to the scale, the spectrum is what it was, to its rounding errors nearly.
-const STILL: f64 = 1e-13;
-
 /// With one Hessian Newton's method goes on as long as a step leaves this fraction of the gradient at most.
 const CHORD: f64 = 0.1;
 
@@ -128,6 +125,10 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     let mut here = curvature(problem, &x)?;
     let mut moved = 0.0;
     for _ in 0..12 {
+        // Where nothing but rounding is left of the gradient there is nothing to gain, and the spectrum is known.
+        if norm(&g) <= REST.0 * landscape.gradient_error(&x) {
+            break;
+        }
         let step = here.newton_step(&g);
         let length = norm(&step);
         if !(length.is_finite() && length < 1e-2 * problem.scale) {
@@ -150,7 +151,7 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
             break;
         }
     }
-    if moved > STILL * problem.scale {
+    if moved > 0.0 {
         here = curvature(problem, &x)?;
     }
     let (values, vectors) = here.spectrum()?;

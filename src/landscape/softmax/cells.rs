@@ -5,7 +5,8 @@
 //! rounded up, distances in lists down.
 //!
 //! For a first look there are the data once more, in single precision and in the order of the cells, a cell's sixteen by sixteen with the
-//! same coordinate of all of them side by side: half the bytes, one after the other in memory, and sums that need not be put together.
+//! same coordinate of all of them side by side: about half the bytes, one after the other in memory, and sums that need not be put
+//! together.
 
 use std::ops::Range;
 use std::sync::OnceLock;

@@ -19,8 +19,8 @@ use crate::landscape::enclose::{About, Balls, Enclose, Everywhere, Hull};
 use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
 use crate::rigor::{Interval, System};
 
-/// Up to this dimension sums over wells are bounded number by number, as tightly as they can be, over boxes; above it, and at points,
-/// they are computed in plain arithmetic with a-priori bounds of their error.
+/// Up to this dimension sums over wells are bounded number by number, as tightly as they can be, over boxes; above it, and where
+/// weights are known, they are computed in plain arithmetic with a-priori bounds of their error.
 pub(super) const LOW: usize = 8;
 
 /// A quadratic minus a log-sum-exp, its numbers enclosed; see the module.

@@ -29,7 +29,7 @@ pub(super) struct Weights {
     pub(super) total: Interval,
     /// The softmax mean at the centre, approximately.
     pub(super) mean: Vec<f64>,
-    /// Is the centre alone within reach? Then they are known but for roundings.
+    /// Is the centre alone within reach?
     pub(super) still: bool,
 }
 
@@ -37,6 +37,8 @@ pub(super) struct Weights {
 const FAINT: f64 = 1e-60;
 /// Relative errors of weights below the square of this are those of roundings.
 const THIN: f64 = 1e-4;
+/// Sums of weights are known if they may differ by this factor at most.
+const KNOWN: f64 = 1.0 + 1e-9;
 /// Wells summed up before they join the sum of all: fewer roundings to each term.
 const BLOCK: usize = 32;
 
@@ -120,9 +122,9 @@ impl Weights {
     }
 
     /// Are sums over wells bounded number by number, as tightly as they can be? That is a matter of low dimension, and of weights that
-    /// are not known.
+    /// are not known but for few roundings: those at a point are, unless it is a great many widths from all wells.
     fn number_by_number(&self, mixture: &EnclosedMixture) -> bool {
-        mixture.dim <= LOW && !self.still
+        mixture.dim <= LOW && !(self.still && self.total.hi() <= KNOWN * self.total.lo())
     }
 
     /// Bounds the softmax mean less the one at the centre.
