@@ -254,30 +254,36 @@ impl Weights {
         // A product of nonnegative numbers in floating point may fall short by its own rounding.
         let grown = 1.0 + 4.0 * rounding;
         let smallest = (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE;
-        if is_thin {
-            let sizes: Vec<f64> =
-                squares.iter().map(|s| sqrt_up(add_up(mul_up(*s, grown), smallest))).collect();
-            for j in 0..n {
-                let rad = out.rad.col_as_slice_mut(j);
-                (j..n).for_each(|i| rad[i] = mul_up(sizes[i], sizes[j]));
-            }
-        } else {
-            lower_product(out.rad.as_mut(), Accum::Replace, spread.as_ref(), spread.transpose(), 1.0);
-        }
         // Faint weights; they are shares of at least the total's lower end.
         let faint = div_up(self.faint(mixture, t, 2), self.total.lo());
         let tail = add_up(faint, smallest);
-        let moved = (!mixture.exact).then(|| self.moved(mixture, &kept, t));
-        for j in 0..n {
-            for i in j..n {
-                let mut rad = mul_up(out.rad[(i, j)], grown);
-                if let Some((error, size, mass)) = &moved {
+        if is_thin {
+            let sizes: Vec<f64> =
+                squares.iter().map(|s| sqrt_up(add_up(mul_up(*s, grown), smallest))).collect();
+            // Four roundings, of numbers that are not negative and of which no product is as small as to lose digits.
+            let outwards = 1.0 + 8.0 * f64::EPSILON;
+            for (j, size) in sizes.iter().enumerate() {
+                for (rad, other) in out.rad.col_as_slice_mut(j)[j..].iter_mut().zip(&sizes[j..]) {
+                    *rad = (size * other * grown + tail) * outwards;
+                }
+            }
+        } else {
+            lower_product(out.rad.as_mut(), Accum::Replace, spread.as_ref(), spread.transpose(), 1.0);
+            for j in 0..n {
+                for rad in &mut out.rad.col_as_slice_mut(j)[j..] {
+                    *rad = add_up(mul_up(*rad, grown), tail);
+                }
+            }
+        }
+        if !mixture.exact {
+            let (error, size, mass) = self.moved(mixture, &kept, t);
+            for j in 0..n {
+                for i in j..n {
                     // (d + e)(d' + e') - d d' for errors e of the wells.
                     let cross = error[i] * size[j] + error[j] * size[i];
                     let moved = cross + error[i] * error[j] * mass;
-                    rad = add_up(rad, mul_up(moved, 1.0 + 8.0 * rounding));
+                    out.rad[(i, j)] = add_up(out.rad[(i, j)], mul_up(moved, 1.0 + 8.0 * rounding));
                 }
-                out.rad[(i, j)] = add_up(rad, tail);
             }
         }
         out
