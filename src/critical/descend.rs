@@ -27,8 +27,8 @@ pub(crate) fn descend(problem: &Problem<'_>, start: &[f64]) -> Option<Vec<f64>> 
         if step % 20 == 0 {
             mark.copy_from_slice(state.x);
         }
-        moves && problem.contains(state.x, 1.05)
+        moves && problem.contains_nearly(state.x)
     });
     problem.region.wrap(&mut last);
-    problem.contains(&last, 1.05).then_some(last)
+    problem.contains_nearly(&last).then_some(last)
 }

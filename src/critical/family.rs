@@ -133,7 +133,7 @@ fn correct(problem: &Problem<'_>, x: Vec<f64>, tolerance: f64) -> Option<Vec<f64
             break;
         }
     }
-    problem.contains(&x, 1.05).then_some(x)
+    problem.contains_nearly(&x).then_some(x)
 }
 
 /// Walks from a degenerate point towards `goal` along critical points; true if it arrives.

@@ -341,7 +341,7 @@ impl<'a> Walk<'a> {
     /// Looks around at a new place.
     fn arrive(&mut self, length: f64, poor: f64) -> Going {
         let problem = self.problem;
-        if !problem.contains(&self.x, 1.05) {
+        if !problem.contains_nearly(&self.x) {
             return Err(None);
         }
         if norm(&self.g) > POLE * problem.steepness && problem.steepness > 0.0 {

@@ -282,7 +282,7 @@ impl Pool<'_> {
         };
         match seed {
             Seed::Climb { x, index, directions, .. } => from(x, *index, directions.clone()),
-            Seed::Settled { x, .. } if !problem.contains(x, 1.05) => Opening::none(),
+            Seed::Settled { x, .. } if !problem.contains_nearly(x) => Opening::none(),
             Seed::Settled { x, gradient } => {
                 let known = self.settled(x, gradient).map(End::Known);
                 match known.or_else(|| approach(problem, x, gradient).map(End::Found)) {

@@ -88,6 +88,11 @@ impl<'a> Problem<'a> {
         Operator::in_band(self.hessian(x))
     }
 
+    /// Is the point in the region, or so little outside that a search may still come back?
+    pub(crate) fn contains_nearly(&self, z: &[f64]) -> bool {
+        self.contains(z, 1.05)
+    }
+
     /// Is the point in the region, enlarged by `factor`?
     pub(crate) fn contains(&self, z: &[f64], factor: f64) -> bool {
         match self.lifted {

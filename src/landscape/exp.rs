@@ -26,9 +26,15 @@ const UNDERFLOW: f64 = -708.0;
 /// `exp(x)` for `x <= 0`; NaN stays NaN.
 #[inline(always)]
 pub(super) fn exp_nonpositive(x: f64) -> f64 {
-    let (q, power) = reduced(x);
-    let scaled = f64::from_bits((1.0 + q).to_bits().wrapping_add(power));
+    let scaled = scaled(x);
     if x < UNDERFLOW { 0.0 } else { scaled }
+}
+
+/// `exp(x)` for `x` not above the overflow; that of the underflow for what is below it.
+#[inline(always)]
+fn scaled(x: f64) -> f64 {
+    let (q, power) = reduced(x);
+    f64::from_bits((1.0 + q).to_bits().wrapping_add(power))
 }
 
 /// The largest number whose exponential is computed.
@@ -38,10 +44,7 @@ const OVERFLOW: f64 = 709.0;
 /// less than 2.1u (see the module), and what is multiplied with it by one u more: 4u are allowed for.
 #[inline(always)]
 fn exp_between(lo: f64, hi: f64) -> (f64, f64) {
-    let exp = |x: f64| {
-        let (q, power) = reduced(if x > OVERFLOW { OVERFLOW } else { x });
-        f64::from_bits((1.0 + q).to_bits().wrapping_add(power))
-    };
+    let exp = |x: f64| scaled(if x > OVERFLOW { OVERFLOW } else { x });
     let (below, above) = (exp(lo) * (1.0 - 2.0 * f64::EPSILON), exp(hi) * (1.0 + 2.0 * f64::EPSILON));
     (if lo >= UNDERFLOW { below } else { 0.0 }, if hi <= OVERFLOW { above } else { f64::INFINITY })
 }

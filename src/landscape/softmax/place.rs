@@ -192,10 +192,15 @@ impl<'a> Place<'a> {
             still,
         };
         for (k, Bounds { logit, .. }) in kept {
-            let shift = if still { 0.0 } else { shift(k) };
+            let (lo, hi) = if still {
+                (logit.lo(), logit.hi())
+            } else {
+                let shift = shift(k);
+                (sub_down(logit.lo(), shift), add_up(logit.hi(), shift))
+            };
             weights.wells.push(k);
-            weights.lo.push(if still { logit.lo() } else { sub_down(logit.lo(), shift) });
-            weights.hi.push(if still { logit.hi() } else { add_up(logit.hi(), shift) });
+            weights.lo.push(lo);
+            weights.hi.push(hi);
         }
         enclose_exp(&mut weights.lo, &mut weights.hi);
         if weights.wells.len() < count {
