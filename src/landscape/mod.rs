@@ -55,6 +55,11 @@ pub trait Landscape: Send + Sync {
     /// Energies (length b) and gradients (n x b) at the columns of `points` (n x b).
     fn gradients(&self, points: MatRef<'_, f64>, energies: &mut [f64], gradients: MatMut<'_, f64>);
 
+    /// Energies (length b) alone at the columns of `points` (n x b).
+    fn energies(&self, points: MatRef<'_, f64>, energies: &mut [f64]) {
+        self.gradients(points, energies, Mat::zeros(points.nrows(), points.ncols()).as_mut());
+    }
+
     /// The Hessians at the columns of `points`, ready to be applied; what can be shared by many products is kept.
     fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a>;
 

@@ -259,9 +259,7 @@ impl Drawn {
         let at = |n: usize| points.col_as_slice(n);
         let mut energies = vec![0.0; count];
         energies.par_chunks_mut(BATCH).enumerate().for_each(|(i, energies)| {
-            let some = points.as_ref().subcols(i * BATCH, energies.len());
-            let mut gradients = Mat::zeros(some.nrows(), some.ncols());
-            wells.landscape.gradients(some, energies, gradients.as_mut());
+            wells.landscape.energies(points.as_ref().subcols(i * BATCH, energies.len()), energies);
         });
         let log_ratio = |n: usize| {
             let ratio = -energies[n] / mixture.eps - mixture.log_density(at(n));

@@ -35,12 +35,12 @@ pub(super) mod wells;
 
 use std::sync::{Arc, OnceLock};
 
-use faer::{Mat, MatMut, MatRef};
+use faer::{ColRef, Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
 use self::hessian::{Sparsity, set_inputs};
 use self::scalar::{Dual, Nested};
-use self::tape::{Builder, Tape, with_workspace};
+use self::tape::{Builder, Tape, Workspace, with_workspace};
 use super::{Enclose, Equations, Family, Landscape, Linearization, Region, Shape};
 use crate::certificate::format::{Definition, Hex};
 use crate::error::{Error, Result, shown};
@@ -253,6 +253,14 @@ impl Formula {
             items.into_iter().for_each(work);
         }
     }
+
+    /// The energy at `x`; what leads to it stays in the room for work.
+    fn forward(&self, x: ColRef<'_, f64>, work: &mut Workspace<f64>) -> f64 {
+        let n = self.tape().dim;
+        (0..n).for_each(|i| work.values[i] = x[i]);
+        work.values[n..n + self.parameters.len()].copy_from_slice(&self.parameters);
+        self.tape().forward(&mut work.values)
+    }
 }
 
 impl Landscape for Formula {
@@ -265,12 +273,16 @@ impl Landscape for Formula {
         let columns = points.col_iter().zip(energies).zip(gradients.col_iter_mut()).collect();
         self.share(columns, |((x, energy), mut gradient)| {
             with_workspace::<f64, _>(self.tape(), |work| {
-                (0..n).for_each(|i| work.values[i] = x[i]);
-                work.values[n..n + self.parameters.len()].copy_from_slice(&self.parameters);
-                *energy = self.tape().forward(&mut work.values);
+                *energy = self.forward(x, work);
                 self.tape().reverse(&work.values, &mut work.adjoints);
                 (0..n).for_each(|i| gradient[i] = work.adjoints[i]);
             });
+        });
+    }
+
+    fn energies(&self, points: MatRef<'_, f64>, energies: &mut [f64]) {
+        self.share(points.col_iter().zip(energies).collect(), |(x, energy)| {
+            with_workspace::<f64, _>(self.tape(), |work| *energy = self.forward(x, work));
         });
     }
 
