@@ -16,6 +16,7 @@ pub mod data;
 pub mod error;
 pub mod export;
 pub mod flow;
+mod hash;
 pub mod landscape;
 pub mod linalg;
 pub mod lyapunov;

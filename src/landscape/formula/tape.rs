@@ -5,10 +5,9 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use super::scalar::{Function, Pairing, Scalar};
+use crate::hash::QuickMap;
 use crate::rigor::Interval;
 
 /// What a formula is built of when its loops are written out: values that are constants or not, and operations on them.
@@ -135,37 +134,18 @@ pub(super) struct Builder {
     dim: u32,
     inputs: u32,
     ops: Vec<Op>,
-    known: HashMap<(u8, u32, u64), u32, BuildHasherDefault<Mix>>,
-}
-
-/// A quick hash of small numbers: unrolling spends most of its time here. No input can be crafted to hurt anybody but
-/// its author, and nothing is ever listed in the map's order.
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.write_u64(u64::from(*b)));
-    }
-    fn write_u8(&mut self, v: u8) {
-        self.write_u64(u64::from(v));
-    }
-    fn write_u32(&mut self, v: u32) {
-        self.write_u64(u64::from(v));
-    }
-    fn write_u64(&mut self, v: u64) {
-        self.0 = (self.0 ^ v).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 ^= self.0 >> 29;
-    }
-    fn finish(&self) -> u64 {
-        self.0
-    }
+    known: QuickMap<(u8, u32, u64), u32>,
 }
 
 impl Builder {
     /// A tape of so many coordinates and parameters.
     pub(super) fn new(dim: usize, parameters: usize) -> Self {
-        Builder { dim: dim as u32, inputs: (dim + parameters) as u32, ops: vec![], known: HashMap::default() }
+        Builder {
+            dim: dim as u32,
+            inputs: (dim + parameters) as u32,
+            ops: vec![],
+            known: QuickMap::default(),
+        }
     }
 
     fn push(&mut self, op: Op) -> Value {
