@@ -15,7 +15,7 @@
 use std::ops::Range;
 
 use faer::{Accum, MatMut, MatRef};
-use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::linalg::lower_product;
 
@@ -34,13 +34,18 @@ struct Front {
     /// Later nodes that they are joined to, ascending.
     rows: Vec<u32>,
     below: usize,
-    /// Where its shares start.
-    start: usize,
+    /// Where its shares are.
+    shares: Range<usize>,
 }
 
 impl Front {
     fn size(&self) -> usize {
         self.nodes.len() + self.rows.len()
+    }
+
+    /// Rows of its matrix: whole vectors of any processor.
+    fn stride(&self) -> usize {
+        self.size().next_multiple_of(8)
     }
 }
 
@@ -48,13 +53,12 @@ impl Front {
 pub(super) struct Pattern {
     fronts: Vec<Front>,
     nodes: usize,
-    entries: usize,
 }
 
 /// The factorised Laplacian.
 pub(super) struct Factors<'a> {
     pattern: &'a Pattern,
-    /// Front by front and in it node by node: conductances to each node of the front over their sum, behind the node's own place.
+    /// Front by front and in it node by node: conductances to each later node of the front over their sum.
     shares: Vec<f64>,
     /// That sum.
     totals: Vec<f64>,
@@ -81,7 +85,7 @@ impl Pattern {
         // Fronts that are not below another one yet.
         let mut open: Vec<usize> = vec![];
         let mut seen = vec![usize::MAX; nodes];
-        let (mut begin, mut entries, mut joined) = (0, 0, 0);
+        let (mut begin, mut joined) = (0, 0);
         for (number, &(end, below)) in order.parts.iter().enumerate() {
             let mut rows = vec![];
             let mut meet = |i: u32| {
@@ -95,18 +99,17 @@ impl Pattern {
                 fronts[child].rows.iter().for_each(|i| meet(*i));
             }
             rows.sort_unstable();
-            let front = Front { nodes: begin..end, rows, below, start: entries };
-            let own = front.nodes.len();
-            entries += own * front.size();
-            joined += own * own.saturating_sub(1) / 2 + own * front.rows.len();
+            let own = end - begin;
+            let start = joined;
+            joined += own * own.saturating_sub(1) / 2 + own * rows.len();
             if joined > most {
                 return None;
             }
             open.push(number);
-            fronts.push(front);
+            fronts.push(Front { nodes: begin..end, rows, below, shares: start..joined });
             begin = end;
         }
-        Some(Pattern { fronts, nodes, entries })
+        Some(Pattern { fronts, nodes })
     }
 }
 
@@ -117,42 +120,49 @@ impl Factors<'_> {
         pattern: &Pattern,
         later: impl Fn(usize) -> I,
     ) -> Option<Factors<'_>> {
-        let mut factors =
-            Factors { pattern, shares: vec![0.0; pattern.entries], totals: vec![0.0; pattern.nodes] };
+        let mut shares = Vec::with_capacity(pattern.fronts.last().map_or(0, |front| front.shares.end));
+        let mut totals = vec![0.0; pattern.nodes];
         let mut place = vec![0_u32; pattern.nodes];
-        // What is left of the fronts that are not below another one yet: full matrices over their rows.
+        // What is left of the fronts that are not below another one yet: over their rows, below the diagonal.
         let mut open: Vec<(&Front, Vec<f64>)> = vec![];
-        let mut matrix = vec![];
+        let (mut matrix, mut parts): (Vec<f64>, Vec<f64>) = (vec![], vec![]);
         for front in &pattern.fronts {
-            let (own, size) = (front.nodes.len(), front.size());
+            let (own, size, stride) = (front.nodes.len(), front.size(), front.stride());
             front.rows.iter().enumerate().for_each(|(i, row)| place[*row as usize] = (own + i) as u32);
             front.nodes.clone().enumerate().for_each(|(i, node)| place[node] = i as u32);
             matrix.clear();
-            matrix.resize(size * size, 0.0);
+            matrix.resize(size * stride, 0.0);
             for (j, node) in front.nodes.clone().enumerate() {
                 for (i, conductance) in later(node) {
-                    matrix[j * size + place[i as usize] as usize] += conductance;
+                    matrix[j * stride + place[i as usize] as usize] += conductance;
                 }
             }
             for (child, left) in open.split_off(open.len() - front.below) {
-                let side = child.rows.len();
+                let mut left = left.as_slice();
                 for (j, column) in child.rows.iter().enumerate() {
-                    let to = &mut matrix[place[*column as usize] as usize * size..][..size];
+                    let to = &mut matrix[place[*column as usize] as usize * stride..][..stride];
                     // Behind the diagonal: places ascend as rows do.
-                    for i in j + 1..side {
-                        to[place[child.rows[i] as usize] as usize] += left[j * side + i];
+                    let (more, others) = left.split_at(child.rows.len() - j - 1);
+                    for (row, more) in child.rows[j + 1..].iter().zip(more) {
+                        to[place[*row as usize] as usize] += more;
                     }
+                    left = others;
                 }
             }
-            let shares = &mut factors.shares[front.start..][..own * size];
-            if !eliminate(&mut matrix, size, shares, &mut factors.totals[front.nodes.clone()]) {
+            parts.resize(parts.len().max(own * stride), 0.0);
+            let sums = &mut totals[front.nodes.clone()];
+            if !eliminate(&mut matrix, size, stride, &mut parts[..own * stride], sums) {
                 return None;
             }
-            let mut left = Vec::with_capacity(front.rows.len().pow(2));
-            (own..size).for_each(|j| left.extend_from_slice(&matrix[j * size + own..][..size - own]));
+            let below = |numbers: &[f64], j: usize, to: &mut Vec<f64>| {
+                to.extend_from_slice(&numbers[j * stride..][j + 1..size]);
+            };
+            (0..own).for_each(|j| below(&parts, j, &mut shares));
+            let mut left = Vec::with_capacity(front.rows.len() * front.rows.len().saturating_sub(1) / 2);
+            (own..size).for_each(|j| below(&matrix, j, &mut left));
             open.push((front, left));
         }
-        Some(factors)
+        Some(Factors { pattern, shares, totals })
     }
 
     /// Solves in place: potentials for given currents, zero at the ground (whose currents are not read). For several at once, all of a
@@ -162,9 +172,10 @@ impl Factors<'_> {
     }
 }
 
-/// Takes the first nodes of a front out, one for each of `totals`; what follows them is brought up to date. `matrix` has `size` rows
-/// and columns, of which those below the diagonal are meant. False if what a node is joined by vanishes.
-fn eliminate(matrix: &mut [f64], size: usize, shares: &mut [f64], totals: &mut [f64]) -> bool {
+/// Takes the first nodes of a front out, one for each of `totals`; what follows them is brought up to date. `matrix` has `size` columns
+/// of `stride` rows, of which those below the diagonal are meant; behind the first `size` rows are zeros. `shares` are laid out as the
+/// first columns are. False if what a node is joined by vanishes.
+fn eliminate(matrix: &mut [f64], size: usize, stride: usize, shares: &mut [f64], totals: &mut [f64]) -> bool {
     let own = totals.len();
     let width = if size <= SMALL { own.max(1) } else { PANEL };
     for from in (0..own).step_by(width) {
@@ -172,16 +183,18 @@ fn eliminate(matrix: &mut [f64], size: usize, shares: &mut [f64], totals: &mut [
         let until = if size <= SMALL { size } else { to };
         let (matrix, shares, totals) = (&mut *matrix, &mut *shares, &mut *totals);
         let panel =
-            Panel { matrix: &mut *matrix, size, shares: &mut *shares, totals, columns: from..to, until };
+            Panel { matrix: &mut *matrix, stride, shares: &mut *shares, totals, columns: from..to, until };
         if !Arch::new().dispatch(panel) {
             return false;
         }
         if until < size {
-            let (done, rest) = matrix.split_at_mut(to * size);
+            let (done, rest) = matrix.split_at_mut(to * stride);
             let columns =
-                |numbers| MatRef::from_column_major_slice(numbers, size, to - from).subrows(to, size - to);
-            let (joined, shared) = (columns(&done[from * size..]), columns(&shares[from * size..to * size]));
-            let rest = MatMut::from_column_major_slice_mut(rest, size, size - to).subrows_mut(to, size - to);
+                |numbers| MatRef::from_column_major_slice(numbers, stride, to - from).subrows(to, size - to);
+            let (joined, shared) =
+                (columns(&done[from * stride..]), columns(&shares[from * stride..to * stride]));
+            let rest =
+                MatMut::from_column_major_slice_mut(rest, stride, size - to).subrows_mut(to, size - to);
             lower_product(rest, Accum::Add, joined, shared.transpose(), 1.0);
         }
     }
@@ -191,40 +204,45 @@ fn eliminate(matrix: &mut [f64], size: usize, shares: &mut [f64], totals: &mut [
 /// Takes some columns of a front out, one after the other, and brings those before `until` up to date.
 struct Panel<'a> {
     matrix: &'a mut [f64],
-    size: usize,
+    stride: usize,
     shares: &'a mut [f64],
     totals: &'a mut [f64],
     columns: Range<usize>,
     until: usize,
 }
 
-// Loops: bodies of closures would be compiled for the least processor there is.
-impl NullaryFnOnce for Panel<'_> {
+impl WithSimd for Panel<'_> {
     type Output = bool;
 
     #[inline(always)]
-    fn call(self) -> bool {
-        let Panel { matrix, size, shares, totals, columns, until } = self;
+    fn with_simd<S: Simd>(self, simd: S) -> bool {
+        let Panel { matrix, stride, shares, totals, columns, until } = self;
         for j in columns {
-            let (done, rest) = matrix.split_at_mut((j + 1) * size);
-            let column = &done[j * size..];
-            let share = &mut shares[j * size..][..size];
-            let mut total = 0.0;
-            for x in &column[j + 1..] {
-                total += x;
+            let (done, rest) = matrix.split_at_mut((j + 1) * stride);
+            let column = &mut done[j * stride..];
+            // Whole vectors, from the one that holds the first number below the diagonal on.
+            let first = (j + 1) / S::F64_LANES;
+            column[first * S::F64_LANES..(j + 1).min(stride)].fill(0.0);
+            let column = S::as_simd_f64s(column).0;
+            let mut sum = simd.splat_f64s(0.0);
+            for x in &column[first..] {
+                sum = simd.add_f64s(sum, *x);
             }
+            let total = simd.reduce_sum_f64s(sum);
             if !(total > 0.0 && total < f64::INFINITY) {
                 return false;
             }
             totals[j] = total;
-            for i in j + 1..size {
-                share[i] = column[i] / total;
+            let share = &mut shares[j * stride..][..stride];
+            let total = simd.splat_f64s(total);
+            for (to, x) in S::as_mut_simd_f64s(share).0[first..].iter_mut().zip(&column[first..]) {
+                *to = simd.div_f64s(*x, total);
             }
-            for (l, to) in (j + 1..until).zip(rest.chunks_exact_mut(size)) {
-                let factor = share[l];
-                let (from, to) = (&column[l + 1..], &mut to[l + 1..]);
-                for i in 0..from.len() {
-                    to[i] += factor * from[i];
+            for (l, to) in (j + 1..until).zip(rest.chunks_exact_mut(stride)) {
+                let factor = simd.splat_f64s(share[l]);
+                let first = (l + 1) / S::F64_LANES;
+                for (to, x) in S::as_mut_simd_f64s(to).0[first..].iter_mut().zip(&column[first..]) {
+                    *to = simd.mul_add_f64s(factor, *x, *to);
                 }
             }
         }
@@ -250,14 +268,17 @@ impl WithSimd for Sweep<'_> {
         let b = S::as_mut_simd_f64s(b.as_flattened_mut()).0;
         let zero = simd.splat_f64s(0.0);
         let mut local: Vec<S::f64s> = vec![];
-        for Front { nodes, rows, start, .. } in &pattern.fronts {
-            let (own, size) = (nodes.len(), nodes.len() + rows.len());
+        for front in &pattern.fronts {
+            let Front { nodes, rows, .. } = front;
+            let (own, size) = (nodes.len(), front.size());
+            let mut shares = &shares[front.shares.clone()];
             let place = nodes.start * wide..nodes.end * wide;
             local.clear();
             local.extend_from_slice(&b[place.clone()]);
             local.resize(size * wide, zero);
             for j in 0..own {
-                let share = &shares[start + j * size..][j + 1..size];
+                let (share, later) = shares.split_at(size - j - 1);
+                shares = later;
                 let (load, others) = local[j * wide..].split_at_mut(wide);
                 for (to, share) in others.chunks_exact_mut(wide).zip(share) {
                     let share = simd.splat_f64s(*share);
@@ -276,15 +297,18 @@ impl WithSimd for Sweep<'_> {
         }
         let ground = b.len() - wide;
         b[ground..].fill(zero);
-        for Front { nodes, rows, start, .. } in pattern.fronts.iter().rev() {
-            let (own, size) = (nodes.len(), nodes.len() + rows.len());
+        for front in pattern.fronts.iter().rev() {
+            let Front { nodes, rows, .. } = front;
+            let (own, size) = (nodes.len(), front.size());
+            let mut shares = &shares[front.shares.clone()];
             local.clear();
             local.resize(own * wide, zero);
             for row in rows {
                 local.extend_from_slice(&b[*row as usize * wide..][..wide]);
             }
             for j in (0..own).rev() {
-                let share = &shares[start + j * size..][j + 1..size];
+                let (earlier, share) = shares.split_at(shares.len() - (size - j - 1));
+                shares = earlier;
                 // Four sums, of which none waits for another.
                 let mut sums = [[zero; SIDES]; 4];
                 let (fours, ones) = share.as_chunks::<4>();
@@ -356,17 +380,31 @@ fn part(nodes: &mut [u32], places: &[[i32; 3]], order: &mut Order) {
     if nodes.len() <= LEAF || widest < 2 {
         return order.take(nodes, 0);
     }
-    nodes.sort_by_key(|&i| places[i as usize][axis]);
     let place = |i: u32| places[i as usize][axis];
-    let (low, high) = (place(nodes[0]), place(nodes[nodes.len() - 1]));
-    let middle = place(nodes[nodes.len() / 2]).clamp(low + 1, high - 1);
-    let begin = nodes.partition_point(|&i| place(i) < middle);
-    let end = nodes.partition_point(|&i| place(i) <= middle);
+    let low = nodes.iter().map(|&i| place(i)).min().unwrap_or(0);
+    let half = nodes.len() / 2;
+    let middle =
+        place(*nodes.select_nth_unstable_by_key(half, |&i| place(i)).1).clamp(low + 1, low + widest - 1);
+    // Those before the middle, in it, and behind it.
+    let begin = partition(nodes, |i| place(i) < middle);
+    let end = begin + partition(&mut nodes[begin..], |i| place(i) == middle);
     let (left, rest) = nodes.split_at_mut(begin);
     let (cut, right) = rest.split_at_mut(end - begin);
     part(left, places, order);
     part(right, places, order);
     order.take(cut, 2);
+}
+
+/// Brings those that meet the condition to the front; how many they are.
+fn partition(nodes: &mut [u32], meets: impl Fn(u32) -> bool) -> usize {
+    let mut count = 0;
+    for k in 0..nodes.len() {
+        if meets(nodes[k]) {
+            nodes.swap(count, k);
+            count += 1;
+        }
+    }
+    count
 }
 
 #[cfg(test)]
@@ -450,27 +488,33 @@ mod tests {
     /// Fronts of every size, by the panel and by loops alone, give the same sums.
     #[test]
     fn panels_take_out_what_loops_do() {
-        let size = SMALL + 40;
-        let matrix: Vec<f64> = (0..size * size).map(|i| (3.0 * (1.7 * i as f64).sin()).exp()).collect();
-        for own in [1, PANEL, PANEL + 1, size - 1] {
-            let (mut by_panels, mut shares, mut totals) =
-                (matrix.clone(), vec![0.0; own * size], vec![0.0; own]);
-            assert!(eliminate(&mut by_panels, size, &mut shares, &mut totals));
-            let mut one_by_one = matrix.clone();
-            for j in 0..own {
-                let total: f64 = (j + 1..size).map(|i| one_by_one[j * size + i]).sum();
-                assert!((totals[j] / total - 1.0).abs() < 1e-13);
-                for l in j + 1..size {
-                    let share = one_by_one[j * size + l] / total;
-                    assert!((shares[j * size + l] / share - 1.0).abs() < 1e-13);
-                    for i in l + 1..size {
-                        one_by_one[l * size + i] += one_by_one[j * size + i] * share;
+        for size in [1, 7, 8, 9, 40, SMALL + 40] {
+            let stride = size.next_multiple_of(8);
+            let number = |j: usize, i: usize| (3.0 * (1.7 * (j * size + i) as f64).sin()).exp();
+            let given = (0..size * stride)
+                .map(|k| if k % stride < size { number(k / stride, k % stride) } else { 0.0 });
+            let given: Vec<f64> = given.collect();
+            for own in [1, PANEL, PANEL + 1, size - 1].into_iter().filter(|own| *own < size) {
+                let (mut by_panels, mut shares, mut totals) =
+                    (given.clone(), vec![0.0; own * stride], vec![0.0; own]);
+                assert!(eliminate(&mut by_panels, size, stride, &mut shares, &mut totals));
+                let mut one_by_one = given.clone();
+                for j in 0..own {
+                    let total: f64 = (j + 1..size).map(|i| one_by_one[j * stride + i]).sum();
+                    assert!((totals[j] / total - 1.0).abs() < 1e-13);
+                    for l in j + 1..size {
+                        let share = one_by_one[j * stride + l] / total;
+                        assert!((shares[j * stride + l] / share - 1.0).abs() < 1e-13);
+                        for i in l + 1..size {
+                            one_by_one[l * stride + i] += one_by_one[j * stride + i] * share;
+                        }
                     }
                 }
-            }
-            for l in own..size {
-                for i in l + 1..size {
-                    assert!((by_panels[l * size + i] / one_by_one[l * size + i] - 1.0).abs() < 1e-13);
+                for l in own..size {
+                    for i in l + 1..size {
+                        let (a, b) = (by_panels[l * stride + i], one_by_one[l * stride + i]);
+                        assert!((a / b - 1.0).abs() < 1e-13);
+                    }
                 }
             }
         }
