@@ -236,6 +236,10 @@ impl Landscape for Counted<'_> {
         self.inner.third(x, u, v, out);
     }
 
+    fn thirds(&self, x: &[f64], directions: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        self.inner.thirds(x, directions, out);
+    }
+
     fn gradient_error(&self, x: &[f64]) -> f64 {
         self.inner.gradient_error(x)
     }

@@ -249,13 +249,12 @@ fn gradients_about(problem: &Problem<'_>, point: &Refined) -> (f64, f64) {
 /// `|H v|` a little away along the softest modes. Where the whole Hessian vanishes this shows what size
 /// the gradient's terms really have.
 fn curvature_nearby(problem: &Problem<'_>, point: &Refined) -> f64 {
-    let n = point.x.len();
-    let modes: Vec<usize> = softest(point).collect();
-    let vectors = Mat::from_fn(n, modes.len(), |i, j| point.vectors[(i, modes[j])]);
-    let places = Mat::from_fn(n, modes.len(), |i, j| point.x[i] + NEARBY * problem.scale * vectors[(i, j)]);
-    let mut products = Mat::zeros(n, modes.len());
+    let vectors = softest_vectors(point);
+    let (n, count) = vectors.shape();
+    let places = Mat::from_fn(n, count, |i, j| point.x[i] + NEARBY * problem.scale * vectors[(i, j)]);
+    let mut products = Mat::zeros(n, count);
     problem.landscape.linearize(places.as_ref()).apply(vectors.as_ref(), products.as_mut());
-    let sizes = (0..modes.len()).map(|j| norm(products.col_as_slice(j)));
+    let sizes = products.col_iter().map(|product| product.norm_l2());
     sizes.filter(|c| c.is_finite()).fold(0.0, f64::max)
 }
 
@@ -266,22 +265,29 @@ fn softest(point: &Refined) -> impl Iterator<Item = usize> {
     soft.into_iter().take(3)
 }
 
+/// Their eigenvectors (columns).
+fn softest_vectors(point: &Refined) -> Mat<f64> {
+    let modes: Vec<usize> = softest(point).collect();
+    Mat::from_fn(point.x.len(), modes.len(), |i, j| point.vectors[(i, modes[j])])
+}
+
 /// Newton-Kantorovich's `h` for a gradient that is off by `remaining`: how much the Hessian changes, in the norm that it
 /// defines itself, over the displacement `remaining/lambda` along each of the softest modes v. (In a curved valley the
 /// floor turns towards its steep sides, which takes nothing from the curvature along it: the part of `D3E(v, v, .)`
 /// along a stiffer mode u counts by `sqrt(lambda_v/lambda_u)`.)
 fn kantorovich(problem: &Problem<'_>, point: &Refined, remaining: f64) -> f64 {
-    let mut out = vec![0.0; point.x.len()];
-    softest(point)
-        .map(|j| {
-            problem.landscape.third(&point.x, point.vector(j), point.vector(j), &mut out);
-            let mut square = dot(&out, &out);
-            for (i, c) in project(point.vectors.as_ref(), &out).iter().enumerate() {
-                square += c * c * ((point.values[j] / point.values[i]).abs() - 1.0);
-            }
-            square.max(0.0).sqrt() * remaining / (point.values[j] * point.values[j])
-        })
-        .fold(0.0, f64::max)
+    let vectors = softest_vectors(point);
+    let mut thirds = Mat::zeros(vectors.nrows(), vectors.ncols());
+    problem.landscape.thirds(&point.x, vectors.as_ref(), thirds.as_mut());
+    let changes = softest(point).zip(0..).map(|(j, place)| {
+        let third = thirds.col_as_slice(place);
+        let mut square = dot(third, third);
+        for (i, c) in project(point.vectors.as_ref(), third).iter().enumerate() {
+            square += c * c * ((point.values[j] / point.values[i]).abs() - 1.0);
+        }
+        square.max(0.0).sqrt() * remaining / (point.values[j] * point.values[j])
+    });
+    changes.fold(0.0, f64::max)
 }
 
 /// The Hessian at a point as Newton's steps see it: eigenvalues with the eigenvectors of the lowest, and where those are not all

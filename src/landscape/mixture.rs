@@ -283,6 +283,10 @@ impl Landscape for Mixture {
         self.kernel.third(x, u, v, out);
     }
 
+    fn thirds(&self, x: &[f64], directions: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        self.kernel.thirds(x, directions, None, out);
+    }
+
     fn gradient_error(&self, x: &[f64]) -> f64 {
         self.kernel.gradient_error(x)
     }

@@ -31,6 +31,7 @@ pub mod trapping;
 
 use std::sync::Arc;
 
+use faer::prelude::ReborrowMut;
 use faer::{Mat, MatMut, MatRef};
 
 pub use diffusion::{Diffusion, Marginal};
@@ -84,6 +85,16 @@ pub trait Landscape: Send + Sync {
 
     /// Third derivative along `u` and `v`: `out[i] = sum_jk E_ijk u_j v_k`.
     fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]);
+
+    /// The derivative of `v'Hv` for each column v of `directions` (n x m) at one point: gradients (n x m).
+    fn thirds(&self, x: &[f64], directions: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        for j in 0..directions.ncols() {
+            let v: Vec<f64> = directions.col(j).iter().copied().collect();
+            let mut third = vec![0.0; v.len()];
+            self.third(x, &v, &v, &mut third);
+            out.rb_mut().col_mut(j).iter_mut().zip(third).for_each(|(out, third)| *out = third);
+        }
+    }
 
     /// Rounding error of the gradient at `x` (its norm) as far as the kind can tell from the size of terms that cancel:
     /// an estimate from below, zero where nothing is known.

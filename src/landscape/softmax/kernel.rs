@@ -492,6 +492,17 @@ impl LogSumExp {
     }
 
     pub(in crate::landscape) fn third(&self, x: &[f64], u: &[f64], v: &[f64], out: &mut [f64]) {
+        self.thirds(x, column(u), (u != v).then(|| column(v)), column_mut(out));
+    }
+
+    /// In several pairs of directions: the columns of `u` with those of `v`, or with themselves.
+    pub(in crate::landscape) fn thirds(
+        &self,
+        x: &[f64],
+        u: MatRef<'_, f64>,
+        v: Option<MatRef<'_, f64>>,
+        mut out: MatMut<'_, f64>,
+    ) {
         let kept = self.kept_at(x);
         let p = kept.as_ref().map_or_else(|| self.dense_weights(x), |kept| kept.weights.clone());
         let some = kept.map(|kept| {
@@ -499,20 +510,31 @@ impl LogSumExp {
             gathered(self.patterns(), &kept)
         });
         let patterns = some.as_ref().map_or(self.patterns(), |some| some.as_ref());
-        let along = |d: &[f64]| -> Vec<f64> {
-            let mut a = vec![0.0; p.len()];
-            matmul(column_mut(&mut a), Accum::Replace, patterns.transpose(), column(d), 1.0, Par::Seq);
-            let mean: f64 = a.iter().zip(&p).map(|(a, p)| a * p).sum();
-            a.iter_mut().for_each(|a| *a -= mean);
-            a
+        // What data have along the directions, from its mean.
+        let along = |d: MatRef<'_, f64>| {
+            let mut all = Mat::zeros(p.len(), d.ncols());
+            matmul(all.as_mut(), Accum::Replace, patterns.transpose(), d, 1.0, Par::Seq);
+            for j in 0..d.ncols() {
+                let column = all.col_as_slice_mut(j);
+                let mean: f64 = column.iter().zip(&p).map(|(a, p)| a * p).sum();
+                column.iter_mut().for_each(|a| *a -= mean);
+            }
+            all
         };
-        let (a, b) = (along(u), along(v));
-        let mut w: Vec<f64> = p.iter().zip(a.iter().zip(&b)).map(|(p, (a, b))| p * a * b).collect();
-        // Subtracting the mean weight centres the last factor: sum p a b (y - m) = sum (p a b - p <ab>) y.
-        let total: f64 = w.iter().sum();
-        w.iter_mut().zip(&p).for_each(|(w, p)| *w -= total * p);
+        let mut w = along(u);
+        let other = v.map(along);
+        for j in 0..w.ncols() {
+            for k in 0..p.len() {
+                let a = w[(k, j)];
+                w[(k, j)] = p[k] * a * other.as_ref().map_or(a, |b| b[(k, j)]);
+            }
+            // Subtracting the mean weight centres the last factor: sum p a b (y - m) = sum (p a b - p <ab>) y.
+            let w = w.col_as_slice_mut(j);
+            let total: f64 = w.iter().sum();
+            w.iter_mut().zip(&p).for_each(|(w, p)| *w -= total * p);
+        }
         let factor = -self.temperature * self.slope.powi(3);
-        matmul(column_mut(out), Accum::Replace, patterns, column(&w), factor, Par::Seq);
+        matmul(out.rb_mut(), Accum::Replace, patterns, w.as_ref(), factor, Par::Seq);
     }
 }
 
