@@ -1,10 +1,13 @@
 //! The softmax kernel in a few dimensions, one point at a time: there a general matrix product is nearly all overhead.
 //!
-//! Many patterns stand in blocks of neighbours. With `log W_k = bias_k + (slope/2)|y_k|^2` the exponents are
-//! `log W_k - (slope/2)|z - y_k|^2`, up to what all have in common; the box about a block and its largest log W bound those of a block from above.
-//! Blocks whose exponents are all so far below the best one seen that what is left out together reaches no digit of any sum are left out:
-//! by how much, and what that changes, is in `softmax/pruning.rs`, of which this is the like for few dimensions. Of so many blocks in turn as
-//! there are patterns in one there is a box about all of them, and so on: only in those that reach far enough are the blocks looked at.
+//! Many patterns stand in blocks of neighbours. Blocks whose exponents are all so far below the largest that what is left out together
+//! reaches no digit of any sum are left out: by how much, and what that changes, is in `softmax/pruning.rs`, of which this is the like for few
+//! dimensions.
+//!
+//! Of most of them the exponents need not be known: with `log W_k = bias_k + (slope/2)|y_k|^2` they are `log W_k - (slope/2)|z - y_k|^2`, up to
+//! what all have in common, and the box about a block and its largest log W bound those of a block from above. Of so many blocks in turn as
+//! there are patterns in one there is a box about all of them, and so on: only in those that reach far enough are the blocks looked at. In
+//! several dimensions boxes may say too little; then the exponents of all blocks are computed, but not more.
 
 use std::cell::Cell;
 
@@ -28,7 +31,9 @@ pub(super) struct LowDimension {
     bias: Vec<f64>,
     /// Which patterns these are.
     order: Vec<u32>,
-    /// Where blocks may be left out.
+    /// Blocks whose exponents are all so far below the largest one are left out; infinite where none are.
+    drop: f64,
+    /// Where blocks may be left out unseen.
     bounds: Option<Bounds>,
 }
 
@@ -37,9 +42,9 @@ pub(super) struct LowDimension {
 struct Bounds {
     /// Of blocks; of [`BLOCK`] of those each; and so on, up to so many that they are one block themselves.
     levels: Vec<Boxes>,
-    /// Exponents so far below another one are left out.
-    drop: f64,
-    /// A size of the numbers that exponents are sums of: `slope |y_k|^2` and biases.
+    /// The largest `slope |y_k|^2`.
+    reach: f64,
+    /// A size of the numbers that exponents are sums of: that and biases.
     size: f64,
 }
 
@@ -70,6 +75,8 @@ pub(super) struct Softmax {
 pub(super) struct Room {
     /// Blocks that were summed up.
     active: Vec<u32>,
+    /// Of how many blocks the exponents were computed.
+    seen: usize,
     /// Their weights, not divided by their sum, block by block.
     weights: Vec<f64>,
     products: Vec<f64>,
@@ -106,19 +113,21 @@ impl LowDimension {
         let mut order = all;
         divide(patterns, &mut order);
         let mut sorted = LowDimension::ordered(patterns, bias, &order);
-        sorted.bounds = Some(Bounds::new(patterns, bias, &order, slope));
-        // It pays if fewer than half of the blocks matter.
-        let matter: usize = with_room(|room| {
-            let tried = (0..TRIED).map(|j| (2 * j + 1) * count / (2 * TRIED));
-            tried
-                .map(|k| {
-                    let y: Vec<f64> = patterns.col(k).iter().copied().collect();
-                    sorted.softmax(&y, slope, room);
-                    room.active.len()
-                })
-                .sum()
+        let bounds = Bounds::new(patterns, bias, &order, slope);
+        sorted.drop = 40.0 + (count as f64).ln() + (4.0 * bounds.reach).ln_1p();
+        sorted.bounds = Some(bounds);
+        let (mut seen, mut matter) = (0, 0);
+        with_room(|room| {
+            for j in 0..TRIED {
+                let y: Vec<f64> = patterns.col((2 * j + 1) * count / (2 * TRIED)).iter().copied().collect();
+                sorted.softmax(&y, slope, room);
+                (seen, matter) = (seen + room.seen, matter + room.active.len());
+            }
         });
-        Some(if 2 * matter <= TRIED * sorted.blocks() { sorted } else { plain })
+        let all = TRIED * sorted.blocks();
+        // Boxes pay if they spare half of the blocks, leaving out at all if it spares a quarter.
+        sorted.bounds = sorted.bounds.filter(|_| 2 * seen <= all);
+        Some(if 4 * matter <= 3 * all { sorted } else { plain })
     }
 
     fn ordered(patterns: MatRef<'_, f64>, bias: &[f64], order: &[u32]) -> Self {
@@ -129,12 +138,12 @@ impl LowDimension {
         }
         let mut bias: Vec<f64> = order.iter().map(|k| bias[*k as usize]).collect();
         bias.resize(width, f64::NEG_INFINITY);
-        LowDimension { rows, bias, order: order.to_vec(), bounds: None }
+        LowDimension { rows, bias, order: order.to_vec(), drop: f64::INFINITY, bounds: None }
     }
 
     /// May patterns be left out?
     pub(super) fn leaves_out(&self) -> bool {
-        self.bounds.is_some()
+        self.drop < f64::INFINITY
     }
 
     /// The patterns that were not left out, ascending, with their weights as they stand.
@@ -190,7 +199,7 @@ impl Bounds {
     fn new(patterns: MatRef<'_, f64>, bias: &[f64], order: &[u32], slope: f64) -> Bounds {
         let (n, count) = patterns.shape();
         let squares: Vec<f64> = patterns.col_iter().map(|y| y.iter().map(|y| y * y).sum()).collect();
-        let reach = squares.iter().copied().fold(0.0, f64::max);
+        let reach = slope * squares.iter().copied().fold(0.0, f64::max);
         let pattern = |j: usize, i: usize| patterns[(i, order[j] as usize)];
         let log = |j: usize| bias[order[j] as usize] + 0.5 * slope * squares[order[j] as usize];
         let mut levels = vec![Boxes::of(n, count, [&pattern, &pattern], &log)];
@@ -201,10 +210,9 @@ impl Bounds {
             let high = |b: usize, i: usize| below.high[i * width + b];
             levels.push(Boxes::of(n, below.count, [&low, &high], &|b| below.tops[b]));
         }
-        let drop = 40.0 + (count as f64).ln() + (4.0 * slope * reach).ln_1p();
         let finite = bias.iter().map(|b| b.abs()).filter(|b| b.is_finite());
-        let size = slope * reach + finite.fold(0.0, f64::max);
-        Bounds { levels, drop, size }
+        let size = reach + finite.fold(0.0, f64::max);
+        Bounds { levels, reach, size }
     }
 }
 
@@ -306,12 +314,13 @@ impl NullaryFnOnce for Weigh<'_> {
     fn call(self) -> Softmax {
         let Weigh { patterns, z, slope, room } = self;
         active(patterns, z, slope, room);
-        let Room { active, weights, .. } = room;
+        let Room { active, seen, weights, .. } = room;
+        *seen = active.len();
         let length = active.len() * BLOCK;
         if weights.len() < length {
             weights.resize(length, 0.0);
         }
-        let weights = &mut weights[..length];
+        let mut weights = &mut weights[..length];
         let mut tops = [f64::NEG_INFINITY; BLOCK];
         for (own, block) in weights.as_chunks_mut::<BLOCK>().0.iter_mut().zip(&*active) {
             let logits = patterns.logits(*block, z, slope);
@@ -321,6 +330,11 @@ impl NullaryFnOnce for Weigh<'_> {
             *own = logits;
         }
         let max = highest(&tops);
+        if patterns.drop < f64::INFINITY {
+            let count = leave_out(max - patterns.drop, active, weights);
+            active.truncate(count);
+            weights = &mut weights[..count * BLOCK];
+        }
         let sum = exp_below(weights, max);
         let mut mean = [0.0; MOST];
         for (i, mean) in mean[..z.len()].iter_mut().enumerate() {
@@ -337,11 +351,29 @@ impl NullaryFnOnce for Weigh<'_> {
     }
 }
 
-/// Fills in the blocks that matter, ascending.
+/// Brings those blocks to the front that have an exponent that is not below the floor; how many they are.
+#[inline(always)]
+fn leave_out(floor: f64, active: &mut [u32], weights: &mut [f64]) -> usize {
+    let blocks = weights.as_chunks_mut::<BLOCK>().0;
+    let mut count = 0;
+    for i in 0..active.len() {
+        let logits = blocks[i];
+        let mut reaches = false;
+        for logit in logits {
+            // What is not a number is summed up, too.
+            reaches |= !(logit < floor);
+        }
+        (blocks[count], active[count]) = (logits, active[i]);
+        count += usize::from(reaches);
+    }
+    count
+}
+
+/// Fills in the blocks that may matter, ascending.
 #[inline(always)]
 fn active(patterns: &LowDimension, z: &[f64], slope: f64, room: &mut Room) {
     let Room { active, opened, bounds, .. } = room;
-    let Some(Bounds { levels, drop, size }) = &patterns.bounds else {
+    let Some(Bounds { levels, size, .. }) = &patterns.bounds else {
         active.clear();
         active.extend(0..patterns.blocks() as u32);
         return;
@@ -351,7 +383,7 @@ fn active(patterns: &LowDimension, z: &[f64], slope: f64, room: &mut Room) {
         square += z * z;
     }
     // Rounding of the exponents and of their bounds.
-    let below = 0.5 * slope * square + drop + 64.0 * f64::EPSILON * (slope * square + size);
+    let below = 0.5 * slope * square + patterns.drop + 64.0 * f64::EPSILON * (slope * square + size);
     // Any pattern bounds the largest exponent from below. Down to a block that looks good ..
     let mut best = 0;
     for boxes in levels.iter().rev() {
@@ -475,7 +507,7 @@ mod tests {
                 let at = with_room(|room| {
                     let at = low.softmax(&z, slope, room);
                     if count >= 700 && slope > 100.0 {
-                        assert!(low.bounds.is_some() && room.active.len() < low.blocks());
+                        assert!(low.leaves_out() && room.active.len() < low.blocks());
                     }
                     low.covariance(&at, 2.0, room, out.as_mut());
                     at
