@@ -4,7 +4,7 @@
 //! Wells that have next to no weight anywhere within reach are not looked at one by one: a bound of what all of them have together is
 //! enough. They are let out by whole nodes of a tree of wells, where there is one, and else by their distances alone.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use pulp::{Arch, NullaryFnOnce};
 
@@ -76,6 +76,8 @@ pub(super) struct Place<'a> {
     apart: f64,
     /// Distances of all wells from the mean, where they are looked at one by one.
     distances: OnceCell<Vec<f64>>,
+    /// The wells that may matter within the distance that was asked for last; those within a smaller one are among them.
+    within: RefCell<(f64, Vec<Seen>)>,
 }
 
 impl<'a> Place<'a> {
@@ -112,7 +114,8 @@ impl<'a> Place<'a> {
         }
         let apart: Vec<Interval> = mean.iter().zip(center).map(|(m, z)| exact_difference(*m, *z)).collect();
         let apart = norm(&apart);
-        Place { mixture, center, wells, logits, mean, sum, apart, distances: OnceCell::new() }
+        let (distances, within) = (OnceCell::new(), RefCell::new((f64::NEG_INFINITY, vec![])));
+        Place { mixture, center, wells, logits, mean, sum, apart, distances, within }
     }
 
     /// From above, the distance of a well from the mean.
@@ -179,10 +182,17 @@ impl<'a> Place<'a> {
             }
             moment.get() > known
         };
-        let kept = near(mixture, &self.wells, center, logits, &left, &enough);
+        let (within, seen) = &mut *self.within.borrow_mut();
+        let kept = if far <= *within {
+            filtered(seen.iter().copied(), &left, &enough)
+        } else {
+            near(mixture, &self.wells, center, logits, &left, &enough)
+        };
         if moment.get() > known {
             return None;
         }
+        (*within, *seen) = (far, kept);
+        let kept = &*seen;
         let mut weights = Weights {
             wells: Vec::with_capacity(kept.len()),
             lo: Vec::with_capacity(kept.len() + 1),
@@ -191,7 +201,7 @@ impl<'a> Place<'a> {
             mean: mean.clone(),
             still,
         };
-        for (k, Bounds { logit, .. }) in kept {
+        for &(k, Bounds { logit, .. }) in kept {
             let (lo, hi) = if still {
                 (logit.lo(), logit.hi())
             } else {
@@ -288,35 +298,49 @@ fn near(
     leaves: &dyn Fn(&Bounds) -> bool,
     enough: &dyn Fn(&Bounds) -> bool,
 ) -> Vec<Seen> {
-    let mut kept = vec![];
-    let ended = Cell::new(false);
-    let leaves = |of: &Bounds| ended.get() || leaves(of);
-    let mut look = |(k, of): Seen| {
-        if !leaves(&of) {
-            ended.set(enough(&of));
-            kept.push((k, of));
-        }
-    };
     match wells {
-        Wells::All(all) => all.iter().copied().for_each(look),
-        Wells::Boxes(tree) => walk(mixture, tree, center, logits, &leaves, &mut look),
-        Wells::Balls(tree) => walk(mixture, tree, center, logits, &leaves, &mut look),
+        Wells::All(all) => filtered(all.iter().copied(), leaves, enough),
+        Wells::Boxes(tree) => walk(mixture, tree, center, logits, leaves, enough),
+        Wells::Balls(tree) => walk(mixture, tree, center, logits, leaves, enough),
+    }
+}
+
+/// Of some wells.
+fn filtered(
+    wells: impl Iterator<Item = Seen>,
+    leaves: &dyn Fn(&Bounds) -> bool,
+    enough: &dyn Fn(&Bounds) -> bool,
+) -> Vec<Seen> {
+    let mut kept = vec![];
+    for well in wells.filter(|(_, of)| !leaves(of)) {
+        kept.push(well);
+        if enough(&well.1) {
+            break;
+        }
     }
     kept
 }
 
-/// Hands on the wells of all nodes that `leaves` does not let out.
+/// Of those in a tree.
 fn walk<B: Bound>(
     mixture: &EnclosedMixture,
     tree: &Tree<B>,
     center: &[f64],
     logits: &Logits,
     leaves: &dyn Fn(&Bounds) -> bool,
-    look: &mut dyn FnMut(Seen),
-) {
+    enough: &dyn Fn(&Bounds) -> bool,
+) -> Vec<Seen> {
+    let mut kept = vec![];
+    let ended = Cell::new(false);
+    let leaves = |of: &Bounds| ended.get() || leaves(of);
     let drops = |node: &Node<B>| leaves(&logits.of(Interval::point(node.log), node.bound.square(center)));
     tree.visit(drops, |place| {
         let k = tree.order[place];
-        look((k, logits.of(mixture.logs[k], mixture.square_distance(k, center))));
+        let of = logits.of(mixture.logs[k], mixture.square_distance(k, center));
+        if !leaves(&of) {
+            ended.set(enough(&of));
+            kept.push((k, of));
+        }
     });
+    kept
 }
