@@ -146,6 +146,11 @@ impl LowDimension {
         self.drop < f64::INFINITY
     }
 
+    /// Of most patterns, need the exponents not be computed?
+    pub(super) fn has_boxes(&self) -> bool {
+        self.bounds.is_some()
+    }
+
     /// The patterns that were not left out, ascending, with their weights as they stand.
     pub(super) fn kept(&self, room: &Room) -> Vec<(u32, f64)> {
         let blocks = room.active.iter().zip(room.weights.chunks_exact(BLOCK));
@@ -537,5 +542,37 @@ mod tests {
             }
         }
         assert!(LowDimension::new(Mat::zeros(MOST + 1, 3).as_ref(), &[0.0; 3], 1.0).is_none());
+    }
+
+    /// In eight dimensions boxes about blocks say too little, the exponents do not: few patterns are summed up, and none is missing.
+    #[test]
+    fn blocks_are_left_out_where_boxes_reach_everywhere() {
+        let (n, count, slope) = (MOST, 2500, 30.0);
+        // A Weyl sequence fills the cube evenly.
+        let root = |i: usize| [2.0_f64, 3.0, 5.0, 7.0, 11.0, 13.0, 17.0, 19.0][i].sqrt();
+        let patterns = Mat::from_fn(n, count, |i, k| 2.5 * (root(i) * k as f64).fract() - 1.25);
+        let square = |k: usize| patterns.col(k).squared_norm_l2();
+        let bias: Vec<f64> = (0..count).map(|k| -0.5 * slope * square(k)).collect();
+        let low = LowDimension::new(patterns.as_ref(), &bias, slope).expect("low");
+        assert!(low.leaves_out() && !low.has_boxes());
+        for near in [0, 17, 2499] {
+            let z: Vec<f64> = (0..n).map(|i| patterns[(i, near)] + 0.05 * (i as f64 - 3.0)).collect();
+            let (at, kept) = with_room(|room| {
+                let at = low.softmax(&z, slope, room);
+                assert!(2 * room.active.len() < low.blocks());
+                (at, low.kept(room))
+            });
+            let apart = |k: usize| (0..n).map(|i| (patterns[(i, k)] - z[i]).powi(2)).sum::<f64>();
+            let terms: Vec<f64> =
+                (0..count).map(|k| (-0.5 * slope * (apart(k) - apart(near))).exp()).collect();
+            let total: f64 = terms.iter().sum();
+            for i in 0..n {
+                let mean: f64 = (0..count).map(|k| terms[k] / total * patterns[(i, k)]).sum();
+                assert!((at.mean[i] - mean).abs() < 1e-12);
+            }
+            for k in (0..count).filter(|k| terms[*k] > 1e-17 * total) {
+                assert!(kept.binary_search_by_key(&(k as u32), |(k, _)| *k).is_ok());
+            }
+        }
     }
 }

@@ -194,7 +194,7 @@ fn three_gaussians() {
         grid::spectral_gap(&solved.domain(&minima, 0.1), &Options::default(), &Control::quiet()).unwrap();
     println!("{gap:?} {:e}", gap.value / 0.0265072 - 1.0);
     close(gap.value, 0.0265072, 1e-3);
-    assert!(gap.error < 1e-3 * gap.value);
+    assert!(gap.error < 3e-3 * gap.value);
     // One grid, two means: each is off by what the error bar of three grids does not need.
     for mean in [Mean::Geometric, Mean::ScharfetterGummel] {
         let one =
@@ -214,4 +214,41 @@ fn a_slow_direction_is_slower_than_the_passage() {
         &Control::quiet(),
     );
     close(gap.unwrap().value, 0.02, 2e-3);
+}
+
+/// Nine wells in a row with a slow direction across: of all potentials that lead from well to well none has any of it, and yet
+/// it is the slowest. Its rate is that of a quadratic; the row's is the line's.
+#[test]
+fn a_slow_direction_across_many_wells() {
+    let row = "0.4*(1 - cos(2*pi*x)) + (x/4.9)^24";
+    let along: Vec<f64> = (-8..=8).map(|k| 0.5 * f64::from(k)).collect();
+    let alone = spectral_gap(&formula(1, row), &along, 1.0).unwrap().value;
+    assert!(alone > 0.08, "{alone}");
+    let landscape = formula(2, &format!("{row} + 0.02*y^2"));
+    let minima: Vec<Vec<f64>> = (-4..=4).map(|k| vec![f64::from(k), 0.0]).collect();
+    let domain =
+        grid::Domain { landscape: &landscape, minima: &minima, top: 0.8, curvature: 16.0, temperature: 1.0 };
+    let gap = grid::spectral_gap(&domain, &Options { cut: 8.0, ..Options::default() }, &Control::quiet());
+    let gap = gap.unwrap();
+    println!("{gap:?} {alone}");
+    close(gap.value, 0.04, 2e-3);
+    assert!((gap.value - 0.04).abs() < 3.0 * gap.error);
+}
+
+/// A sum of a function of either coordinate on a torus: the smallest of their own gaps, each that of a circle.
+#[test]
+fn around_a_torus() {
+    use std::f64::consts::{FRAC_PI_2, PI, TAU};
+    let circle = |text: &str| Formula::new(1, text, &[], &[Some(TAU)], None).unwrap();
+    let eps = 0.3;
+    let one = spectral_gap(&circle("-cos(x)"), &[0.0, PI], eps).unwrap().value;
+    let turns: Vec<f64> = (0..4).map(|k| FRAC_PI_2 * f64::from(k)).collect();
+    let two = spectral_gap(&circle("-0.8*cos(2*x)"), &turns, eps).unwrap().value;
+    let landscape = Formula::new(2, "-cos(x) - 0.8*cos(2*y)", &[], &[Some(TAU); 2], None).unwrap();
+    let minima = [vec![0.0, 0.0], vec![0.0, PI]];
+    let domain =
+        grid::Domain { landscape: &landscape, minima: &minima, top: -0.2, curvature: 3.2, temperature: eps };
+    let gap = grid::spectral_gap(&domain, &Options::default(), &Control::quiet()).unwrap();
+    println!("{gap:?} {one} {two}");
+    assert!((gap.value - one.min(two)).abs() < gap.error && gap.error < 3e-3 * gap.value);
 }

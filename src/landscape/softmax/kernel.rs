@@ -203,23 +203,24 @@ impl LogSumExp {
         with_scratch(length, |scratch| each_kept(self, pruning, points, scratch, f));
     }
 
-    /// Are patterns left out block by block, as in low dimension?
-    pub(super) fn leaves_out_blocks(&self) -> bool {
-        self.low.as_ref().is_some_and(LowDimension::leaves_out)
+    /// Are patterns left out by boxes, as in low dimension?
+    pub(super) fn has_boxes(&self) -> bool {
+        self.low.as_ref().is_some_and(LowDimension::has_boxes)
     }
 
     /// What matters at one point, with weights that sum to one.
     pub(super) fn kept_at(&self, x: &[f64]) -> Option<Kept> {
-        if let Some(low) = self.low.as_ref().filter(|low| low.leaves_out()) {
-            return with_room(|room| {
-                let (at, _) = self.softmax_low(low, |i| x[i], room);
-                let (members, weights) = low.kept(room).into_iter().unzip();
-                Some(Kept { members, weights, sum: at.sum, lse: at.lse }.normalised())
-            });
+        if let Some(pruning) = self.pruning() {
+            let mut at = None;
+            self.kept(pruning, column(x), |_, _, kept| at = kept.cloned());
+            return at.map(Kept::normalised);
         }
-        let mut at = None;
-        self.kept(self.pruning()?, column(x), |_, _, kept| at = kept.cloned());
-        at.map(Kept::normalised)
+        let low = self.low.as_ref().filter(|low| low.leaves_out())?;
+        with_room(|room| {
+            let (at, _) = self.softmax_low(low, |i| x[i], room);
+            let (members, weights) = low.kept(room).into_iter().unzip();
+            Some(Kept { members, weights, sum: at.sum, lse: at.lse }.normalised())
+        })
     }
 
     /// Columns a block where there is a number for each datum and column: fixed by the data alone, so that results do not
@@ -420,7 +421,7 @@ impl LogSumExp {
     pub(in crate::landscape) fn hessian(&self, x: &[f64], mut out: MatMut<'_, f64>) {
         let n = self.dim();
         let factor = -self.temperature * self.slope * self.slope;
-        let kept = if self.leaves_out_blocks() { None } else { self.kept_at(x) };
+        let kept = self.pruning().and_then(|_| self.kept_at(x));
         if let (Some(low), None) = (&self.low, &kept) {
             with_room(|room| {
                 let (at, _) = self.softmax_low(low, |i| x[i], room);

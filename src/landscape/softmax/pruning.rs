@@ -89,7 +89,7 @@ impl Pruning {
     pub(super) fn new(kernel: &LogSumExp) -> Option<Self> {
         let count = kernel.bias.len();
         let least = if kernel.dim() <= low_dimension::MOST { LEAST.1 } else { LEAST.0 };
-        if count < least || u32::try_from(count).is_err() || kernel.leaves_out_blocks() {
+        if count < least || u32::try_from(count).is_err() || kernel.has_boxes() {
             return None;
         }
         let patterns = kernel.patterns();

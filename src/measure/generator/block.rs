@@ -159,9 +159,11 @@ impl NullaryFnOnce for Combine<'_> {
     #[inline(always)]
     fn call(self) {
         let matrix = *self.matrix;
+        // Functions that go nowhere may be no numbers.
+        let taken = matrix.map(|row| row != [0.0; SIDES]);
         for side in self.block {
             let mut sums = [0.0; SIDES];
-            for p in 0..SIDES {
+            for p in (0..SIDES).filter(|&p| taken[p]) {
                 for q in 0..SIDES {
                     sums[q] += side[p] * matrix[p][q];
                 }

@@ -9,15 +9,15 @@
 //! Electron Devices 16, 1969), the harmonic mean of `exp(-E/eps)` along the edge with E linear. Both err by h^2, differently.
 //!
 //! Three grids, each finer by the same factor, give the order that is seen; where it is 2 the values are extrapolated with it
-//! (L. F. Richardson 1911). The error bar adds up what the last extrapolation changes, how the two means differ (on the two coarser
-//! grids, where the second one is taken, too), and what a larger domain changes.
+//! (L. F. Richardson 1911). The error bar adds up what the last extrapolation changes, how the two means differ, and what a larger domain
+//! changes. The second mean is taken on the two coarser grids; what extrapolated values differ by there is scaled to the finest one by h^4.
 
 use faer::Mat;
 use rayon::prelude::*;
 
 use super::block::Sides;
 use super::elimination::{Factors, Order, Pattern, SIDES, dissect};
-use super::inverse::{Modes, smallest};
+use super::inverse::{GAP_SETTLED, Modes, SETTLED, smallest};
 use super::{Eigenvalue, LOST};
 use crate::control::Control;
 use crate::error::{Error, Result, shown};
@@ -115,6 +115,8 @@ struct Grid {
 const BATCH: usize = 4096;
 /// Dimensions at most.
 const MOST: usize = 3;
+/// By what errors of values grow when they are extrapolated, at most.
+const EXAGGERATED: f64 = 6.0;
 
 fn fell_short<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::Numerics(message.into()))
@@ -328,7 +330,8 @@ impl Grid {
     ) -> Result<Modes> {
         let factors = &self.factors(pattern, mean, domain.temperature)?;
         let root = &self.roots;
-        let sources = &self.minima[..self.minima.len().min(SIDES)];
+        // One function at least is no potential: what is slow without leading from well to well may be in none of them.
+        let sources = &self.minima[..self.minima.len().min(SIDES - 1)];
         let (start, wanted) = match coarser {
             Some((grid, modes)) => {
                 (grid.interpolate(&modes.functions, self, domain.landscape.dim()), modes.values.len())
@@ -343,7 +346,7 @@ impl Grid {
                 let mut block: Vec<Sides> =
                     (0..root.len()).map(|i| std::array::from_fn(|j| current(i, j))).collect();
                 factors.solve(&mut block);
-                (block, sources.len().max(1))
+                (block, self.minima.len().clamp(1, SIDES))
             }
         };
         smallest(factors, root, start, wanted)
@@ -405,7 +408,9 @@ pub fn spectrum(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -
     };
     let sizes =
         [(first, options.cut), (finer(1), options.cut), (finer(2), options.cut), (first, options.cut + 5.0)];
-    let grids = sizes.into_par_iter().map(laid).collect::<Result<Vec<_>>>()?;
+    // Of several errors the first one, whatever the threads.
+    let grids: Vec<Result<_>> = sizes.into_par_iter().map(laid).collect();
+    let grids = grids.into_iter().collect::<Result<Vec<_>>>()?;
     let on = |mean, which: &[usize]| -> Vec<_> {
         which.iter().map(|&k| (mean, &grids[k].0, &grids[k].1)).collect()
     };
@@ -425,15 +430,10 @@ pub fn spectrum(domain: &Domain<'_>, options: &Options, control: &Control<'_>) -
     let count = all.iter().chain(&others).map(Vec::len).min().unwrap_or(0);
     let eigenvalue = |k: usize| {
         let domain_error = (wide[k] - coarse[k]).abs();
-        let (one, change) = extrapolate(&[coarse[k], middle[k], fine[k]], factor);
-        // The means are compared where both were taken; what errs by h^4 falls by so much on the finest grid.
-        let gain = factor * factor - 1.0;
-        let richer = |values: [f64; 2]| values[1] + (values[1] - values[0]) / gain;
-        let apart =
-            (richer([coarse_other[k], middle_other[k]]) - richer([coarse[k], middle[k]])) / factor.powi(4);
-        let value = one + 0.5 * apart;
-        let lost = if k > 0 { LOST * value / fine[0] } else { 0.0 };
-        let error = apart.abs() + change + domain_error + (1e-12 + lost) * value;
+        let (value, spread) =
+            extrapolate([coarse[k], middle[k], fine[k]], [coarse_other[k], middle_other[k]], factor);
+        let (lost, settled) = if k > 0 { (LOST * value / fine[0], SETTLED) } else { (0.0, GAP_SETTLED) };
+        let error = spread + domain_error + (EXAGGERATED * settled + lost) * value;
         Eigenvalue { value, error, unknowns }
     };
     let all = (0..count).map(eigenvalue);
@@ -460,15 +460,23 @@ fn in_turn(
     Ok(found)
 }
 
-/// From values on three grids, each finer by `factor`: the best one, and an estimate of its error.
-fn extrapolate(values: &[f64; 3], factor: f64) -> (f64, f64) {
-    let [a, b, c] = *values;
-    let order = ((a - b) / (b - c)).ln() / factor.ln();
-    if !((1.6..2.4).contains(&order)) {
+/// Is a change to the one before, on a grid that is coarser by `factor`, as that of something of order two?
+fn is_of_order_two(before: f64, after: f64, factor: f64) -> bool {
+    (1.6..2.4).contains(&((before / after).ln() / factor.ln()))
+}
+
+/// From values with one mean of weights on three grids, each finer by `factor`, and with another one on the two coarser of them: the best
+/// value, and an estimate of its error.
+fn extrapolate([a, b, c]: [f64; 3], [a_other, b_other]: [f64; 2], factor: f64) -> (f64, f64) {
+    if !is_of_order_two(a - b, b - c, factor) {
         // Not the order of the method: no extrapolation, and the whole change on the way as the error.
-        return (c, (a - c).abs());
+        return (c, (a - c).abs() + (b_other - b).abs());
     }
     let gain = factor * factor - 1.0;
     let (coarse, fine) = (b + (b - a) / gain, c + (c - b) / gain);
-    (fine, (fine - coarse).abs())
+    let apart = b_other + (b_other - a_other) / gain - coarse;
+    // The means are compared where both were taken; as both then err by h^4, on the finest grid they differ by less.
+    let apart =
+        if is_of_order_two(a_other - a, b_other - b, factor) { apart / factor.powi(4) } else { apart };
+    (fine + 0.5 * apart, (fine - coarse).abs() + apart.abs())
 }

@@ -20,11 +20,11 @@ const ITERATIONS: usize = 80;
 /// So many rounds others than the gap may take.
 const PATIENCE: usize = 8;
 /// Error at which the gap is settled, relative.
-const GAP_SETTLED: f64 = 1e-12;
+pub(super) const GAP_SETTLED: f64 = 1e-12;
 /// And the others.
-const SETTLED: f64 = 1e-9;
+pub(super) const SETTLED: f64 = 1e-9;
 
-/// How far an eigenvalue of the inverse is off at most, relative, by the residuals of some that lie together and the distance to those
+/// About how far an eigenvalue of the inverse is off, relative, by the residuals of some that lie together and the distance to those
 /// beside them (T. Kato, J. Phys. Soc. Japan 4, 334, 1949; G. Temple, Proc. R. Soc. London A 119, 276, 1928). `values` descend, `residuals`
 /// are squares, over those of the values. `None` where that says nothing.
 fn off(k: usize, values: &[f64], residuals: &[f64]) -> Option<f64> {
@@ -61,13 +61,14 @@ pub(super) fn smallest(
     let mut scale = [[0.0; SIDES]; SIDES];
     for (p, row) in scale.iter_mut().enumerate() {
         let largest = block.iter().fold(0.0_f64, |largest, side| largest.max(side[p].abs()));
-        row[p] = if largest > 0.0 && largest < f64::INFINITY { 1.0 / largest } else { 0.0 };
+        let finite = block.iter().all(|side| side[p].is_finite());
+        row[p] = if largest > 0.0 && finite { 1.0 / largest } else { 0.0 };
     }
     combine(&mut block, &scale);
     let mut images = Vec::with_capacity(block.len());
     let mut between = products(&block, &block);
     let (mut before, mut last): (Vec<f64>, Vec<f64>) = (vec![], vec![]);
-    let mut settled = 0;
+    let (mut gap, mut settled) = (false, 0);
     for round in 0..ITERATIONS {
         let kept = orthonormalise(&mut block, between);
         invert(factors, root, &block, &mut images);
@@ -109,12 +110,15 @@ pub(super) fn smallest(
         };
         // Residuals do not fall below what is lost by being orthogonal to the first function.
         let reach = |k: usize| SETTLED.max((LOST * values[0] / values[k]).powi(2));
-        let gap = still(0, GAP_SETTLED);
+        gap = still(0, GAP_SETTLED);
         settled = (0..wanted.min(inverse.len())).take_while(|&k| still(k, reach(k))).count();
         (before, last) = (last, inverse);
         if gap && (settled == wanted || round >= PATIENCE) {
             break;
         }
+    }
+    if !gap {
+        return Err(Error::Numerics(format!("{ITERATIONS} inverse iterations did not settle the gap")));
     }
     last.truncate(settled.max(1));
     for (side, root) in block.iter_mut().zip(root) {
