@@ -182,6 +182,13 @@ fn energies_are_as_defined() {
         let far: Vec<f64> = s.x.iter().map(|x| 50.0 * x).collect();
         let expected = s.energy(&far);
         close(landscape.energy(&far), expected, 1e-12 * (1.0 + expected.abs()), "far away")?;
+        let points = Mat::from_fn(s.x.len(), 3, |i, j| s.x[i] + 0.2 * j as f64 * s.u[i]);
+        let mut together = [f64::NAN; 3];
+        landscape.energies(points.as_ref(), &mut together);
+        for (j, energy) in together.into_iter().enumerate() {
+            let expected = s.energy(points.col_as_slice(j));
+            close(energy, expected, 1e-12 * (1.0 + expected.abs()), "together")?;
+        }
         Ok(())
     });
 }
@@ -220,6 +227,19 @@ fn derivatives_are_those_of_the_energy() {
                 h,
             );
             close(third[i], length * expected, 1e-8 * size / (h * h), "third derivative")?;
+        }
+        // Of a symmetric form what it is of two directions follows from what it is of one twice.
+        let directions = Mat::from_fn(n, 2, |i, j| s.u[i] + if j == 0 { s.v[i] } else { -s.v[i] });
+        let mut twice = Mat::from_fn(n, 2, |_, _| f64::NAN);
+        landscape.thirds(&s.x, directions.as_ref(), twice.as_mut());
+        let terms = 1.0 + twice.norm_max();
+        for i in 0..n {
+            close(
+                0.25 * (twice[(i, 0)] - twice[(i, 1)]),
+                third[i],
+                1e-11 * terms,
+                "third derivatives together",
+            )?;
         }
         Ok(())
     });

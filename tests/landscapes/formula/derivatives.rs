@@ -246,6 +246,9 @@ fn batches_are_their_columns() {
     let mut energies = vec![0.0; 7];
     let mut gradients = Mat::zeros(3, 7);
     f.gradients(points.as_ref(), &mut energies, gradients.as_mut());
+    let mut alone = vec![0.0; 7];
+    f.energies(points.as_ref(), &mut alone);
+    assert_eq!(alone, energies);
     let mut products = Mat::zeros(3, 7);
     f.linearize(points.as_ref()).apply(vectors.as_ref(), products.as_mut());
     let mut at_first = Mat::zeros(3, 7);
