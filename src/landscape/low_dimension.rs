@@ -98,6 +98,12 @@ pub(super) fn with_room<R>(f: impl FnOnce(&mut Room) -> R) -> R {
     result
 }
 
+/// Exponents so far below the largest of `count` are left out, `reach` the largest `slope |y_k|^2`: together they change no digit, as
+/// `softmax/pruning.rs` has it.
+pub(super) fn drop(count: usize, reach: f64) -> f64 {
+    40.0 + (count as f64).ln() + (4.0 * reach).ln_1p()
+}
+
 impl LowDimension {
     /// From patterns (n x K, columns), their biases and the slope of the softmax; `None` if n is too large.
     pub(super) fn new(patterns: MatRef<'_, f64>, bias: &[f64], slope: f64) -> Option<Self> {
@@ -114,7 +120,7 @@ impl LowDimension {
         divide(patterns, &mut order);
         let mut sorted = LowDimension::ordered(patterns, bias, &order);
         let bounds = Bounds::new(patterns, bias, &order, slope);
-        sorted.drop = 40.0 + (count as f64).ln() + (4.0 * bounds.reach).ln_1p();
+        sorted.drop = drop(count, bounds.reach);
         sorted.bounds = Some(bounds);
         let (mut seen, mut matter) = (0, 0);
         with_room(|room| {

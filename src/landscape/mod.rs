@@ -202,8 +202,9 @@ pub trait Landscape: Send + Sync {
 
     /// Energy at one point.
     fn energy(&self, x: &[f64]) -> f64 {
-        let mut g = vec![0.0; self.dim()];
-        self.gradient(x, &mut g)
+        let mut energy = [0.0];
+        self.energies(MatRef::from_column_major_slice(x, self.dim(), 1), &mut energy);
+        energy[0]
     }
 
     /// Energy and gradient at one point.

@@ -35,7 +35,7 @@ pub(super) mod wells;
 
 use std::sync::{Arc, OnceLock};
 
-use faer::{ColRef, Mat, MatMut, MatRef};
+use faer::{Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
 use self::hessian::{Sparsity, set_inputs};
@@ -255,10 +255,9 @@ impl Formula {
     }
 
     /// The energy at `x`; what leads to it stays in the room for work.
-    fn forward(&self, x: ColRef<'_, f64>, work: &mut Workspace<f64>) -> f64 {
-        let n = self.tape().dim;
-        (0..n).for_each(|i| work.values[i] = x[i]);
-        work.values[n..n + self.parameters.len()].copy_from_slice(&self.parameters);
+    fn forward(&self, x: impl Iterator<Item = f64>, work: &mut Workspace<f64>) -> f64 {
+        let inputs = x.chain(self.parameters.iter().copied());
+        work.values.iter_mut().zip(inputs).for_each(|(value, x)| *value = x);
         self.tape().forward(&mut work.values)
     }
 }
@@ -273,7 +272,7 @@ impl Landscape for Formula {
         let columns = points.col_iter().zip(energies).zip(gradients.col_iter_mut()).collect();
         self.share(columns, |((x, energy), mut gradient)| {
             with_workspace::<f64, _>(self.tape(), |work| {
-                *energy = self.forward(x, work);
+                *energy = self.forward(x.iter().copied(), work);
                 self.tape().reverse(&work.values, &mut work.adjoints);
                 (0..n).for_each(|i| gradient[i] = work.adjoints[i]);
             });
@@ -282,7 +281,7 @@ impl Landscape for Formula {
 
     fn energies(&self, points: MatRef<'_, f64>, energies: &mut [f64]) {
         self.share(points.col_iter().zip(energies).collect(), |(x, energy)| {
-            with_workspace::<f64, _>(self.tape(), |work| *energy = self.forward(x, work));
+            with_workspace::<f64, _>(self.tape(), |work| *energy = self.forward(x.iter().copied(), work));
         });
     }
 
@@ -351,10 +350,7 @@ impl Landscape for Formula {
     }
 
     fn energy(&self, x: &[f64]) -> f64 {
-        with_workspace::<f64, _>(self.tape(), |work| {
-            set_inputs(&mut work.values, &[x, &self.parameters]);
-            self.tape().forward(&mut work.values)
-        })
+        with_workspace(self.tape(), |work| self.forward(x.iter().copied(), work))
     }
 
     fn gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {

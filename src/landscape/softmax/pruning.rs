@@ -31,7 +31,7 @@ use crate::landscape::exp::{BLOCK, exp_shifted, halve};
 use crate::landscape::low_dimension;
 use crate::linalg::dot;
 
-/// Fewer data are always summed up all, and fewer than the second number in low dimension.
+/// With fewer data this is not tried, in low dimension with fewer than the second number: there blocks may be left out.
 const LEAST: (usize, usize) = (1000, 8000);
 /// Data at which it is tried how many matter.
 const TRIED: usize = 8;
@@ -97,7 +97,7 @@ impl Pruning {
         let log_weights: Vec<f64> =
             kernel.bias.iter().zip(&squares).map(|(b, square)| b + 0.5 * kernel.slope * square).collect();
         let reach = squares.iter().copied().fold(0.0, f64::max);
-        let drop = 40.0 + (count as f64).ln() + (4.0 * kernel.slope * reach).ln_1p();
+        let drop = low_dimension::drop(count, kernel.slope * reach);
         let tried =
             Mat::from_fn(kernel.dim(), TRIED, |i, j| patterns[(i, (2 * j + 1) * count / (2 * TRIED))]);
         let mut logits = Mat::zeros(count, TRIED);

@@ -47,7 +47,7 @@ fn off(k: usize, values: &[f64], residuals: &[f64]) -> Option<f64> {
 /// has settled. `root` are the roots of the weights, `start` functions at the nodes.
 ///
 /// # Errors
-/// If the iteration comes to no number.
+/// If the iteration comes to no number, or does not settle the first eigenvalue.
 pub(super) fn smallest(
     factors: &Factors<'_>,
     root: &[f64],
