@@ -136,10 +136,10 @@ impl<B> Tree<B> {
         &self.nodes[0]
     }
 
-    /// Goes through the tree: what is in nodes that `drops` answers for is left out, the places of all other wells are handed on.
-    pub(super) fn visit(&self, mut drops: impl FnMut(&Node<B>) -> bool, mut each: impl FnMut(usize)) {
+    /// Goes through the tree: what is in nodes that `drops` answers for is left out, the places in all other leaves are handed on.
+    pub(super) fn leaves(&self, mut drops: impl FnMut(&Node<B>) -> bool, mut each: impl FnMut([usize; 2])) {
         if let [all] = &self.nodes[..] {
-            return (all.places[0]..all.places[1]).for_each(each);
+            return each(all.places);
         }
         let mut here = 0;
         while let Some(node) = self.nodes.get(here) {
@@ -148,10 +148,15 @@ impl<B> Tree<B> {
                 continue;
             }
             if node.next == here + 1 {
-                (node.places[0]..node.places[1]).for_each(&mut each);
+                each(node.places);
             }
             here += 1;
         }
+    }
+
+    /// The same, one place after the other.
+    pub(super) fn visit(&self, drops: impl FnMut(&Node<B>) -> bool, mut each: impl FnMut(usize)) {
+        self.leaves(drops, |[from, to]| (from..to).for_each(&mut each));
     }
 
     /// The place with the largest value, where that of a node is at least those in it. It is looked for first where `likely` is
