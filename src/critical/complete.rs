@@ -58,6 +58,8 @@ pub(super) struct Cover {
     pub(super) enclosures: u64,
     /// Why it is no proof of completeness, if it is none.
     pub(super) open: Option<String>,
+    /// Were the boxes used up that it might look at?
+    pub(super) used_up: bool,
 }
 
 /// The system whose zeros are the points, where they can be, and where those places are in R^n.
@@ -238,10 +240,12 @@ pub(super) fn cover(
         boxes: zeros.boxes,
         enclosures: zeros.evaluations,
         open: None,
+        used_up: zeros.ended == Ended::Boxes,
     };
     let reach = 2.0 * region.radius();
     let shells = SHELLS.0.min(SHELLS.1 / (zeros.found.len() as u64 + 1));
     let candidates: Vec<&Zero> = zeros.found.iter().chain(&zeros.on_edge).collect();
+    let ascent = enclosed.ascent();
     let proven: Vec<Option<CriticalPoint>> = candidates
         .par_iter()
         .map(|zero| {
@@ -250,7 +254,7 @@ pub(super) fn cover(
             let mut point = point(landscape, enclosed, x, reach)?;
             if thorough && let Some(proof) = &mut point.proof {
                 proof.basin =
-                    radial_basin(enclosed, &point.x, proof, region.radius(), shells, &|| control.stopped());
+                    radial_basin(&ascent, &point.x, proof, region.radius(), shells, &|| control.stopped());
             }
             // Without a change of space it must be this very zero; with one, all of them are counted below.
             let same = target.lift.is_some() || is_the_zero(&point, &zero.enclosure);

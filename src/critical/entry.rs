@@ -27,9 +27,10 @@ pub(super) fn enters(enclosed: &dyn Enclose, region: &Region, control: &Control<
     }
     let stop = || control.stopped();
     let (limit, width) = LIMITS;
+    let ascent = enclosed.ascent();
     let gradient = |x: &[Interval]| {
         let mut g = vec![Interval::ENTIRE; n];
-        enclosed.gradient(x, &mut g);
+        ascent(x, &mut g);
         g
     };
     match &region.shape {

@@ -132,11 +132,33 @@ fn convex_basin(found: Isolated, smallest: f64, lipschitz: f64, ball: f64) -> Op
     (radius > 0.0).then_some(radius)
 }
 
+/// Unit vectors all over the sphere in up to three dimensions.
+fn directions(n: usize) -> Vec<Vec<f64>> {
+    const TURN: f64 = std::f64::consts::TAU;
+    match n {
+        0 => vec![],
+        1 => vec![vec![-1.0], vec![1.0]],
+        2 => {
+            let at = |k: usize| (TURN * k as f64 / 48.0).sin_cos();
+            (0..48).map(|k| vec![at(k).0, at(k).1]).collect()
+        }
+        // A spiral from pole to pole, a golden section of a turn from one to the next.
+        _ => (0..160)
+            .map(|k| {
+                let z = (2 * k + 1) as f64 / 160.0 - 1.0;
+                let (sin, cos) = (TURN * 0.618_033_988_749_895 * k as f64).sin_cos();
+                let ring = (1.0 - z * z).sqrt();
+                vec![ring * sin, ring * cos, z]
+            })
+            .collect(),
+    }
+}
+
 /// A ball about a proven minimum, larger than [`convex_basin`]'s, in which every orbit ends there: as far out as the distance from the
 /// minimum is shown to fall along the flow, by subdividing one shell after the other into `boxes` at most. With the minimum `x*` within r of x,
-/// `<grad E(y), y - x*> >= <grad E(y), y - x> - |grad E(y)| r`.
+/// `<grad E(y), y - x*> >= <grad E(y), y - x> - |grad E(y)| r`, or the same times a positive function ([`Enclose::ascent`]).
 pub(super) fn radial_basin(
-    landscape: &dyn Enclose,
+    ascent: &(dyn Fn(&[Interval], &mut [Interval]) + Sync),
     x: &[f64],
     proof: &Proof,
     reach: f64,
@@ -150,14 +172,24 @@ pub(super) fn radial_basin(
     }
     let inwards = |y: &[Interval]| {
         let mut g = vec![Interval::ENTIRE; n];
-        landscape.gradient(y, &mut g);
+        ascent(y, &mut g);
         let along =
             g.iter().zip(y.iter().zip(x)).fold(Interval::ZERO, |sum, (g, (y, x))| sum + *g * y.shift(-x));
         let steep = norm_up(&g.iter().map(|g| g.mag()).collect::<Vec<f64>>());
         along - Interval::point(mul_up(steep, proof.radius))
     };
+    // Where it is not so is found at a point long before it is on a box.
+    let rises = |radius: f64| {
+        directions(n).iter().any(|u| {
+            let y: Vec<Interval> = x.iter().zip(u).map(|(x, u)| Interval::point(x + radius * u)).collect();
+            !(inwards(&y).hi() > 0.0)
+        })
+    };
     // Is it so between these radii?
     let mut falls = |inner: f64, outer: f64| {
+        if rises(outer) {
+            return false;
+        }
         let meets = |y: &[Interval]| {
             let square = square_distance(y, x);
             square.hi() >= mul_down(inner, inner) && square.lo() <= mul_up(outer, outer)
@@ -169,7 +201,7 @@ pub(super) fn radial_basin(
     };
     let mut shell = start;
     let mut growth = 2.0;
-    while growth > 1.0 + 1e-3 {
+    while growth > 1.0 + 1e-2 {
         let next = shell * growth;
         if next < reach && falls(shell, next) {
             shell = next;

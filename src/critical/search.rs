@@ -70,6 +70,9 @@ pub struct Options {
     pub degenerate_tolerance: f64,
     /// Nearest minima that each minimum is paired with.
     pub neighbours: usize,
+    /// Is each point that a search finds to be proven by itself, where the landscape can be enclosed? Points of a proof of completeness are
+    /// in any case.
+    pub prove: bool,
     /// Seed of the random starts.
     pub seed: u64,
 }
@@ -85,6 +88,7 @@ impl Default for Options {
             limit: None,
             degenerate_tolerance: 1e-10,
             neighbours: 8,
+            prove: true,
             seed: 0,
         }
     }
@@ -96,6 +100,9 @@ const BUDGET: (usize, usize) = (25_000, 12_000);
 const EACH: (usize, usize) = (50, 2_000_000);
 /// Boxes of a proof of completeness: where nobody asked for one, and where somebody did.
 const BOXES: (u64, u64) = (8_000, 2_000_000);
+/// By the number of unknowns, so many boxes for each minimum if that is more. (With data at random it takes 100 to 140 in the plane, 600 to 900 in
+/// space.)
+const BOXES_EACH: [u64; 4] = [0, 200, 200, 1500];
 /// A proof that nobody asked for is tried up to so many unknowns, or up to the second number if those are fewer than the
 /// dimensions.
 const BOXES_BY_THE_WAY: (usize, usize) = (3, 4);
@@ -122,8 +129,8 @@ pub fn search(
     let enclosed = landscape.enclose();
     let entered = |of: &dyn Enclose| landscape.dynamics().is_none() && enters(of, &region, control);
     let entered = enclosed.as_ref().is_ok_and(|of| entered(of.as_ref()));
-    let cover = attempt(landscape, enclosed.as_deref(), &region, options, control)?;
     let chart = Chart::new(landscape, &region);
+    let cover = attempt(landscape, enclosed.as_deref(), &chart, &region, options, control)?;
     // Where the gradient is proven to point outwards all over the boundary there is nothing to try.
     let certain = entered
         && landscape.is_smooth()
@@ -146,7 +153,7 @@ pub fn search(
         return Ok(set);
     }
     let mut set = by_searching(&chart, region, euler, options, control);
-    if let Ok(enclosed) = &enclosed {
+    if let (true, Ok(enclosed)) = (options.prove, &enclosed) {
         prove_each(landscape, enclosed.as_ref(), &mut set, control);
     }
     if let Some(cover) = cover {
@@ -160,6 +167,7 @@ pub fn search(
 fn attempt(
     landscape: &dyn Landscape,
     enclosed: std::result::Result<&dyn Enclose, &String>,
+    chart: &Chart<'_>,
     region: &Region,
     options: &Options,
     control: &Control<'_>,
@@ -179,12 +187,24 @@ fn attempt(
     if !(asked || near) {
         return Ok(None);
     }
-    let limits = Limits {
-        boxes: options.boxes.unwrap_or(if asked { BOXES.1 } else { BOXES.0 }),
-        symmetry: options.symmetry.clone(),
-        ..Limits::default()
+    let all = options.max_index.is_none_or(|most| most >= landscape.dim());
+    let each = BOXES_EACH.get(target.unknowns()).copied().filter(|_| all && !asked);
+    let cover = |target, boxes| {
+        let limits = Limits { boxes, symmetry: options.symmetry.clone(), ..Limits::default() };
+        complete::cover(landscape, enclosed, target, region, limits, asked, control)
     };
-    complete::cover(landscape, enclosed, target, region, limits, asked, control).map(Some)
+    let first = cover(target, options.boxes.unwrap_or(if asked { BOXES.1 } else { BOXES.0 }))?;
+    let Some(each) = each.filter(|_| first.used_up && options.boxes.is_none()) else {
+        return Ok(Some(first));
+    };
+    // Not too many boxes for what there is to find, if that is many points.
+    let minima = Options { max_index: Some(0), ..options.clone() };
+    let found = by_searching(chart, region.clone(), None, &minima, control).counts().first().copied();
+    let boxes = each * found.unwrap_or(0) as u64;
+    match boxes > BOXES.0 && !control.stopped() {
+        true => cover(Target::new(enclosed, region), boxes).map(Some),
+        false => Ok(Some(first)),
+    }
 }
 
 /// The answer, if there is a proof.

@@ -46,6 +46,11 @@ pub trait Enclose: Send + Sync {
         About { gradient, hessian, lipschitz: self.lipschitz_about(x) }
     }
 
+    /// What encloses, over boxes (length n), the gradient times a positive function, which may be another one at each call.
+    fn ascent(&self) -> Box<dyn Fn(&[Interval], &mut [Interval]) + Sync + '_> {
+        Box::new(|x, out| self.gradient(x, out))
+    }
+
     /// A system whose zeros are the critical points, with the Jacobian singular just where the Hessian is.
     fn system(&self) -> Box<dyn System + '_>;
 

@@ -175,3 +175,27 @@ fn minima_close_to_each_other() {
     let set = search(&mixture, None, &options, &Control::quiet()).unwrap();
     assert_eq!(set.counts(), [300]);
 }
+
+/// Hundreds of points in the plane and in space are proven to be all by default: they add up to one, no two are the same, and a search meets no
+/// others. With the highest index bounded, nothing is covered with boxes that were not asked for.
+#[test]
+fn many_points_are_proven_to_be_all() {
+    for (dim, count, sigma) in [(2, 260, 0.3), (3, 45, 0.3)] {
+        let side = (count as f64).powf(1.0 / dim as f64);
+        let data =
+            Mat::from_fn(dim, count, |i, k| side * (0.5 + 0.5 * ((k * 29 + i * 57) as f64 * 0.737).sin()));
+        let mixture = Mixture::new(data, vec![1.0; count], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap();
+        let find = |options: Options| search(&mixture, None, &options, &Control::quiet()).unwrap();
+        let all = find(Options::default());
+        assert_eq!(all.completeness, Completeness::Proven);
+        assert!(all.work.boxes > 8000, "it is tried here");
+        assert_eq!(all.euler_characteristic(), 1);
+        let met = find(Options { method: Method::Search, ..Options::default() });
+        for point in &met.points {
+            let same = all.points.iter().filter(|p| distance(&p.x, &point.x) < 1e-6 * sigma);
+            assert_eq!(same.map(|p| p.index).collect::<Vec<_>>(), [point.index], "{:?}", point.x);
+        }
+        let minima = find(Options { max_index: Some(0), ..Options::default() });
+        assert_eq!(minima.counts()[0], all.counts()[0]);
+    }
+}

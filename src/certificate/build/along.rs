@@ -137,7 +137,9 @@ fn at(
     control: &Control<'_>,
 ) -> Result<Certificate, String> {
     let landscape = family.with_parameter(name, value).map_err(|e| e.to_string())?;
-    let set = critical::search(landscape.as_ref(), region, search, control).map_err(|e| e.to_string())?;
+    // The certificate has proofs of its own.
+    let search = critical::Options { prove: false, ..search.clone() };
+    let set = critical::search(landscape.as_ref(), region, &search, control).map_err(|e| e.to_string())?;
     let free = Options { e0: None, ..options.clone() };
     Ok(build(landscape.as_ref(), &set, &free, control)?.certificate)
 }

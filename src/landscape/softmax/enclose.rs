@@ -362,6 +362,14 @@ impl Enclose for EnclosedMixture {
         About { gradient, hessian, lipschitz: self.lipschitz_by(place) }
     }
 
+    fn ascent(&self) -> Box<dyn Fn(&[Interval], &mut [Interval]) + Sync + '_> {
+        if self.dim > LOW || !(self.scale.lo() > 0.0 && self.precision.lo() > 0.0) {
+            return Box::new(|x, out| self.gradient(x, out));
+        }
+        let density = Density::new(self);
+        Box::new(move |x, out| density.field(x, out))
+    }
+
     fn system(&self) -> Box<dyn System + '_> {
         if self.dim <= LOW { Box::new(Density::new(self)) } else { Box::new(Slope(self)) }
     }
