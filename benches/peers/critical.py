@@ -29,6 +29,8 @@ DEFAULT = ["planar-k30-s35", "twenty-0"]
 PEERS = ["pele", "topsearch"]
 # As the peers, which look for no points of higher index.
 INDEX_ONE = "smale, to 1"
+# As the peers, which prove nothing either.
+UNPROVEN = "smale, to 1, unproven"
 ONE_THREAD = dict.fromkeys([*NAMES, "RAYON_NUM_THREADS"], "1")
 
 
@@ -68,11 +70,11 @@ def peer(python, name, case, seed, limit):
     return json.loads(lines[-1])
 
 
-def smale(binary, case, seed, limit, highest=None):
+def smale(binary, case, seed, limit, highest=None, proves=True):
     """`smale graph` on the case: user + system seconds of the whole process, start and files included. `highest` is the index up to which
     points are looked for, if not all that there are."""
-    tool = "smale" if highest is None else INDEX_ONE
-    options = "" if highest is None else f"max_index = {highest}\n"
+    tool = "smale" if highest is None else INDEX_ONE if proves else UNPROVEN
+    options = ("" if highest is None else f"max_index = {highest}\n") + ("" if proves else "prove = false\n")
     with open(case, "rb") as file:
         answer = tomllib.load(file)
     land = answer["landscape"]
@@ -162,7 +164,7 @@ def main():
         with open(case, "rb") as file:
             head = tomllib.load(file)
         print(f"\n{head['title']}, counts {head['counts']}")
-        runs = {tool: [] for tool in [*PEERS, "smale", INDEX_ONE]}
+        runs = {tool: [] for tool in [*PEERS, "smale", INDEX_ONE, UNPROVEN]}
         # Tools take turns, so that a busy machine is busy for all of them.
         for seed in range(1, given.repeats + 1):
             for tool in PEERS:
@@ -174,11 +176,12 @@ def main():
                 binary = given.smale.resolve()
                 runs["smale"].append(smale(binary, case, seed, given.limit))
                 runs[INDEX_ONE].append(smale(binary, case, seed, given.limit, 1))
+                runs[UNPROVEN].append(smale(binary, case, seed, given.limit, 1, proves=False))
         for tool, list_ in runs.items():
             if list_:
                 print(show(tool, list_), flush=True)
             lines += [{"case": name, **run} for run in list_]
-        for mine in ["smale", INDEX_ONE]:
+        for mine in ["smale", INDEX_ONE, UNPROVEN]:
             own = middle(runs[mine])
             for tool in PEERS if own else []:
                 theirs = middle(runs[tool])

@@ -373,6 +373,8 @@ def main():
     if given.smale:
         binary, data = given.smale.resolve(), str(len(np.load(DATA)))
         tools["smale, from the data"] = lambda folder: smale("smale, from the data", binary, folder, ["--limit", data])
+        bare = ["--limit", data, "--set", "critical.prove=false"]
+        tools["smale, unproven"] = lambda folder: smale("smale, unproven", binary, folder, bare)
         tools["smale"] = lambda folder: smale("smale", binary, folder, [])
     runs, known, lines = {name: [] for name in tools}, None, []
     with tempfile.TemporaryDirectory() as folder:

@@ -196,7 +196,9 @@ pub(super) fn alone(
     if let Some(range) = study.certify.as_ref().and_then(|c| c.range.as_ref()) {
         return over(study, family, range, region.as_ref(), started, control);
     }
-    let set = critical::search(family, region.as_ref(), &critical_options(study), control)?;
+    // The certificate has proofs of its own.
+    let search = critical::Options { prove: false, ..critical_options(study) };
+    let set = critical::search(family, region.as_ref(), &search, control)?;
     let searched = started.elapsed().as_secs_f64();
     if set.interrupted {
         return Err(Error::Numerics("the search for critical points was interrupted".into()));

@@ -215,6 +215,8 @@ fn starts(
 ) -> Result<Vec<(f64, Vec<f64>)>> {
     let mut search = critical_options(study);
     search.max_index = asked.max_index.or(search.max_index);
+    // Branches and events have proofs of their own.
+    search.prove = false;
     let values = continuation::starting_values(family, &asked.parameter, asked.from, asked.to, asked.starts);
     let mut starts = vec![];
     for (done, value) in values.iter().enumerate() {

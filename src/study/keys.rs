@@ -108,7 +108,12 @@ const CRITICAL: &[Key] = &[
         "auto",
         "complete: with a proof that these are all; search: many starts; auto: complete where that is within reach, else search",
     ),
-    key("boxes", Takes::Integer, "2000000; 8000 for auto", "most boxes of a proof of completeness"),
+    key(
+        "boxes",
+        Takes::Integer,
+        "2000000; for auto 8000, or 200 (plane) to 1500 (space) a minimum",
+        "most boxes of a proof of completeness",
+    ),
     key(
         "symmetry",
         Takes::Any,
@@ -130,6 +135,7 @@ const CRITICAL: &[Key] = &[
         "",
         "eigenvalues below this share of the largest count as zero",
     ),
+    key("prove", Takes::Flag, "true", "prove the points, where the kind allows; without, auto means search"),
 ];
 
 const GRAPH: &[Key] = &[
@@ -152,6 +158,7 @@ const GRAPH: &[Key] = &[
         "0",
         "orbits from random points that measure how much of the region flows to each minimum",
     ),
+    key("prove", Takes::Flag, "true", "prove connections between proven points, where the kind allows"),
 ];
 
 const LYAPUNOV: &[Key] = &[

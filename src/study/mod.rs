@@ -65,6 +65,8 @@ pub struct CriticalSection {
     pub degenerate_tolerance: Option<f64>,
     /// How many of its nearest minima each minimum is paired with, at least 1.
     pub neighbours: Option<usize>,
+    /// Are points to be proven, where the kind allows? Not given, they are.
+    pub prove: Option<bool>,
 }
 
 /// How critical points are to be connected; `None` leaves the choice to the search.
@@ -78,6 +80,8 @@ pub struct GraphSection {
     pub manifolds: Manifolds,
     /// Orbits from random points that measure basins; 0 for none.
     pub basins: usize,
+    /// Are connections to be proven, where the kind allows? Not given, they are.
+    pub prove: Option<bool>,
 }
 
 /// Unstable manifolds to be written as files.
@@ -358,6 +362,12 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
         let error = section.error("method", format!("unknown `method` {:?}", brief(&method)));
         return Err(error.with_help("it is \"auto\", \"complete\" or \"search\""));
     }
+    let prove = section.flag("prove")?;
+    if prove == Some(false) && method == "complete" {
+        let error =
+            section.error("prove", "`method = \"complete\"` asks for a proof, `prove = false` for none");
+        return Err(error.with_help("leave out one of them"));
+    }
     Ok(CriticalSection {
         method,
         boxes: section.integer("boxes")?,
@@ -367,6 +377,7 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
         limit: section.integer("limit")?,
         degenerate_tolerance: section.number("degenerate_tolerance")?,
         neighbours: section.integer("neighbours")?,
+        prove,
     })
 }
 
@@ -389,6 +400,7 @@ fn graph(section: &mut Section) -> Result<GraphSection> {
         order: order.transpose().map_err(|e| e.with_help(help))?,
         manifolds: manifolds(section)?,
         basins: section.integer("basins")?.unwrap_or(0),
+        prove: section.flag("prove")?,
     })
 }
 

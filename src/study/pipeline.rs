@@ -184,7 +184,7 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let mut graph = (what != Part::Critical && !set.interrupted)
         .then(|| connection::connect(landscape, &set, &graph_options(study), control));
     let connected = started.elapsed().as_secs_f64();
-    if let Some(graph) = &mut graph {
+    if let Some(graph) = graph.as_mut().filter(|_| study.graph.prove.unwrap_or(true)) {
         connection::prove(landscape, &set, graph, &ProofOptions::default(), control);
     }
     let proven = started.elapsed().as_secs_f64();
@@ -415,11 +415,12 @@ fn check_descent(
 pub(crate) fn critical_options(study: &Study) -> critical::Options {
     let default = critical::Options::default();
     let asked = &study.critical;
+    let prove = asked.prove.unwrap_or(default.prove);
     critical::Options {
         method: match asked.method.as_str() {
             "complete" => Method::Complete,
-            "search" => Method::Search,
-            _ => Method::Auto,
+            "auto" if prove => Method::Auto,
+            _ => Method::Search,
         },
         boxes: asked.boxes.map(|boxes| boxes as u64),
         symmetry: asked.symmetry.iter().filter_map(|row| signed_permutation(row)).collect(),
@@ -428,6 +429,7 @@ pub(crate) fn critical_options(study: &Study) -> critical::Options {
         limit: asked.limit,
         degenerate_tolerance: asked.degenerate_tolerance.unwrap_or(default.degenerate_tolerance),
         neighbours: asked.neighbours.unwrap_or(default.neighbours),
+        prove,
         seed: study.seed,
     }
 }

@@ -107,6 +107,11 @@ fn garbage_studies_are_refused_with_their_line() {
         (study("sigma = 1\nweights = [1]\n"), &["bad.toml:5:11", "weights"]),
         (study("sigma = 1\n[critical]\nrounds = 1.5\n"), &["bad.toml:6:10", "whole number", "1.5"]),
         (study("sigma = 1\n[critical]\nmethod = \"completely\"\n"), &["bad.toml:6:10", "\"complete\""]),
+        (
+            study("sigma = 1\n[critical]\nmethod = \"complete\"\nprove = false\n"),
+            &["bad.toml:7:9", "a proof", "leave out one"],
+        ),
+        (study("sigma = 1\n[graph]\nprove = 0\n"), &["bad.toml:6:9", "true"]),
         (study("sigma = 1\n[critical]\nsymmetry = [[1, 1]]\n"), &["bad.toml:6:12", "every number"]),
         (study("sigma = 1\n[graf]\n"), &["bad.toml:5:2", "did you mean `graph`"]),
         (study("sigma = 1\n[region]\nball = { radius = -1 }\n"), &["bad.toml:6:19", "positive"]),
@@ -933,4 +938,47 @@ fn a_folder_is_exported() {
     assert!(smale(&folder, &critical).status.success());
     refuses(&folder, &["export", "r"], &["graph.json", "smale graph"]);
     refuses(&folder, &["export", "r", "--format", "png"], &["picture"]);
+}
+
+/// The same points and edges with proofs and without; what is claimed of them differs.
+#[test]
+fn proofs_can_be_left_out() {
+    let folder = folder();
+    write(&folder, "four.csv", "1,0,0,0\n-1,0,0,0\n0,1.2,0,0\n0,0,0.9,0.4\n0,0,-1.1,1\n");
+    let text = "seed = 3\n[landscape]\nkind = \"mixture\"\ndata = \"four.csv\"\nsigma = 0.5\n[critical]\nmethod = \"search\"\n";
+    write(&folder, "four.toml", text);
+    let run = |without: &[&str]| -> serde_json::Value {
+        let sets = without.iter().flat_map(|key| ["--set", key]);
+        let arguments: Vec<&str> = ["graph", "four.toml", "--json"].into_iter().chain(sets).collect();
+        serde_json::from_slice(&smale(&folder, &arguments).stdout).unwrap()
+    };
+    let level = |summary: &serde_json::Value, of: &str| summary["levels"][of].as_str().unwrap().to_owned();
+    let all = run(&[]);
+    assert!(all["edges"].as_u64() >= Some(8));
+    for (without, points, connections) in [
+        (&[][..], "proven", "proven"),
+        (&["graph.prove=false"], "proven", "checked"),
+        (&["critical.prove=false"], "checked", "checked"),
+        (&["critical.prove=false", "graph.prove=false"], "checked", "checked"),
+    ] {
+        let summary = run(without);
+        assert_eq!(
+            (level(&summary, "critical_points"), level(&summary, "connections")),
+            (points.into(), connections.into())
+        );
+        let counted = |of: &str| summary[of].as_u64().unwrap() > 0;
+        assert_eq!(
+            (counted("proven_points"), counted("proven_edges")),
+            (points == "proven", connections == "proven")
+        );
+        assert_eq!((&summary["counts"], &summary["edges"]), (&all["counts"], &all["edges"]), "{without:?}");
+    }
+    // Where a proof of completeness is within reach it is not tried either.
+    let two = |set: &str| {
+        let output = smale(&folder, &["critical", "study.toml", "--json", "--set", set]);
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        (summary["completeness"].clone(), summary["counts"].clone())
+    };
+    assert_eq!(two("critical.prove=true"), ("proven".into(), serde_json::json!([2, 1])));
+    assert_eq!(two("critical.prove=false"), ("estimated".into(), serde_json::json!([2, 1])));
 }
