@@ -61,7 +61,7 @@ const SPOKES: [usize; 3] = [32, 128, 512];
 const TANGENT: f64 = 1e-6;
 
 /// The connection graph of `set`: the unstable manifolds of its points of index 1, and the stable manifolds of its
-/// points of index n - 1 (n >= 2), each followed on both sides.
+/// points of index n - 1 (n >= 2, if points of index n were looked for), each followed on both sides.
 ///
 /// Of a vector field these are the orbits into the sinks from equilibria with one unstable direction, and out of the
 /// sources into those with one stable direction; nothing is concluded from them.
@@ -79,13 +79,15 @@ pub fn connect(
     let inner: &dyn Landscape = reduced.as_ref().map_or(landscape, |r| r.inner.as_ref());
     let place = settle(inner, reduced.as_ref(), set);
     let n = inner.dim();
+    // Where points of index n were left out nothing is known of what lies above.
+    let upwards = n >= 2 && set.highest_index >= n;
     let mut tasks = vec![];
     for (id, node) in place.nodes.iter().enumerate() {
         for side in [1.0, -1.0] {
             if node.index == 1 {
                 tasks.push(Task { id, side, backward: false });
             }
-            if n >= 2 && node.index == n - 1 {
+            if upwards && node.index == n - 1 {
                 tasks.push(Task { id, side, backward: true });
             }
         }
@@ -108,8 +110,9 @@ pub fn connect(
     }
     let everything = options.order == Order::All;
     let circles = if everything { circles(&place) } else { vec![] };
-    graph.examined =
-        (1..=n).map(|k| finished && (k == 1 || k == n || (everything && fan::way(k, n).is_some()))).collect();
+    graph.examined = (1..=n)
+        .map(|k| finished && (k == 1 || (k == n && upwards) || (everything && fan::way(k, n).is_some())))
+        .collect();
     let mut open = vec![];
     if finished {
         let simple = (graph.connections.len(), graph.loose.len());

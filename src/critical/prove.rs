@@ -8,7 +8,7 @@ use faer::Mat;
 
 use super::Proof;
 use crate::landscape::Enclose;
-use crate::landscape::enclose::{About, Balls};
+use crate::landscape::enclose::{About, Ascent, Balls};
 use crate::rigor::prune::{positive, square_distance};
 use crate::rigor::rounding::{add_up, div_down, mul_down, mul_up, norm_up, sub_down, sub_up};
 use crate::rigor::{
@@ -158,7 +158,7 @@ fn directions(n: usize) -> Vec<Vec<f64>> {
 /// minimum is shown to fall along the flow, by subdividing one shell after the other into `boxes` at most. With the minimum `x*` within r of x,
 /// `<grad E(y), y - x*> >= <grad E(y), y - x> - |grad E(y)| r`, or the same times a positive function ([`Enclose::ascent`]).
 pub(super) fn radial_basin(
-    ascent: &(dyn Fn(&[Interval], &mut [Interval]) + Sync),
+    ascent: &Ascent<'_>,
     x: &[f64],
     proof: &Proof,
     reach: f64,

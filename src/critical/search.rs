@@ -103,6 +103,10 @@ const BOXES: (u64, u64) = (8_000, 2_000_000);
 /// By the number of unknowns, so many boxes for each minimum if that is more. (With data at random it takes 100 to 140 in the plane, 600 to 900 in
 /// space.)
 const BOXES_EACH: [u64; 4] = [0, 200, 200, 1500];
+/// But not if that is more than this, as long as nobody asks for it, ..
+const BOXES_MOST: u64 = 500_000;
+/// .. nor if more than this share of the minima may be unseen.
+const UNSURE: f64 = 0.02;
 /// A proof that nobody asked for is tried up to so many unknowns, or up to the second number if those are fewer than the
 /// dimensions.
 const BOXES_BY_THE_WAY: (usize, usize) = (3, 4);
@@ -130,14 +134,15 @@ pub fn search(
     let entered = |of: &dyn Enclose| landscape.dynamics().is_none() && enters(of, &region, control);
     let entered = enclosed.as_ref().is_ok_and(|of| entered(of.as_ref()));
     let chart = Chart::new(landscape, &region);
-    let cover = attempt(landscape, enclosed.as_deref(), &chart, &region, options, control)?;
+    let Attempt { mut covers, minima } =
+        attempt(landscape, enclosed.as_deref(), &chart, &region, options, control)?;
     // Where the gradient is proven to point outwards all over the boundary there is nothing to try.
     let certain = entered
         && landscape.is_smooth()
         && !region.is_periodic()
         && matches!(chart, Chart::Whole(_) | Chart::Reduced(_));
     let euler = if certain { Some(1) } else { chart.euler_characteristic(landscape, &region) };
-    let cover = cover.map(|mut cover| {
+    if let Some(cover) = covers.first_mut() {
         // All points are known: if they do not add up, the energy is not smooth all over, or something else is wrong.
         let sum: i64 = cover.points.iter().map(|p| if p.index % 2 == 0 { 1 } else { -1 }).sum();
         if cover.open.is_none() && euler.is_some_and(|chi| chi != sum) {
@@ -145,22 +150,30 @@ pub fn search(
                 "the points found add up to {sum}, not to the region's Euler characteristic: the energy is not smooth all over"
             ));
         }
-        cover
-    });
-    if let Some(cover) = cover.as_ref().filter(|cover| cover.open.is_none()) {
+    }
+    if let Some(cover) = covers.first().filter(|cover| cover.open.is_none()) {
         let mut set = proven(landscape, cover, region, euler, control);
         set.coverage.entered = entered;
         return Ok(set);
     }
-    let mut set = by_searching(&chart, region, euler, options, control);
+    let mut set = match minima.filter(|_| control.stopped()) {
+        // What was found before the interrupt is not lost.
+        Some(minima) => CriticalSet { completeness: Completeness::Unknown, interrupted: true, ..minima },
+        None => by_searching(&chart, region, euler, options, control),
+    };
     if let (true, Ok(enclosed)) = (options.prove, &enclosed) {
         prove_each(landscape, enclosed.as_ref(), &mut set, control);
     }
-    if let Some(cover) = cover {
-        set.take_in(cover);
-    }
+    covers.into_iter().rev().for_each(|cover| set.take_in(cover));
     set.coverage.entered = entered;
     Ok(set)
+}
+
+/// What came of proofs of completeness: the last one first, and the minima that were looked for in between.
+#[derive(Default)]
+struct Attempt {
+    covers: Vec<Cover>,
+    minima: Option<CriticalSet>,
 }
 
 /// Tries to prove that the critical points are all, if it is asked for or within reach.
@@ -171,9 +184,9 @@ fn attempt(
     region: &Region,
     options: &Options,
     control: &Control<'_>,
-) -> Result<Option<Cover>> {
+) -> Result<Attempt> {
     let enclosed = match (options.method, enclosed) {
-        (Method::Search, _) | (Method::Auto, Err(_)) => return Ok(None),
+        (Method::Search, _) | (Method::Auto, Err(_)) => return Ok(Attempt::default()),
         (Method::Complete, Err(why)) => {
             return Err(Error::input(format!("there can be no proof of completeness: {why}"))
                 .with_help("write method = \"search\""));
@@ -185,7 +198,7 @@ fn attempt(
     let (least, most) = BOXES_BY_THE_WAY;
     let near = target.unknowns() <= least || target.unknowns() <= most && landscape.dim() > target.unknowns();
     if !(asked || near) {
-        return Ok(None);
+        return Ok(Attempt::default());
     }
     let all = options.max_index.is_none_or(|most| most >= landscape.dim());
     let each = BOXES_EACH.get(target.unknowns()).copied().filter(|_| all && !asked);
@@ -195,16 +208,20 @@ fn attempt(
     };
     let first = cover(target, options.boxes.unwrap_or(if asked { BOXES.1 } else { BOXES.0 }))?;
     let Some(each) = each.filter(|_| first.used_up && options.boxes.is_none()) else {
-        return Ok(Some(first));
+        return Ok(Attempt { covers: vec![first], minima: None });
     };
     // Not too many boxes for what there is to find, if that is many points.
-    let minima = Options { max_index: Some(0), ..options.clone() };
-    let found = by_searching(chart, region.clone(), None, &minima, control).counts().first().copied();
-    let boxes = each * found.unwrap_or(0) as u64;
-    match boxes > BOXES.0 && !control.stopped() {
-        true => cover(Target::new(enclosed, region), boxes).map(Some),
-        false => Ok(Some(first)),
+    let options = Options { max_index: Some(0), ..options.clone() };
+    let minima = by_searching(chart, region.clone(), None, &options, control);
+    let boxes = each * minima.points.len() as u64;
+    let whole = matches!(minima.completeness, Completeness::Estimated { high, .. } if high < UNSURE * minima.points.len() as f64);
+    if !whole || control.stopped() || !(BOXES.0 + 1..=BOXES_MOST).contains(&boxes) {
+        return Ok(Attempt { covers: vec![first], minima: None });
     }
+    let mut second = cover(Target::new(enclosed, region), boxes)?;
+    second.boxes += first.boxes;
+    second.enclosures += first.enclosures;
+    Ok(Attempt { covers: vec![second, first], minima: Some(minima) })
 }
 
 /// The answer, if there is a proof.

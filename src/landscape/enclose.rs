@@ -7,6 +7,9 @@ use crate::rigor::{Interval, System};
 /// A symmetric or general matrix known up to a radius in each entry: every A with `|A - mid| <= rad`.
 pub type Balls = crate::rigor::BallMatrix;
 
+/// Encloses a direction over boxes: see [`Enclose::ascent`].
+pub type Ascent<'a> = Box<dyn Fn(&[Interval], &mut [Interval]) + Sync + 'a>;
+
 /// A landscape whose energy, gradient and Hessian can be enclosed. What is enclosed is the function that the kind's
 /// formula defines of the floating-point numbers given, evaluated exactly: not what [`Landscape`](super::Landscape)
 /// computes of it.
@@ -47,7 +50,7 @@ pub trait Enclose: Send + Sync {
     }
 
     /// What encloses, over boxes (length n), the gradient times a positive function, which may be another one at each call.
-    fn ascent(&self) -> Box<dyn Fn(&[Interval], &mut [Interval]) + Sync + '_> {
+    fn ascent(&self) -> Ascent<'_> {
         Box::new(|x, out| self.gradient(x, out))
     }
 

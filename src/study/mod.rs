@@ -368,6 +368,13 @@ fn critical(section: &mut Section) -> Result<CriticalSection> {
             section.error("prove", "`method = \"complete\"` asks for a proof, `prove = false` for none");
         return Err(error.with_help("leave out one of them"));
     }
+    for key in ["boxes", "symmetry"] {
+        if prove == Some(false) && section.has(key) {
+            let error =
+                section.error(key, format!("`{key}` is for a proof, and `prove = false` asks for none"));
+            return Err(error.with_help("leave out one of them"));
+        }
+    }
     Ok(CriticalSection {
         method,
         boxes: section.integer("boxes")?,

@@ -184,8 +184,8 @@ pub fn execute(study: &Study, what: Part, control: &Control<'_>) -> Result<Outco
     let mut graph = (what != Part::Critical && !set.interrupted)
         .then(|| connection::connect(landscape, &set, &graph_options(study), control));
     let connected = started.elapsed().as_secs_f64();
-    if let Some(graph) = graph.as_mut().filter(|_| study.graph.prove.unwrap_or(true)) {
-        connection::prove(landscape, &set, graph, &ProofOptions::default(), control);
+    if let Some(graph) = &mut graph {
+        prove_connections(study, landscape, &set, graph, control);
     }
     let proven = started.elapsed().as_secs_f64();
     let measured = graph.as_ref().and_then(|_| measure_basins(study, landscape, &set, control));
@@ -438,6 +438,22 @@ pub(crate) fn critical_options(study: &Study) -> critical::Options {
 fn signed_permutation(row: &[i64]) -> Option<SignedPermutation> {
     let places = row.iter().map(|v| v.unsigned_abs() as usize - 1).collect();
     SignedPermutation::new(places, row.iter().map(|v| *v < 0).collect())
+}
+
+/// Proves connections, unless the study leaves that out.
+pub(crate) fn prove_connections(
+    study: &Study,
+    landscape: &dyn Landscape,
+    set: &CriticalSet,
+    graph: &mut MorseGraph,
+    control: &Control<'_>,
+) {
+    if study.graph.prove.unwrap_or(true) {
+        connection::prove(landscape, set, graph, &ProofOptions::default(), control);
+    } else {
+        let why = "it was not tried: [graph] prove = false";
+        graph.connections.iter_mut().for_each(|c| c.open = Some(why.into()));
+    }
 }
 
 pub(crate) fn graph_options(study: &Study) -> connection::Options {

@@ -11,6 +11,7 @@ use super::{Study, keys};
 use crate::connection::Order;
 use crate::continuation::{self, CurveEnd, CurveKind, Plane, PlaneOptions};
 use crate::control::Control;
+use crate::critical;
 use crate::error::{Error, Result, brief, shown};
 use crate::export::significant;
 use crate::landscape::Family;
@@ -132,7 +133,8 @@ impl Second {
             region: study.region_for(family.dim())?,
             connections: self.connections,
             graphs,
-            search: critical_options(study),
+            // Curves and regions have no use for proofs of single points.
+            search: critical::Options { prove: false, ..critical_options(study) },
             ..default
         };
         let names = [asked.parameter.as_str(), self.parameter.as_str()];

@@ -260,7 +260,7 @@ fn compute(sweep: &Sweep, point: &Point, stop: &AtomicBool) -> Result<Measured> 
     let mut graph = (sweep.section().graph && !set.interrupted)
         .then(|| connection::connect(landscape, &set, &pipeline::graph_options(&study), &control));
     if let Some(graph) = &mut graph {
-        connection::prove(landscape, &set, graph, &connection::ProofOptions::default(), &control);
+        pipeline::prove_connections(&study, landscape, &set, graph, &control);
     }
     let data = study.data()?;
     // Samples of the repeats are drawn apart.

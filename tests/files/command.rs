@@ -111,6 +111,10 @@ fn garbage_studies_are_refused_with_their_line() {
             study("sigma = 1\n[critical]\nmethod = \"complete\"\nprove = false\n"),
             &["bad.toml:7:9", "a proof", "leave out one"],
         ),
+        (
+            study("sigma = 1\n[critical]\nboxes = 9\nprove = false\n"),
+            &["bad.toml:6:9", "`boxes` is for a proof"],
+        ),
         (study("sigma = 1\n[graph]\nprove = 0\n"), &["bad.toml:6:9", "true"]),
         (study("sigma = 1\n[critical]\nsymmetry = [[1, 1]]\n"), &["bad.toml:6:12", "every number"]),
         (study("sigma = 1\n[graf]\n"), &["bad.toml:5:2", "did you mean `graph`"]),

@@ -3,8 +3,9 @@
 use crate::common::draw::distance;
 use crate::common::graphs::solve;
 use crate::common::{Case, cases};
-use smale::connection::Loose;
-use smale::critical::CriticalSet;
+use smale::Control;
+use smale::connection::{Loose, connect};
+use smale::critical::{CriticalSet, Method, Options, search};
 
 /// Place in the case of each point of the set.
 fn places(case: &Case, set: &CriticalSet) -> Vec<usize> {
@@ -100,4 +101,24 @@ fn unequal_weights_and_duplicates() {
 #[test]
 fn hopfield() {
     check("hopfield");
+}
+
+/// With the highest index bounded nothing is looked for above: no orbit is followed to points that were left out, and none is lost.
+#[test]
+fn points_that_were_left_out_are_not_missed() {
+    for case in cases("planar-k30-s35") {
+        let options =
+            Options { method: Method::Search, max_index: Some(1), prove: false, ..Options::default() };
+        let set = search(case.landscape.as_ref(), None, &options, &Control::quiet()).unwrap();
+        assert_eq!(set.counts(), case.counts[..2]);
+        let graph =
+            connect(case.landscape.as_ref(), &set, &smale::connection::Options::default(), &Control::quiet());
+        assert!(graph.loose.iter().all(|l| !matches!(l, Loose::Lost { .. })));
+        // Both halves of each saddle's unstable manifold end at minima.
+        for (id, _) in set.points.iter().enumerate().filter(|(_, p)| p.index == 1) {
+            let ends = graph.connections.iter().filter(|c| c.from == id);
+            assert!(ends.clone().count() == 2 && ends.into_iter().all(|c| set.points[c.to].index == 0));
+        }
+        assert_eq!(graph.connections.len(), 2 * case.counts[1]);
+    }
 }

@@ -177,7 +177,7 @@ fn minima_close_to_each_other() {
 }
 
 /// Hundreds of points in the plane and in space are proven to be all by default: they add up to one, no two are the same, and a search meets no
-/// others. With the highest index bounded, nothing is covered with boxes that were not asked for.
+/// others.
 #[test]
 fn many_points_are_proven_to_be_all() {
     for (dim, count, sigma) in [(2, 260, 0.3), (3, 45, 0.3)] {

@@ -15,7 +15,7 @@ use super::place::Place;
 use super::span;
 use super::tree::{Ball, Bound, Sides, Tree};
 use super::weights::Weights;
-use crate::landscape::enclose::{About, Balls, Enclose, Everywhere, Hull};
+use crate::landscape::enclose::{About, Ascent, Balls, Enclose, Everywhere, Hull};
 use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
 use crate::rigor::{Interval, System};
 
@@ -362,7 +362,7 @@ impl Enclose for EnclosedMixture {
         About { gradient, hessian, lipschitz: self.lipschitz_by(place) }
     }
 
-    fn ascent(&self) -> Box<dyn Fn(&[Interval], &mut [Interval]) + Sync + '_> {
+    fn ascent(&self) -> Ascent<'_> {
         if self.dim > LOW || !(self.scale.lo() > 0.0 && self.precision.lo() > 0.0) {
             return Box::new(|x, out| self.gradient(x, out));
         }
