@@ -216,7 +216,7 @@ fn attempt(
     let boxes = each * minima.points.len() as u64;
     let whole = matches!(minima.completeness, Completeness::Estimated { high, .. } if high < UNSURE * minima.points.len() as f64);
     if !whole || control.stopped() || !(BOXES.0 + 1..=BOXES_MOST).contains(&boxes) {
-        return Ok(Attempt { covers: vec![first], minima: None });
+        return Ok(Attempt { covers: vec![first], minima: Some(minima) });
     }
     let mut second = cover(Target::new(enclosed, region), boxes)?;
     second.boxes += first.boxes;
