@@ -1,6 +1,8 @@
 //! Critical points against known answers.
 
 use faer::Mat;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use smale::Control;
 use smale::critical::{Completeness, Method, Options, search};
 use smale::landscape::mixture::{Mixture, Noise};
@@ -182,8 +184,8 @@ fn minima_close_to_each_other() {
 fn many_points_are_proven_to_be_all() {
     for (dim, count, sigma) in [(2, 260, 0.3), (3, 45, 0.3)] {
         let side = (count as f64).powf(1.0 / dim as f64);
-        let data =
-            Mat::from_fn(dim, count, |i, k| side * (0.5 + 0.5 * ((k * 29 + i * 57) as f64 * 0.737).sin()));
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let data = Mat::from_fn(dim, count, |_, _| rng.random_range(0.0..side));
         let mixture = Mixture::new(data, vec![1.0; count], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap();
         let find = |options: Options| search(&mixture, None, &options, &Control::quiet()).unwrap();
         let all = find(Options::default());
