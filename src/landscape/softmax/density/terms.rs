@@ -334,7 +334,7 @@ impl<const N: usize> NullaryFnOnce for Terms<'_, '_, N> {
                 let logs = block(&wells.logs, start);
                 let mut d = [NOTHING; N];
                 let mut alpha = [NOTHING; N];
-                let (mut a, mut b_) = ([NOTHING; N], [NOTHING; N]);
+                let (mut slopes, mut spans) = ([NOTHING; N], [NOTHING; N]);
                 let (mut square, mut swing, mut v, mut off) = (NOTHING, NOTHING, NOTHING, NOTHING);
                 for i in 0..N {
                     let c = block(&wells.coordinates[i * wells.stride..], start);
@@ -343,13 +343,13 @@ impl<const N: usize> NullaryFnOnce for Terms<'_, '_, N> {
                         alpha[i][l] = s * (c[l] - b[i]);
                         square[l] += d[i][l] * d[i][l];
                         swing[l] += alpha[i][l].abs() * reach[i];
-                        a[i][l] = alpha[i][l].abs() + margin[i][1] + SUBNORMAL;
-                        b_[i][l] = d[i][l].abs() + reach[i] + margin[i][0];
+                        slopes[i][l] = alpha[i][l].abs() + margin[i][1] + SUBNORMAL;
+                        spans[i][l] = d[i][l].abs() + reach[i] + margin[i][0];
                         v[l] += alpha[i][l].abs() * (d[i][l].abs() + reach[i]);
                         off[l] += s * wells.errors[i] * (d[i][l].abs() + reach[i] + wells.errors[i]);
                     }
                 }
-                // Which of them matter, and how far off they are.
+                // Which of them matter, and how far off they are. (`slopes` and `spans` are A and B of the module.)
                 let (mut log, mut e, mut here) = (NOTHING, NOTHING, NOTHING);
                 let mut any = false;
                 for l in 0..BLOCK {
@@ -372,8 +372,8 @@ impl<const N: usize> NullaryFnOnce for Terms<'_, '_, N> {
                     e[l] = if matters { e[l] } else { 0.0 };
                     log[l] = if matters { log[l] } else { 0.0 };
                     for i in 0..N {
-                        slope[l] = if lost && a[i][l] > slope[l] { a[i][l] } else { slope[l] };
-                        length[l] = if lost && b_[i][l] > length[l] { b_[i][l] } else { length[l] };
+                        slope[l] = if lost && slopes[i][l] > slope[l] { slopes[i][l] } else { slope[l] };
+                        length[l] = if lost && spans[i][l] > length[l] { spans[i][l] } else { length[l] };
                     }
                 }
                 if !any {
@@ -440,7 +440,7 @@ impl<const N: usize> NullaryFnOnce for Terms<'_, '_, N> {
                     for l in 0..BLOCK {
                         let range = scaled([others[i][0][l], others[i][1][l]], [chi[i][0][l], chi[i][1][l]]);
                         (of_field[0][l], of_field[1][l]) = (range[0], range[1]);
-                        add(&mut field[i], l, range, error[l] * b_[i][l]);
+                        add(&mut field[i], l, range, error[l] * spans[i][l]);
                     }
                     if !expands {
                         continue;
@@ -448,7 +448,7 @@ impl<const N: usize> NullaryFnOnce for Terms<'_, '_, N> {
                     for l in 0..BLOCK {
                         let term = weight[l] * d[i][l];
                         let error = e[l] * weight[l] + TINY * here[l];
-                        add(&mut value[i], l, [term, term], error * b_[i][l]);
+                        add(&mut value[i], l, [term, term], error * spans[i][l]);
                     }
                     for j in 0..N {
                         for l in 0..BLOCK {
@@ -457,12 +457,12 @@ impl<const N: usize> NullaryFnOnce for Terms<'_, '_, N> {
                                     [others[i][0][l], others[i][1][l]],
                                     [diagonal[i][0][l], diagonal[i][1][l]],
                                 );
-                                let error = error[l] * (1.0 + a[i][l] * b_[i][l]);
+                                let error = error[l] * (1.0 + slopes[i][l] * spans[i][l]);
                                 add(&mut jacobian[i][j], l, range, error);
                             } else {
                                 let range =
                                     ordered(of_field[0][l] * alpha[j][l], of_field[1][l] * alpha[j][l]);
-                                add(&mut jacobian[i][j], l, range, error[l] * (b_[i][l] * a[j][l]));
+                                add(&mut jacobian[i][j], l, range, error[l] * (spans[i][l] * slopes[j][l]));
                             }
                         }
                     }
