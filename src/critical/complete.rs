@@ -245,16 +245,16 @@ pub(super) fn cover(
     let reach = 2.0 * region.radius();
     let shells = SHELLS.0.min(SHELLS.1 / (zeros.found.len() as u64 + 1));
     let candidates: Vec<&Zero> = zeros.found.iter().chain(&zeros.on_edge).collect();
-    let ascent = enclosed.ascent();
+    let ascent = thorough.then(|| enclosed.ascent());
     let proven: Vec<Option<CriticalPoint>> = candidates
         .par_iter()
         .map(|zero| {
             let z: Vec<f64> = zero.enclosure.iter().map(|e| e.mid()).collect();
             let x = sharpen(landscape, target.place(&z));
             let mut point = point(landscape, enclosed, x, reach)?;
-            if thorough && let Some(proof) = &mut point.proof {
+            if let (Some(ascent), Some(proof)) = (&ascent, &mut point.proof) {
                 proof.basin =
-                    radial_basin(&ascent, &point.x, proof, region.radius(), shells, &|| control.stopped());
+                    radial_basin(ascent, &point.x, proof, region.radius(), shells, &|| control.stopped());
             }
             // Without a change of space it must be this very zero; with one, all of them are counted below.
             let same = target.lift.is_some() || is_the_zero(&point, &zero.enclosure);

@@ -179,8 +179,9 @@ pub(super) fn radial_basin(
         along - Interval::point(mul_up(steep, proof.radius))
     };
     // Where it is not so is found at a point long before it is on a box.
+    let directions = directions(n);
     let rises = |radius: f64| {
-        directions(n).iter().any(|u| {
+        directions.iter().any(|u| {
             let y: Vec<Interval> = x.iter().zip(u).map(|(x, u)| Interval::point(x + radius * u)).collect();
             !(inwards(&y).hi() > 0.0)
         })

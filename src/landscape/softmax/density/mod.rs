@@ -166,16 +166,15 @@ impl Density {
     /// Are all wells of a node faint all over the box? Then they are counted.
     fn is_faint(&self, node: &Node, place: &Place<'_>, faint: &mut Faint) -> bool {
         let Place { at, top, b, .. } = place;
-        let (mut swing, mut slope, mut length, mut square) = (0.0, 0.0_f64, 0.0_f64, 0.0);
+        let (mut swing, mut slope, mut length) = (0.0, 0.0_f64, 0.0_f64);
         for (i, c) in node.bound.iter().enumerate() {
             let reach = place.reach(i);
             let alpha = self.wells.precision * (c.lo() - b[i]).abs().max((c.hi() - b[i]).abs());
-            let apart = (c.lo() - at[i]).max(at[i] - c.hi()).max(0.0);
             swing += alpha * reach;
-            square += apart * apart;
             slope = slope.max(alpha);
             length = length.max((c.lo() - at[i]).abs().max((c.hi() - at[i]).abs()) + reach);
         }
+        let square = tree::nearest(&node.bound, at);
         let (own, half) = (node.log - top.log, 0.5 * self.wells.precision);
         let log = own - half * (square - top.square);
         let error = self.wells.exponent_error(own.abs() + half * (square + top.square) + swing);
