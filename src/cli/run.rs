@@ -85,7 +85,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, part: Part) -> Result<
     study.parts = Some(folder.path().to_owned());
     watch_for_interrupts()?;
     let show = |message: crate::control::Progress<'_>| reporter.show(message);
-    let outcome = execute(&study, part, &Control { stop: &STOP, progress: &show });
+    let control = Control { stop: &STOP, progress: &show };
+    // Within the pool: each of a thousand small parallel loops would wake a thread of it and wait.
+    let outcome = rayon::scope(|_| execute(&study, part, &control));
     reporter.finish();
     let outcome = match outcome.and_then(|mut outcome| outcome.add_page(&study).map(|()| outcome)) {
         Ok(outcome) => outcome,
