@@ -122,11 +122,12 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     let mut x = found.x.clone();
     let mut g = vec![0.0; n];
     let mut energy = landscape.gradient(&x, &mut g);
+    let mut error = landscape.gradient_error(&x);
     let mut here = curvature(problem, &x)?;
     let mut moved = 0.0;
     for _ in 0..12 {
         // Where nothing but rounding is left of the gradient there is nothing to gain, and the spectrum is known.
-        if norm(&g) <= REST.0 * landscape.gradient_error(&x) {
+        if norm(&g) <= REST.0 * error {
             break;
         }
         let step = here.newton_step(&g);
@@ -142,6 +143,7 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
             break;
         }
         (x, g, energy) = (trial, trial_g, trial_energy);
+        error = landscape.gradient_error(&x);
         moved += length;
         if length > 1e-6 * problem.scale {
             here = curvature(problem, &x)?;
@@ -155,58 +157,54 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
         here = curvature(problem, &x)?;
     }
     let (values, vectors) = here.spectrum()?;
+    error = error.max(scatter(problem, &x, &g));
     problem.region.wrap(&mut x);
     if !(energy.is_finite() && problem.contains(&x, 1.0)) {
         return None;
     }
     let gradient_norm = norm(&g);
     let mut refined =
-        Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, noise: 0.0, index: None };
-    let nearby = classify(problem, &mut refined, tolerance);
-    let noise = refined.noise;
+        Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, noise: error, index: None };
+    classify(problem, &mut refined, tolerance);
     // At a pole or on a kink the gradient is lost in rounding but has not vanished.
-    if !(gradient_norm.max(noise) <= VANISHED * nearby) {
+    if !grows_from(problem, &refined, gradient_norm.max(refined.noise)) {
         problem.rough.store(true, Ordering::Relaxed);
         return None;
     }
     // On the floor of a flat valley and on a slope without curvature steps may end before it has.
-    let rests = gradient_norm <= (REST.0 * noise).min(REST.1 * problem.steepness);
+    let rests = gradient_norm <= (REST.0 * refined.noise).min(REST.1 * problem.steepness);
     (refined.index.is_some() || rests).then_some(refined)
 }
 
-/// Sets the gradient's rounding error, and where the point is nondegenerate index and radius; the largest gradient a little away.
-fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> f64 {
+/// Makes the gradient's rounding error what the size of the terms says, and where the point is nondegenerate sets index and radius.
+fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
     let largest = point.spectral_radius();
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-    let (error, nearby) = gradients_about(problem, point);
-    let length = length_of(problem, point);
     let size = largest.max(curvature_nearby(problem, point));
-    point.noise = error.max(f64::EPSILON * size * length);
+    point.noise = point.noise.max(f64::EPSILON * size * length_of(problem, &point.x));
     let remaining = point.gradient_norm.max(point.noise);
     let certain = smallest > tolerance * largest && kantorovich(problem, point, remaining) <= KANTOROVICH;
     if certain {
         point.radius = 2.0 * remaining / smallest;
         point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
     }
-    nearby
 }
 
-/// How far from the region's centre the point is, or the problem's scale where that is more.
-fn length_of(problem: &Problem<'_>, point: &Refined) -> f64 {
-    norm(&problem.region.difference(&problem.region.center(), &point.x)).max(problem.scale)
+/// How far from the region's centre `x` is, or the problem's scale where that is more.
+fn length_of(problem: &Problem<'_>, x: &[f64]) -> f64 {
+    norm(&problem.region.difference(&problem.region.center(), x)).max(problem.scale)
 }
 
-/// Displacements at which rounding is measured.
-const DISPLACED: usize = 8;
+/// Displacements at which rounding is measured: in so many dimensions together, but so many at least and at most.
+const DISPLACED: (usize, usize, usize) = (16, 2, 8);
 
-/// The rounding error of the gradient near the point, measured, and the largest gradient a little away along the softest modes and
-/// the stiffest.
-///
-/// The error is what is left of the gradient's change over a few tiny displacements when the Hessian's part is taken off. Never below a
-/// unit in the last place of its terms, as the landscape tells their size.
-fn gradients_about(problem: &Problem<'_>, point: &Refined) -> (f64, f64) {
-    let n = point.x.len();
-    let size = 2.0_f64.powi(-44) * length_of(problem, point) / (n as f64).sqrt();
+/// The rounding error of the gradient near `x`, where it is `g`: what is left of its change over a few tiny displacements when the
+/// Hessian's part is taken off.
+fn scatter(problem: &Problem<'_>, x: &[f64], g: &[f64]) -> f64 {
+    let n = x.len();
+    let (samples, least, most) = DISPLACED;
+    let count = samples.div_ceil(n).clamp(least, most);
+    let size = 2.0_f64.powi(-44) * length_of(problem, x) / (n as f64).sqrt();
     // Signed fractions from a multiplicative hash: any fixed displacements will do, but no two the same, for in one
     // dimension rounding errors of few values may all happen to vanish.
     let part = |i: usize, k: u64| {
@@ -214,36 +212,39 @@ fn gradients_about(problem: &Problem<'_>, point: &Refined) -> (f64, f64) {
         let fraction = 0.5 + 0.5 * (hash & 0xffff_ffff) as f64 / 2.0_f64.powi(32);
         if hash >> 63 == 0 { fraction } else { -fraction }
     };
-    let modes: Vec<(usize, f64)> = softest(point)
-        .chain(point.kept().checked_sub(1))
-        .flat_map(|j| [(j, NEARBY * problem.scale), (j, -NEARBY * problem.scale)])
-        .collect();
-    // The point itself, the displaced ones, and those a little away, together.
-    let places = Mat::from_fn(n, 1 + DISPLACED + modes.len(), |i, j| {
-        let away = match j {
-            0 => 0.0,
-            j if j <= DISPLACED => part(i, j as u64 - 1) * size,
-            j => modes[j - 1 - DISPLACED].1 * point.vectors[(i, modes[j - 1 - DISPLACED].0)],
-        };
-        point.x[i] + away
-    });
-    let mut gradients = Mat::zeros(n, places.ncols());
-    problem.landscape.gradients(places.as_ref(), &mut vec![0.0; places.ncols()], gradients.as_mut());
-    let moves = Mat::from_fn(n, DISPLACED, |i, k| places[(i, k + 1)] - point.x[i]);
-    let mut changes = Mat::zeros(n, DISPLACED);
-    problem.landscape.linearize(column(&point.x)).apply(moves.as_ref(), changes.as_mut());
+    // The point itself and the displaced ones, together.
+    let places =
+        Mat::from_fn(n, 1 + count, |i, j| x[i] + if j == 0 { 0.0 } else { part(i, j as u64 - 1) * size });
+    let mut gradients = Mat::zeros(n, 1 + count);
+    problem.landscape.gradients(places.as_ref(), &mut vec![0.0; 1 + count], gradients.as_mut());
+    let moves = Mat::from_fn(n, count, |i, k| places[(i, k + 1)] - x[i]);
+    let mut changes = Mat::zeros(n, count);
+    problem.landscape.linearize(column(x)).apply(moves.as_ref(), changes.as_mut());
     // Many points may be summed up in another order than one.
-    let mut alone = vec![0.0; n];
-    problem.landscape.gradient(&point.x, &mut alone);
-    let other = crate::linalg::distance(&alone, gradients.col_as_slice(0));
-    let mut worst = problem.landscape.gradient_error(&point.x).max(4.0 * other);
-    for k in 0..DISPLACED {
+    let mut worst = 4.0 * crate::linalg::distance(g, gradients.col_as_slice(0));
+    for k in 0..count {
         let left = |i: usize| gradients[(i, k + 1)] - gradients[(i, 0)] - changes[(i, k)];
         let left: f64 = (0..n).map(|i| left(i).powi(2)).sum::<f64>().sqrt();
         worst = worst.max(4.0 * left);
     }
-    let nearby = (1 + DISPLACED..places.ncols()).map(|j| norm(gradients.col_as_slice(j)));
-    (worst, nearby.filter(|g| g.is_finite()).fold(0.0, f64::max))
+    worst
+}
+
+/// Is the gradient a little away, along the stiffest mode or one of the softest, so large that this much counts as nothing?
+fn grows_from(problem: &Problem<'_>, point: &Refined, remaining: f64) -> bool {
+    let n = point.x.len();
+    let large = |modes: &[usize]| {
+        let away = NEARBY * problem.scale;
+        let places = Mat::from_fn(n, 2 * modes.len(), |i, j| {
+            point.x[i] + if j % 2 == 0 { away } else { -away } * point.vectors[(i, modes[j / 2])]
+        });
+        let mut gradients = Mat::zeros(n, places.ncols());
+        problem.landscape.gradients(places.as_ref(), &mut vec![0.0; places.ncols()], gradients.as_mut());
+        let mut sizes = (0..places.ncols()).map(|j| norm(gradients.col_as_slice(j)));
+        sizes.any(|size| size.is_finite() && remaining <= VANISHED * size)
+    };
+    let Some(stiffest) = point.kept().checked_sub(1) else { return false };
+    large(&[stiffest]) || large(&softest(point).collect::<Vec<_>>())
 }
 
 /// `|H v|` a little away along the softest modes. Where the whole Hessian vanishes this shows what size
