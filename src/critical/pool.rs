@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::refine::{NEAR, Refined, approach, is_same, refine};
 use super::search::Options;
 use super::seeds::Seed;
-use super::settle::{leaders_first, settle};
+use super::settle::{leaders_first, rest, settle};
 use super::unseen::{Meetings, Unseen, unseen};
 use super::{Work, string};
 use crate::control::{Control, Progress};
@@ -174,8 +174,10 @@ impl Pool<'_> {
                 return;
             }
             let size = if self.problem.dim() <= DENSE { TOGETHER } else { 1 };
+            let ends = self.rest(batch, control);
+            let together = batch.par_chunks(size).zip(ends.par_chunks(size));
             let met: Vec<Vec<Vec<Met>>> =
-                batch.par_chunks(size).map(|seeds| self.pursue(seeds, control)).collect();
+                together.map(|(seeds, ends)| self.pursue(seeds, ends, control)).collect();
             for (seed, met) in batch.iter().zip(met.into_iter().flatten()) {
                 self.work.searches += 1;
                 let aim = match seed {
@@ -241,12 +243,34 @@ impl Pool<'_> {
         Some(self.points.len() - 1)
     }
 
-    /// Runs searches; what each of them met.
-    fn pursue(&self, seeds: &[Seed], control: &Control<'_>) -> Vec<Vec<Met>> {
+    /// Of descents that have nearly come to rest, the known minima that they are at, or else where they end, if that is near.
+    fn rest(&self, seeds: &[Seed], control: &Control<'_>) -> Vec<Option<End>> {
+        let known = |seed: &Seed| match seed {
+            Seed::Settled { x, gradient } if !control.stopped() => self.settled(x, gradient).map(End::Known),
+            _ => None,
+        };
+        let mut ends: Vec<Option<End>> = seeds.par_iter().map(known).collect();
+        let new = |k: &usize| ends[*k].is_none() && matches!(seeds[*k], Seed::Settled { .. });
+        let new: Vec<usize> = (0..seeds.len()).filter(new).collect();
+        let found: Vec<Vec<Option<Followed>>> = new
+            .par_chunks(TOGETHER)
+            .map(|new| {
+                rest(self.problem, &new.iter().map(|k| seeds[*k].start()).collect::<Vec<_>>(), control)
+            })
+            .collect();
+        for (k, found) in new.into_iter().zip(found.into_iter().flatten()) {
+            ends[k] = found.map(End::Found);
+        }
+        ends
+    }
+
+    /// Runs searches, of which some have ended already; what each of them met.
+    fn pursue(&self, seeds: &[Seed], ends: &[Option<End>], control: &Control<'_>) -> Vec<Vec<Met>> {
         let problem = self.problem;
-        let openings: Vec<Opening> = seeds
-            .par_iter()
-            .map(|seed| if control.stopped() { Opening::none() } else { self.open(seed) })
+        let openings: Vec<Opening> = (seeds.par_iter().zip(ends))
+            .map(
+                |(seed, end)| if control.stopped() { Opening::none() } else { self.open(seed, end.as_ref()) },
+            )
             .collect();
         let starts: Vec<(usize, Start<'_>)> = (openings.iter().enumerate())
             .flat_map(|(k, opening)| opening.starts.iter().map(move |start| (k, start.get())))
@@ -273,8 +297,8 @@ impl Pool<'_> {
         met
     }
 
-    /// Where a search begins.
-    fn open(&self, seed: &Seed) -> Opening {
+    /// Where a search begins, if it has not ended yet.
+    fn open(&self, seed: &Seed, end: Option<&End>) -> Opening {
         let problem = self.problem;
         let from = |x: &[f64], index: usize, directions: Option<Mat<f64>>| {
             let place = Place { x: x.to_vec(), index, directions };
@@ -284,8 +308,7 @@ impl Pool<'_> {
             Seed::Climb { x, index, directions, .. } => from(x, *index, directions.clone()),
             Seed::Settled { x, .. } if !problem.contains_nearly(x) => Opening::none(),
             Seed::Settled { x, gradient } => {
-                let known = self.settled(x, gradient).map(End::Known);
-                match known.or_else(|| approach(problem, x, gradient).map(End::Found)) {
+                match end.cloned().or_else(|| approach(problem, x, gradient).map(End::Found)) {
                     Some(end) => Opening { end: Some(end), ..Opening::none() },
                     None => from(x, 0, None),
                 }

@@ -163,8 +163,16 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
         return None;
     }
     let gradient_norm = norm(&g);
-    let mut refined =
-        Refined { x, energy, gradient_norm, values, vectors, radius: f64::INFINITY, noise: error, index: None };
+    let mut refined = Refined {
+        x,
+        energy,
+        gradient_norm,
+        values,
+        vectors,
+        radius: f64::INFINITY,
+        noise: error,
+        index: None,
+    };
     classify(problem, &mut refined, tolerance);
     // At a pole or on a kink the gradient is lost in rounding but has not vanished.
     if !grows_from(problem, &refined, gradient_norm.max(refined.noise)) {

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use faer::Mat;
 use rayon::prelude::*;
 
+use super::follow::Followed;
 use super::places::Places;
 use super::problem::Problem;
 use super::refine::NEAR;
@@ -32,6 +33,11 @@ const MOST: usize = 300;
 /// A step of mean shift that is so short, relative to the problem's scale and to the width of a well, is near enough to the end for
 /// Newton's method.
 const SHORT: (f64, f64) = (1e-5, 1e-3);
+/// Beyond that, to where the gradient is as short as this many units in the last place of its terms, so many steps are taken at most: a Hessian
+/// costs as much as a quarter of the dimension of them, and its factors are not had for nothing either.
+const ROUNDING: f64 = 5.0;
+/// See there.
+const FEW: usize = 40;
 /// A step of mean shift in widths of a well below which the last steps are made use of, and how long a step then may be.
 const CLOSE: (f64, f64) = (0.02, 0.1);
 /// Steps whose curvatures are told apart: their determinant over the product of both.
@@ -48,11 +54,12 @@ pub(super) fn settle(problem: &Problem<'_>, mut seeds: Vec<Seed>, control: &Cont
         return seeds;
     }
     let done = AtomicUsize::new(0);
+    let short = kernel.curvature * (SHORT.0 * problem.scale).min(SHORT.1 * kernel.width());
     let settled: Vec<Vec<Seed>> = plain
         .par_chunks(total.div_ceil(groups).clamp(least, most))
         .map(|group| {
             let starts: Vec<&[f64]> = group.iter().map(|i| seeds[*i].start()).collect();
-            let settled = descend(problem, &starts, kernel, control);
+            let settled = descend(problem, &starts, kernel, &vec![short; starts.len()], MOST, control);
             let done = done.fetch_add(group.len(), Relaxed) + group.len();
             (control.progress)(Progress { stage: "descents", done, total, note: "" });
             settled
@@ -174,16 +181,34 @@ impl Descent {
     }
 }
 
-/// Follows the descents from these points side by side.
-fn descend(problem: &Problem<'_>, starts: &[&[f64]], kernel: Kernel, control: &Control<'_>) -> Vec<Seed> {
+/// Where the descents from these places, near which they have come to rest, end but for rounding; none where that is not had in few steps.
+pub(super) fn rest(problem: &Problem<'_>, places: &[&[f64]], control: &Control<'_>) -> Vec<Option<Followed>> {
+    let Some(kernel) = problem.landscape.kernel() else { return places.iter().map(|_| None).collect() };
+    let least: Vec<f64> = places.iter().map(|x| ROUNDING * problem.landscape.gradient_error(x)).collect();
+    let ends = descend(problem, places, kernel, &least, FEW, control);
+    let found = |end: Seed| match end {
+        Seed::Settled { x, gradient } => Some(Followed { gradient_norm: norm(&gradient), x }),
+        _ => None,
+    };
+    ends.into_iter().map(found).collect()
+}
+
+/// Follows the descents from these points side by side, until their gradients are no longer than this, in so many steps at most.
+fn descend(
+    problem: &Problem<'_>,
+    starts: &[&[f64]],
+    kernel: Kernel,
+    least: &[f64],
+    most: usize,
+    control: &Control<'_>,
+) -> Vec<Seed> {
     let (n, count) = (problem.dim(), starts.len());
-    let least = kernel.curvature * (SHORT.0 * problem.scale).min(SHORT.1 * kernel.width());
     let mut seeds: Vec<Option<Seed>> = (0..count).map(|_| None).collect();
     let mut descents: Vec<Descent> = starts.iter().map(|x| Descent::new(x)).collect();
     let mut on: Vec<usize> = (0..count).collect();
     let (mut places, mut energies, mut gradients) =
         (Mat::zeros(n, count), vec![0.0; count], Mat::zeros(n, count));
-    for _ in 0..MOST {
+    for _ in 0..most {
         let active = on.len();
         if active == 0 || control.stopped() {
             break;
@@ -199,7 +224,7 @@ fn descend(problem: &Problem<'_>, starts: &[&[f64]], kernel: Kernel, control: &C
         for (j, id) in on.into_iter().enumerate() {
             let (x, g) = (places.col_as_slice(j), gradients.col_as_slice(j));
             let size = norm(g);
-            if size <= least {
+            if size <= least[id] {
                 seeds[id] = Some(Seed::Settled { x: x.to_vec(), gradient: g.to_vec() });
             } else if size.is_finite() {
                 descents[id].go_on(g, kernel);
