@@ -5,6 +5,7 @@ mod cholesky;
 pub(crate) mod lanes;
 pub(crate) mod outer;
 mod principal;
+pub(crate) mod rows;
 pub(crate) mod spectra;
 mod tridiagonal;
 

@@ -20,10 +20,9 @@ use faer::{Accum, MatMut, MatRef, Par};
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::kept::sum_weighed;
 use super::kernel::{LogSumExp, with_scratch};
 use crate::landscape::exp::{dot, exp_below, exp_nonpositive, highest};
-use crate::linalg::{lower_panels, outer};
+use crate::linalg::{lower_panels, outer, rows};
 
 /// Points worked on together: so many that packing the data for a product costs little beside it.
 pub(super) const WIDE: usize = 256;
@@ -45,10 +44,16 @@ const FEW: usize = 4096;
 const COLUMNS: usize = 256;
 
 impl LogSumExp {
-    /// Data in a tile at `b` points: beside few points there is room for more data.
+    /// Data in a tile at `b` points: beside few points there is room for more data, which only pays where they are packed.
     fn tile(&self, b: usize) -> usize {
-        let (numbers, most) = if b <= 8 { (4 * TILE, 40) } else { (TILE, 10) };
-        (numbers / self.dim() / ROWS).clamp(3, most) * ROWS
+        let (numbers, least, most) = if b <= rows::FEW {
+            (TILE, 1, 10)
+        } else if b <= 8 {
+            (4 * TILE, 3, 40)
+        } else {
+            (TILE, 3, 10)
+        };
+        (numbers / self.dim() / ROWS).clamp(least, most) * ROWS
     }
 
     /// In how many parts the data are summed up at `b` points: a power of two, which two threads or four share well.
@@ -65,6 +70,49 @@ impl LogSumExp {
 
     fn some(&self, data: &Range<usize>) -> MatRef<'_, f64> {
         self.patterns().subcols(data.start, data.len())
+    }
+
+    /// `factor y_k.z` of some data, for each column z (n x b): one column's after the other's.
+    pub(super) fn products(&self, data: &Range<usize>, z: MatRef<'_, f64>, factor: f64, out: &mut [f64]) {
+        let (n, b) = z.shape();
+        if b > rows::FEW {
+            let out = MatMut::from_column_major_slice_mut(out, data.len(), b);
+            return matmul(out, Accum::Replace, self.some(data).transpose(), z, factor, Par::Seq);
+        }
+        let stride = self.stride();
+        with_scratch(stride * b, |vectors| {
+            vectors.fill(0.0);
+            for (vector, z) in vectors.chunks_exact_mut(stride).zip(z.col_iter()) {
+                vector[..n].iter_mut().zip(z.iter()).for_each(|(to, z)| *to = *z);
+            }
+            let some = &self.data()[data.start * stride..data.end * stride];
+            rows::inner_products(some, vectors, stride, factor, out);
+        });
+    }
+
+    /// `factor sum_k w_k y_k` over some data, for weights one column after the other, into `out` (n x b) or added to it.
+    pub(super) fn combined(
+        &self,
+        data: &Range<usize>,
+        weights: &[f64],
+        factor: f64,
+        accum: Accum,
+        out: MatMut<'_, f64>,
+    ) {
+        let b = out.ncols();
+        if b > rows::FEW {
+            let weights = MatRef::from_column_major_slice(weights, data.len(), b);
+            return matmul(out, accum, self.some(data), weights, factor, Par::Seq);
+        }
+        let stride = self.stride();
+        with_scratch(stride * b, |sums| {
+            rows::weighed_sums(&self.data()[data.start * stride..data.end * stride], weights, stride, sums);
+            for (sum, out) in sums.chunks_exact(stride).zip(out.col_iter_mut()) {
+                for (out, sum) in out.iter_mut().zip(sum) {
+                    *out = if let Accum::Add = accum { *out + factor * sum } else { factor * sum };
+                }
+            }
+        });
     }
 
     /// Largest logits at `z` (n x b, centred), sums of weights below those, and sums of weighted data (n x b).
@@ -110,15 +158,13 @@ impl LogSumExp {
             for start in data.clone().step_by(most) {
                 let tile = start..(start + most).min(data.end);
                 let p = &mut room[..tile.len() * b];
-                let (y, bias) = (self.some(&tile), &self.bias[tile.clone()]);
-                let product = MatMut::from_column_major_slice_mut(&mut *p, tile.len(), b);
-                matmul(product, Accum::Replace, y.transpose(), z, self.slope, Par::Seq);
+                let bias = &self.bias[tile.clone()];
+                self.products(&tile, z, self.slope, p);
                 let (tops, sums, means) = (&mut *tops, &mut *sums, &mut *means);
                 Arch::new().dispatch(Weigh { p: &mut *p, bias, tops, sums, means });
-                let p = MatRef::from_column_major_slice(p, tile.len(), b);
                 let means = MatMut::from_column_major_slice_mut(means, n, b);
                 let accum = if start == data.start { Accum::Replace } else { Accum::Add };
-                matmul(means, accum, y, p, 1.0, Par::Seq);
+                self.combined(&tile, p, 1.0, accum, means);
             }
         });
     }
@@ -138,13 +184,9 @@ impl LogSumExp {
     ) {
         let ((n, b), k) = (vectors.shape(), self.count());
         let parts = if k <= FEW { 1 } else { self.parts(b) };
-        let first = |data: &Range<usize>, a: &mut [f64]| {
-            let product = MatMut::from_column_major_slice_mut(a, data.len(), b);
-            matmul(product, Accum::Replace, self.some(data).transpose(), vectors, 1.0, Par::Seq);
-        };
+        let first = |data: &Range<usize>, a: &mut [f64]| self.products(data, vectors, 1.0, a);
         let second = |data: &Range<usize>, a: &[f64], out: MatMut<'_, f64>| {
-            let a = MatRef::from_column_major_slice(a, data.len(), b);
-            matmul(out, Accum::Replace, self.some(data), a, factor, Par::Seq);
+            self.combined(data, a, factor, Accum::Replace, out);
         };
         if parts == 1 {
             return with_scratch(k * b, |a| {
@@ -371,9 +413,10 @@ impl WithSimd for Roots<'_> {
         let n = mean.len();
         let total: f64 = p.iter().sum();
         let inverse = simd.splat_f64s(if total > 0.0 { 1.0 / total } else { 0.0 });
+        mean.fill(0.0);
         let (data, mean) = (S::as_simd_f64s(data).0, S::as_mut_simd_f64s(mean).0);
         let vectors = mean.len();
-        sum_weighed(simd, data, members, p, mean);
+        rows::add_weighed(simd, data, members.iter().map(|k| *k as usize), p, mean);
         for mean in &mut *mean {
             *mean = simd.mul_f64s(*mean, inverse);
         }

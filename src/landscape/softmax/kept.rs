@@ -6,6 +6,7 @@ use pulp::{Simd, WithSimd};
 use super::kernel::LogSumExp;
 use super::pruning::{Pruning, with_work};
 use crate::landscape::exp::dot;
+use crate::linalg::rows::add_weighed;
 
 /// The data that matter at a point, ascending, and their weights.
 #[derive(Clone, Debug, Default)]
@@ -63,41 +64,7 @@ impl WithSimd for Logits<'_> {
     }
 }
 
-/// `sum_k w_k y_k` over some of the data, as vectors; all are filled up as the data are. Sums stay in registers, four where there
-/// are as many: none then waits for the one before.
-#[inline(always)]
-pub(super) fn sum_weighed<S: Simd>(
-    simd: S,
-    data: &[S::f64s],
-    members: &[u32],
-    weights: &[f64],
-    out: &mut [S::f64s],
-) {
-    let vectors = out.len();
-    let (fours, ones) = out.as_chunks_mut::<4>();
-    for (start, out) in fours.iter_mut().enumerate() {
-        let mut sums = [simd.splat_f64s(0.0); 4];
-        for (member, w) in members.iter().zip(weights) {
-            let w = simd.splat_f64s(*w);
-            if let Some(y) = data[*member as usize * vectors + 4 * start..].first_chunk::<4>() {
-                for i in 0..4 {
-                    sums[i] = simd.mul_add_f64s(w, y[i], sums[i]);
-                }
-            }
-        }
-        *out = sums;
-    }
-    let start = vectors - ones.len();
-    for (i, out) in ones.iter_mut().enumerate() {
-        *out = simd.splat_f64s(0.0);
-        for (member, w) in members.iter().zip(weights) {
-            let y = data[*member as usize * vectors + start + i];
-            *out = simd.mul_add_f64s(simd.splat_f64s(*w), y, *out);
-        }
-    }
-}
-
-/// [`sum_weighed`] over what was kept.
+/// `sum_k w_k y_k` over what was kept.
 pub(super) struct Mean<'a> {
     pub(super) data: &'a [f64],
     pub(super) members: &'a [u32],
@@ -112,7 +79,9 @@ impl WithSimd for Mean<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Mean { data, members, weights, out } = self;
-        sum_weighed(simd, S::as_simd_f64s(data).0, members, weights, S::as_mut_simd_f64s(out).0);
+        out.fill(0.0);
+        let members = members.iter().map(|k| *k as usize);
+        add_weighed(simd, S::as_simd_f64s(data).0, members, weights, S::as_mut_simd_f64s(out).0);
     }
 }
 

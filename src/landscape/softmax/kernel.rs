@@ -230,10 +230,9 @@ impl LogSumExp {
     }
 
     /// Softmax weights (K x b) at `z` (n x b, centred), not divided by their sums; fills in those and the log-sum-exps.
-    fn weigh(&self, z: MatRef<'_, f64>, mut p: MatMut<'_, f64>, lse: &mut [f64], sums: &mut [f64]) {
-        matmul(p.rb_mut(), Accum::Replace, self.patterns().transpose(), z, self.slope, Par::Seq);
-        for ((column, lse), total) in p.col_iter_mut().zip(lse).zip(sums) {
-            let column = column.try_as_col_major_mut().expect("own scratch is contiguous").as_slice_mut();
+    fn weigh(&self, z: MatRef<'_, f64>, p: &mut [f64], lse: &mut [f64], sums: &mut [f64]) {
+        self.products(&(0..self.count()), z, self.slope, p);
+        for ((column, lse), total) in p.chunks_exact_mut(self.count()).zip(lse).zip(sums) {
             let (max, sum) = exp_shifted(column, &self.bias);
             (*lse, *total) = (max + sum.ln(), sum);
         }
@@ -251,7 +250,7 @@ impl LogSumExp {
         let z: Vec<f64> = x.iter().zip(&self.center).map(|(x, c)| x - c).collect();
         let mut p = vec![0.0; self.count()];
         let mut sum = [0.0];
-        self.weigh(column(&z), column_mut(&mut p), &mut [0.0], &mut sum);
+        self.weigh(column(&z), &mut p, &mut [0.0], &mut sum);
         p.iter_mut().for_each(|w| *w /= sum[0]);
         p
     }
@@ -471,16 +470,16 @@ impl LogSumExp {
         let some = (missed.len() < b).then(|| gathered(points, &missed));
         let points = some.as_ref().map_or(points, |some| some.as_ref());
         let b = missed.len();
-        let mut weights = Mat::zeros(if b > 0 { k } else { 0 }, b);
+        let mut weights = vec![0.0; k * b];
         let block = self.block();
-        weights.as_mut().par_col_chunks_mut(block).enumerate().for_each(|(i, mut p)| {
-            let b = p.ncols();
+        weights.par_chunks_mut(k * block).enumerate().for_each(|(i, p)| {
+            let b = p.len() / k;
             with_scratch((n + 2) * b, |scratch| {
                 let (z, rest) = scratch.split_at_mut(n * b);
                 let (lse, sums) = rest.split_at_mut(b);
                 self.centre(points.subcols(i * block, b), z);
-                self.weigh(MatRef::from_column_major_slice(z, n, b), p.rb_mut(), lse, sums);
-                for (column, sum) in p.col_iter_mut().zip(&*sums) {
+                self.weigh(MatRef::from_column_major_slice(z, n, b), p, lse, sums);
+                for (column, sum) in p.chunks_exact_mut(k).zip(&*sums) {
                     column.iter_mut().for_each(|w| *w /= sum);
                 }
             });

@@ -26,8 +26,8 @@ impl Linearization for Hessians {
 /// The weights of all data where all matter, and of those that do where that is known.
 pub(super) struct Weighted<'a> {
     pub(super) kernel: &'a LogSumExp,
-    /// One column a point of which nothing is in `kept`.
-    pub(super) weights: Mat<f64>,
+    /// K of them for each point of which nothing is in `kept`.
+    pub(super) weights: Vec<f64>,
     /// One a point, or empty.
     pub(super) kept: Vec<Option<Kept>>,
 }
@@ -37,8 +37,9 @@ impl Weighted<'_> {
         let kernel = self.kernel;
         let factor = -kernel.temperature * kernel.slope * kernel.slope;
         let weights = |j: usize| {
-            let point = if self.weights.ncols() == 1 { 0 } else { start + j };
-            self.weights.col_as_slice(point)
+            let count = kernel.count();
+            let point = if self.weights.len() == count { 0 } else { start + j };
+            &self.weights[point * count..][..count]
         };
         kernel.covariance_products(vectors, weights, factor, out.rb_mut());
         for (out, v) in out.col_iter_mut().zip(vectors.col_iter()) {
