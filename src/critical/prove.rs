@@ -19,6 +19,8 @@ use crate::rigor::{
 /// sixteen.
 const SHRINK: f64 = 0.25;
 const TRIALS: usize = 40;
+/// A change of the eigenvalues that is no larger than this, relative to the smallest, is not worth a constant for a smaller ball.
+const SLIGHT: f64 = 1e-10;
 /// Up to this dimension basins are followed shell by shell.
 const SHELLS: usize = 3;
 /// Above this dimension the Hessian is not enclosed over boxes where it has no Lipschitz constant.
@@ -36,7 +38,8 @@ pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
     }
     let index = spectrum.values.iter().filter(|v| v.hi() < 0.0).count();
     let newton = newton_bound(&hessian, &gradient, smallest);
-    let mut best: Option<Isolated> = None;
+    // With the Lipschitz constant that it was found by.
+    let mut best: Option<(Isolated, f64)> = None;
     let mut basin: Option<f64> = None;
     let mut ball = reach;
     for _ in 0..TRIALS {
@@ -50,14 +53,14 @@ pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
             (None, f64::INFINITY)
         };
         if let Some(found) = found {
-            if best.is_none_or(|b| found.unique > b.unique) {
-                best = Some(found);
+            if best.is_none_or(|(b, _)| found.unique > b.unique) {
+                best = Some((found, change));
             }
             if index == 0 && with_basin {
                 basin = larger(basin, convex_basin(found, smallest, change, ball));
             }
-            // A smaller ball would end before the theorem does.
-            if found.unique >= ball {
+            // The next ball would end before the theorem does.
+            if found.unique >= SHRINK * ball {
                 break;
             }
         }
@@ -66,14 +69,16 @@ pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
             break;
         }
     }
-    let Isolated { radius, unique } = best?;
+    let (Isolated { radius, unique }, lipschitz) = best?;
     // At the exact point the eigenvalues differ from those at `x` by what the Hessian changes over the radius.
-    let change = lipschitz_within(radius);
-    let change = if change < f64::INFINITY {
-        mul_up(change, radius)
-    } else {
-        variation(landscape, &hessian, x, radius)
-    };
+    let mut change = mul_up(lipschitz, radius);
+    if !(change <= SLIGHT * smallest) {
+        let lipschitz = lipschitz_within(radius);
+        change = match lipschitz < f64::INFINITY {
+            true => mul_up(lipschitz, radius),
+            false => variation(landscape, &hessian, x, radius),
+        };
+    }
     let smallest = kept_away(smallest, change, 1.0)?;
     let ends = |v: &Interval| (sub_down(v.lo(), change), add_up(v.hi(), change));
     let eigenvalues = spectrum.values.iter().map(ends).collect();
