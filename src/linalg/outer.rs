@@ -1,9 +1,12 @@
-//! Sums of outer products `w w'`, for vectors of moderate length: tile by tile of the lower triangle, the sums of each in registers.
+//! Sums of outer products `w w'`: for vectors of moderate length tile by tile of the lower triangle, the sums of each in registers.
 //!
 //! A general matrix product packs its factors first and computes rectangles; of vectors that lie in memory as they are read here, and few
 //! enough for the first cache, neither pays.
 
+use faer::{MatMut, MatRef};
 use pulp::{Arch, Simd, WithSimd};
+
+use super::lower_panels;
 
 /// Up to this length of the vectors.
 pub(crate) const LONGEST: usize = 128;
@@ -11,9 +14,12 @@ pub(crate) const LONGEST: usize = 128;
 /// Numbers of the vectors that are read together (24 kB).
 const TOGETHER: usize = 3 << 10;
 
+/// The same of longer ones, for a general product.
+const LONG: usize = 256;
+
 /// How many vectors of this length are read together.
 pub(crate) fn together(stride: usize) -> usize {
-    (TOGETHER / stride).max(16)
+    if stride > LONGEST { LONG } else { (TOGETHER / stride).max(16) }
 }
 
 /// Adds the lower triangle of `sum w w'` over vectors w, one after the other, whose length `stride` is a multiple of eight, to the
@@ -21,7 +27,12 @@ pub(crate) fn together(stride: usize) -> usize {
 pub(crate) fn add_products(vectors: &[f64], stride: usize, out: &mut [f64]) {
     assert!(stride.is_multiple_of(8) && out.len() == stride * stride, "whole vectors of the processor");
     for vectors in vectors.chunks(together(stride) * stride) {
-        Arch::new().dispatch(Outer { vectors, stride, out });
+        if stride <= LONGEST {
+            Arch::new().dispatch(Outer { vectors, stride, out: &mut *out });
+            continue;
+        }
+        let w = MatRef::from_column_major_slice(vectors, stride, vectors.len() / stride);
+        lower_panels(MatMut::from_column_major_slice_mut(&mut *out, stride, stride), w, w.transpose(), 1.0);
     }
 }
 
@@ -95,8 +106,8 @@ mod tests {
 
     #[test]
     fn lower_triangles_of_all_sizes() {
-        for stride in [8, 16, 24, 40, 64, 72, 128] {
-            for count in [0, 1, 15, 48, 200] {
+        for stride in [8, 16, 24, 40, 64, 72, 128, 136, 200] {
+            for count in [0, 1, 15, 48, 300] {
                 let vectors: Vec<f64> = (0..count * stride).map(|i| (0.7 * i as f64).sin()).collect();
                 let mut out = vec![1.0; stride * stride];
                 add_products(&vectors, stride, &mut out);

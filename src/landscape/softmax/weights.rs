@@ -6,14 +6,13 @@
 //!
 //! Which wells may matter is found out in [`super::place`].
 
-use faer::prelude::ReborrowMut;
-use faer::{Accum, Mat, MatMut};
+use faer::Mat;
 use pulp::{Arch, NullaryFnOnce};
 
 use super::enclose::{EnclosedMixture, LOW, depth, difference, gamma, lanes, norm, share_down, share_up};
 use super::place::{Place, Reach};
 use crate::landscape::enclose::Balls;
-use crate::linalg::lower_product;
+use crate::linalg::outer;
 use crate::rigor::Interval;
 use crate::rigor::rounding::{add_up, div_up, mul_up, sqrt_up, sub_down, sub_up, sum_up, up};
 
@@ -237,20 +236,34 @@ impl Weights {
         let rounding = gamma(kept.len() + 8);
         let roots: Vec<(f64, f64)> = kept.iter().map(|&k| self.root(k, rounding)).collect();
         let is_thin = roots.iter().all(|(_, r)| *r <= THIN);
-        let (mut root, mut spread) =
-            (Mat::zeros(n, kept.len()), Mat::zeros(n, if is_thin { 0 } else { kept.len() }));
-        let wells: Vec<usize> = kept.iter().map(|&k| self.wells[k]).collect();
-        let factors = Factors {
-            mixture,
-            wells: &wells,
-            roots: &roots,
-            t,
-            root: root.as_mut(),
-            spread: spread.as_mut(),
-        };
-        let squares = Arch::new().dispatch(factors);
-        let mut out = Balls { mid: Mat::zeros(n, n), rad: Mat::zeros(n, n) };
-        lower_product(out.mid.as_mut(), Accum::Replace, root.as_ref(), root.transpose(), 1.0);
+        // Wells in groups that stay in the cache; what fills up a column is zero.
+        let stride = n.next_multiple_of(8);
+        let most = outer::together(stride);
+        let zeros = |length: usize| (vec![0.0; length], vec![0.0; if is_thin { 0 } else { length }]);
+        let (mut root, mut spread) = zeros(stride * most.min(kept.len()));
+        let (mut sums, mut spreads) = zeros(stride * stride);
+        let mut squares = vec![0.0; n];
+        for (group, roots) in kept.chunks(most).zip(roots.chunks(most)) {
+            let numbers = stride * group.len();
+            let (root, spread) = (&mut root[..numbers], &mut spread[..if is_thin { 0 } else { numbers }]);
+            let (own, others, squares) = (&mut *root, &mut *spread, &mut squares[..]);
+            Arch::new().dispatch(Factors {
+                weights: self,
+                mixture,
+                group,
+                roots,
+                t,
+                root: own,
+                spread: others,
+                squares,
+            });
+            outer::add_products(root, stride, &mut sums);
+            if !is_thin {
+                outer::add_products(spread, stride, &mut spreads);
+            }
+        }
+        let lower = |sums: &[f64]| Mat::from_fn(n, n, |i, j| if i < j { 0.0 } else { sums[j * stride + i] });
+        let mut out = Balls { mid: lower(&sums), rad: Mat::zeros(n, n) };
         // A product of nonnegative numbers in floating point may fall short by its own rounding.
         let grown = 1.0 + 4.0 * rounding;
         let smallest = (8 * kept.len() + 8) as f64 * f64::MIN_POSITIVE;
@@ -268,7 +281,7 @@ impl Weights {
                 }
             }
         } else {
-            lower_product(out.rad.as_mut(), Accum::Replace, spread.as_ref(), spread.transpose(), 1.0);
+            out.rad = lower(&spreads);
             for j in 0..n {
                 for rad in &mut out.rad.col_as_slice_mut(j)[j..] {
                     *rad = add_up(mul_up(*rad, grown), tail);
@@ -319,42 +332,44 @@ impl Weights {
     }
 }
 
-/// The factors of [`Weights::second_moments`]: `w = q_k (c_k - t)`, and `r_k |w|` if there is room for them; sums of the squares of the
-/// latter.
+/// Factors of [`Weights::second_moments`], one after the other: `w = q_k (c_k - t)`, and `r_k |w|` if there is room for them; adds the squares
+/// of the latter.
 struct Factors<'a> {
+    weights: &'a Weights,
     mixture: &'a EnclosedMixture,
-    wells: &'a [usize],
+    group: &'a [usize],
     /// q and r of each.
     roots: &'a [(f64, f64)],
     t: &'a [f64],
-    root: MatMut<'a, f64>,
-    spread: MatMut<'a, f64>,
+    root: &'a mut [f64],
+    spread: &'a mut [f64],
+    squares: &'a mut [f64],
 }
 
 impl NullaryFnOnce for Factors<'_> {
-    type Output = Vec<f64>;
+    type Output = ();
 
     #[inline(always)]
-    fn call(self) -> Vec<f64> {
-        let Factors { mixture, wells, roots, t, mut root, mut spread } = self;
+    fn call(self) {
+        let Factors { weights, mixture, group, roots, t, root, spread, squares } = self;
         let n = t.len();
-        let mut squares = vec![0.0; n];
-        for (column, (k, (q, r))) in wells.iter().zip(roots).enumerate() {
-            let c = &mixture.wells[k * n..][..n];
-            let root = root.rb_mut().col_mut(column).try_as_col_major_mut().expect("columns are contiguous");
-            let root = &mut root.as_slice_mut()[..n];
+        let stride = n.next_multiple_of(8);
+        let squares = &mut squares[..n];
+        for (column, (k, (q, r))) in group.iter().zip(roots).enumerate() {
+            let c = &mixture.wells[weights.wells[*k] * n..][..n];
+            let root = &mut root[column * stride..][..n];
             for i in 0..n {
                 root[i] = q * (c[i] - t[i]);
                 let part = r * root[i];
                 squares[i] += part * part;
             }
-            if spread.ncols() > 0 {
+            if !spread.is_empty() {
+                let spread = &mut spread[column * stride..][..n];
                 for i in 0..n {
-                    spread[(i, column)] = r * root[i].abs();
+                    spread[i] = r * root[i].abs();
                 }
             }
         }
-        squares
     }
 }
 
