@@ -245,13 +245,18 @@ impl Pool<'_> {
 
     /// Of descents that have nearly come to rest, the known minima that they are at, or else where they end, if that is near.
     fn rest(&self, seeds: &[Seed], control: &Control<'_>) -> Vec<Option<End>> {
+        let inside = |seed: &Seed| match seed {
+            Seed::Settled { x, .. } => self.problem.contains_nearly(x),
+            _ => false,
+        };
         let known = |seed: &Seed| match seed {
-            Seed::Settled { x, gradient } if !control.stopped() => self.settled(x, gradient).map(End::Known),
+            Seed::Settled { x, gradient } if inside(seed) && !control.stopped() => {
+                self.settled(x, gradient).map(End::Known)
+            }
             _ => None,
         };
         let mut ends: Vec<Option<End>> = seeds.par_iter().map(known).collect();
-        let new = |k: &usize| ends[*k].is_none() && matches!(seeds[*k], Seed::Settled { .. });
-        let new: Vec<usize> = (0..seeds.len()).filter(new).collect();
+        let new: Vec<usize> = (0..seeds.len()).filter(|k| ends[*k].is_none() && inside(&seeds[*k])).collect();
         let found: Vec<Vec<Option<Followed>>> = new
             .par_chunks(TOGETHER)
             .map(|new| {

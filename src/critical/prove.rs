@@ -74,10 +74,12 @@ pub(crate) fn prove(landscape: &dyn Enclose, x: &[f64], reach: f64, with_basin: 
     let mut change = mul_up(lipschitz, radius);
     if !(change <= SLIGHT * smallest) {
         let lipschitz = lipschitz_within(radius);
-        change = match lipschitz < f64::INFINITY {
+        let other = match lipschitz < f64::INFINITY {
             true => mul_up(lipschitz, radius),
             false => variation(landscape, &hessian, x, radius),
         };
+        // Both bounds hold.
+        change = change.min(other);
     }
     let smallest = kept_away(smallest, change, 1.0)?;
     let ends = |v: &Interval| (sub_down(v.lo(), change), add_up(v.hi(), change));

@@ -30,13 +30,12 @@ const TOGETHER: (usize, usize, usize) = (256, 16, 8);
 const FACTOR: f64 = 1.7;
 /// Steps at most.
 const MOST: usize = 300;
-/// A step of mean shift that is so short, relative to the problem's scale and to the width of a well, is near enough to the end for
-/// Newton's method.
+/// A step of mean shift that is so short, relative to the problem's scale and to the width of a well, is near enough to the end to tell
+/// where it is, and for Newton's method.
 const SHORT: (f64, f64) = (1e-5, 1e-3);
-/// Beyond that, to where the gradient is as short as this many units in the last place of its terms, so many steps are taken at most: a Hessian
-/// costs as much as a quarter of the dimension of them, and its factors are not had for nothing either.
-const ROUNDING: f64 = 5.0;
-/// See there.
+/// From there to where the gradient is as short as this many units in the last place of its terms ..
+const ROUNDING: f64 = 2.0;
+/// .. it takes no more steps than this, or Newton's method instead: one Hessian costs a quarter of the dimension of them.
 const FEW: usize = 40;
 /// A step of mean shift in widths of a well below which the last steps are made use of, and how long a step then may be.
 const CLOSE: (f64, f64) = (0.02, 0.1);
@@ -246,6 +245,8 @@ fn descend(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
     use crate::critical::chart::Chart;
     use crate::landscape::Region;
@@ -282,7 +283,34 @@ mod tests {
             assert!(norm(gradient) <= SHORT.1 && distance(x, &minimum) < 1e-2, "{x:?}");
         }
         // All lie at one place: the first of them leads.
-        let [first, rest] = leaders_first(&problem, settled);
-        assert!(first.len() < 4 && first.len() + rest.len() == starts.len(), "{} lead", first.len());
+        let [first, others] = leaders_first(&problem, settled);
+        assert!(first.len() < 4 && first.len() + others.len() == starts.len(), "{} lead", first.len());
+        // And goes on to where rounding ends.
+        let places: Vec<&[f64]> = first.iter().map(Seed::start).collect();
+        for end in rest(&problem, &places, &Control::quiet()) {
+            let end = end.expect("few steps from its end");
+            let rounding = mixture.gradient_error(&end.x);
+            assert!(end.gradient_norm <= 2.0 * rounding && distance(&end.x, &minimum) < 1e-12, "{end:?}");
+        }
+        let stopped = Control { stop: &AtomicBool::new(true), progress: &|_| {} };
+        assert!(rest(&problem, &places, &stopped).iter().all(Option::is_none));
+    }
+
+    /// Next to the saddle between two wells a descent leaves, however near it is.
+    #[test]
+    fn no_descent_comes_to_rest_at_a_saddle() {
+        let data = Mat::from_fn(9, 2, |i, k| if i == 0 { 1.0 - 2.0 * k as f64 } else { 0.0 });
+        let noise = Noise::Fixed { a: 1.0, sigma: 0.5 };
+        let mixture = Mixture::new(data, vec![1.0; 2], noise, 0.0).expect("a valid mixture");
+        let region = Region::ball(vec![0.0; 9], 3.0);
+        let chart = Chart::Whole(&mixture);
+        let problem = Problem::new(&chart, &region);
+        for away in [1e-3, 1e-7, 1e-12] {
+            let mut x = vec![1e-6; 9];
+            x[0] = away;
+            for end in rest(&problem, &[&x], &Control::quiet()).into_iter().flatten() {
+                assert!(end.x[0] > 0.9, "{end:?}");
+            }
+        }
     }
 }

@@ -307,6 +307,29 @@ fn at_points_enclosures_are_tight() {
     }
 }
 
+/// So many wells that their moments are summed up group by group, at points and over boxes, and more coordinates than fit a group of the
+/// cache's.
+#[test]
+fn moments_of_many_wells_are_enclosed() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    for (n, count, a) in [(9, 450, 1.0), (9, 450, 0.7), (61, 120, 1.0), (129, 40, 0.7), (131, 300, 1.0)] {
+        let data = random_data(&mut rng, n, count, 1.0, 0.5);
+        let x: Vec<f64> = (0..n).map(|_| 0.5 + 0.3 * (rng.random::<f64>() - 0.5)).collect();
+        let weights = (0..count).map(|_| 0.2 + rng.random::<f64>()).collect();
+        let kind = Formula::Mixture { a, sigma: (n as f64).sqrt() };
+        let oracle = Oracle { data, weights, kind, confinement: 0.0 };
+        let landscape = oracle.landscape();
+        let e = landscape.enclose().unwrap();
+        for size in [0.0, 1e-3] {
+            let at: Vec<Interval> = x.iter().map(|x| Interval::about(*x, size)).collect();
+            check(&oracle, e.as_ref(), &at, &mut rng, 1);
+            // And not by an enclosure of anything: over a box as wide as a thousandth the Hessian moves by about as much.
+            let hessian = e.hessian(&at);
+            assert!(hessian.rad.norm_max() <= (1e-12 + 10.0 * size) * hessian.mid.norm_max(), "{n} {count}");
+        }
+    }
+}
+
 /// Scales at which a density underflows, far data, unequal weights, and boxes as wide as all data.
 #[test]
 fn extreme_scales_are_enclosed() {
