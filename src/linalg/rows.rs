@@ -11,6 +11,9 @@ pub(crate) const FEW: usize = 2;
 /// Rows that are multiplied together.
 const ROWS: usize = 8;
 
+/// Numbers of the rows that are summed up together (128 kB): they are read once for every four registers of the sum.
+const TOGETHER: usize = 1 << 14;
+
 /// `factor y_k.v` of all rows y, for each of the vectors v, as long as they are: one vector's numbers after the other's.
 pub(crate) fn inner_products(rows: &[f64], vectors: &[f64], stride: usize, factor: f64, out: &mut [f64]) {
     assert!(stride.is_multiple_of(8) && out.len() * stride * stride == rows.len() * vectors.len());
@@ -96,36 +99,38 @@ fn some<S: Simd, const R: usize, const C: usize>(
     }
 }
 
-/// Adds `sum_k w_k y_k` over some of the rows, given as vectors.
+/// Adds `sum_k w_k y_k` over some of the rows, given as vectors. Sums stay in registers, four where there are as many: none then waits for
+/// the one before.
 #[inline(always)]
 pub(crate) fn add_weighed<S: Simd>(
     simd: S,
     rows: &[S::f64s],
-    members: impl Iterator<Item = usize>,
+    members: impl Iterator<Item = usize> + Clone,
     weights: &[f64],
     out: &mut [S::f64s],
 ) {
     let vectors = out.len();
-    // Rows one after the other, four at a time: then it matters little that the sum is read and written for each.
-    let mut waiting = [(&rows[..0], simd.splat_f64s(0.0)); 4];
-    let mut count = 0;
-    for (member, w) in members.zip(weights) {
-        waiting[count] = (&rows[member * vectors..][..vectors], simd.splat_f64s(*w));
-        count += 1;
-        if count == 4 {
-            let [(a, t), (b, u), (c, v), (d, w)] = waiting;
-            for i in 0..vectors {
-                let first = simd.mul_add_f64s(v, c[i], simd.mul_add_f64s(t, a[i], out[i]));
-                let second = simd.mul_add_f64s(w, d[i], simd.mul_f64s(u, b[i]));
-                out[i] = simd.add_f64s(first, second);
+    let (fours, ones) = out.as_chunks_mut::<4>();
+    for (start, out) in fours.iter_mut().enumerate() {
+        let mut sums = *out;
+        for (member, w) in members.clone().zip(weights) {
+            let w = simd.splat_f64s(*w);
+            if let Some(y) = rows[member * vectors + 4 * start..].first_chunk::<4>() {
+                for i in 0..4 {
+                    sums[i] = simd.mul_add_f64s(w, y[i], sums[i]);
+                }
             }
-            count = 0;
         }
+        *out = sums;
     }
-    for (y, w) in &waiting[..count] {
-        for i in 0..vectors {
-            out[i] = simd.mul_add_f64s(*w, y[i], out[i]);
+    let start = vectors - ones.len();
+    for (i, out) in ones.iter_mut().enumerate() {
+        let mut sum = *out;
+        for (member, w) in members.clone().zip(weights) {
+            let y = rows[member * vectors + start + i];
+            sum = simd.mul_add_f64s(simd.splat_f64s(*w), y, sum);
         }
+        *out = sum;
     }
 }
 
@@ -150,9 +155,14 @@ impl WithSimd for Weighed<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Weighed { rows, weights, stride, out } = self;
         let count = rows.len() / stride;
-        for (j, out) in out.chunks_exact_mut(stride).enumerate() {
-            let (rows, weights) = (S::as_simd_f64s(rows).0, &weights[j * count..][..count]);
-            add_weighed(simd, rows, 0..count, weights, S::as_mut_simd_f64s(out).0);
+        let most = (TOGETHER / stride).max(1);
+        for start in (0..count).step_by(most) {
+            let end = (start + most).min(count);
+            let rows = S::as_simd_f64s(&rows[start * stride..end * stride]).0;
+            for (j, out) in out.chunks_exact_mut(stride).enumerate() {
+                let weights = &weights[j * count..][start..end];
+                add_weighed(simd, rows, 0..end - start, weights, S::as_mut_simd_f64s(out).0);
+            }
         }
     }
 }
