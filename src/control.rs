@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Control<'a> {
     /// Set (by Ctrl-C, say) to make the work return what it has.
     pub stop: &'a AtomicBool,
-    /// Called now and then from the thread that started the work, never from inside a parallel loop's order.
+    /// Called now and then, by whichever thread has come that far: what it is told may overtake what another was told before.
     pub progress: &'a (dyn Fn(Progress<'_>) + Sync),
 }
 
