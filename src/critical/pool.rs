@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::refine::{NEAR, Refined, approach, is_same, refine};
 use super::search::Options;
 use super::seeds::Seed;
-use super::settle::{leaders_first, rest, settle};
+use super::settle::{leaders_first, leads, rest, settle};
 use super::unseen::{Meetings, Unseen, unseen};
 use super::{Work, string};
 use crate::control::{Control, Progress};
@@ -34,12 +34,6 @@ const PARABOLIC: f64 = 0.05;
 pub(super) const SOFT: usize = 4;
 /// Above this number of points of one index the next index is not searched unless asked for.
 const CROWD: usize = 300;
-
-/// Where a search ended.
-enum Met {
-    Known(usize),
-    New(Box<Refined>),
-}
 
 /// What a search begins with: where it starts from, or where it has come to an end already.
 struct Opening {
@@ -176,9 +170,11 @@ impl Pool<'_> {
             let size = if self.problem.dim() <= DENSE { TOGETHER } else { 1 };
             let ends = self.rest(batch, control);
             let together = batch.par_chunks(size).zip(ends.par_chunks(size));
-            let met: Vec<Vec<Vec<Met>>> =
+            let ended: Vec<Vec<Vec<End>>> =
                 together.map(|(seeds, ends)| self.pursue(seeds, ends, control)).collect();
-            for (seed, met) in batch.iter().zip(met.into_iter().flatten()) {
+            let ended: Vec<Vec<End>> = ended.into_iter().flatten().collect();
+            let mut met = self.identify(&ended.concat(), random, control).into_iter();
+            for (seed, ended) in batch.iter().zip(ended) {
                 self.work.searches += 1;
                 let aim = match seed {
                     Seed::Climb { index, .. } => Some(*index),
@@ -188,12 +184,8 @@ impl Pool<'_> {
                 if let Some(index) = aim.filter(|_| random) {
                     self.aimed[index] += 1;
                 }
-                for met in met {
+                for id in met.by_ref().take(ended.len()).flatten() {
                     self.work.converged += 1;
-                    let id = match met {
-                        Met::Known(id) => Some(id),
-                        Met::New(point) => self.admit(*point, random),
-                    };
                     if let (Some(id), Seed::Climb { index: 0, from: Some(saddle), .. }) = (id, seed) {
                         self.points[*saddle].ends.push(id);
                     }
@@ -269,8 +261,8 @@ impl Pool<'_> {
         ends
     }
 
-    /// Runs searches, of which some have ended already; what each of them met.
-    fn pursue(&self, seeds: &[Seed], ends: &[Option<End>], control: &Control<'_>) -> Vec<Vec<Met>> {
+    /// Runs searches, of which some have ended already; where each of them ended.
+    fn pursue(&self, seeds: &[Seed], ends: &[Option<End>], control: &Control<'_>) -> Vec<Vec<End>> {
         let problem = self.problem;
         let openings: Vec<Opening> = (seeds.par_iter().zip(ends))
             .map(
@@ -291,15 +283,13 @@ impl Pool<'_> {
         for ((i, _), end) in again.iter().zip(self.follow(&again, control)) {
             ends[*i] = end;
         }
-        let take = |end: Option<End>| end.filter(|_| !control.stopped()).and_then(|end| self.take(end));
-        let taken: Vec<Option<Met>> = ends.into_par_iter().map(take).collect();
         let of: Vec<usize> = starts.iter().map(|(k, _)| *k).collect();
-        let mut met: Vec<Vec<Met>> =
-            openings.into_par_iter().map(|opening| take(opening.end).into_iter().collect()).collect();
-        for (k, taken) in of.into_iter().zip(taken) {
-            met[k].extend(taken);
+        let mut ended: Vec<Vec<End>> =
+            openings.into_iter().map(|opening| opening.end.into_iter().collect()).collect();
+        for (k, end) in of.into_iter().zip(ends) {
+            ended[k].extend(end);
         }
-        met
+        ended
     }
 
     /// Where a search begins, if it has not ended yet.
@@ -341,16 +331,34 @@ impl Pool<'_> {
         follow(self.problem, &starts.iter().map(|s| s.1).collect::<Vec<_>>(), near, control)
     }
 
-    /// What is to be found where a search ended.
-    fn take(&self, end: End) -> Option<Met> {
-        let found = match end {
-            End::Known(id) => return Some(Met::Known(id)),
-            End::Found(found) => found,
-        };
-        if let Some(id) = self.known(&found) {
-            return Some(Met::Known(id));
+    /// What is to be found where searches ended: nothing, a point by its id, or (`Some(None)`) one of a degenerate family. Of those that lie
+    /// together the first is sharpened before the others are looked at.
+    fn identify(&mut self, ends: &[End], random: bool, control: &Control<'_>) -> Vec<Option<Option<usize>>> {
+        let places = ends.iter().map(|end| match end {
+            End::Known(_) => None,
+            End::Found(found) => Some(&found.x[..]),
+        });
+        let leads = leads(self.problem, places);
+        let mut met = vec![None; ends.len()];
+        for first in [true, false] {
+            let these: Vec<usize> = (0..ends.len()).filter(|k| leads[*k] == first).collect();
+            let look = |k: &usize| {
+                let found = match &ends[*k] {
+                    _ if control.stopped() => return (None, None),
+                    End::Known(id) => return (Some(*id), None),
+                    End::Found(found) => found,
+                };
+                let known = self.known(found);
+                let new =
+                    known.is_none().then(|| refine(self.problem, found, self.options.degenerate_tolerance));
+                (known, new.flatten())
+            };
+            let found: Vec<(Option<usize>, Option<Refined>)> = these.par_iter().map(look).collect();
+            for (k, (known, new)) in these.into_iter().zip(found) {
+                met[k] = known.map(Some).or_else(|| new.map(|point| self.admit(point, random)));
+            }
         }
-        refine(self.problem, &found, self.options.degenerate_tolerance).map(|p| Met::New(Box::new(p)))
+        met
     }
 
     /// The known point of this index within a distance of a place; none if another one is not much farther away.

@@ -73,25 +73,30 @@ pub(super) fn settle(problem: &Problem<'_>, mut seeds: Vec<Seed>, control: &Cont
 /// Searches in two parts, each after what the one before met is known: of those that have come to rest at one place all but the first
 /// wait.
 pub(super) fn leaders_first(problem: &Problem<'_>, seeds: Vec<Seed>) -> [Vec<Seed>; 2] {
+    let places = seeds.iter().map(|seed| match seed {
+        Seed::Settled { x, .. } => Some(&x[..]),
+        _ => None,
+    });
+    let mut leads = leads(problem, places).into_iter();
+    seeds.into_iter().partition::<Vec<Seed>, _>(|_| leads.next() == Some(true)).into()
+}
+
+/// Which of these places have none of those before next to them; what has no place has none next to it.
+pub(super) fn leads<'a>(problem: &Problem<'_>, all: impl Iterator<Item = Option<&'a [f64]>>) -> Vec<bool> {
     let reach = NEAR * problem.scale;
     let mut places = Places::new(&problem.region);
     let mut taken: Vec<&[f64]> = vec![];
-    let mut leads = Vec::with_capacity(seeds.len());
-    for seed in &seeds {
-        let Seed::Settled { x, .. } = seed else {
-            leads.push(true);
-            continue;
-        };
+    let lead = |x: Option<&'a [f64]>| {
+        let Some(x) = x else { return true };
         let near = |id: usize| problem.region.distance(taken[id], x) <= reach;
         let first = places.first_near(x, reach, near).is_none();
         if first {
             places.add(x, 0.0);
             taken.push(x);
         }
-        leads.push(first);
-    }
-    let mut leads = leads.into_iter();
-    seeds.into_iter().partition::<Vec<Seed>, _>(|_| leads.next() == Some(true)).into()
+        first
+    };
+    all.map(lead).collect()
 }
 
 /// One descent on its way.
