@@ -173,8 +173,10 @@ impl Pool<'_> {
             let ended: Vec<Vec<Vec<End>>> =
                 together.map(|(seeds, ends)| self.pursue(seeds, ends, control)).collect();
             let ended: Vec<Vec<End>> = ended.into_iter().flatten().collect();
-            let mut met = self.identify(&ended.concat(), random, control).into_iter();
-            for (seed, ended) in batch.iter().zip(ended) {
+            let counts: Vec<usize> = ended.iter().map(Vec::len).collect();
+            let ended: Vec<End> = ended.into_iter().flatten().collect();
+            let mut met = self.identify(&ended, random, control).into_iter();
+            for (seed, count) in batch.iter().zip(counts) {
                 self.work.searches += 1;
                 let aim = match seed {
                     Seed::Climb { index, .. } => Some(*index),
@@ -184,7 +186,7 @@ impl Pool<'_> {
                 if let Some(index) = aim.filter(|_| random) {
                     self.aimed[index] += 1;
                 }
-                for id in met.by_ref().take(ended.len()).flatten() {
+                for id in met.by_ref().take(count).flatten() {
                     self.work.converged += 1;
                     if let (Some(id), Seed::Climb { index: 0, from: Some(saddle), .. }) = (id, seed) {
                         self.points[*saddle].ends.push(id);

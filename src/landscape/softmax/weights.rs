@@ -246,16 +246,15 @@ impl Weights {
         for (group, roots) in kept.chunks(most).zip(roots.chunks(most)) {
             let numbers = stride * group.len();
             let (root, spread) = (&mut root[..numbers], &mut spread[..if is_thin { 0 } else { numbers }]);
-            let (own, others, squares) = (&mut *root, &mut *spread, &mut squares[..]);
             Arch::new().dispatch(Factors {
                 weights: self,
                 mixture,
                 group,
                 roots,
                 t,
-                root: own,
-                spread: others,
-                squares,
+                root: &mut *root,
+                spread: &mut *spread,
+                squares: &mut squares,
             });
             outer::add_products(root, stride, &mut sums);
             if !is_thin {
