@@ -107,7 +107,7 @@ fn extend_images(
 }
 
 /// Orthonormalises `v` against the basis (twice is enough: Kahan, Parlett) and adds it unless it vanishes.
-fn push_orthonormal(basis: &mut Vec<Vec<f64>>, mut v: Vec<f64>) {
+pub(super) fn push_orthonormal(basis: &mut Vec<Vec<f64>>, mut v: Vec<f64>) {
     let before = norm(&v);
     if !(before.is_finite() && before > 0.0) || basis.len() >= v.len() {
         return;

@@ -2,8 +2,8 @@
 //!
 //! A round starts searches from everything that is new since the last one, and from random points:
 //! * descents from every datum and from random points (index 0);
-//! * between neighbouring minima along a relaxed path (index 1), and from the level points of simplices of minima
-//!   (index k from k + 1 minima: exact as the noise of a mixture falls);
+//! * between neighbouring minima along a relaxed path (index 1), and from the level points of minima that see each other
+//!   and of simplices of minima (index k from k + 1 minima: exact as the noise of a mixture falls);
 //! * from each point up along its softest modes (index + 1) and down along its unstable ones (index - 1): near a fold
 //!   the partner lies where the cubic model along the soft mode says;
 //! * from random points to every index.
@@ -296,6 +296,7 @@ fn by_searching(
         places: Places::new(&problem.region),
         families: vec![],
         tried: BTreeSet::new(),
+        levelled: BTreeSet::new(),
         simplices: 0,
         paired: (0, 0),
         aimed: vec![0; problem.dim() + 1],
@@ -470,6 +471,10 @@ impl Pool<'_> {
                     "nothing new, nothing left to try, fewer than half a point expected unseen".into();
                 break;
             }
+        }
+        if control.stopped() {
+            self.work.ended = "interrupted".into();
+            return (Completeness::Unknown, top);
         }
         // What joins minima in the last round may have come to the limit, too.
         if self.work.ended.is_empty() && self.limited() {

@@ -18,8 +18,17 @@ const BRIDGES: usize = 6;
 const SIMPLICES: usize = 6000;
 /// Random searches in vain for an index after which it is thought to have no points.
 pub(super) const ENOUGH: usize = 60;
-/// Random starts a round beyond the few that every index gets.
-const RANDOM: f64 = 48.0;
+/// How far from a point searches along its modes start: at least and at most, relative to the scale, ..
+const LEAST: f64 = 1e-6;
+const AWAY: f64 = 0.15;
+/// .. and no farther than this share of the way to the nearest known point: with many wells other points lie beyond it.
+const HALFWAY: f64 = 0.5;
+/// Minima that see each other are looked for among so many times as many of the nearest, until so many times as many are found.
+const FARTHER: (usize, usize) = (32, 8);
+/// A minimum is in the way where the sum of its square distances from two others is less than this share of the square of theirs.
+const INSIDE: f64 = 0.9;
+/// Random starts a round beyond the few that every index gets: at least, and as a share of the known points if that is more.
+const RANDOM: (f64, f64) = (48.0, 0.02);
 
 /// One search to run.
 pub(super) enum Seed {
@@ -27,19 +36,19 @@ pub(super) enum Seed {
     Climb { x: Vec<f64>, index: usize, directions: Option<Mat<f64>>, from: Option<usize> },
     /// A descent that was followed near to its end already, with the gradient there.
     Settled { x: Vec<f64>, gradient: Vec<f64> },
-    /// Eigenvector following from the level point of a simplex of minima, whose nearest corner is `reach` away, if Newton's step
-    /// there is short against that and the index is right: as the noise falls both come true where a point is.
-    Level { x: Vec<f64>, directions: Mat<f64>, reach: f64 },
+    /// Eigenvector following from the level point of a simplex of minima (ids in the pool), if Newton's step there is short against the
+    /// way to the nearest of them and the index is right: as the noise falls both come true where a point is.
+    Level { corners: Vec<usize> },
     /// The peaks of a path between two minima (ids in the pool).
     Between { a: usize, b: usize },
 }
 
 impl Seed {
-    /// Where it starts; between minima nowhere yet.
+    /// Where it starts; among minima nowhere yet.
     pub(super) fn start(&self) -> &[f64] {
         match self {
-            Seed::Climb { x, .. } | Seed::Settled { x, .. } | Seed::Level { x, .. } => x,
-            Seed::Between { .. } => &[],
+            Seed::Climb { x, .. } | Seed::Settled { x, .. } => x,
+            Seed::Level { .. } | Seed::Between { .. } => &[],
         }
     }
 }
@@ -50,9 +59,10 @@ impl Pool<'_> {
         let mut seeds = vec![];
         let minima = self.minima();
         if (minima.len(), top) != self.paired {
+            let known = if self.paired.1 >= 1 { self.paired.0 } else { 0 };
             self.paired = (minima.len(), top);
             if top >= 1 {
-                self.pair_up(&minima, &mut seeds);
+                self.pair_up(&minima, &minima[known..], &mut seeds);
             }
             if top >= 2 {
                 self.simplices(&minima, top, &mut seeds);
@@ -67,45 +77,61 @@ impl Pool<'_> {
         seeds
     }
 
-    /// Ids of the minima nearest to minimum `id`, nearest first.
-    fn nearest(&self, id: usize, minima: &[usize], count: usize) -> Vec<usize> {
-        let here = &self.points[id].point.x;
-        let mut others: Vec<(f64, usize)> = minima
-            .iter()
-            .filter(|m| **m != id)
-            .map(|&m| (self.problem.region.distance(here, &self.points[m].point.x), m))
-            .collect();
-        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        if count < others.len() {
-            others.select_nth_unstable_by(count, order);
-            others.truncate(count);
-        }
-        others.sort_by(order);
-        others.into_iter().map(|(_, m)| m).collect()
+    /// The minima nearest to minimum `id`, with their distances, nearest first.
+    fn nearest(&self, id: usize, count: usize) -> Vec<(f64, usize)> {
+        self.others(id, count, |known| known.index == Some(0))
     }
 
-    /// Paths between each minimum and its neighbours.
-    fn pair_up(&mut self, minima: &[usize], seeds: &mut Vec<Seed>) {
+    /// The points of a kind nearest to point `id`, so many at most, with their distances, nearest first.
+    fn others(&self, id: usize, count: usize, kind: impl Fn(&Refined) -> bool) -> Vec<(f64, usize)> {
+        let here = &self.points[id].point.x;
+        let apart = |other: usize| {
+            let known = Some(&self.points[other].point).filter(|known| other != id && kind(known))?;
+            Some(self.problem.region.distance(here, &known.x))
+        };
+        self.places.nearest(here, count, apart)
+    }
+
+    /// Paths between each minimum and its neighbours; from farther ones, to which nothing stands in the way, the level points alone. Pairs
+    /// without one of the minima that are `new` were decided upon.
+    fn pair_up(&mut self, minima: &[usize], new: &[usize], seeds: &mut Vec<Seed>) {
         let count = if minima.len() <= 16 { minima.len() } else { self.options.neighbours };
+        let is_new = |id: usize| new.first().is_some_and(|first| id >= *first);
         for &a in minima {
-            for b in self.nearest(a, minima, count) {
-                let pair = vec![a.min(b), a.max(b)];
-                if self.tried.insert(pair.clone()) {
+            let near = self.nearest(a, count.saturating_mul(FARTHER.0));
+            let mut seen = 0;
+            for (rank, &(distance, b)) in near.iter().enumerate() {
+                let close = rank < count;
+                let sees = close || self.sees((distance, b), &near[..rank]);
+                seen += usize::from(sees);
+                if seen > count.saturating_mul(FARTHER.1) {
+                    break;
+                }
+                if !sees || !(is_new(a) || is_new(b)) {
+                    continue;
+                }
+                let pair = [a.min(b), a.max(b)];
+                if close && self.tried.insert(pair.to_vec()) {
                     seeds.push(Seed::Between { a: pair[0], b: pair[1] });
-                    if let Some(seed) = self.level_seed(&pair) {
-                        seeds.push(seed);
-                    }
+                }
+                if self.levelled.insert(pair) {
+                    seeds.push(Seed::Level { corners: pair.to_vec() });
                 }
             }
         }
     }
 
-    fn level_seed(&self, corners: &[usize]) -> Option<Seed> {
-        let points: Vec<&Refined> = corners.iter().map(|&c| &self.points[c].point).collect();
-        let (x, directions) = starts::level_point(self.problem, &points)?;
-        let reach =
-            points.iter().map(|p| self.problem.region.distance(&p.x, &x)).fold(f64::INFINITY, f64::min);
-        Some(Seed::Level { x, directions, reach })
+    /// Of minima with their distances from another one: is none of those that are `nearer` within the ball of which that one and `b` are
+    /// poles (or only just)? As the noise of
+    /// a mixture of equally wide wells falls, saddles of index 1 are where that is so (Gabriel & Sokal 1969); elsewhere it is as good a guess
+    /// as any.
+    fn sees(&self, (distance, b): (f64, usize), nearer: &[(f64, usize)]) -> bool {
+        let most = INSIDE * distance * distance;
+        let from_b =
+            |c: usize| self.problem.region.distance(&self.points[b].point.x, &self.points[c].point.x);
+        nearer
+            .iter()
+            .all(|&(from_a, c)| from_a * from_a >= most || from_a * from_a + from_b(c).powi(2) >= most)
     }
 
     /// Level points of simplices of neighbouring minima: all simplices where there are few.
@@ -114,7 +140,7 @@ impl Pool<'_> {
         let all = (3..=largest).map(|k| binomial(minima.len(), k)).sum::<f64>() <= SIMPLICES as f64;
         let count = if all { minima.len() } else { self.options.neighbours };
         for &a in minima {
-            let near = self.nearest(a, minima, count);
+            let near: Vec<usize> = self.nearest(a, count).into_iter().map(|(_, id)| id).collect();
             for size in 3..=largest {
                 for pick in combinations(near.len(), size - 1) {
                     if self.simplices >= SIMPLICES {
@@ -125,7 +151,7 @@ impl Pool<'_> {
                     corners.sort_unstable();
                     if self.tried.insert(corners.clone()) {
                         self.simplices += 1;
-                        seeds.extend(self.level_seed(&corners));
+                        seeds.push(Seed::Level { corners });
                     }
                 }
             }
@@ -142,20 +168,26 @@ impl Pool<'_> {
         }
         // In a band modes are had for as little as in few dimensions.
         let few = n <= 32 || self.problem.is_banded();
+        let climbs = index < top && (few || index > 0);
+        if index == 0 && !climbs {
+            return;
+        }
         let unstable = Mat::from_fn(n, index.min(point.kept()), |i, j| point.vectors[(i, j)]);
+        let nearest = self.others(id, 1, |_| true).first().map_or(f64::INFINITY, |(distance, _)| *distance);
+        let most = (AWAY * self.problem.scale).min(HALFWAY * nearest);
         for j in 0..index.min(if few { 6 } else { 2 }).min(point.kept()) {
             let rest = Mat::from_fn(n, index - 1, |i, l| unstable[(i, if l < j { l } else { l + 1 })]);
-            for x in self.displaced(point, j) {
+            for x in self.displaced(point, j, most) {
                 let from = (index == 1).then_some(id);
                 seeds.push(Seed::Climb { x, index: index - 1, directions: Some(rest.clone()), from });
             }
         }
-        if index < top && (few || index > 0) {
+        if climbs {
             for j in index..(index + if few { SOFT } else { 1 }).min(point.kept()) {
                 let guide = Mat::from_fn(n, index + 1, |i, l| {
                     if l < index { unstable[(i, l)] } else { point.vectors[(i, j)] }
                 });
-                for x in self.displaced(point, j) {
+                for x in self.displaced(point, j, most) {
                     seeds.push(Seed::Climb {
                         x,
                         index: index + 1,
@@ -167,19 +199,16 @@ impl Pool<'_> {
         }
     }
 
-    /// Starts on either side of a point along mode `j`, as far away as the cubic model puts its neighbour.
-    fn displaced(&self, point: &Refined, j: usize) -> Vec<Vec<f64>> {
+    /// Starts on either side of a point along mode `j`, as far away as the cubic model puts its neighbour, and so far at most.
+    fn displaced(&self, point: &Refined, j: usize, most: f64) -> Vec<Vec<f64>> {
         let v = point.vector(j);
         let mut rate = vec![0.0; v.len()];
         self.problem.landscape.third(&point.x, v, v, &mut rate);
         let cubic = crate::linalg::dot(&rate, v);
-        let scale = self.problem.scale;
         let reach = -2.0 * point.values[j] / cubic;
-        let reach = if reach.is_finite() {
-            reach.abs().clamp(1e-6 * scale, 0.15 * scale).copysign(reach)
-        } else {
-            0.15 * scale
-        };
+        let least = LEAST * self.problem.scale;
+        let most = most.max(least);
+        let reach = if reach.is_finite() { reach.abs().clamp(least, most).copysign(reach) } else { most };
         [reach, -reach]
             .iter()
             .map(|s| {
@@ -201,9 +230,10 @@ impl Pool<'_> {
             _ => self.unseen_of(index).high.clamp(0.01, 1e3),
         };
         let total: f64 = (0..=top).map(doubt).sum();
+        let more = RANDOM.0.max(RANDOM.1 * self.points.len() as f64);
         let mut seeds = vec![];
         for index in 0..=top {
-            let share = (RANDOM * doubt(index) / total).ceil() as usize;
+            let share = (more * doubt(index) / total).ceil() as usize;
             let count = if index > next { 2 } else { 6 } + share;
             for _ in 0..count {
                 let x = starts::random(self.problem, rng);

@@ -178,6 +178,67 @@ fn minima_close_to_each_other() {
     assert_eq!(set.counts(), [300]);
 }
 
+/// Minima and saddles of index 1 that a search finds for these data, and the upper end of what it thinks to be unseen.
+fn up_to_saddles(data: Mat<f64>, sigma: f64) -> ([usize; 2], f64) {
+    let count = data.ncols();
+    let mixture =
+        Mixture::new(data, vec![1.0; count], Noise::Fixed { a: 1.0, sigma }, 0.0).expect("a valid mixture");
+    let options = Options { method: Method::Search, max_index: Some(1), ..Options::default() };
+    let set = search(&mixture, None, &options, &Control::quiet()).expect("a region");
+    let high = match set.completeness {
+        Completeness::Estimated { high, .. } => high,
+        _ => f64::INFINITY,
+    };
+    ([set.counts()[0], set.counts()[1]], high)
+}
+
+/// On a lattice with spacings of its own in each direction the sum of Gaussians is a product of sums in one dimension, where minima and
+/// maxima take turns: all critical points are known by counting. Minima have up to twelve neighbours in six dimensions.
+#[test]
+fn saddles_of_a_lattice() {
+    for (dim, side) in [(6, 3_usize), (3, 7)] {
+        let mut rng = ChaCha8Rng::seed_from_u64(11);
+        let count = side.pow(dim as u32);
+        let axes = Mat::from_fn(dim, side, |_, j| j as f64 + rng.random_range(-0.15..0.15));
+        let data = Mat::from_fn(dim, count, |i, k| axes[(i, k / side.pow(i as u32) % side)]);
+        let (counts, high) = up_to_saddles(data, 0.15);
+        assert_eq!(counts, [count, dim * count / side * (side - 1)]);
+        assert!(high < 0.01 * (count + counts[1]) as f64, "{high}");
+    }
+}
+
+/// Of equally far points each has a saddle to each other one, and with noise below `n^(-1/2)` the middle of all is no minimum.
+#[test]
+fn saddles_of_a_simplex() {
+    for n in [20, 40] {
+        let (counts, _) = up_to_saddles(Mat::identity(n, n), 0.15);
+        assert_eq!(counts, [n, n * (n - 1) / 2]);
+    }
+}
+
+/// Of irregular data, and of two clusters that face each other, as many as are proven to be there.
+#[test]
+fn saddles_that_are_proven_to_be_there() {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let space =
+        Mat::from_fn(3, 125, |i, k| (k / 5_usize.pow(i as u32) % 5) as f64 + rng.random_range(-0.2..0.2));
+    // Two bands of 8 x 14, farther from each other than they are wide.
+    let bands = Mat::from_fn(2, 224, |i, k| {
+        let place = [(k / 14 % 8) as f64 + if k < 112 { 0.0 } else { 24.0 }, (k % 14) as f64];
+        place[i] + rng.random_range(-0.2..0.2)
+    });
+    for (data, sigma) in [(space, 0.12), (bands, 0.15)] {
+        let count = data.ncols();
+        let mixture =
+            Mixture::new(data.clone(), vec![1.0; count], Noise::Fixed { a: 1.0, sigma }, 0.0).unwrap();
+        let options = Options { method: Method::Complete, ..Options::default() };
+        let all = search(&mixture, None, &options, &Control::quiet()).unwrap();
+        assert_eq!(all.completeness, Completeness::Proven);
+        let (counts, _) = up_to_saddles(data, sigma);
+        assert_eq!(counts[..], all.counts()[..2]);
+    }
+}
+
 /// Hundreds of points in the plane and in space are proven to be all by default: they add up to one, no two are the same, and a search meets no
 /// others.
 #[test]
