@@ -97,7 +97,7 @@ impl Default for Options {
 /// Searches after the first descents, in few and in many dimensions ..
 const BUDGET: (usize, usize) = (25_000, 12_000);
 /// .. in few of them as many as this for each minimum that these met, but no more than the second number.
-const EACH: (usize, usize) = (50, 2_000_000);
+const EACH: (usize, usize) = (100, 2_000_000);
 /// Boxes of a proof of completeness: where nobody asked for one, and where somebody did.
 const BOXES: (u64, u64) = (8_000, 2_000_000);
 /// By the number of unknowns, so many boxes for each minimum if that is more. (With data at random it takes 100 to 140 in the plane, 600 to 900 in
