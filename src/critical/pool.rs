@@ -170,7 +170,8 @@ impl Pool<'_> {
             if seeds.is_empty() || control.stopped() || left == 0 {
                 return;
             }
-            let (batch, later) = seeds.split_at(seeds.len().min(BATCH).min(left));
+            let most = if self.options.limit.is_some() { left } else { BATCH };
+            let (batch, later) = seeds.split_at(seeds.len().min(BATCH).min(most));
             *seeds = later;
             let size = if self.problem.dim() <= DENSE { TOGETHER } else { 1 };
             let ends = self.rest(batch, control);

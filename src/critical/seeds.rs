@@ -59,10 +59,9 @@ impl Pool<'_> {
         let mut seeds = vec![];
         let minima = self.minima();
         if (minima.len(), top) != self.paired {
-            let known = if self.paired.1 >= 1 { self.paired.0 } else { 0 };
             self.paired = (minima.len(), top);
             if top >= 1 {
-                self.pair_up(&minima, &minima[known..], &mut seeds);
+                self.pair_up(&minima, &mut seeds);
             }
             if top >= 2 {
                 self.simplices(&minima, top, &mut seeds);
@@ -92,11 +91,9 @@ impl Pool<'_> {
         self.places.nearest(here, count, apart)
     }
 
-    /// Paths between each minimum and its neighbours; from farther ones, to which nothing stands in the way, the level points alone. Pairs
-    /// without one of the minima that are `new` were decided upon.
-    fn pair_up(&mut self, minima: &[usize], new: &[usize], seeds: &mut Vec<Seed>) {
+    /// Paths between each minimum and its neighbours; from farther ones, to which nothing stands in the way, the level points alone.
+    fn pair_up(&mut self, minima: &[usize], seeds: &mut Vec<Seed>) {
         let count = if minima.len() <= 16 { minima.len() } else { self.options.neighbours };
-        let is_new = |id: usize| new.first().is_some_and(|first| id >= *first);
         for &a in minima {
             let near = self.nearest(a, count.saturating_mul(FARTHER.0));
             let mut seen = 0;
@@ -107,7 +104,7 @@ impl Pool<'_> {
                 if seen > count.saturating_mul(FARTHER.1) {
                     break;
                 }
-                if !sees || !(is_new(a) || is_new(b)) {
+                if !sees {
                     continue;
                 }
                 let pair = [a.min(b), a.max(b)];
