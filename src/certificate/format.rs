@@ -14,7 +14,7 @@ pub const FORMAT: &str = "smale certificate 2";
 pub const TRUSTED: &str = "IEEE 754 arithmetic in round-to-nearest; the correct rounding of the functions of CORE-MATH; the \
                            compiler; the checker's own source";
 /// Largest file, in bytes.
-pub const LARGEST: usize = 1 << 28;
+pub const LARGEST: usize = 1 << 29;
 /// Highest dimension.
 pub const DIMENSIONS: usize = 1024;
 /// Most critical points.
