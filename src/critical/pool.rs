@@ -170,8 +170,9 @@ impl Pool<'_> {
             if seeds.is_empty() || control.stopped() || left == 0 {
                 return;
             }
-            let most = if self.options.limit.is_some() { left } else { BATCH };
-            let (batch, later) = seeds.split_at(seeds.len().min(BATCH).min(most));
+            // No more than a limit allows, however many of them turn out to be searches.
+            let most = if self.options.limit.is_some() { left.min(BATCH) } else { BATCH };
+            let (batch, later) = seeds.split_at(seeds.len().min(most));
             *seeds = later;
             let size = if self.problem.dim() <= DENSE { TOGETHER } else { 1 };
             let ends = self.rest(batch, control);

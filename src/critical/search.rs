@@ -426,8 +426,7 @@ impl Pool<'_> {
         let mut top = self.top_index();
         for round in 0..rounds {
             if control.stopped() {
-                self.work.ended = "interrupted".into();
-                return (Completeness::Unknown, top);
+                break;
             }
             if self.limited() {
                 return self.cut(top);

@@ -119,9 +119,8 @@ impl Pool<'_> {
     }
 
     /// Of minima with their distances from another one: is none of those that are `nearer` within the ball of which that one and `b` are
-    /// poles (or only just)? As the noise of
-    /// a mixture of equally wide wells falls, saddles of index 1 are where that is so (Gabriel & Sokal 1969); elsewhere it is as good a guess
-    /// as any.
+    /// poles (or only just)? As the noise of a mixture of equally wide wells falls, saddles of index 1 are where that is so (Gabriel & Sokal
+    /// 1969); elsewhere it is as good a guess as any.
     fn sees(&self, (distance, b): (f64, usize), nearer: &[(f64, usize)]) -> bool {
         let most = INSIDE * distance * distance;
         let from_b =
