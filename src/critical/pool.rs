@@ -22,7 +22,7 @@ use super::unseen::{Meetings, Unseen, unseen};
 use super::{Work, string};
 use crate::control::{Control, Progress};
 use crate::landscape::Landscape;
-use crate::linalg::{axpy, column, column_mut, norm, solve_symmetric};
+use crate::linalg::{axpy, column, norm, solve_symmetric};
 
 /// Searches run at a time before their results are merged: fixed, so that the answer does not depend on threads.
 const BATCH: usize = 128;
@@ -30,8 +30,8 @@ const BATCH: usize = 128;
 const TOGETHER: usize = 32;
 /// Newton's step at a level point, relative to its distance from the nearest corner, below which it is followed.
 const PROMISING: f64 = 0.5;
-/// What is left of the gradient, relative to it, where the energy is a parabola nearly.
-const PARABOLIC: f64 = 0.05;
+/// How far the gradient half way to a minimum is from half of itself, relative to it, where the energy is a parabola nearly.
+const PARABOLIC: f64 = 0.0125;
 /// Stable modes that searches may start along.
 pub(super) const SOFT: usize = 4;
 /// Above this number of points of one index the next index is not searched unless asked for.
@@ -253,13 +253,12 @@ impl Pool<'_> {
             Seed::Settled { x, .. } => self.problem.contains_nearly(x),
             _ => false,
         };
-        let known = |seed: &Seed| match seed {
-            Seed::Settled { x, gradient } if inside(seed) && !control.stopped() => {
-                self.settled(x, gradient).map(End::Known)
-            }
+        let near = |seed: &Seed| match seed {
+            Seed::Settled { x, gradient } if inside(seed) && !control.stopped() => self.beside(x, gradient),
             _ => None,
         };
-        let mut ends: Vec<Option<End>> = seeds.par_iter().map(known).collect();
+        let near: Vec<Option<usize>> = seeds.par_iter().map(near).collect();
+        let mut ends: Vec<Option<End>> = self.settled(seeds, near);
         let new: Vec<usize> = (0..seeds.len()).filter(|k| ends[*k].is_none() && inside(&seeds[*k])).collect();
         let found: Vec<Vec<Option<Followed>>> = new
             .par_chunks(TOGETHER)
@@ -393,23 +392,45 @@ impl Pool<'_> {
         self.places.first_near(&found.x, self.reach(), same)
     }
 
-    /// The minimum near which a descent came, if it is known: where the gradient is what the Hessian there makes of the distance, the
-    /// energy is that minimum's parabola.
-    fn settled(&self, x: &[f64], gradient: &[f64]) -> Option<usize> {
-        let problem = self.problem;
+    /// The minimum near which a descent came, if it is known.
+    fn beside(&self, x: &[f64], gradient: &[f64]) -> Option<usize> {
         let near = Followed { x: x.to_vec(), gradient_norm: norm(gradient) };
         let same = |id: usize| {
             let known = &self.points[id].point;
-            if known.index != Some(0) || !is_same(problem, known, &near) {
-                return false;
-            }
-            let apart = problem.region.difference(&known.x, x);
-            let mut product = vec![0.0; x.len()];
-            problem.landscape.linearize(column(&known.x)).apply(column(&apart), column_mut(&mut product));
-            axpy(-1.0, gradient, &mut product);
-            norm(&product) <= PARABOLIC * near.gradient_norm
+            known.index == Some(0) && is_same(self.problem, known, &near)
         };
         self.places.first_near(x, self.reach(), same)
+    }
+
+    /// Those of the minima beside which descents came that they end at: half way there the gradient is half as large, as it is where the
+    /// energy is that minimum's parabola.
+    fn settled(&self, seeds: &[Seed], near: Vec<Option<usize>>) -> Vec<Option<End>> {
+        let problem = self.problem;
+        let beside = |(k, id): (usize, &Option<usize>)| match (&seeds[k], id) {
+            (Seed::Settled { x, gradient }, Some(id)) => Some((k, *id, x, gradient)),
+            _ => None,
+        };
+        let all: Vec<_> = near.iter().enumerate().filter_map(beside).collect();
+        let mut ends = vec![None; seeds.len()];
+        if all.is_empty() {
+            return ends;
+        }
+        let mut halfway = Mat::zeros(problem.dim(), all.len());
+        for ((_, id, x, _), half) in all.iter().zip(halfway.col_iter_mut()) {
+            let known = &self.points[*id].point.x;
+            let apart = problem.region.difference(known, x);
+            half.iter_mut().zip(known).zip(apart).for_each(|((half, known), d)| *half = known + 0.5 * d);
+        }
+        let (mut energies, mut gradients) = (vec![0.0; all.len()], Mat::zeros(problem.dim(), all.len()));
+        problem.landscape.gradients(halfway.as_ref(), &mut energies, gradients.as_mut());
+        for ((k, id, _, gradient), half) in all.into_iter().zip(gradients.col_iter_mut()) {
+            let half = half.try_as_col_major_mut().expect("a column").as_slice_mut();
+            axpy(-0.5, gradient, half);
+            if norm(half) <= PARABOLIC * norm(gradient) {
+                ends[k] = Some(End::Known(id));
+            }
+        }
+        ends
     }
 
     /// Beyond this no point is the one that a search ended at.

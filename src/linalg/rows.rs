@@ -6,7 +6,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 /// Up to so many vectors this is no slower than a general product.
-pub(crate) const FEW: usize = 2;
+pub(crate) const FEW: usize = 3;
 
 /// Rows that are multiplied together.
 const ROWS: usize = 8;
