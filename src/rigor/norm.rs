@@ -1,6 +1,7 @@
 //! Upper bounds of matrix norms.
 
 use faer::Mat;
+use pulp::{Arch, NullaryFnOnce};
 
 use super::BallMatrix;
 use super::matrix::gamma;
@@ -9,6 +10,8 @@ use crate::linalg::dot;
 
 /// Steps of the power iteration that looks for a Perron vector.
 const POWER: usize = 3;
+/// A bound that exceeds a norm by this factor at most is good enough.
+const CLOSE: f64 = 1.0 + 1.0 / 32.0;
 
 impl BallMatrix {
     /// An upper bound of the 1-norm (the largest column sum) of every matrix of the set.
@@ -51,13 +54,28 @@ pub(super) fn norm_inf(a: &Mat<f64>) -> f64 {
 
 /// The Frobenius norm of a nonnegative matrix, upwards.
 pub(super) fn norm_frobenius(a: &Mat<f64>) -> f64 {
+    Arch::new().dispatch(Frobenius(a))
+}
+
+struct Frobenius<'a>(&'a Mat<f64>);
+
+impl NullaryFnOnce for Frobenius<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        frobenius(self.0)
+    }
+}
+
+#[inline(always)]
+fn frobenius(a: &Mat<f64>) -> f64 {
     let terms = a.nrows() * a.ncols();
     let (mut largest, mut sum) = (0.0, 0.0);
     for j in 0..a.ncols() {
-        for a in a.col_as_slice(j) {
-            largest = f64::max(largest, *a);
-            sum += a * a;
-        }
+        let column = a.col_as_slice(j);
+        largest = f64::max(largest, highest(column));
+        sum += dot(column, column);
     }
     if sum.is_nan() {
         return f64::INFINITY;
@@ -70,35 +88,79 @@ pub(super) fn norm_frobenius(a: &Mat<f64>) -> f64 {
 
 /// The spectral norm of a nonnegative matrix, upwards: the least of its Frobenius norm, of the root of its 1-norm times
 /// its infinity norm, and of Collatz & Wielandt's bound: for any x > 0, the largest eigenvalue of `A'A` is at most
-/// `max_i (A'Ax)_i / x_i` (Horn & Johnson 2013, "Matrix Analysis", section 8.1).
+/// `max_i (A'Ax)_i / x_i` (Horn & Johnson 2013, "Matrix Analysis", section 8.1). The latter two only where the first may be far too large.
 pub(super) fn norm_two(a: &Mat<f64>) -> f64 {
-    let (n, m) = (a.nrows(), a.ncols());
-    let coarse = norm_frobenius(a).min(sqrt_up(mul_up(norm_one(a), norm_inf(a))));
-    if n.min(m) <= 1 || !(coarse > 1.0 / ORDINARY && coarse < ORDINARY) {
-        return coarse;
-    }
-    let (mut x, mut y, mut z) = (vec![1.0; m], vec![0.0; n], vec![0.0; m]);
-    for step in 0..=POWER {
-        y.fill(0.0);
-        for (j, x) in x.iter().enumerate() {
-            y.iter_mut().zip(a.col_as_slice(j)).for_each(|(y, a)| *y += a * x);
-        }
-        for (j, z) in z.iter_mut().enumerate() {
-            *z = dot(a.col_as_slice(j), &y);
-        }
-        if step < POWER {
-            let largest = z.iter().copied().fold(0.0, f64::max);
-            if !(largest > 0.0) {
-                return coarse;
+    Arch::new().dispatch(Two(a))
+}
+
+struct Two<'a>(&'a Mat<f64>);
+
+impl NullaryFnOnce for Two<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        let a = self.0;
+        let (n, m) = (a.nrows(), a.ncols());
+        let frobenius = frobenius(a);
+        let is_ordinary = |size: f64| size > 1.0 / ORDINARY && size < ORDINARY;
+        let (mut x, mut y, mut z) = (vec![1.0; m], vec![0.0; n], vec![0.0; m]);
+        if is_ordinary(frobenius) {
+            // No norm is less than that of the image of one vector.
+            image(a, &x, &mut y);
+            if frobenius <= CLOSE * (dot(&y, &y) / m as f64).sqrt() {
+                return frobenius;
             }
-            x.iter_mut().zip(&z).for_each(|(x, z)| *x = (z / largest).max(1e-3));
+        }
+        let coarse = frobenius.min(sqrt_up(mul_up(norm_one(a), norm_inf(a))));
+        if n.min(m) <= 1 || !is_ordinary(coarse) {
+            return coarse;
+        }
+        for step in 0..=POWER {
+            image(a, &x, &mut y);
+            for (j, z) in z.iter_mut().enumerate() {
+                *z = dot(a.col_as_slice(j), &y);
+            }
+            if step < POWER {
+                let largest = highest(&z);
+                if !(largest > 0.0) {
+                    return coarse;
+                }
+                for (x, z) in x.iter_mut().zip(&z) {
+                    *x = (z / largest).max(1e-3);
+                }
+            }
+        }
+        let inflate = inflate(n + m);
+        // The largest ratio is above 1e-180 over n m, and what underflow takes from it, below 1e-230 times that, far below
+        // the roundings that go upwards.
+        let ratio = z.iter().zip(&x).map(|(z, x)| div_up(mul_up(inflate, *z), *x)).fold(0.0, f64::max);
+        coarse.min(sqrt_up(ratio))
+    }
+}
+
+/// `A x`.
+#[inline(always)]
+fn image(a: &Mat<f64>, x: &[f64], y: &mut [f64]) {
+    y.fill(0.0);
+    for (j, x) in x.iter().enumerate() {
+        for (y, a) in y.iter_mut().zip(a.col_as_slice(j)) {
+            *y += a * x;
         }
     }
-    let inflate = inflate(n + m);
-    // The largest ratio is above 1e-180 over n m, and what underflow takes from it, below 1e-230 times that, far below
-    // the roundings that go upwards.
-    let ratio = z.iter().zip(&x).map(|(z, x)| div_up(mul_up(inflate, *z), *x)).fold(0.0, f64::max);
-    coarse.min(sqrt_up(ratio))
+}
+
+/// The largest number, or zero if that is larger.
+#[inline(always)]
+fn highest(a: &[f64]) -> f64 {
+    let (eights, rest) = a.as_chunks::<8>();
+    let mut tops = [0.0; 8];
+    for eight in eights {
+        for i in 0..8 {
+            tops[i] = if eight[i] > tops[i] { eight[i] } else { tops[i] };
+        }
+    }
+    tops.iter().chain(rest).copied().fold(0.0, f64::max)
 }
 
 /// What makes a computed sum of n nonnegative terms an upper bound.

@@ -12,14 +12,13 @@
 //! `|A v - w v| / |v|` of w, for each column v and its w (Parlett 1998, "The Symmetric Eigenvalue Problem", theorem
 //! 4.5.1), and which one is then no question.
 
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::{Mat, MatRef, Par};
+use faer::{Mat, MatRef};
 
 use super::inertia::rotate;
 use super::norm::norm_two;
 use super::rounding::{UNIT, add_up, div_up, mul_up, norm_up, sqrt_down, sqrt_up, sub_down};
 use super::{BallMatrix, Interval};
+use crate::linalg::symmetric_eigen;
 
 /// Up to this size Jacobi's method beats the library.
 const SMALL: usize = 8;
@@ -134,17 +133,7 @@ fn eigen(a: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
         return Some(jacobi(a));
     }
     let (mut values, mut vectors) = (vec![0.0; n], Mat::zeros(n, n));
-    let request = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, Default::default());
-    let mut buffer = MemBuffer::new(request);
-    let done = self_adjoint_evd(
-        a,
-        faer::diag::DiagMut::from_slice_mut(&mut values),
-        Some(vectors.as_mut()),
-        Par::Seq,
-        MemStack::new(&mut buffer),
-        Default::default(),
-    );
-    done.ok().map(|()| (values, vectors))
+    symmetric_eigen(a, &mut values, vectors.as_mut()).then_some((values, vectors))
 }
 
 /// Jacobi's method (Golub & Van Loan 2013, section 8.5), row by row.
