@@ -16,7 +16,7 @@ use super::span;
 use super::tree::{Ball, Bound, Sides, Tree};
 use super::weights::Weights;
 use crate::landscape::enclose::{About, Ascent, Balls, Enclose, Everywhere, Hull};
-use crate::rigor::rounding::{add_up, div_down, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
+use crate::rigor::rounding::{add_up, div_up, down, mul_up, norm_up, sub_down, sub_up, up};
 use crate::rigor::{Interval, System};
 
 /// Up to this dimension sums over wells are bounded number by number, as tightly as they can be, over boxes; above it, and where
@@ -399,6 +399,7 @@ impl EnclosedMixture {
     fn derivatives(&self, x: &[f64], place: &Place<'_>) -> (Vec<Interval>, Balls) {
         let weights = Weights::at(place, &vec![0.0; x.len()]);
         let (factor, rest) = (self.scale * self.precision, weights.mean_less(self));
+        place.is_off(&rest);
         let all = x.iter().zip(&weights.mean).zip(&rest);
         let gradient = all.map(|((x, t), rest)| factor * (exact_difference(*x, *t) - *rest)).collect();
         (gradient, weights.hessian(self, &rest, factor, factor * self.precision))
@@ -578,23 +579,6 @@ fn difference_of_squares(c: &[f64], r: &[f64], relative: f64, tiny: f64) -> Inte
     let grown = 1.0 + 2.0 * gamma(depth(n) + 6);
     let error = add_up(mul_up(mul_up(size, gamma(depth(n) + 3)), grown), mul_up(moved, grown));
     Interval::about(sum, up(error + n as f64 * f64::MIN_POSITIVE))
-}
-
-/// A lower bound of `a / (a + b)` for `a, b >= 0`.
-pub(super) fn share_down(a: f64, b: f64) -> f64 {
-    if a == 0.0 { 0.0 } else { div_down(a, add_up(a, b)).max(0.0) }
-}
-
-/// An upper bound of `a / (a + b)` for `a, b >= 0`.
-pub(super) fn share_up(a: f64, b: f64) -> f64 {
-    let sum = down(a + b);
-    if a == 0.0 {
-        0.0
-    } else if sum > 0.0 && a.is_finite() {
-        div_up(a, sum).min(1.0)
-    } else {
-        1.0
-    }
 }
 
 /// An upper bound of the norm of the vector with these entries' largest absolute values.

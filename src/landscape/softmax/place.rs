@@ -74,6 +74,8 @@ pub(super) struct Place<'a> {
     sum: f64,
     /// Its distance from the centre, from above.
     apart: f64,
+    /// How well the mean is known, once somebody has asked.
+    off: OnceCell<f64>,
     /// Distances of all wells from the mean, where they are looked at one by one.
     distances: OnceCell<Vec<f64>>,
     /// The wells that may matter within the distance that was asked for last; those within a smaller one are among them.
@@ -114,8 +116,9 @@ impl<'a> Place<'a> {
         }
         let apart: Vec<Interval> = mean.iter().zip(center).map(|(m, z)| exact_difference(*m, *z)).collect();
         let apart = norm(&apart);
-        let (distances, within) = (OnceCell::new(), RefCell::new((f64::NEG_INFINITY, vec![])));
-        Place { mixture, center, wells, logits, mean, sum, apart, distances, within }
+        let (off, distances) = (OnceCell::new(), OnceCell::new());
+        let within = RefCell::new((f64::NEG_INFINITY, vec![]));
+        Place { mixture, center, wells, logits, mean, sum, apart, off, distances, within }
     }
 
     /// From above, the distance of a well from the mean.
@@ -136,10 +139,23 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// A bound of the distance of the softmax mean at the centre from the approximate one.
+    pub(super) fn off(&self) -> f64 {
+        *self.off.get_or_init(|| {
+            let weights = Weights::at(self, &vec![0.0; self.center.len()]);
+            norm(&weights.mean_less(self.mixture))
+        })
+    }
+
+    /// The same where it is known: bounds of the difference in each coordinate.
+    pub(super) fn is_off(&self, rest: &[Interval]) {
+        self.off.get_or_init(|| norm(rest));
+    }
+
     /// A bound of `E|c - m|^3` within a distance of the centre, if that is better than one that is known.
     pub(super) fn third_moment(&self, radius: f64, known: f64) -> f64 {
         match self.over(Reach::Ball { radius, known }) {
-            Some(weights) => weights.third_moment(self).min(known),
+            Some(weights) => weights.third_moment(self, radius).min(known),
             None => known,
         }
     }

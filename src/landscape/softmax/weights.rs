@@ -9,12 +9,12 @@
 use faer::Mat;
 use pulp::{Arch, NullaryFnOnce};
 
-use super::enclose::{EnclosedMixture, LOW, depth, difference, gamma, lanes, norm, share_down, share_up};
+use super::enclose::{EnclosedMixture, LOW, depth, difference, gamma, lanes};
 use super::place::{Place, Reach};
 use crate::landscape::enclose::Balls;
 use crate::linalg::outer;
 use crate::rigor::Interval;
-use crate::rigor::rounding::{add_up, div_up, mul_up, sqrt_up, sub_down, sub_up, sum_up, up};
+use crate::rigor::rounding::{add_up, div_up, mul_up, sqrt_up, sub_down, sub_up, sum_up};
 
 /// Weights up to a common factor; the largest is about 1 at the centre.
 pub(super) struct Weights {
@@ -53,15 +53,9 @@ impl Weights {
         weights.unwrap_or_else(|| unreachable!("of a box no other bound is known"))
     }
 
-    /// The least and the largest value that weight k has of all weights' sum.
-    fn share(&self, k: usize) -> (f64, f64) {
-        // e/(e + rest) increases in e and decreases in the rest.
-        let rest = sub_up(self.total.hi(), self.hi[k]).max(0.0);
-        (share_down(self.lo[k], rest), self.share_up(k))
-    }
-
-    fn share_up(&self, k: usize) -> f64 {
-        share_up(self.hi[k], sub_down(self.total.lo(), self.lo[k]).max(0.0))
+    /// The least and the largest share that each weight has of the sum of all.
+    fn shares(&self) -> (Vec<f64>, Vec<f64>) {
+        Arch::new().dispatch(Shares { lo: &self.lo, hi: &self.hi, total: self.total })
     }
 
     /// Bounds `sum_k e_k v_k / sum_k e_k` over all weights within their bounds: a linear-fractional programme, solved by
@@ -165,20 +159,18 @@ impl Weights {
         (0..power).fold(faint, |product, _| mul_up(product, reach))
     }
 
-    /// A bound of `E|c - m|^3`.
-    pub(super) fn third_moment(&self, place: &Place<'_>) -> f64 {
-        let (mixture, t) = (place.mixture, &self.mean);
-        let moved = norm(&self.mean_from(mixture, t));
-        let most: Vec<f64> = (0..self.lo.len()).map(|k| self.share_up(k)).collect();
+    /// A bound of `E|c - m|^3` within a distance of the centre, if the weights are those of this ball.
+    pub(super) fn third_moment(&self, place: &Place<'_>, radius: f64) -> f64 {
+        let mixture = place.mixture;
+        let most = self.shares().1;
         let mut distances: Vec<f64> = self.wells.iter().map(|k| place.distance(*k)).collect();
-        distances.resize(self.lo.len(), mixture.farthest(t));
-        // |m - t| <= E|c - t|.
-        let apart = sum_up(most.iter().zip(&distances).map(|(p, d)| mul_up(*p, *d)));
-        let moved = if moved < apart { moved } else { apart };
-        sum_up(most.iter().zip(&distances).map(|(p, d)| {
-            let d = add_up(*d, moved);
-            mul_up(*p, mul_up(d, mul_up(d, d)))
-        }))
+        distances.resize(self.lo.len(), mixture.farthest(&self.mean));
+        let [first, second] = Arch::new().dispatch(Moments { shares: &most, distances: &distances });
+        // |m - t| <= E|c - t|. And from the centre to x the mean moves by no more than s Cov(c) (x - z) with a covariance between, which
+        // is no larger than E|c - t|^2.
+        let moved = add_up(place.off(), mul_up(mixture.precision.hi(), mul_up(radius, second)));
+        let moved = if moved < first { moved } else { first };
+        Arch::new().dispatch(Third { shares: &most, distances: &distances, moved })
     }
 
     /// Encloses `first I - second Cov_p(c)`; `rest` is that of [`Weights::mean_less`].
@@ -234,7 +226,8 @@ impl Weights {
         let kept = self.strong();
         // Two roundings in each factor, one in their product, and the sum over the wells in any order.
         let rounding = gamma(kept.len() + 8);
-        let roots: Vec<(f64, f64)> = kept.iter().map(|&k| self.root(k, rounding)).collect();
+        let (least, largest) = self.shares();
+        let roots = Arch::new().dispatch(Roots { least: &least, most: &largest, kept: &kept, rounding });
         let is_thin = roots.iter().all(|(_, r)| *r <= THIN);
         // Wells in groups that stay in the cache; what fills up a column is zero.
         let stride = n.next_multiple_of(8);
@@ -288,7 +281,7 @@ impl Weights {
             }
         }
         if !mixture.exact {
-            let (error, size, mass) = self.moved(mixture, &kept, t);
+            let (error, size, mass) = self.moved(mixture, &kept, &largest, t);
             for j in 0..n {
                 for i in j..n {
                     // (d + e)(d' + e') - d d' for errors e of the wells.
@@ -301,25 +294,18 @@ impl Weights {
         out
     }
 
-    /// q with `q^2` about the share p of weight k, and the root of the relative error of `q^2` and of all roundings.
-    fn root(&self, k: usize, rounding: f64) -> (f64, f64) {
-        let (lo, hi) = self.share(k);
-        let q = (0.5 * lo + 0.5 * hi).sqrt();
-        let square = q * q;
-        // |p - q^2| / q^2, q^2 known up to its rounding.
-        let apart = sub_up(hi, square).max(sub_up(square, lo));
-        let relative = add_up(mul_up(div_up(apart, square), 1.0 + 4.0 * f64::EPSILON), 2.0 * f64::EPSILON);
-        let r =
-            up(add_up(relative, mul_up(rounding, add_up(1.0, relative))).sqrt()) * (1.0 + 4.0 * f64::EPSILON);
-        (q, r)
-    }
-
     /// Of wells that are not exact: the largest error of each coordinate, `sum p_k |c_k - t|`, and the sum of the p_k.
-    fn moved(&self, mixture: &EnclosedMixture, kept: &[usize], t: &[f64]) -> (Vec<f64>, Vec<f64>, f64) {
+    fn moved(
+        &self,
+        mixture: &EnclosedMixture,
+        kept: &[usize],
+        most: &[f64],
+        t: &[f64],
+    ) -> (Vec<f64>, Vec<f64>, f64) {
         let n = mixture.dim;
         let (mut largest, mut size, mut mass) = (vec![0.0; n], vec![0.0; n], 0.0);
         for &k in kept {
-            let (share, c) = (self.share_up(k), mixture.well(self.wells[k]));
+            let (share, c) = (most[k], mixture.well(self.wells[k]));
             mass += share;
             for i in 0..n {
                 let error = mixture.relative * c[i].abs() + mixture.absolute[i];
@@ -328,6 +314,124 @@ impl Weights {
             }
         }
         (largest, size, mass)
+    }
+}
+
+/// What makes an upper bound of a positive number that has gone through up to eight roundings, and a lower one.
+const OUTWARDS: f64 = 1.0 + 8.0 * f64::EPSILON;
+const INWARDS: f64 = 1.0 - 8.0 * f64::EPSILON;
+
+/// Bounds of `e/(e + rest)`, which increases in e and decreases in the rest, for each weight: in plain arithmetic, which vector registers
+/// run, with room for its roundings. What is not a number bounds nothing.
+struct Shares<'a> {
+    lo: &'a [f64],
+    hi: &'a [f64],
+    total: Interval,
+}
+
+impl NullaryFnOnce for Shares<'_> {
+    type Output = (Vec<f64>, Vec<f64>);
+
+    #[inline(always)]
+    fn call(self) -> (Vec<f64>, Vec<f64>) {
+        let Shares { lo, hi, total } = self;
+        let (least_total, most_total) = (total.lo(), total.hi());
+        let (mut least, mut most) = (vec![0.0; lo.len()], vec![1.0; lo.len()]);
+        for k in 0..lo.len() {
+            let (lo, hi) = (lo[k], hi[k]);
+            let rest = (most_total - hi) * OUTWARDS;
+            let rest = if rest <= 0.0 { 0.0 } else { rest };
+            let share = lo / (lo + rest) * INWARDS - f64::MIN_POSITIVE;
+            least[k] = if share > 0.0 { share } else { 0.0 };
+            let rest = (least_total - lo) * INWARDS;
+            let rest = if rest > 0.0 { rest } else { 0.0 };
+            let share = hi / (hi + rest) * OUTWARDS + f64::MIN_POSITIVE;
+            let share = if share < 1.0 { share } else { 1.0 };
+            most[k] = if hi == 0.0 { 0.0 } else { share };
+        }
+        (least, most)
+    }
+}
+
+/// Upper bounds of sums over wells of their largest shares times distances, and times the squares of those.
+struct Moments<'a> {
+    shares: &'a [f64],
+    distances: &'a [f64],
+}
+
+impl NullaryFnOnce for Moments<'_> {
+    type Output = [f64; 2];
+
+    #[inline(always)]
+    fn call(self) -> [f64; 2] {
+        let Moments { shares, distances } = self;
+        let count = shares.len();
+        let distances = &distances[..count];
+        let first = lanes(count, |k| shares[k] * distances[k]);
+        let second = lanes(count, |k| shares[k] * distances[k] * distances[k]);
+        [first, second].map(|sum| above(sum, count, 2))
+    }
+}
+
+/// An upper bound of the sum over wells of their largest shares times the cubes of `distance + moved`.
+struct Third<'a> {
+    shares: &'a [f64],
+    distances: &'a [f64],
+    moved: f64,
+}
+
+impl NullaryFnOnce for Third<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        let Third { shares, distances, moved } = self;
+        let count = shares.len();
+        let distances = &distances[..count];
+        let sum = lanes(count, |k| {
+            let d = distances[k] + moved;
+            shares[k] * d * d * d
+        });
+        above(sum, count, 6)
+    }
+}
+
+/// An upper bound of a sum of so many nonnegative terms by [`lanes`], each of so many roundings.
+#[inline(always)]
+fn above(sum: f64, count: usize, roundings: usize) -> f64 {
+    // fl >= exact (1 - gamma), and `1/(1 - gamma) <= 1 + 2 gamma`; each product may lose less than the smallest normal number.
+    let grown = 1.0 + 4.0 * gamma(depth(count) + roundings);
+    let bound = sum * grown + 4.0 * count as f64 * f64::MIN_POSITIVE;
+    if bound.is_nan() { f64::INFINITY } else { bound }
+}
+
+/// For the shares p of some wells: q with `q^2` about p, and the root of the relative error of `q^2` and of all roundings.
+struct Roots<'a> {
+    least: &'a [f64],
+    most: &'a [f64],
+    kept: &'a [usize],
+    rounding: f64,
+}
+
+impl NullaryFnOnce for Roots<'_> {
+    type Output = Vec<(f64, f64)>;
+
+    #[inline(always)]
+    fn call(self) -> Vec<(f64, f64)> {
+        let Roots { least, most, kept, rounding } = self;
+        let mut roots = vec![(0.0, f64::INFINITY); kept.len()];
+        for (root, k) in roots.iter_mut().zip(kept) {
+            let (lo, hi) = (least[*k], most[*k]);
+            let q = (0.5 * lo + 0.5 * hi).sqrt();
+            let square = q * q;
+            // |p - q^2| / q^2, q^2 known up to its rounding, differences up to theirs.
+            let (above, below) = (hi - square, square - lo);
+            let apart = if above > below { above } else { below };
+            let relative = apart / square * OUTWARDS + 4.0 * f64::EPSILON;
+            let r = (relative + rounding * (1.0 + relative)).sqrt() * OUTWARDS;
+            *root = (q, if r >= 0.0 { r } else { f64::INFINITY });
+        }
+        roots
     }
 }
 
@@ -477,4 +581,57 @@ pub(super) fn total(lo: &[f64], hi: &[f64]) -> Interval {
     let error = gamma(depth(lo.len()));
     let (low, high) = (lanes(lo.len(), |k| lo[k]), lanes(hi.len(), |k| hi[k]));
     Interval::new(sub_down(low, mul_up(low, error)).max(0.0), add_up(high, mul_up(high, error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beside the same quotients in interval arithmetic: bounds, and close ones.
+    #[test]
+    fn shares_and_sums_are_bounds() {
+        let wave = |k: usize| (1.3 * k as f64).sin();
+        let lo: Vec<f64> = (0..100).map(|k| 10.0_f64.powf(20.0 * wave(k) - 20.0)).collect();
+        let hi: Vec<f64> =
+            lo.iter().enumerate().map(|(k, lo)| lo * (1.0 + 0.1 * (1.0 + wave(7 * k)))).collect();
+        let total = total(&lo, &hi);
+        let (least, most) = Shares { lo: &lo, hi: &hi, total }.call();
+        let share = |e: f64, rest: f64| {
+            let [e, rest] = [Interval::point(e), Interval::point(rest.max(0.0))];
+            e / (e + rest)
+        };
+        for k in 0..100 {
+            let (low, high) =
+                (share(lo[k], sub_up(total.hi(), hi[k])), share(hi[k], sub_down(total.lo(), lo[k])));
+            assert!(least[k] <= low.lo() && low.lo() - least[k] <= 1e-14 * low.lo(), "{k}");
+            assert!(most[k] >= high.hi() && most[k] - high.hi() <= 1e-14 * high.hi(), "{k}");
+        }
+        let distances: Vec<f64> = (0..100).map(|k| 3.0 + wave(5 * k)).collect();
+        let power = |moved: f64, power: i32| {
+            let of = |d: &f64| {
+                (0..power).fold(Interval::ONE, |p, _| p * (Interval::point(*d) + Interval::point(moved)))
+            };
+            most.iter().zip(&distances).fold(Interval::ZERO, |sum, (p, d)| sum + Interval::point(*p) * of(d))
+        };
+        let [first, second] = Moments { shares: &most, distances: &distances }.call();
+        let third = Third { shares: &most, distances: &distances, moved: 0.1 }.call();
+        for (bound, exact) in [(first, power(0.0, 1)), (second, power(0.0, 2)), (third, power(0.1, 3))] {
+            assert!(bound >= exact.lo() && bound <= exact.hi() * (1.0 + 1e-13), "{bound} {exact:?}");
+        }
+    }
+
+    /// What is nothing, everything, or no number.
+    #[test]
+    fn shares_of_extremes() {
+        let (lo, hi) = ([0.0, 0.0, 1e-310, 1.0], [0.0, f64::INFINITY, 1e-310, 1.0]);
+        let all = Interval::new(1.0, f64::INFINITY);
+        let tiny = 1e-310 + f64::MIN_POSITIVE;
+        assert_eq!(Shares { lo: &lo, hi: &hi, total: all }.call(), (vec![0.0; 4], vec![0.0, 1.0, tiny, 1.0]));
+        let nothing = Shares { lo: &[0.0], hi: &[1.0], total: Interval::new(0.0, 1.0) }.call();
+        assert_eq!(nothing, (vec![0.0], vec![1.0]));
+        let unknown = Shares { lo: &[f64::NAN], hi: &[f64::NAN], total: Interval::new(0.0, 1.0) }.call();
+        assert_eq!(unknown, (vec![0.0], vec![1.0]));
+        let third = Third { shares: &[0.0], distances: &[f64::INFINITY], moved: 0.0 }.call();
+        assert_eq!(third, f64::INFINITY);
+    }
 }
