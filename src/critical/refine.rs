@@ -17,7 +17,7 @@ use super::pool::SOFT;
 use super::problem::Problem;
 use crate::landscape::Landscape;
 use crate::landscape::hessian::Hessian;
-use crate::linalg::{Symmetric, axpy, column, dot, norm, symmetric_eigen};
+use crate::linalg::{Symmetric, axpy, dot, norm, symmetric_eigen};
 
 /// Full spectra up to this dimension; beyond it the lowest eigenvalues and the largest.
 const FULL_SPECTRUM: usize = 2500;
@@ -39,6 +39,9 @@ const REST: (f64, f64) = (10.0, 1e-6);
 
 /// At a critical point the gradient and its rounding error are at most this fraction of the gradient nearby.
 const VANISHED: f64 = 1e-3;
+
+/// Curvatures are as large as a single well's, but for this factor at most.
+const USUAL: f64 = 0.1;
 
 /// "Nearby", relative to the scale.
 const NEARBY: f64 = 3e-3;
@@ -156,8 +159,8 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     if moved > 0.0 {
         here = curvature(problem, &x)?;
     }
+    error = error.max(scatter(problem, &here, &x, &g));
     let (values, vectors) = here.spectrum()?;
-    error = error.max(scatter(problem, &x, &g));
     problem.region.wrap(&mut x);
     if !(energy.is_finite() && problem.contains(&x, 1.0)) {
         return None;
@@ -173,9 +176,9 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
         noise: error,
         index: None,
     };
-    classify(problem, &mut refined, tolerance);
+    let grows = classify(problem, &mut refined, tolerance);
     // At a pole or on a kink the gradient is lost in rounding but has not vanished.
-    if !grows_from(problem, &refined, gradient_norm.max(refined.noise)) {
+    if !grows && !grows_from(problem, &refined, gradient_norm.max(refined.noise)) {
         problem.rough.store(true, Ordering::Relaxed);
         return None;
     }
@@ -185,17 +188,26 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
 }
 
 /// Makes the gradient's rounding error what the size of the terms says, and where the point is nondegenerate sets index and radius.
-fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) {
+/// Then tells whether the gradient has grown a thousandfold where the Hessian still holds.
+fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> bool {
+    let kernel = problem.landscape.kernel();
     let largest = point.spectral_radius();
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-    let size = largest.max(curvature_nearby(problem, point));
+    // Of a sum of wells no term has a larger second derivative than a well.
+    let is_usual = kernel.is_some_and(|kernel| largest >= USUAL * kernel.curvature);
+    let size = if is_usual { largest } else { largest.max(curvature_nearby(problem, point)) };
     point.noise = point.noise.max(f64::EPSILON * size * length_of(problem, &point.x));
     let remaining = point.gradient_norm.max(point.noise);
-    let certain = smallest > tolerance * largest && kantorovich(problem, point, remaining) <= KANTOROVICH;
-    if certain {
+    if !(smallest > tolerance * largest) {
+        return false;
+    }
+    let h = kantorovich(problem, point, remaining);
+    if h <= KANTOROVICH {
         point.radius = 2.0 * remaining / smallest;
         point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
     }
+    // The Hessian holds up to m/(2 L) away, where the gradient is m^2/(4 L) at least; kinks are no matter of a kernel.
+    kernel.is_some() && 4.0 * h <= VANISHED
 }
 
 /// How far from the region's centre `x` is, or the problem's scale where that is more.
@@ -208,7 +220,7 @@ const DISPLACED: (usize, usize, usize) = (16, 2, 8);
 
 /// The rounding error of the gradient near `x`, where it is `g`: what is left of its change over a few tiny displacements when the
 /// Hessian's part is taken off.
-fn scatter(problem: &Problem<'_>, x: &[f64], g: &[f64]) -> f64 {
+fn scatter(problem: &Problem<'_>, here: &Curvature<'_>, x: &[f64], g: &[f64]) -> f64 {
     let n = x.len();
     let (samples, least, most) = DISPLACED;
     let count = samples.div_ceil(n).clamp(least, most);
@@ -226,8 +238,7 @@ fn scatter(problem: &Problem<'_>, x: &[f64], g: &[f64]) -> f64 {
     let mut gradients = Mat::zeros(n, 1 + count);
     problem.landscape.gradients(places.as_ref(), &mut vec![0.0; 1 + count], gradients.as_mut());
     let moves = Mat::from_fn(n, count, |i, k| places[(i, k + 1)] - x[i]);
-    let mut changes = Mat::zeros(n, count);
-    problem.landscape.linearize(column(x)).apply(moves.as_ref(), changes.as_mut());
+    let changes = here.times(moves.as_ref());
     // Many points may be summed up in another order than one.
     let mut worst = 4.0 * crate::linalg::distance(g, gradients.col_as_slice(0));
     for k in 0..count {
@@ -393,6 +404,20 @@ impl Curvature<'_> {
             }
         }
         step
+    }
+
+    /// The Hessian times vectors (columns).
+    fn times(&self, vectors: MatRef<'_, f64>) -> Mat<f64> {
+        if let Some(operator) = &self.rest {
+            let mut products = Mat::zeros(vectors.nrows(), vectors.ncols());
+            operator.apply(vectors, products.as_mut());
+            return products;
+        }
+        let mut coordinates = self.vectors.transpose() * vectors;
+        for column in coordinates.col_iter_mut() {
+            column.iter_mut().zip(&self.values).for_each(|(c, value)| *c *= value);
+        }
+        &self.vectors * &coordinates
     }
 
     /// The spectrum to be told: all eigenvalues up to [`FULL_SPECTRUM`] dimensions, and the vectors that are known.
