@@ -214,6 +214,14 @@ impl Landscape for Counted<'_> {
         self.inner.gradients(points, energies, gradients);
     }
 
+    fn rough_gradients(&self, points: MatRef<'_, f64>, gradients: MatMut<'_, f64>) -> bool {
+        let done = self.inner.rough_gradients(points, gradients);
+        if done {
+            self.gradients.fetch_add(points.ncols() as u64, Ordering::Relaxed);
+        }
+        done
+    }
+
     fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
         Box::new(CountedLinearization { inner: self.inner.linearize(points), count: &self.hessian_vectors })
     }

@@ -28,6 +28,8 @@ use crate::linalg::{axpy, dot, norm};
 const TOGETHER: (usize, usize, usize) = (256, 16, 8);
 /// Length of a step over that of mean shift.
 const FACTOR: f64 = 1.7;
+/// Rough gradients do as long as they are this many times as long.
+const ROUGHLY: f64 = 4.0;
 /// Steps at most.
 const MOST: usize = 300;
 /// A step of mean shift that is so short, relative to the problem's scale and to the width of a well, is near enough to the end to tell
@@ -58,7 +60,10 @@ pub(super) fn settle(problem: &Problem<'_>, mut seeds: Vec<Seed>, control: &Cont
         .par_chunks(total.div_ceil(groups).clamp(least, most))
         .map(|group| {
             let starts: Vec<&[f64]> = group.iter().map(|i| seeds[*i].start()).collect();
-            let settled = descend(problem, &starts, kernel, &vec![short; starts.len()], MOST, control);
+            let goal = |length: f64| vec![length; starts.len()];
+            let near = descend(problem, &starts, kernel, &goal(ROUGHLY * short), MOST, Digits::Few, control);
+            let near: Vec<&[f64]> = near.iter().map(Seed::start).collect();
+            let settled = descend(problem, &near, kernel, &goal(short), MOST, Digits::All, control);
             let done = done.fetch_add(group.len(), Relaxed) + group.len();
             (control.progress)(Progress { stage: "descents", done, total, note: "" });
             settled
@@ -189,12 +194,19 @@ impl Descent {
 pub(super) fn rest(problem: &Problem<'_>, places: &[&[f64]], control: &Control<'_>) -> Vec<Option<Followed>> {
     let Some(kernel) = problem.landscape.kernel() else { return places.iter().map(|_| None).collect() };
     let least: Vec<f64> = places.iter().map(|x| ROUNDING * problem.landscape.gradient_error(x)).collect();
-    let ends = descend(problem, places, kernel, &least, FEW, control);
+    let ends = descend(problem, places, kernel, &least, FEW, Digits::All, control);
     let found = |end: Seed| match end {
         Seed::Settled { x, gradient } => Some(Followed { gradient_norm: norm(&gradient), x }),
         _ => None,
     };
     ends.into_iter().map(found).collect()
+}
+
+/// How many of a gradient are right.
+enum Digits {
+    All,
+    /// Where there are no such gradients descents stay where they are.
+    Few,
 }
 
 /// Follows the descents from these points side by side, until their gradients are no longer than this, in so many steps at most.
@@ -204,6 +216,7 @@ fn descend(
     kernel: Kernel,
     least: &[f64],
     most: usize,
+    digits: Digits,
     control: &Control<'_>,
 ) -> Vec<Seed> {
     let (n, count) = (problem.dim(), starts.len());
@@ -223,7 +236,12 @@ fn descend(
             axpy(1.0, &descents[*id].step, place);
         }
         let at = places.as_ref().subcols(0, active);
-        problem.landscape.gradients(at, &mut energies[..active], gradients.as_mut().subcols_mut(0, active));
+        let out = gradients.as_mut().subcols_mut(0, active);
+        match digits {
+            Digits::All => problem.landscape.gradients(at, &mut energies[..active], out),
+            Digits::Few if problem.landscape.rough_gradients(at, out) => {}
+            Digits::Few => break,
+        }
         let mut moving = vec![];
         for (j, id) in on.into_iter().enumerate() {
             let (x, g) = (places.col_as_slice(j), gradients.col_as_slice(j));

@@ -208,9 +208,70 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     halve(sums, |a, b| a + b)
 }
 
+/// As [`exp_nonpositive`], in single precision: off by less than 4 units in the last place, and zero below -87.
+#[inline(always)]
+pub(super) fn exp_nonpositive_single(x: f32) -> f32 {
+    const UNDERFLOW: f32 = -87.0;
+    const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23
+    const LN2_HI: f32 = 0.693_359_4; // Ten bits.
+    const LN2_LO: f32 = -2.121_944_4e-4;
+    let clamped = if x < UNDERFLOW { UNDERFLOW } else { x };
+    let shifted = clamped.mul_add(std::f32::consts::LOG2_E, MAGIC);
+    let n = shifted - MAGIC;
+    let r = n.mul_add(-LN2_LO, n.mul_add(-LN2_HI, clamped));
+    let mut p: f32 = 1.0 / 5040.0;
+    p = p.mul_add(r, 1.0 / 720.0);
+    p = p.mul_add(r, 1.0 / 120.0);
+    p = p.mul_add(r, 1.0 / 24.0);
+    p = p.mul_add(r, 1.0 / 6.0);
+    p = p.mul_add(r, 0.5);
+    let q = (r * r).mul_add(p, r);
+    let exp = f32::from_bits((1.0 + q).to_bits().wrapping_add(shifted.to_bits() << 23));
+    if x < UNDERFLOW { 0.0 } else { exp }
+}
+
+/// As [`highest`], in single precision.
+#[inline(always)]
+pub(super) fn highest_single(logits: &mut [f32], bias: &[f32], least: f32) -> f32 {
+    let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
+    let (bias, bias_rest) = bias.as_chunks::<BLOCK>();
+    let mut highest = [least; BLOCK];
+    for (block, bias) in blocks.iter_mut().zip(bias) {
+        let mut sums = [0.0; BLOCK];
+        for i in 0..BLOCK {
+            sums[i] = block[i] + bias[i];
+            highest[i] = if sums[i] > highest[i] { sums[i] } else { highest[i] };
+        }
+        *block = sums;
+    }
+    for (i, (logit, bias)) in rest.iter_mut().zip(bias_rest).enumerate() {
+        *logit += bias;
+        highest[i] = if *logit > highest[i] { *logit } else { highest[i] };
+    }
+    halve(highest, |a, b| if a > b { a } else { b })
+}
+
+/// As [`exp_below`], in single precision.
+#[inline(always)]
+pub(super) fn exp_below_single(logits: &mut [f32], max: f32) -> f32 {
+    let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
+    let mut sums = [0.0; BLOCK];
+    for block in blocks {
+        for i in 0..BLOCK {
+            block[i] = exp_nonpositive_single(block[i] - max);
+            sums[i] += block[i];
+        }
+    }
+    for (i, l) in rest.iter_mut().enumerate() {
+        *l = exp_nonpositive_single(*l - max);
+        sums[i] += *l;
+    }
+    halve(sums, |a, b| a + b)
+}
+
 /// Combines partial results into one, by halving.
 #[inline(always)]
-pub(super) fn halve(mut parts: [f64; BLOCK], combine: impl Fn(f64, f64) -> f64) -> f64 {
+pub(super) fn halve<T: Copy>(mut parts: [T; BLOCK], combine: impl Fn(T, T) -> T) -> T {
     let mut half = BLOCK / 2;
     while half > 0 {
         for i in 0..half {
@@ -261,6 +322,33 @@ mod tests {
         let (mut lo, mut hi) = (vec![f64::NAN; 3], vec![f64::NAN; 3]);
         enclose_exp(&mut lo, &mut hi);
         assert_eq!((lo, hi), (vec![0.0; 3], vec![f64::INFINITY; 3]));
+    }
+
+    #[test]
+    fn in_single_precision() {
+        for k in 0..200_000 {
+            let x = -87.0 * (k as f32) / 200_000.0;
+            let (ours, exact) = (f64::from(exp_nonpositive_single(x)), f64::from(x).exp());
+            assert!(
+                (ours - exact).abs() <= 2.0 * f64::from(f32::EPSILON) * exact,
+                "exp({x}) = {ours}, {exact}"
+            );
+        }
+        assert_eq!(exp_nonpositive_single(0.0), 1.0);
+        assert_eq!(exp_nonpositive_single(-88.0), 0.0);
+        assert_eq!(exp_nonpositive_single(f32::NEG_INFINITY), 0.0);
+        assert!(exp_nonpositive_single(f32::NAN).is_nan());
+        for n in 1..40 {
+            let bias: Vec<f32> = (0..n).map(|k| (k as f32 * 0.3).cos()).collect();
+            let plain: Vec<f32> = (0..n).map(|k| (k as f32 * 1.7).sin() * 30.0).collect();
+            let mut weights = plain.clone();
+            let top = highest_single(&mut weights, &bias, -40.0);
+            let logits: Vec<f32> = plain.iter().zip(&bias).map(|(l, b)| l + b).collect();
+            assert_eq!(top, logits.iter().copied().fold(-40.0, f32::max));
+            let sum = exp_below_single(&mut weights, top);
+            let expected: f32 = logits.iter().map(|l| (l - top).exp()).sum();
+            assert!((sum - expected).abs() <= 1e-6 * expected, "{sum} {expected}");
+        }
     }
 
     #[test]

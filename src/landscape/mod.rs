@@ -61,6 +61,12 @@ pub trait Landscape: Send + Sync {
         self.gradients(points, energies, Mat::zeros(points.nrows(), points.ncols()).as_mut());
     }
 
+    /// Gradients (n x b) at the columns of `points` (n x b) to two digits or so, in less time; false, and nothing written, where the kind
+    /// has none.
+    fn rough_gradients(&self, _points: MatRef<'_, f64>, _gradients: MatMut<'_, f64>) -> bool {
+        false
+    }
+
     /// The Hessians at the columns of `points`, ready to be applied; what can be shared by many products is kept.
     fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a>;
 

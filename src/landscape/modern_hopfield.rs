@@ -132,6 +132,10 @@ impl Landscape for ModernHopfield {
         self.kernel.gradients(points, energies, gradients);
     }
 
+    fn rough_gradients(&self, points: MatRef<'_, f64>, gradients: MatMut<'_, f64>) -> bool {
+        self.kernel.rough_gradients(points, gradients)
+    }
+
     fn linearize<'a>(&'a self, points: MatRef<'_, f64>) -> Box<dyn Linearization + 'a> {
         self.kernel.linearize(points)
     }

@@ -22,6 +22,7 @@ use super::dense::WIDE;
 use super::kept::{Kept, Logits, Mean, each_kept};
 use super::linear::{Hessians, Weighted};
 use super::pruning::Pruning;
+use super::single::Single;
 use crate::landscape::exp::exp_shifted;
 use crate::landscape::low_dimension::{self, LowDimension, Room, Softmax, with_room};
 use crate::landscape::{Linearization, Region, hull};
@@ -37,6 +38,7 @@ pub(in crate::landscape) struct LogSumExp {
     /// Of the patterns alone: landscapes that have them in common may share them.
     cells: Arc<OnceLock<Cells>>,
     pub(super) pruning: Arc<OnceLock<Option<Pruning>>>,
+    single: Arc<OnceLock<Option<Single>>>,
     pub(in crate::landscape) bias: Vec<f64>,
     pub(in crate::landscape) center: Vec<f64>,
     pub(in crate::landscape) offset: f64,
@@ -132,6 +134,7 @@ impl LogSumExp {
             low,
             cells: Arc::default(),
             pruning: Arc::default(),
+            single: Arc::default(),
             bias,
             center,
             offset,
@@ -185,6 +188,11 @@ impl LogSumExp {
     /// `None` where all data are summed up at every point.
     pub(super) fn pruning(&self) -> Option<&Pruning> {
         self.pruning.get_or_init(|| Pruning::new(self)).as_ref()
+    }
+
+    /// The patterns in single precision, where that says enough of gradients.
+    pub(super) fn single(&self) -> Option<&Single> {
+        self.single.get_or_init(|| Single::new(self)).as_ref()
     }
 
     /// `bias_k + slope y_k.z` of some data, z filled up with zeros as they are.

@@ -11,6 +11,7 @@ mod kernel;
 mod linear;
 mod place;
 mod pruning;
+mod single;
 mod span;
 #[cfg(test)]
 mod tests;

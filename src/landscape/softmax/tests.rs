@@ -239,3 +239,41 @@ fn sums_over_all_data_are_plain_sums() {
         }
     }
 }
+
+/// In tiles, with data without weight, with the centre elsewhere; refused where rounding or few data say so.
+#[test]
+fn rough_gradients_have_some_digits() {
+    for (n, count, b, spread) in
+        [(9, 1, 8, 0.0), (12, 700, 300, 0.0), (64, 1797, 9, 3.0), (100, 5001, 20, 0.0)]
+    {
+        // Some fifteen widths across.
+        let (data, kappa) = (normal(n, count, 1), 50.0 / n as f64);
+        let logs = normal(1, count, 4);
+        let bias = |k: usize| {
+            let square: f64 = data.col(k).iter().map(|y| y * y).sum();
+            if k % 50 == 3 { f64::NEG_INFINITY } else { 1e4 + spread * logs[(0, k)] - 0.5 * kappa * square }
+        };
+        let with = |slope: f64| {
+            let patterns = Patterns::from_fn(n, count, |i, k| data[(i, k)]);
+            LogSumExp::new(patterns, (0..count).map(bias).collect(), vec![0.3; n], 0.0, kappa, 1.0, slope)
+        };
+        let mut kernel = with(kappa);
+        kernel.pruning = Arc::new(OnceLock::from(None));
+        let points = normal(n, b, 2);
+        let (mut e, mut g, mut rough) = (vec![0.0; b], Mat::zeros(n, b), Mat::zeros(n, b));
+        kernel.gradients(points.as_ref(), &mut e, g.as_mut());
+        assert!(kernel.rough_gradients(points.as_ref(), rough.as_mut()));
+        for j in 0..b {
+            let off: f64 = (0..n).map(|i| (g[(i, j)] - rough[(i, j)]).powi(2)).sum::<f64>().sqrt();
+            // A thousandth of a width.
+            assert!(off <= 1e-3 * kappa.sqrt(), "{n} {count}: {}", off / kappa.sqrt());
+        }
+        let before = rough.clone();
+        assert!(!kernel.rough_gradients(points.as_ref().subcols(0, 3), rough.as_mut().subcols_mut(0, 3)));
+        let steep = with(100.0 * kappa);
+        assert!(!steep.rough_gradients(points.as_ref(), rough.as_mut()) && rough == before);
+    }
+    let few = Case { dim: 64, count: 1200, sigma: 0.5, spread: 0.0 };
+    let (data, mut out) = (few.data(), Mat::zeros(64, 70));
+    assert!(!few.kernel(&data).rough_gradients(few.points(&data).as_ref(), out.as_mut()));
+}
