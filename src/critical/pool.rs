@@ -26,8 +26,8 @@ use crate::linalg::{axpy, column, norm, solve_symmetric};
 
 /// Searches run at a time before their results are merged: fixed, so that the answer does not depend on threads.
 const BATCH: usize = 128;
-/// Of these so many are followed together, where that is faster.
-const TOGETHER: usize = 32;
+/// Of these so many are followed together where that is faster: at least, and at most, in so many groups if they are few.
+const TOGETHER: (usize, usize, usize) = (16, 32, 4);
 /// Newton's step at a level point, relative to its distance from the nearest corner, below which it is followed.
 const PROMISING: f64 = 0.5;
 /// How far the gradient half way to a minimum is from half of itself, relative to it, where the energy is a parabola nearly.
@@ -174,12 +174,8 @@ impl Pool<'_> {
             let most = if self.options.limit.is_some() { left.min(BATCH) } else { BATCH };
             let (batch, later) = seeds.split_at(seeds.len().min(most));
             *seeds = later;
-            let size = if self.problem.dim() <= DENSE { TOGETHER } else { 1 };
             let ends = self.rest(batch, control);
-            let together = batch.par_chunks(size).zip(ends.par_chunks(size));
-            let ended: Vec<Vec<Option<Vec<End>>>> =
-                together.map(|(seeds, ends)| self.pursue(seeds, ends, control)).collect();
-            let ended: Vec<Option<Vec<End>>> = ended.into_iter().flatten().collect();
+            let ended = self.pursue(batch, &ends, control);
             let counts: Vec<Option<usize>> = ended.iter().map(|ends| ends.as_ref().map(Vec::len)).collect();
             let ended: Vec<End> = ended.into_iter().flatten().flatten().collect();
             let mut met = self.identify(&ended, random, control).into_iter();
@@ -261,7 +257,7 @@ impl Pool<'_> {
         let mut ends: Vec<Option<End>> = self.settled(seeds, near);
         let new: Vec<usize> = (0..seeds.len()).filter(|k| ends[*k].is_none() && inside(&seeds[*k])).collect();
         let found: Vec<Vec<Option<Followed>>> = new
-            .par_chunks(TOGETHER)
+            .par_chunks(TOGETHER.1)
             .map(|new| {
                 rest(self.problem, &new.iter().map(|k| seeds[*k].start()).collect::<Vec<_>>(), control)
             })
@@ -341,7 +337,12 @@ impl Pool<'_> {
 
     fn follow(&self, starts: &[(usize, Start<'_>)], control: &Control<'_>) -> Vec<Option<End>> {
         let near = |x: &[f64], distance: f64, index: usize| self.near(x, distance, index);
-        follow(self.problem, &starts.iter().map(|s| s.1).collect::<Vec<_>>(), near, control)
+        let starts: Vec<Start<'_>> = starts.iter().map(|(_, start)| *start).collect();
+        let (least, most, groups) = TOGETHER;
+        let size =
+            if self.problem.dim() <= DENSE { starts.len().div_ceil(groups).clamp(least, most) } else { 1 };
+        let together = starts.par_chunks(size).map(|starts| follow(self.problem, starts, near, control));
+        together.collect::<Vec<_>>().concat()
     }
 
     /// What is to be found where searches ended: nothing, a point by its id, or (`Some(None)`) one of a degenerate family. Of those that lie
@@ -475,11 +476,27 @@ fn is_promising(problem: &Problem<'_>, x: &[f64], directions: MatRef<'_, f64>, r
 #[cfg(test)]
 mod tests {
     use faer::Mat;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::{Distribution, StandardNormal};
 
     use crate::control::Control;
     use crate::critical::{Completeness, Method, Options, search};
     use crate::landscape::Region;
     use crate::landscape::mixture::{Mixture, Noise};
+
+    /// With a noise of a hundred-millionth of the distances a unit in the last place of a saddle's coordinates moves its gradient as far as it
+    /// ever goes: nothing says that it vanishes there.
+    #[test]
+    fn saddles_that_rounding_hides_are_not_reported() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let data = Mat::from_fn(3, 40, |_, _| StandardNormal.sample(&mut rng));
+        let noise = Noise::Fixed { a: 1.0, sigma: 1e-8 };
+        let mixture = Mixture::new(data, vec![1.0; 40], noise, 0.0).expect("a valid mixture");
+        let options = Options { method: Method::Search, ..Options::default() };
+        let set = search(&mixture, None, &options, &Control::quiet()).expect("a region");
+        assert_eq!(set.points.iter().map(|p| p.index).collect::<Vec<_>>(), [0; 40]);
+    }
 
     /// The region holds the saddle between two memories, but neither of them.
     #[test]

@@ -15,8 +15,8 @@ use super::follow::{FLAT, Followed};
 use super::modes::{lowest_modes, project};
 use super::pool::SOFT;
 use super::problem::Problem;
-use crate::landscape::Landscape;
 use crate::landscape::hessian::Hessian;
+use crate::landscape::{Kernel, Landscape};
 use crate::linalg::{Symmetric, axpy, dot, norm, symmetric_eigen};
 
 /// Full spectra up to this dimension; beyond it the lowest eigenvalues and the largest.
@@ -40,8 +40,8 @@ const REST: (f64, f64) = (10.0, 1e-6);
 /// At a critical point the gradient and its rounding error are at most this fraction of the gradient nearby.
 const VANISHED: f64 = 1e-3;
 
-/// Curvatures are as large as a single well's, but for this factor at most.
-const USUAL: f64 = 0.1;
+/// Curvatures next to a single well's where nothing is extreme.
+const USUAL: (f64, f64) = (0.1, 10.0);
 
 /// "Nearby", relative to the scale.
 const NEARBY: f64 = 3e-3;
@@ -190,11 +190,12 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
 /// Makes the gradient's rounding error what the size of the terms says, and where the point is nondegenerate sets index and radius.
 /// Then tells whether the gradient has grown a thousandfold where the Hessian still holds.
 fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> bool {
-    let kernel = problem.landscape.kernel();
     let largest = point.spectral_radius();
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
-    // Of a sum of wells no term has a larger second derivative than a well.
-    let is_usual = kernel.is_some_and(|kernel| largest >= USUAL * kernel.curvature);
+    // Of a sum of wells no term has a larger second derivative than a well; nor does the Hessian change over less than a width where wells
+    // that matter lie within a few of them.
+    let usual = |kernel: Kernel| (USUAL.0..=USUAL.1).contains(&(largest / kernel.curvature));
+    let is_usual = problem.landscape.kernel().is_some_and(usual);
     let size = if is_usual { largest } else { largest.max(curvature_nearby(problem, point)) };
     point.noise = point.noise.max(f64::EPSILON * size * length_of(problem, &point.x));
     let remaining = point.gradient_norm.max(point.noise);
@@ -206,8 +207,8 @@ fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> bool 
         point.radius = 2.0 * remaining / smallest;
         point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
     }
-    // The Hessian holds up to m/(2 L) away, where the gradient is m^2/(4 L) at least; kinks are no matter of a kernel.
-    kernel.is_some() && 4.0 * h <= VANISHED
+    // The Hessian holds up to m/(2 L) away, where the gradient is m^2/(4 L) at least.
+    is_usual && 4.0 * h <= VANISHED
 }
 
 /// How far from the region's centre `x` is, or the problem's scale where that is more.
