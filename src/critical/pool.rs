@@ -496,6 +496,9 @@ mod tests {
         let options = Options { method: Method::Search, ..Options::default() };
         let set = search(&mixture, None, &options, &Control::quiet()).expect("a region");
         assert_eq!(set.points.iter().map(|p| p.index).collect::<Vec<_>>(), [0; 40]);
+        // But that something is missing is known: the alternating sum is that of a ball.
+        let Completeness::Estimated { low, .. } = set.completeness else { panic!("{:?}", set.completeness) };
+        assert!(low >= 39.0 && set.euler_expected == Some(1), "{low}");
     }
 
     /// The region holds the saddle between two memories, but neither of them.

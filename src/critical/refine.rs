@@ -179,7 +179,10 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     let grows = classify(problem, &mut refined, tolerance);
     // At a pole or on a kink the gradient is lost in rounding but has not vanished.
     if !grows && !grows_from(problem, &refined, gradient_norm.max(refined.noise)) {
-        problem.rough.store(true, Ordering::Relaxed);
+        // A sum of wells has neither: there is a point that rounding hides.
+        if problem.landscape.kernel().is_none() {
+            problem.rough.store(true, Ordering::Relaxed);
+        }
         return None;
     }
     // On the floor of a flat valley and on a slope without curvature steps may end before it has.
