@@ -28,6 +28,8 @@ use crate::linalg::{axpy, column, norm, solve_symmetric};
 const BATCH: usize = 128;
 /// Of these so many are followed together where that is faster: at least, and at most, in so many groups if they are few.
 const TOGETHER: (usize, usize, usize) = (16, 32, 4);
+/// So many descents come to rest together: packing the data for a product costs little beside it.
+const RESTING: usize = 64;
 /// Newton's step at a level point, relative to its distance from the nearest corner, below which it is followed.
 const PROMISING: f64 = 0.5;
 /// How far the gradient half way to a minimum is from half of itself, relative to it, where the energy is a parabola nearly.
@@ -81,6 +83,8 @@ pub(super) struct Pool<'a> {
     pub(super) tried: BTreeSet<Vec<usize>>,
     /// Pairs of minima whose level point was listed.
     pub(super) levelled: BTreeSet<[usize; 2]>,
+    /// Pairs of neighbours that a path is to be tried between, unless a saddle joins them before.
+    pub(super) pairs: Vec<[usize; 2]>,
     pub(super) simplices: usize,
     /// Number of minima and highest index for which pairs and simplices have been listed.
     pub(super) paired: (usize, usize),
@@ -257,7 +261,7 @@ impl Pool<'_> {
         let mut ends: Vec<Option<End>> = self.settled(seeds, near);
         let new: Vec<usize> = (0..seeds.len()).filter(|k| ends[*k].is_none() && inside(&seeds[*k])).collect();
         let found: Vec<Vec<Option<Followed>>> = new
-            .par_chunks(TOGETHER.1)
+            .par_chunks(RESTING)
             .map(|new| {
                 rest(self.problem, &new.iter().map(|k| seeds[*k].start()).collect::<Vec<_>>(), control)
             })

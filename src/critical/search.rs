@@ -297,6 +297,7 @@ fn by_searching(
         families: vec![],
         tried: BTreeSet::new(),
         levelled: BTreeSet::new(),
+        pairs: vec![],
         simplices: 0,
         paired: (0, 0),
         aimed: vec![0; problem.dim() + 1],

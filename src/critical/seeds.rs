@@ -73,7 +73,18 @@ impl Pool<'_> {
                 self.expand(id, top, &mut seeds);
             }
         }
+        if seeds.is_empty() {
+            self.paths(&mut seeds);
+        }
         seeds
+    }
+
+    /// Paths between neighbours that no saddle joins: what starts at a level point costs a tenth of a path.
+    fn paths(&mut self, seeds: &mut Vec<Seed>) {
+        let ends = self.points.iter().flat_map(|k| k.ends.windows(2));
+        let joined: BTreeSet<[usize; 2]> = ends.map(|p| [p[0].min(p[1]), p[0].max(p[1])]).collect();
+        let open = std::mem::take(&mut self.pairs).into_iter().filter(|pair| !joined.contains(pair));
+        seeds.extend(open.map(|[a, b]| Seed::Between { a, b }));
     }
 
     /// The minima nearest to minimum `id`, with their distances, nearest first.
@@ -109,7 +120,7 @@ impl Pool<'_> {
                 }
                 let pair = [a.min(b), a.max(b)];
                 if close && self.tried.insert(pair.to_vec()) {
-                    seeds.push(Seed::Between { a: pair[0], b: pair[1] });
+                    self.pairs.push(pair);
                 }
                 if self.levelled.insert(pair) {
                     seeds.push(Seed::Level { corners: pair.to_vec() });
