@@ -92,7 +92,11 @@ fn table(name: &str, unit: &str, sizes: &[usize], mut measure: impl FnMut(usize)
     println!("exponent {:.2}", above / rows.iter().map(|r| (r.0 - x).powi(2)).sum::<f64>());
 }
 
-/// Seconds of wall-clock with one thread over those with two; best of several turns, as other programs take their share.
+/// Seconds that a turn takes.
+const TURN: f64 = 0.02;
+
+/// Seconds of wall-clock with one thread over those with two; best of several turns, as other programs take their share. A turn is as many
+/// calls one after the other as take [`TURN`]: a thread that has nothing to do for longer sleeps, and takes a tenth of a millisecond to wake.
 fn threads() {
     println!("\n{POINTS} points, wall-clock of one thread over that of two, best of 15 turns");
     println!("{:>12} {:>10} {:>10} {:>10}", "size", "gradient", "product", "one / ms");
@@ -103,20 +107,24 @@ fn threads() {
         let points = normal(dim, POINTS, 2);
         let linear = mixture.linearize(points.as_ref());
         let mut best = [[f64::INFINITY; 2]; 2];
+        let mut calls = 1;
         for _ in 0..15 {
             for (pool, best) in pools.iter().zip(&mut best) {
                 pool.install(|| {
                     let (mut energies, mut out) = (vec![0.0; POINTS], Mat::zeros(dim, POINTS));
                     for (kernel, best) in best.iter_mut().enumerate() {
                         let start = Instant::now();
-                        match kernel {
-                            0 => mixture.gradients(points.as_ref(), &mut energies, out.as_mut()),
-                            _ => linear.apply(points.as_ref(), out.as_mut()),
+                        for _ in 0..calls {
+                            match kernel {
+                                0 => mixture.gradients(points.as_ref(), &mut energies, out.as_mut()),
+                                _ => linear.apply(points.as_ref(), out.as_mut()),
+                            }
                         }
-                        *best = best.min(start.elapsed().as_secs_f64());
+                        *best = best.min(start.elapsed().as_secs_f64() / calls as f64);
                     }
                 });
             }
+            calls = (TURN / best[0][0]).ceil() as usize;
         }
         let [one, two] = best;
         println!(

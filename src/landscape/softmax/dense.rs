@@ -37,7 +37,10 @@ const ROWS: usize = 48;
 /// Operations that a part takes, at least: a millisecond or so for a thread.
 const PART: usize = 1 << 24;
 
-/// No more data than these are multiplied with in parts.
+/// Points at which the sums of the parts are added up together.
+pub(super) const TOGETHER: usize = 64;
+
+/// No more data than these are multiplied with in parts where there are points or vectors enough to share.
 const FEW: usize = 4096;
 
 /// A large Hessian's columns go through the cache in so many.
@@ -57,7 +60,7 @@ impl LogSumExp {
     }
 
     /// In how many parts the data are summed up at `b` points: a power of two, which two threads or four share well.
-    fn parts(&self, b: usize) -> usize {
+    pub(super) fn parts(&self, b: usize) -> usize {
         let (n, k) = (self.dim(), self.count());
         1 << (4 * n * k * b / PART).min(k / (2 * ROWS)).clamp(1, 16).ilog2()
     }
@@ -115,10 +118,16 @@ impl LogSumExp {
         });
     }
 
-    /// Largest logits at `z` (n x b, centred), sums of weights below those, and sums of weighted data (n x b).
-    pub(super) fn sums(&self, z: MatRef<'_, f64>, tops: &mut [f64], sums: &mut [f64], means: &mut [f64]) {
+    /// Largest logits at `z` (n x b, centred), sums of weights below those, and sums of weighted data (n x b), the data in so many parts.
+    pub(super) fn sums(
+        &self,
+        z: MatRef<'_, f64>,
+        parts: usize,
+        tops: &mut [f64],
+        sums: &mut [f64],
+        means: &mut [f64],
+    ) {
         let (n, b) = z.shape();
-        let parts = self.parts(b);
         if parts == 1 {
             return self.part_sums(0..self.count(), z, tops, sums, means);
         }
@@ -129,15 +138,11 @@ impl LogSumExp {
                 let (sums, means) = rest.split_at_mut(b);
                 self.part_sums(self.part(parts, i), z, tops, sums, means);
             });
-            tops.fill(f64::NEG_INFINITY);
-            for part in scratch.chunks_exact(size) {
-                tops.iter_mut().zip(part).for_each(|(top, other)| *top = top.max(*other));
-            }
-            sums.fill(0.0);
-            means.fill(0.0);
-            for part in scratch.chunks_exact(size) {
-                Arch::new().dispatch(Join { part, tops, sums: &mut *sums, means: &mut *means });
-            }
+            let columns = means.par_chunks_mut(n * TOGETHER).zip(sums.par_chunks_mut(TOGETHER));
+            columns.zip(tops.par_chunks_mut(TOGETHER)).enumerate().for_each(|(i, ((means, sums), tops))| {
+                let first = i * TOGETHER;
+                Arch::new().dispatch(Join { parts: scratch, points: b, first, tops, sums, means });
+            });
         });
     }
 
@@ -167,6 +172,11 @@ impl LogSumExp {
                 self.combined(&tile, p, 1.0, accum, means);
             }
         });
+    }
+
+    /// Points whose gradients are computed together: beside few data two threads share them better than they share the data.
+    pub(super) fn points(&self) -> usize {
+        if self.count() <= FEW { WIDE / 2 } else { WIDE }
     }
 
     /// Vectors that are multiplied together: of fewer data there is more in the cache.
@@ -318,10 +328,13 @@ impl NullaryFnOnce for Weigh<'_> {
     }
 }
 
-/// Adds the sums of a part: tops, sums and means one after the other.
+/// Adds up the sums of the parts at some of the points, from `first` on. Of each part there are tops, sums and means of all points, one after
+/// the other.
 struct Join<'a> {
-    part: &'a [f64],
-    tops: &'a [f64],
+    parts: &'a [f64],
+    points: usize,
+    first: usize,
+    tops: &'a mut [f64],
     sums: &'a mut [f64],
     means: &'a mut [f64],
 }
@@ -331,15 +344,27 @@ impl NullaryFnOnce for Join<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Join { part, tops, sums, means } = self;
+        let Join { parts, points, first, tops, sums, means } = self;
         let b = tops.len();
         let n = means.len() / b;
-        for j in 0..b {
-            let factor = exp_nonpositive(part[j] - tops[j]);
-            sums[j] = part[b + j].mul_add(factor, sums[j]);
-            let (means, own) = (&mut means[j * n..][..n], &part[2 * b + j * n..][..n]);
-            for i in 0..n {
-                means[i] = own[i].mul_add(factor, means[i]);
+        let size = (n + 2) * points;
+        tops.fill(f64::NEG_INFINITY);
+        for part in parts.chunks_exact(size) {
+            for (top, other) in tops.iter_mut().zip(&part[first..][..b]) {
+                *top = top.max(*other);
+            }
+        }
+        sums.fill(0.0);
+        means.fill(0.0);
+        for part in parts.chunks_exact(size) {
+            for j in 0..b {
+                let column = first + j;
+                let factor = exp_nonpositive(part[column] - tops[j]);
+                sums[j] = part[points + column].mul_add(factor, sums[j]);
+                let (means, own) = (&mut means[j * n..][..n], &part[2 * points + column * n..][..n]);
+                for i in 0..n {
+                    means[i] = own[i].mul_add(factor, means[i]);
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::cells::Cells;
-use super::dense::WIDE;
+use super::dense::{TOGETHER, WIDE};
 use super::kept::{Kept, Logits, Mean, each_kept};
 use super::linear::{Hessians, Weighted};
 use super::pruning::Pruning;
@@ -358,12 +358,15 @@ impl LogSumExp {
         energies: &mut [f64],
         mut gradients: MatMut<'_, f64>,
     ) {
-        if points.ncols() <= WIDE {
-            return self.gradient_block(points, energies, gradients);
+        let b = points.ncols();
+        let wide = self.points();
+        if b <= wide {
+            return self.gradient_block(points, self.parts(b), energies, gradients);
         }
-        gradients.rb_mut().par_col_chunks_mut(WIDE).zip(energies.par_chunks_mut(WIDE)).enumerate().for_each(
+        let parts = if wide < WIDE { 1 } else { self.parts(wide) };
+        gradients.rb_mut().par_col_chunks_mut(wide).zip(energies.par_chunks_mut(wide)).enumerate().for_each(
             |(i, (g, e))| {
-                self.gradient_block(points.subcols(i * WIDE, g.ncols()), e, g);
+                self.gradient_block(points.subcols(i * wide, g.ncols()), parts, e, g);
             },
         );
     }
@@ -380,7 +383,14 @@ impl LogSumExp {
         (low.softmax(&z[..n], self.slope, room), z)
     }
 
-    fn gradient_block(&self, points: MatRef<'_, f64>, energies: &mut [f64], mut gradients: MatMut<'_, f64>) {
+    /// Gradients at points that are worked on together, the data in so many parts.
+    fn gradient_block(
+        &self,
+        points: MatRef<'_, f64>,
+        parts: usize,
+        energies: &mut [f64],
+        mut gradients: MatMut<'_, f64>,
+    ) {
         let (n, b) = (self.dim(), points.ncols());
         if b == 0 {
             return;
@@ -404,16 +414,22 @@ impl LogSumExp {
             let (means, sums) = rest.split_at_mut(n * b);
             self.centre(points, z);
             // Where energies will be, largest logits are until then.
-            self.sums(MatRef::from_column_major_slice(z, n, b), energies, sums, means);
-            for (j, (z, mean)) in z.chunks_exact(n).zip(means.chunks_exact(n)).enumerate() {
-                let (mut square, pull) = (0.0, self.temperature * self.slope / sums[j]);
-                for (g, (z, mean)) in gradients.rb_mut().col_mut(j).iter_mut().zip(z.iter().zip(mean)) {
-                    square += z * z;
-                    *g = self.curvature * z - pull * mean;
+            self.sums(MatRef::from_column_major_slice(z, n, b), parts, energies, sums, means);
+            let together = gradients.par_col_chunks_mut(TOGETHER).zip(energies.par_chunks_mut(TOGETHER));
+            together.enumerate().for_each(|(i, (mut gradients, energies))| {
+                let first = i * TOGETHER;
+                let (z, means) = (&z[first * n..], &means[first * n..]);
+                for (j, (energy, (z, mean))) in
+                    energies.iter_mut().zip(z.chunks_exact(n).zip(means.chunks_exact(n))).enumerate()
+                {
+                    let pull = self.temperature * self.slope / sums[first + j];
+                    for (g, (z, mean)) in gradients.rb_mut().col_mut(j).iter_mut().zip(z.iter().zip(mean)) {
+                        *g = self.curvature * z - pull * mean;
+                    }
+                    let lse = *energy + sums[first + j].ln();
+                    *energy = self.offset + 0.5 * self.curvature * dot(z, z) - self.temperature * lse;
                 }
-                let lse = energies[j] + sums[j].ln();
-                energies[j] = self.offset + 0.5 * self.curvature * square - self.temperature * lse;
-            }
+            });
         });
     }
 
