@@ -31,6 +31,10 @@ PEERS = ["pele", "topsearch"]
 INDEX_ONE = "smale, to 1"
 # As the peers, which prove nothing either.
 UNPROVEN = "smale, to 1, unproven"
+# And stopped, as they are, when the last known point is there.
+STOPPED = "smale, stopped"
+# And charged as they are: no start of the program, no files.
+CHARGED = "smale, stopped, charged likewise"
 ONE_THREAD = dict.fromkeys([*NAMES, "RAYON_NUM_THREADS"], "1")
 
 
@@ -70,10 +74,10 @@ def peer(python, name, case, seed, limit):
     return json.loads(lines[-1])
 
 
-def smale(binary, case, seed, limit, highest=None, proves=True):
+def smale(binary, case, seed, limit, highest=None, proves=True, searches=None):
     """`smale graph` on the case: user + system seconds of the whole process, start and files included. `highest` is the index up to which
-    points are looked for, if not all that there are."""
-    tool = "smale" if highest is None else INDEX_ONE if proves else UNPROVEN
+    points are looked for, if not all that there are, and `searches` how many there may be."""
+    tool = "smale" if highest is None else INDEX_ONE if proves else UNPROVEN if searches is None else STOPPED
     options = ("" if highest is None else f"max_index = {highest}\n") + ("" if proves else "prove = false\n")
     with open(case, "rb") as file:
         answer = tomllib.load(file)
@@ -88,6 +92,7 @@ def smale(binary, case, seed, limit, highest=None, proves=True):
         (folder / "study.toml").write_text(study + f"[critical]\n{options}[graph]\n")
         out = folder / "out"
         command = [binary, "graph", folder / "study.toml", "--out", out, "--threads", "1", "--quiet", "--json"]
+        command += [] if searches is None else ["--limit", str(searches)]
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         try:
             done = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True,
@@ -119,7 +124,21 @@ def smale(binary, case, seed, limit, highest=None, proves=True):
         summary = {}
     return {"tool": tool, "seed": seed, "complete": found == known and not any(left),
             "cpu_seconds": round(cpu, 4), "wall_seconds": round(wall, 4), "found": found, "known": known,
-            "not_known": left, "completeness": summary.get("completeness"), "morse_smale": summary.get("morse_smale")}
+            "not_known": left, "edges": summary.get("edges"), "completeness": summary.get("completeness"),
+            "morse_smale": summary.get("morse_smale"), "timings": summary.get("timings")}
+
+
+def stopped(binary, case, seed, limit):
+    """As the peers: no more searches than it takes until the last known point is there, which are found by halving first."""
+    run = lambda searches: smale(binary, case, seed, limit, 1, False, searches)
+    most = 1
+    while most < 1 << 20 and not run(most).get("complete"):
+        most *= 2
+    least = most // 2
+    while most - least > 1:
+        middle_ = (least + most) // 2
+        least, most = (least, middle_) if run(middle_).get("complete") else (middle_, most)
+    return run(most) | {"searches": most}
 
 
 def middle(runs):
@@ -131,7 +150,7 @@ def middle(runs):
 def show(name, runs):
     bad = [r for r in runs if "error" in r]
     if len(bad) == len(runs):
-        return f"{name:11} {bad[0]['error']}"
+        return f"{name:33} {bad[0]['error']}"
     good = [r for r in runs if "error" not in r]
     time_ = middle(runs)
     best = max(good, key=lambda r: sum(r["found"]))
@@ -139,7 +158,7 @@ def show(name, runs):
     extra = f", {sum(best['not_known'])} that are none" if any(best["not_known"]) else ""
     count = "+".join(map(str, best["found"])) + " of " + "+".join(map(str, best["known"]))
     complete = sum(bool(r.get("complete")) for r in runs)
-    return f"{name:11} {spent}  {count}{extra}  ({complete} of {len(runs)} runs complete)"
+    return f"{name:33} {spent}  {count}{extra}  ({complete} of {len(runs)} runs complete)"
 
 
 def main():
@@ -164,7 +183,8 @@ def main():
         with open(case, "rb") as file:
             head = tomllib.load(file)
         print(f"\n{head['title']}, counts {head['counts']}")
-        runs = {tool: [] for tool in [*PEERS, "smale", INDEX_ONE, UNPROVEN]}
+        ours = ["smale", INDEX_ONE, UNPROVEN, STOPPED, CHARGED]
+        runs = {tool: [] for tool in [*PEERS, *ours]}
         # Tools take turns, so that a busy machine is busy for all of them.
         for seed in range(1, given.repeats + 1):
             for tool in PEERS:
@@ -177,11 +197,16 @@ def main():
                 runs["smale"].append(smale(binary, case, seed, given.limit))
                 runs[INDEX_ONE].append(smale(binary, case, seed, given.limit, 1))
                 runs[UNPROVEN].append(smale(binary, case, seed, given.limit, 1, proves=False))
+                run = stopped(binary, case, seed, given.limit)
+                runs[STOPPED].append(run)
+                if run.get("timings"):
+                    spent = sum(run["timings"][stage] for stage in ("critical", "graph"))
+                    runs[CHARGED].append(run | {"tool": CHARGED, "cpu_seconds": round(spent, 4)})
         for tool, list_ in runs.items():
             if list_:
                 print(show(tool, list_), flush=True)
             lines += [{"case": name, **run} for run in list_]
-        for mine in ["smale", INDEX_ONE, UNPROVEN]:
+        for mine in ours:
             own = middle(runs[mine])
             for tool in PEERS if own else []:
                 theirs = middle(runs[tool])

@@ -33,7 +33,7 @@ SIGMA = 0.45
 REST = 1e-10
 # The steps of the relaxed mean shift, and how small they are when Newton's method is tried: what was fastest of several.
 EVERY, RELAXED, SETTLED = 10, 1.7, 0.002
-PEERS = ["mean shift", "newton", "newton32", "l-bfgs", "jax"]
+PEERS = ["plain", "plain jax", "mean shift", "newton", "newton32", "l-bfgs", "jax"]
 ONE_THREAD = dict.fromkeys([*one_thread.NAMES, "RAYON_NUM_THREADS"], "1") | {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "JAX_PLATFORMS": "cpu"}
 
@@ -71,6 +71,41 @@ def length(v):
 def merged(points, radius):
     """One of each group of points that lie within the radius of each other."""
     return points[np.unique((cdist(points, points) < radius).argmax(axis=1))] if len(points) else points
+
+
+def plain(data):
+    """The program of ten lines: mean shift of all points until none moves, the ends that are apart. (The Hessians are the test of all
+    programs here, and a small part of their time.)"""
+    mixture, x = Mixture(data), data.copy()
+    while True:
+        mean = mixture.mean(x)
+        moved = length(mean - x).max()
+        x = mean
+        if moved <= REST * SIGMA:
+            return definite(mixture, merged(x, 1e-6))
+
+
+def plain_jax(data):
+    """The same as one writes it in JAX: a loop for one point, mapped over all (which goes on until the last has come to rest); compiled
+    before it is timed."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    mixture = Mixture(data)
+    y, scaled, half = map(jnp.asarray, (mixture.data, mixture.scaled, mixture.half))
+
+    def one(x):
+        def step(state):
+            x, _ = state
+            mean = jax.nn.softmax(x @ scaled - half) @ y
+            return mean, jnp.linalg.norm(mean - x)
+
+        return jax.lax.while_loop(lambda state: state[1] > REST * SIGMA, step, (x, jnp.inf))[0]
+
+    all_ = jax.jit(jax.vmap(one))
+    all_(y).block_until_ready()
+    return lambda: definite(mixture, merged(np.asarray(all_(y)), 1e-6))
 
 
 def mean_shift(data):
@@ -233,7 +268,10 @@ def jax_newton(data):
 def prepared(name, data):
     if name == "jax":
         return jax_newton(data)
+    if name == "plain jax":
+        return plain_jax(data)
     return {
+        "plain": lambda: plain(data),
         "mean shift": lambda: mean_shift(data),
         "newton": lambda: numpy_newton(data, np.float64),
         "newton32": lambda: numpy_newton(data, np.float32),
@@ -404,14 +442,14 @@ def main():
 def table(runs):
     """Times only where every run's minima were right."""
     times = {n: statistics.median(r["cpu_seconds"] for r in list_) for n, list_ in runs.items() if all("error" not in r for r in list_)}
-    ours = times.get("smale, from the data")
-    print(f"\n{'':22}{'minima':>8}{'CPU s':>9}{'/ smale, from the data':>25}")
+    ours = [times.get(name) for name in ("smale, from the data", "smale, unproven")]
+    print(f"\n{'':22}{'minima':>8}{'CPU s':>9}{'/ smale, from the data':>25}{'/ unproven':>13}")
     for name, list_ in runs.items():
         bad = [r["error"] for r in list_ if "error" in r]
         if bad:
             print(f"{name:22}not timed: {bad[0]}")
             continue
-        ratio = f"{times[name] / ours:25.2f}" if ours else ""
+        ratio = "".join(f"{times[name] / own:{width}.2f}" for own, width in zip(ours, (25, 13)) if own)
         print(f"{name:22}{list_[0]['minima']:8}{times[name]:9.2f}{ratio}")
 
 
