@@ -33,6 +33,8 @@ pub(crate) struct Problem<'a> {
     pub(crate) steepness: f64,
     /// Did a search end at a place where the energy is not smooth?
     pub(crate) rough: AtomicBool,
+    /// Did one end at a place of a smooth energy where rounding hides whether the gradient vanishes?
+    pub(crate) hidden: AtomicBool,
 }
 
 impl<'a> Problem<'a> {
@@ -62,6 +64,7 @@ impl<'a> Problem<'a> {
             scale,
             steepness,
             rough: AtomicBool::new(false),
+            hidden: AtomicBool::new(false),
         }
     }
 

@@ -179,10 +179,10 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
     let grows = classify(problem, &mut refined, tolerance);
     // At a pole or on a kink the gradient is lost in rounding but has not vanished.
     if !grows && !grows_from(problem, &refined, gradient_norm.max(refined.noise)) {
-        // A sum of wells has neither: there is a point that rounding hides.
-        if problem.landscape.kernel().is_none() {
-            problem.rough.store(true, Ordering::Relaxed);
-        }
+        // A sum of wells has neither.
+        let smooth = problem.landscape.kernel().is_some();
+        let met = if smooth { &problem.hidden } else { &problem.rough };
+        met.store(true, Ordering::Relaxed);
         return None;
     }
     // On the floor of a flat valley and on a slope without curvature steps may end before it has.
@@ -197,9 +197,9 @@ fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> bool 
     let smallest = point.values.iter().fold(f64::INFINITY, |m, v| m.min(v.abs()));
     // Of a sum of wells no term has a larger second derivative than a well; nor does the Hessian change over less than a width where wells
     // that matter lie within a few of them.
-    let usual = |kernel: Kernel| (USUAL.0..=USUAL.1).contains(&(largest / kernel.curvature));
-    let is_usual = problem.landscape.kernel().is_some_and(usual);
-    let size = if is_usual { largest } else { largest.max(curvature_nearby(problem, point)) };
+    let usual = |kernel: &Kernel| (USUAL.0..=USUAL.1).contains(&(largest / kernel.curvature));
+    let usual = problem.landscape.kernel().filter(usual);
+    let size = largest.max(usual.map_or_else(|| curvature_nearby(problem, point), |kernel| kernel.curvature));
     point.noise = point.noise.max(f64::EPSILON * size * length_of(problem, &point.x));
     let remaining = point.gradient_norm.max(point.noise);
     if !(smallest > tolerance * largest) {
@@ -211,7 +211,7 @@ fn classify(problem: &Problem<'_>, point: &mut Refined, tolerance: f64) -> bool 
         point.index = Some(point.values.iter().filter(|v| **v < 0.0).count());
     }
     // The Hessian holds up to m/(2 L) away, where the gradient is m^2/(4 L) at least.
-    is_usual && 4.0 * h <= VANISHED
+    usual.is_some() && 4.0 * h <= VANISHED
 }
 
 /// How far from the region's centre `x` is, or the problem's scale where that is more.
@@ -309,7 +309,9 @@ fn kantorovich(problem: &Problem<'_>, point: &Refined, remaining: f64) -> f64 {
         for (i, c) in project(point.vectors.as_ref(), third).iter().enumerate() {
             square += c * c * ((point.values[j] / point.values[i]).abs() - 1.0);
         }
-        square.max(0.0).sqrt() * remaining / (point.values[j] * point.values[j])
+        // What overflowed is no small number.
+        let square = if square.is_nan() { f64::INFINITY } else { square.max(0.0) };
+        square.sqrt() * remaining / (point.values[j] * point.values[j])
     });
     changes.fold(0.0, f64::max)
 }

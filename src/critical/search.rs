@@ -2,7 +2,7 @@
 //!
 //! A round starts searches from everything that is new since the last one, and from random points:
 //! * descents from every datum and from random points (index 0);
-//! * between neighbouring minima along a relaxed path (index 1), and from the level points of minima that see each other
+//! * between neighbouring minima along a relaxed path, unless they are joined by then (index 1), and from the level points of minima that see each other
 //!   and of simplices of minima (index k from k + 1 minima: exact as the noise of a mixture falls);
 //! * from each point up along its softest modes (index + 1) and down along its unstable ones (index - 1): near a fold
 //!   the partner lies where the cubic model along the soft mode says;
@@ -466,9 +466,14 @@ impl Pool<'_> {
             let next = self.next_index();
             let early = self.points.is_empty() && round < 4
                 || (0..=next).any(|k| self.count(k) == 0 && self.aimed[k] < ENOUGH);
-            if !found_more && !early && euler_holds && self.unseen().high <= UNSEEN {
-                self.work.ended =
-                    "nothing new, nothing left to try, fewer than half a point expected unseen".into();
+            let hidden = self.problem.hidden.load(Relaxed);
+            if !found_more && !early && (euler_holds || hidden) && self.unseen().high <= UNSEEN {
+                let expected = if hidden {
+                    "points that rounding hides"
+                } else {
+                    "fewer than half a point expected unseen"
+                };
+                self.work.ended = format!("nothing new, nothing left to try, {expected}");
                 break;
             }
         }
@@ -488,7 +493,8 @@ impl Pool<'_> {
         let missing = self.missing(euler, top) as f64;
         (u.estimate, u.low, u.high) = (u.estimate.max(missing), u.low.max(missing), u.high.max(missing));
         self.work.unseen_minima = Some(self.unseen_of(0).high.max(missing)).filter(|high| high.is_finite());
-        let claim = if self.points.is_empty() {
+        // Of points that were met and could not be told nobody knows how many they are.
+        let claim = if self.points.is_empty() || self.problem.hidden.load(Relaxed) {
             Completeness::Unknown
         } else {
             Completeness::Estimated { unseen: u.estimate, low: u.low, high: u.high }

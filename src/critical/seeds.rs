@@ -7,7 +7,7 @@ use faer::Mat;
 use petgraph::unionfind::UnionFind;
 use rand_chacha::ChaCha8Rng;
 
-use super::pool::{Pool, SOFT};
+use super::pool::{Known, Pool, SOFT};
 use super::refine::Refined;
 use super::starts;
 use crate::landscape::Landscape;
@@ -27,6 +27,9 @@ const HALFWAY: f64 = 0.5;
 const FARTHER: (usize, usize) = (32, 8);
 /// A minimum is in the way where the sum of its square distances from two others is less than this share of the square of theirs.
 const INSIDE: f64 = 0.9;
+/// A saddle is in the middle of two minima where the sum of its square distances from them is no more than this share of the square of theirs:
+/// a half half way between them, this a fifth of the way aside.
+const MIDDLE: f64 = 0.6;
 /// Random starts a round beyond the few that every index gets: at least, and as a share of the known points if that is more.
 const RANDOM: (f64, f64) = (48.0, 0.02);
 
@@ -79,9 +82,16 @@ impl Pool<'_> {
         seeds
     }
 
-    /// Paths between neighbours that no saddle joins: what starts at a level point costs a tenth of a path.
+    /// Paths between neighbours that no saddle in their middle joins: what starts at a level point costs a tenth of a path.
     fn paths(&mut self, seeds: &mut Vec<Seed>) {
-        let ends = self.points.iter().flat_map(|k| k.ends.windows(2));
+        let between = |saddle: &Known, ends: &[usize]| {
+            let [s, a, b] =
+                [saddle, &self.points[ends[0]], &self.points[ends[1]]].map(|known| &known.point.x);
+            let square = |a: &[f64], b: &[f64]| self.problem.region.distance(a, b).powi(2);
+            square(s, a) + square(s, b) <= MIDDLE * square(a, b)
+        };
+        let joins = |saddle| move |ends: &&[usize]| between(saddle, ends);
+        let ends = self.points.iter().flat_map(|saddle| saddle.ends.windows(2).filter(joins(saddle)));
         let joined: BTreeSet<[usize; 2]> = ends.map(|p| [p[0].min(p[1]), p[0].max(p[1])]).collect();
         let open = std::mem::take(&mut self.pairs).into_iter().filter(|pair| !joined.contains(pair));
         seeds.extend(open.map(|[a, b]| Seed::Between { a, b }));
@@ -102,7 +112,7 @@ impl Pool<'_> {
         self.places.nearest(here, count, apart)
     }
 
-    /// Paths between each minimum and its neighbours; from farther ones, to which nothing stands in the way, the level points alone.
+    /// Level points of each minimum and its neighbours, and of farther ones to which nothing stands in the way; paths to the former wait.
     fn pair_up(&mut self, minima: &[usize], seeds: &mut Vec<Seed>) {
         let count = if minima.len() <= 16 { minima.len() } else { self.options.neighbours };
         for &a in minima {

@@ -4,6 +4,8 @@
 //! is what mean shift does (Fukunaga & Hostetler 1975). No second derivative is larger than c, so that steps longer by a factor
 //! below two descend as well; they get there sooner.
 //!
+//! On the way two digits of a gradient will do, where the landscape has such for less.
+//!
 //! Near its end a descent is slow along the few directions in which the curvature is far below c. There its last two steps s with the
 //! changes y of the gradient tell the curvature in the plane that they span, `s'y`. Where that is positive, a step goes to the bottom
 //! of the parabola in this plane, and as mean shift does across it (multisecant or Anderson's acceleration of the first type: Fang &
@@ -28,9 +30,9 @@ use crate::linalg::{axpy, dot, norm};
 const TOGETHER: (usize, usize, usize) = (256, 16, 8);
 /// Length of a step over that of mean shift.
 const FACTOR: f64 = 1.7;
-/// Rough gradients do as long as they are this many times as long.
-const ROUGHLY: f64 = 4.0;
-/// Steps at most.
+/// Rough gradients do as long as they are this many times as long, and for so many steps at most.
+const ROUGHLY: (f64, usize) = (4.0, 100);
+/// Steps at most, after those.
 const MOST: usize = 300;
 /// A step of mean shift that is so short, relative to the problem's scale and to the width of a well, is near enough to the end to tell
 /// where it is, and for Newton's method.
@@ -61,7 +63,8 @@ pub(super) fn settle(problem: &Problem<'_>, mut seeds: Vec<Seed>, control: &Cont
         .map(|group| {
             let starts: Vec<&[f64]> = group.iter().map(|i| seeds[*i].start()).collect();
             let goal = |length: f64| vec![length; starts.len()];
-            let near = descend(problem, &starts, kernel, &goal(ROUGHLY * short), MOST, Digits::Few, control);
+            let (longer, most) = ROUGHLY;
+            let near = descend(problem, &starts, kernel, &goal(longer * short), most, Digits::Few, control);
             let near: Vec<&[f64]> = near.iter().map(Seed::start).collect();
             let settled = descend(problem, &near, kernel, &goal(short), MOST, Digits::All, control);
             let done = done.fetch_add(group.len(), Relaxed) + group.len();

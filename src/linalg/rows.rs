@@ -189,8 +189,8 @@ mod tests {
                     }
                 }
                 let rows: Vec<f64> = (0..count * stride).map(wave).collect();
-                let weights: Vec<f64> = (0..2 * count).map(|k| wave(5 * k)).collect();
-                let mut sums = vec![f64::NAN; 2 * stride];
+                let weights: Vec<f64> = (0..FEW * count).map(|k| wave(5 * k)).collect();
+                let mut sums = vec![f64::NAN; FEW * stride];
                 weighed_sums(&rows, &weights, stride, &mut sums);
                 for (i, sum) in sums.iter().enumerate() {
                     let (j, i) = (i / stride, i % stride);

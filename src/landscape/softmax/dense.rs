@@ -40,7 +40,7 @@ const PART: usize = 1 << 24;
 /// Points at which the sums of the parts are added up together.
 pub(super) const TOGETHER: usize = 64;
 
-/// No more data than these are multiplied with in parts where there are points or vectors enough to share.
+/// So few data are read by each thread for points of its own: parts of them would be small, and would have to be put together.
 const FEW: usize = 4096;
 
 /// A large Hessian's columns go through the cache in so many.
@@ -174,14 +174,19 @@ impl LogSumExp {
         });
     }
 
-    /// Points whose gradients are computed together: beside few data two threads share them better than they share the data.
+    /// Do threads share the points or vectors of a batch, and not the data?
+    pub(super) fn shares_points(&self) -> bool {
+        self.count() <= FEW
+    }
+
+    /// Points whose gradients are computed together.
     pub(super) fn points(&self) -> usize {
-        if self.count() <= FEW { WIDE / 2 } else { WIDE }
+        if self.shares_points() { WIDE / 2 } else { WIDE }
     }
 
     /// Vectors that are multiplied together: of fewer data there is more in the cache.
     pub(super) fn vectors(&self) -> usize {
-        if self.count() <= FEW { WIDE / 2 } else { self.block() }
+        if self.shares_points() { WIDE / 2 } else { self.block() }
     }
 
     /// `sum_k p_k (a_k - p.a) y_k`, `a_k = y_k.v`, for vectors v (n x b), times a factor; `p(j)` are the weights of vector j.
@@ -193,7 +198,7 @@ impl LogSumExp {
         mut out: MatMut<'_, f64>,
     ) {
         let ((n, b), k) = (vectors.shape(), self.count());
-        let parts = if k <= FEW { 1 } else { self.parts(b) };
+        let parts = if self.shares_points() { 1 } else { self.parts(b) };
         let first = |data: &Range<usize>, a: &mut [f64]| self.products(data, vectors, 1.0, a);
         let second = |data: &Range<usize>, a: &[f64], out: MatMut<'_, f64>| {
             self.combined(data, a, factor, Accum::Replace, out);

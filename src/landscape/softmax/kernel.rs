@@ -363,7 +363,7 @@ impl LogSumExp {
         if b <= wide {
             return self.gradient_block(points, self.parts(b), energies, gradients);
         }
-        let parts = if wide < WIDE { 1 } else { self.parts(wide) };
+        let parts = if self.shares_points() { 1 } else { self.parts(wide) };
         gradients.rb_mut().par_col_chunks_mut(wide).zip(energies.par_chunks_mut(wide)).enumerate().for_each(
             |(i, (g, e))| {
                 self.gradient_block(points.subcols(i * wide, g.ncols()), parts, e, g);

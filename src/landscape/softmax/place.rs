@@ -154,6 +154,8 @@ impl<'a> Place<'a> {
 
     /// A bound of `E|c - m|^3` within a distance of the centre, if that is better than one that is known.
     pub(super) fn third_moment(&self, radius: f64, known: f64) -> f64 {
+        // First: it looks at the wells that matter at the centre alone, and what was found out of a wider reach would be forgotten.
+        self.off();
         match self.over(Reach::Ball { radius, known }) {
             Some(weights) => weights.third_moment(self, radius).min(known),
             None => known,

@@ -1,8 +1,9 @@
 //! Gradients in single precision, as a first look: twice as many numbers go through the processor at a time, and the first two digits of
 //! a gradient are all that a descent on its way needs. Who uses them goes on in double precision.
 //!
-//! Rounding moves a logit by a few units in the last place of `slope |y| |z|`, and so by less than [`LARGEST`] times that where it is
-//! asked for at all: the weights are off by a ten-thousandth of themselves at most, the mean by as much of the distances between data.
+//! In widths of a well, as all is here, rounding moves a logit by a few units in the last place of `|y| |z|`. Where patterns or points are far
+//! out it is not asked for at all: so the weights are off by some ten-thousandths of themselves, the mean by as much of the distances
+//! between data.
 
 use faer::linalg::matmul::matmul;
 use faer::prelude::ReborrowMut;
@@ -12,8 +13,8 @@ use pulp::{Arch, NullaryFnOnce, bytemuck};
 use super::kernel::{LogSumExp, with_scratch};
 use crate::landscape::exp::{exp_below_single, exp_nonpositive_single, highest_single};
 
-/// The largest square of the distance of a pattern from the centre, in widths of a well.
-const LARGEST: f64 = 256.0;
+/// The farthest that a pattern and that a point may be from the centre, in widths of a well.
+const FARTHEST: (f64, f64) = (16.0, 64.0);
 /// Numbers of data in a tile (256 kB).
 const TILE: usize = 1 << 16;
 /// What the rows of products come in: a multiple of those that are computed together on processors with AVX-512.
@@ -21,7 +22,7 @@ const ROWS: usize = 96;
 /// Beside fewer points packing the data takes longer than multiplying with them.
 const FEW: usize = 8;
 
-/// Patterns (n x K) and their biases.
+/// Patterns (n x K) in widths of a well, and their biases.
 #[derive(Debug)]
 pub(super) struct Single {
     values: Vec<f32>,
@@ -36,15 +37,16 @@ impl Single {
             return None;
         }
         let patterns = kernel.patterns();
-        let square = patterns.col_iter().map(|y| y.squared_norm_l2()).fold(0.0, f64::max);
-        if !(kernel.slope * square <= LARGEST) {
+        let unit = kernel.slope.sqrt();
+        let farthest = patterns.col_iter().map(|y| y.norm_l2()).fold(0.0, f64::max);
+        if !(unit * farthest <= FARTHEST.0) {
             return None;
         }
         // Biases may be as large as they like, but not differ by more than weights do.
         let top = kernel.bias.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let mut values = Vec::with_capacity(n * kernel.count());
         for y in patterns.col_iter() {
-            values.extend(y.iter().map(|y| *y as f32));
+            values.extend(y.iter().map(|y| (unit * y) as f32));
         }
         Some(Single { values, bias: kernel.bias.iter().map(|b| (b - top) as f32).collect() })
     }
@@ -59,7 +61,7 @@ impl LogSumExp {
     ) -> bool {
         let (n, b) = points.shape();
         let Some(single) = self.single().filter(|_| b >= FEW) else { return false };
-        let count = self.count();
+        let (count, unit) = (self.count(), self.slope.sqrt());
         let most = (TILE / n / ROWS).max(1) * ROWS;
         let length = (2 * n + 2) * b + most.min(count) * b;
         with_scratch(length.div_ceil(2), |scratch| {
@@ -69,8 +71,14 @@ impl LogSumExp {
             let (tops, rest) = rest.split_at_mut(b);
             let (sums, room) = rest.split_at_mut(b);
             for (z, x) in z.chunks_exact_mut(n).zip(points.col_iter()) {
+                let mut square = 0.0;
                 for (z, (x, c)) in z.iter_mut().zip(x.iter().zip(&self.center)) {
-                    *z = (x - c) as f32;
+                    let far = unit * (x - c);
+                    square += far * far;
+                    *z = far as f32;
+                }
+                if !(square <= FARTHEST.1 * FARTHEST.1) {
+                    return false;
                 }
             }
             tops.fill(f32::NEG_INFINITY);
@@ -83,7 +91,7 @@ impl LogSumExp {
                 let data = MatRef::from_column_major_slice(&single.values[start * n..end * n], n, size);
                 let p = &mut room[..size * b];
                 let out = MatMut::from_column_major_slice_mut(&mut *p, size, b);
-                matmul(out, Accum::Replace, data.transpose(), z, self.slope as f32, Par::Seq);
+                matmul(out, Accum::Replace, data.transpose(), z, 1.0, Par::Seq);
                 let (tops, sums, means) = (&mut *tops, &mut *sums, &mut *means);
                 Arch::new().dispatch(Weigh { p, bias: &single.bias[start..end], tops, sums, means });
                 let weights = MatRef::from_column_major_slice(&*p, size, b);
@@ -91,13 +99,13 @@ impl LogSumExp {
                 matmul(means, Accum::Add, data, weights, 1.0, Par::Seq);
             }
             for (j, (g, mean)) in gradients.rb_mut().col_iter_mut().zip(means.chunks_exact(n)).enumerate() {
-                let pull = self.temperature * self.slope / f64::from(sums[j]);
+                let pull = self.temperature * unit / f64::from(sums[j]);
                 for (i, (g, mean)) in g.iter_mut().zip(mean).enumerate() {
                     *g = self.curvature * (points[(i, j)] - self.center[i]) - pull * f64::from(*mean);
                 }
             }
-        });
-        true
+            true
+        })
     }
 }
 

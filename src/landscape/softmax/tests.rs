@@ -243,11 +243,19 @@ fn sums_over_all_data_are_plain_sums() {
 /// In tiles, with data without weight, with the centre elsewhere; refused where rounding or few data say so.
 #[test]
 fn rough_gradients_have_some_digits() {
-    for (n, count, b, spread) in
-        [(9, 1, 8, 0.0), (12, 700, 300, 0.0), (64, 1797, 9, 3.0), (100, 5001, 20, 0.0)]
-    {
+    for (n, count, b, spread, size) in [
+        (9, 1, 8, 0.0, 1.0),
+        (12, 700, 300, 0.0, 1e30),
+        (64, 1797, 9, 3.0, 1.0),
+        (64, 300, 9, 3.0, 1e-30),
+        (100, 5001, 20, 0.0, 1.0),
+    ] {
         // Some fifteen widths across.
-        let (data, kappa) = (normal(n, count, 1), 50.0 / n as f64);
+        let sized = |columns: usize, seed: u64| {
+            let plain = normal(n, columns, seed);
+            Mat::from_fn(n, columns, |i, k| size * plain[(i, k)])
+        };
+        let (data, kappa) = (sized(count, 1), 50.0 / n as f64 / (size * size));
         let logs = normal(1, count, 4);
         let bias = |k: usize| {
             let square: f64 = data.col(k).iter().map(|y| y * y).sum();
@@ -255,11 +263,19 @@ fn rough_gradients_have_some_digits() {
         };
         let with = |slope: f64| {
             let patterns = Patterns::from_fn(n, count, |i, k| data[(i, k)]);
-            LogSumExp::new(patterns, (0..count).map(bias).collect(), vec![0.3; n], 0.0, kappa, 1.0, slope)
+            LogSumExp::new(
+                patterns,
+                (0..count).map(bias).collect(),
+                vec![0.3 * size; n],
+                0.0,
+                kappa,
+                1.0,
+                slope,
+            )
         };
         let mut kernel = with(kappa);
         kernel.pruning = Arc::new(OnceLock::from(None));
-        let points = normal(n, b, 2);
+        let points = sized(b, 2);
         let (mut e, mut g, mut rough) = (vec![0.0; b], Mat::zeros(n, b), Mat::zeros(n, b));
         kernel.gradients(points.as_ref(), &mut e, g.as_mut());
         assert!(kernel.rough_gradients(points.as_ref(), rough.as_mut()));
@@ -270,6 +286,8 @@ fn rough_gradients_have_some_digits() {
         }
         let before = rough.clone();
         assert!(!kernel.rough_gradients(points.as_ref().subcols(0, 3), rough.as_mut().subcols_mut(0, 3)));
+        let far = sized(b, 3) * faer::Scale(100.0);
+        assert!(!kernel.rough_gradients(far.as_ref(), rough.as_mut()) && rough == before);
         let steep = with(100.0 * kappa);
         assert!(!steep.rough_gradients(points.as_ref(), rough.as_mut()) && rough == before);
     }

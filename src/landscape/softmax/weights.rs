@@ -124,14 +124,14 @@ impl Weights {
     pub(super) fn mean_less(&self, mixture: &EnclosedMixture) -> Vec<Interval> {
         let t = &self.mean;
         if !self.number_by_number(mixture) {
-            return self.mean_from(mixture, t);
+            return self.mean_from(mixture);
         }
         (0..t.len()).map(|i| self.average(mixture, |c| difference(c(i), t[i]))).collect()
     }
 
-    /// Bounds the softmax mean less `t`: the ratio of two sums, of which the first is small if t is near the mean, so
-    /// that the error of the second hardly matters.
-    fn mean_from(&self, mixture: &EnclosedMixture, t: &[f64]) -> Vec<Interval> {
+    /// The same by the ratio of two sums, of which the first is small, so that the error of the second hardly matters.
+    fn mean_from(&self, mixture: &EnclosedMixture) -> Vec<Interval> {
+        let t = &self.mean[..];
         let kept = self.strong();
         // A term goes through a difference, a product, the sum of a block and the sum of the blocks.
         let rounding = gamma(BLOCK + kept.len().div_ceil(BLOCK) + 3);
@@ -345,8 +345,9 @@ impl NullaryFnOnce for Shares<'_> {
             least[k] = if share > 0.0 { share } else { 0.0 };
             let rest = (least_total - lo) * INWARDS;
             let rest = if rest > 0.0 { rest } else { 0.0 };
-            let share = hi / (hi + rest) * OUTWARDS + f64::MIN_POSITIVE;
-            let share = if share < 1.0 { share } else { 1.0 };
+            let sum = hi + rest;
+            let share = hi / sum * OUTWARDS + f64::MIN_POSITIVE;
+            let share = if share < 1.0 && sum < f64::INFINITY { share } else { 1.0 };
             most[k] = if hi == 0.0 { 0.0 } else { share };
         }
         (least, most)
@@ -629,6 +630,8 @@ mod tests {
         assert_eq!(Shares { lo: &lo, hi: &hi, total: all }.call(), (vec![0.0; 4], vec![0.0, 1.0, tiny, 1.0]));
         let nothing = Shares { lo: &[0.0], hi: &[1.0], total: Interval::new(0.0, 1.0) }.call();
         assert_eq!(nothing, (vec![0.0], vec![1.0]));
+        let large = Shares { lo: &[0.0], hi: &[8e307], total: Interval::new(1.7e308, f64::INFINITY) }.call();
+        assert_eq!(large, (vec![0.0], vec![1.0]));
         let unknown = Shares { lo: &[f64::NAN], hi: &[f64::NAN], total: Interval::new(0.0, 1.0) }.call();
         assert_eq!(unknown, (vec![0.0], vec![1.0]));
         let third = Third { shares: &[0.0], distances: &[f64::INFINITY], moved: 0.0 }.call();
