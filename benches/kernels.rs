@@ -271,7 +271,8 @@ struct Narrow {
     away: Option<f64>,
 }
 
-const NARROW: [Narrow; 8] = [
+const NARROW: [Narrow; 9] = [
+    Narrow { size: Size { dim: 64, memories: 1797 }, grouped: false, sigma: 0.35, away: Some(0.035) },
     Narrow { size: Size { dim: 64, memories: 2_500 }, grouped: true, sigma: 0.1, away: Some(0.1) },
     Narrow { size: Size { dim: 64, memories: 10_000 }, grouped: true, sigma: 0.1, away: Some(0.1) },
     Narrow { size: Size { dim: 64, memories: 40_000 }, grouped: true, sigma: 0.1, away: Some(0.1) },

@@ -15,6 +15,8 @@
 //! would be compiled for the least processor there is. Sums run over interleaved partial sums, so that their order does
 //! not depend on the processor.
 
+use std::ops::{Add, AddAssign, MulAssign, Sub};
+
 use pulp::{Arch, NullaryFnOnce};
 
 /// Numbers worked on together.
@@ -142,15 +144,45 @@ pub(super) fn exp_shifted_inline(logits: &mut [f64], bias: &[f64]) -> (f64, f64)
     (max, exp_below(logits, max))
 }
 
+/// A number in double or in single precision, as far as weights are made of it.
+pub(super) trait Real:
+    Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + AddAssign + MulAssign
+{
+    const ZERO: Self;
+    const NEG_INFINITY: Self;
+    /// `exp(x)` for `x <= 0`; NaN stays NaN.
+    fn exp_nonpositive(self) -> Self;
+}
+
+impl Real for f64 {
+    const ZERO: f64 = 0.0;
+    const NEG_INFINITY: f64 = f64::NEG_INFINITY;
+
+    #[inline(always)]
+    fn exp_nonpositive(self) -> f64 {
+        exp_nonpositive(self)
+    }
+}
+
+impl Real for f32 {
+    const ZERO: f32 = 0.0;
+    const NEG_INFINITY: f32 = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn exp_nonpositive(self) -> f32 {
+        exp_nonpositive_single(self)
+    }
+}
+
 /// Adds the biases to logits; returns the largest of the sums, or `least` if that is larger. To be inlined into vector code.
 #[inline(always)]
-pub(super) fn highest(logits: &mut [f64], bias: &[f64], least: f64) -> f64 {
+pub(super) fn highest<T: Real>(logits: &mut [T], bias: &[T], least: T) -> T {
     let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
     let (bias, bias_rest) = bias.as_chunks::<BLOCK>();
     let mut highest = [least; BLOCK];
     // Through local arrays: of those the compiler knows that nothing else points to them.
     for (block, bias) in blocks.iter_mut().zip(bias) {
-        let mut sums = [0.0; BLOCK];
+        let mut sums = [T::ZERO; BLOCK];
         for i in 0..BLOCK {
             sums[i] = block[i] + bias[i];
             highest[i] = if sums[i] > highest[i] { sums[i] } else { highest[i] };
@@ -158,7 +190,7 @@ pub(super) fn highest(logits: &mut [f64], bias: &[f64], least: f64) -> f64 {
         *block = sums;
     }
     for (i, (logit, bias)) in rest.iter_mut().zip(bias_rest).enumerate() {
-        *logit += bias;
+        *logit += *bias;
         highest[i] = if *logit > highest[i] { *logit } else { highest[i] };
     }
     halve(highest, |a, b| if a > b { a } else { b })
@@ -166,15 +198,15 @@ pub(super) fn highest(logits: &mut [f64], bias: &[f64], least: f64) -> f64 {
 
 /// Turns numbers that are at most `max` into `exp(number - max)` in place; returns their sum. To be inlined into vector code.
 #[inline(always)]
-pub(super) fn exp_below(logits: &mut [f64], max: f64) -> f64 {
+pub(super) fn exp_below<T: Real>(logits: &mut [T], max: T) -> T {
     let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
-    let mut sums = [0.0; BLOCK];
+    let mut sums = [T::ZERO; BLOCK];
     for block in blocks {
         exp_block(block, max, &mut sums);
     }
     if !rest.is_empty() {
         // As a block of its own: what fills it up vanishes in the exponential.
-        let mut last = [f64::NEG_INFINITY; BLOCK];
+        let mut last = [T::NEG_INFINITY; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
         exp_block(&mut last, max, &mut sums);
         rest.copy_from_slice(&last[..rest.len()]);
@@ -183,9 +215,9 @@ pub(super) fn exp_below(logits: &mut [f64], max: f64) -> f64 {
 }
 
 #[inline(always)]
-fn exp_block(block: &mut [f64; BLOCK], max: f64, sums: &mut [f64; BLOCK]) {
+fn exp_block<T: Real>(block: &mut [T; BLOCK], max: T, sums: &mut [T; BLOCK]) {
     for l in block.iter_mut() {
-        *l = exp_nonpositive(*l - max);
+        *l = (*l - max).exp_nonpositive();
     }
     for i in 0..BLOCK {
         sums[i] += block[i];
@@ -210,7 +242,7 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// As [`exp_nonpositive`], in single precision: off by less than 4 units in the last place, and zero below -87.
 #[inline(always)]
-pub(super) fn exp_nonpositive_single(x: f32) -> f32 {
+fn exp_nonpositive_single(x: f32) -> f32 {
     const UNDERFLOW: f32 = -87.0;
     const MAGIC: f32 = 12_582_912.0; // 1.5 * 2^23
     const LN2_HI: f32 = 0.693_359_4; // Ten bits.
@@ -228,45 +260,6 @@ pub(super) fn exp_nonpositive_single(x: f32) -> f32 {
     let q = (r * r).mul_add(p, r);
     let exp = f32::from_bits((1.0 + q).to_bits().wrapping_add(shifted.to_bits() << 23));
     if x < UNDERFLOW { 0.0 } else { exp }
-}
-
-/// As [`highest`], in single precision.
-#[inline(always)]
-pub(super) fn highest_single(logits: &mut [f32], bias: &[f32], least: f32) -> f32 {
-    let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
-    let (bias, bias_rest) = bias.as_chunks::<BLOCK>();
-    let mut highest = [least; BLOCK];
-    for (block, bias) in blocks.iter_mut().zip(bias) {
-        let mut sums = [0.0; BLOCK];
-        for i in 0..BLOCK {
-            sums[i] = block[i] + bias[i];
-            highest[i] = if sums[i] > highest[i] { sums[i] } else { highest[i] };
-        }
-        *block = sums;
-    }
-    for (i, (logit, bias)) in rest.iter_mut().zip(bias_rest).enumerate() {
-        *logit += bias;
-        highest[i] = if *logit > highest[i] { *logit } else { highest[i] };
-    }
-    halve(highest, |a, b| if a > b { a } else { b })
-}
-
-/// As [`exp_below`], in single precision.
-#[inline(always)]
-pub(super) fn exp_below_single(logits: &mut [f32], max: f32) -> f32 {
-    let (blocks, rest) = logits.as_chunks_mut::<BLOCK>();
-    let mut sums = [0.0; BLOCK];
-    for block in blocks {
-        for i in 0..BLOCK {
-            block[i] = exp_nonpositive_single(block[i] - max);
-            sums[i] += block[i];
-        }
-    }
-    for (i, l) in rest.iter_mut().enumerate() {
-        *l = exp_nonpositive_single(*l - max);
-        sums[i] += *l;
-    }
-    halve(sums, |a, b| a + b)
 }
 
 /// Combines partial results into one, by halving.
@@ -342,10 +335,10 @@ mod tests {
             let bias: Vec<f32> = (0..n).map(|k| (k as f32 * 0.3).cos()).collect();
             let plain: Vec<f32> = (0..n).map(|k| (k as f32 * 1.7).sin() * 30.0).collect();
             let mut weights = plain.clone();
-            let top = highest_single(&mut weights, &bias, -40.0);
+            let top = highest(&mut weights, &bias, -40.0);
             let logits: Vec<f32> = plain.iter().zip(&bias).map(|(l, b)| l + b).collect();
             assert_eq!(top, logits.iter().copied().fold(-40.0, f32::max));
-            let sum = exp_below_single(&mut weights, top);
+            let sum = exp_below(&mut weights, top);
             let expected: f32 = logits.iter().map(|l| (l - top).exp()).sum();
             assert!((sum - expected).abs() <= 1e-6 * expected, "{sum} {expected}");
         }

@@ -21,7 +21,7 @@ use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::kernel::{LogSumExp, with_scratch};
-use crate::landscape::exp::{dot, exp_below, exp_nonpositive, highest};
+use crate::landscape::exp::{Real, dot, exp_below, exp_nonpositive, highest};
 use crate::linalg::{lower_panels, outer, rows};
 
 /// Points worked on together: so many that packing the data for a product costs little beside it.
@@ -299,16 +299,16 @@ impl LogSumExp {
 }
 
 /// Turns a tile's logits without their biases into weights, and scales the sums down where it has a larger one.
-struct Weigh<'a> {
-    p: &'a mut [f64],
-    bias: &'a [f64],
-    tops: &'a mut [f64],
-    sums: &'a mut [f64],
-    means: &'a mut [f64],
+pub(super) struct Weigh<'a, T> {
+    pub(super) p: &'a mut [T],
+    pub(super) bias: &'a [T],
+    pub(super) tops: &'a mut [T],
+    pub(super) sums: &'a mut [T],
+    pub(super) means: &'a mut [T],
 }
 
 // Loops instead of closures in all of these, whose bodies would be compiled for the least processor there is.
-impl NullaryFnOnce for Weigh<'_> {
+impl<T: Real> NullaryFnOnce for Weigh<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -319,7 +319,7 @@ impl NullaryFnOnce for Weigh<'_> {
             let column = &mut p[j * bias.len()..][..bias.len()];
             let top = highest(column, bias, tops[j]);
             if top > tops[j] {
-                let factor = exp_nonpositive(tops[j] - top);
+                let factor = (tops[j] - top).exp_nonpositive();
                 tops[j] = top;
                 sums[j] *= factor;
                 for mean in &mut means[j * n..][..n] {
@@ -327,7 +327,7 @@ impl NullaryFnOnce for Weigh<'_> {
                 }
             }
             // Data of no weight at all, and no others so far: their logits less that would be no numbers.
-            let below = if top == f64::NEG_INFINITY { 0.0 } else { top };
+            let below = if top == T::NEG_INFINITY { T::ZERO } else { top };
             sums[j] += exp_below(column, below);
         }
     }

@@ -8,10 +8,10 @@
 use faer::linalg::matmul::matmul;
 use faer::prelude::ReborrowMut;
 use faer::{Accum, MatMut, MatRef, Par};
-use pulp::{Arch, NullaryFnOnce, bytemuck};
+use pulp::{Arch, bytemuck};
 
+use super::dense::Weigh;
 use super::kernel::{LogSumExp, with_scratch};
-use crate::landscape::exp::{exp_below_single, exp_nonpositive_single, highest_single};
 
 /// The farthest that a pattern and that a point may be from the centre, in widths of a well.
 const FARTHEST: (f64, f64) = (16.0, 64.0);
@@ -106,39 +106,5 @@ impl LogSumExp {
             }
             true
         })
-    }
-}
-
-/// As in double precision ([`super::dense`]): turns a tile's logits without their biases into weights, and scales the sums down where
-/// it has a larger one.
-struct Weigh<'a> {
-    p: &'a mut [f32],
-    bias: &'a [f32],
-    tops: &'a mut [f32],
-    sums: &'a mut [f32],
-    means: &'a mut [f32],
-}
-
-impl NullaryFnOnce for Weigh<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let Weigh { p, bias, tops, sums, means } = self;
-        let n = means.len() / tops.len();
-        for j in 0..tops.len() {
-            let column = &mut p[j * bias.len()..][..bias.len()];
-            let top = highest_single(column, bias, tops[j]);
-            if top > tops[j] {
-                let factor = exp_nonpositive_single(tops[j] - top);
-                tops[j] = top;
-                sums[j] *= factor;
-                for mean in &mut means[j * n..][..n] {
-                    *mean *= factor;
-                }
-            }
-            let below = if top == f32::NEG_INFINITY { 0.0 } else { top };
-            sums[j] += exp_below_single(column, below);
-        }
     }
 }
