@@ -177,17 +177,19 @@ pub(crate) fn refine(problem: &Problem<'_>, found: &Followed, tolerance: f64) ->
         index: None,
     };
     let grows = classify(problem, &mut refined, tolerance);
+    let rests = |point: &Refined| gradient_norm <= (REST.0 * point.noise).min(REST.1 * problem.steepness);
     // At a pole or on a kink the gradient is lost in rounding but has not vanished.
     if !grows && !grows_from(problem, &refined, gradient_norm.max(refined.noise)) {
         // A sum of wells has neither.
-        let smooth = problem.landscape.kernel().is_some();
-        let met = if smooth { &problem.hidden } else { &problem.rough };
-        met.store(true, Ordering::Relaxed);
+        if problem.landscape.kernel().is_none() {
+            problem.rough.store(true, Ordering::Relaxed);
+        } else if rests(&refined) {
+            problem.hidden.store(true, Ordering::Relaxed);
+        }
         return None;
     }
     // On the floor of a flat valley and on a slope without curvature steps may end before it has.
-    let rests = gradient_norm <= (REST.0 * refined.noise).min(REST.1 * problem.steepness);
-    (refined.index.is_some() || rests).then_some(refined)
+    (refined.index.is_some() || rests(&refined)).then_some(refined)
 }
 
 /// Makes the gradient's rounding error what the size of the terms says, and where the point is nondegenerate sets index and radius.
@@ -309,9 +311,10 @@ fn kantorovich(problem: &Problem<'_>, point: &Refined, remaining: f64) -> f64 {
         for (i, c) in project(point.vectors.as_ref(), third).iter().enumerate() {
             square += c * c * ((point.values[j] / point.values[i]).abs() - 1.0);
         }
+        let size = point.values[j].abs();
+        let h = (square.max(0.0).sqrt() / size) * (remaining / size);
         // What overflowed is no small number.
-        let square = if square.is_nan() { f64::INFINITY } else { square.max(0.0) };
-        square.sqrt() * remaining / (point.values[j] * point.values[j])
+        if square.is_nan() || h.is_nan() { f64::INFINITY } else { h }
     });
     changes.fold(0.0, f64::max)
 }

@@ -2,7 +2,7 @@
 //!
 //! A round starts searches from everything that is new since the last one, and from random points:
 //! * descents from every datum and from random points (index 0);
-//! * between neighbouring minima along a relaxed path, unless they are joined by then (index 1), and from the level points of minima that see each other
+//! * between neighbouring minima along a relaxed path, unless a saddle in their middle joins them by then (index 1), and from the level points of minima that see each other
 //!   and of simplices of minima (index k from k + 1 minima: exact as the noise of a mixture falls);
 //! * from each point up along its softest modes (index + 1) and down along its unstable ones (index - 1): near a fold
 //!   the partner lies where the cubic model along the soft mode says;
@@ -492,9 +492,11 @@ impl Pool<'_> {
         // What the alternating sum lacks is missing for certain, whatever the searches met.
         let missing = self.missing(euler, top) as f64;
         (u.estimate, u.low, u.high) = (u.estimate.max(missing), u.low.max(missing), u.high.max(missing));
-        self.work.unseen_minima = Some(self.unseen_of(0).high.max(missing)).filter(|high| high.is_finite());
         // Of points that were met and could not be told nobody knows how many they are.
-        let claim = if self.points.is_empty() || self.problem.hidden.load(Relaxed) {
+        let unknown = self.points.is_empty() || self.problem.hidden.load(Relaxed);
+        let high = self.unseen_of(0).high.max(missing);
+        self.work.unseen_minima = Some(high).filter(|high| high.is_finite() && !unknown);
+        let claim = if unknown {
             Completeness::Unknown
         } else {
             Completeness::Estimated { unseen: u.estimate, low: u.low, high: u.high }
