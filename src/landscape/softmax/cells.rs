@@ -17,7 +17,7 @@ use faer::{Accum, MatMut, Par};
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 use super::grouping::{apart, group, mean, row};
-use crate::landscape::exp::{dot, halve};
+use crate::landscape::exp::dot;
 
 /// Data in a list of neighbours, at most.
 pub(super) const LISTED: usize = 256;
@@ -166,19 +166,12 @@ impl Cells {
         look.error = error * look.factor;
     }
 
-    /// About `slope y_k.z + bias_k` for the members of a cell, and the largest of those.
-    pub(super) fn single_logits(
-        &self,
-        cell: usize,
-        look: &Look,
-        slope: f64,
-        bias: &[f64],
-        out: &mut Vec<f64>,
-    ) -> f64 {
-        let size = ABREAST * self.stride;
+    /// About `y_k.z` for the members of a cell, appended.
+    pub(super) fn single_products(&self, cell: usize, look: &Look, out: &mut Vec<f64>) {
+        let (size, length) = (ABREAST * self.stride, out.len() + self.size(cell));
         let data = &self.singles[self.blocks[cell] as usize * size..self.blocks[cell + 1] as usize * size];
-        out.resize(self.size(cell), 0.0);
-        Arch::new().dispatch(Singles { data, look, slope, bias, out })
+        Arch::new().dispatch(Singles { data, look, out });
+        out.truncate(length);
     }
 
     pub(super) fn count(&self) -> usize {
@@ -307,83 +300,38 @@ impl List {
     }
 }
 
-/// Logits by products with all blocks.
+/// Products with all blocks, whatever fills them up included.
 struct Singles<'a> {
     data: &'a [f32],
     look: &'a Look,
-    slope: f64,
-    bias: &'a [f64],
-    out: &'a mut [f64],
+    out: &'a mut Vec<f64>,
 }
 
+// With vectors by name, as compilers find none across so many sums.
 impl WithSimd for Singles<'_> {
-    type Output = f64;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Singles { data, look, slope, bias, out } = self;
-        let (direction, factor) = (&look.direction[..], slope * look.factor);
-        let mut most = [f64::NEG_INFINITY; ABREAST];
-        let blocks = data.chunks_exact(ABREAST * direction.len());
-        let mut blocks = blocks.zip(bias.chunks(ABREAST).zip(out.chunks_mut(ABREAST)));
-        // Two at a time: each number of the direction is read for both.
-        while let Some((one, (bias, out))) = blocks.next() {
-            match blocks.next() {
-                Some((two, (other_bias, other_out))) => {
-                    let [one, two] = products(simd, [one, two], direction);
-                    take_in(&one, factor, bias, out, &mut most);
-                    take_in(&two, factor, other_bias, other_out, &mut most);
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Singles { data, look, out } = self;
+        let direction = look.direction.as_chunks::<4>().0;
+        let width = ABREAST / S::F32_LANES;
+        for block in data.chunks_exact(ABREAST * look.direction.len()) {
+            let block = S::as_simd_f32s(block).0;
+            let mut products = [0.0_f32; ABREAST];
+            for (v, product) in S::as_mut_simd_f32s(&mut products).0.iter_mut().enumerate() {
+                // Four sums: none waits for the one before.
+                let mut sums = [simd.splat_f32s(0.0); 4];
+                for (z, y) in direction.iter().zip(block.chunks_exact(4 * width)) {
+                    for i in 0..4 {
+                        sums[i] = simd.mul_add_f32s(y[i * width + v], simd.splat_f32s(z[i]), sums[i]);
+                    }
                 }
-                None => {
-                    let [one] = products(simd, [one], direction);
-                    take_in(&one, factor, bias, out, &mut most);
-                }
+                let [a, b, c, d] = sums;
+                *product = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
             }
+            out.extend(products.map(|product| look.factor * f64::from(product)));
         }
-        halve(most, |a, b| if a > b { a } else { b })
-    }
-}
-
-/// Products of blocks with a direction.
-// With vectors by name, as compilers find none across so many sums.
-#[inline(always)]
-fn products<S: Simd, const B: usize>(simd: S, blocks: [&[f32]; B], direction: &[f32]) -> [[f32; ABREAST]; B] {
-    let blocks = blocks.map(|block| S::as_simd_f32s(block).0);
-    let width = ABREAST / S::F32_LANES;
-    let mut products = [[0.0_f32; ABREAST]; B];
-    for v in 0..width {
-        // Four sums a block: none waits for the one before.
-        let mut sums = [[simd.splat_f32s(0.0); 4]; B];
-        for (row, z) in direction.as_chunks::<4>().0.iter().enumerate() {
-            for i in 0..4 {
-                let z = simd.splat_f32s(z[i]);
-                for b in 0..B {
-                    sums[b][i] = simd.mul_add_f32s(blocks[b][(4 * row + i) * width + v], z, sums[b][i]);
-                }
-            }
-        }
-        for b in 0..B {
-            let [one, two, three, four] = sums[b];
-            let sum = simd.add_f32s(simd.add_f32s(one, two), simd.add_f32s(three, four));
-            S::as_mut_simd_f32s(&mut products[b]).0[v] = sum;
-        }
-    }
-    products
-}
-
-/// Turns products into logits and keeps the largest, place by place.
-#[inline(always)]
-fn take_in(products: &[f32; ABREAST], factor: f64, bias: &[f64], out: &mut [f64], most: &mut [f64; ABREAST]) {
-    if let (Some(bias), Some(out)) = (bias.first_chunk::<ABREAST>(), out.first_chunk_mut::<ABREAST>()) {
-        for i in 0..ABREAST {
-            out[i] = factor * f64::from(products[i]) + bias[i];
-            most[i] = if out[i] > most[i] { out[i] } else { most[i] };
-        }
-        return;
-    }
-    for (i, (out, bias)) in out.iter_mut().zip(bias).enumerate() {
-        *out = factor * f64::from(products[i]) + bias;
-        most[i] = if *out > most[i] { *out } else { most[i] };
     }
 }
 
@@ -482,13 +430,10 @@ mod tests {
             cells.look(&at, at.iter().map(|x| x * x).sum(), &mut look);
             for c in 0..cells.count() {
                 let mut products = vec![];
-                let most = cells.single_logits(c, &look, 2.0, &vec![1.0; cells.size(c)], &mut products);
-                assert_eq!(most, products.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+                cells.single_products(c, &look, &mut products);
                 for (product, k) in products.iter().zip(cells.members(c)) {
                     let exact: f64 = row(*k as usize).iter().zip(&at).map(|(y, z)| y * z).sum();
-                    let rounding = 8.0 * f64::EPSILON * (1.0 + exact.abs());
-                    let off = (product - (2.0 * exact + 1.0)).abs();
-                    assert!(off <= 2.0 * look.error + rounding, "{product} {exact}");
+                    assert!((product - exact).abs() <= look.error, "{product} {exact}");
                 }
             }
         }

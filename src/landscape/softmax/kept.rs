@@ -85,31 +85,6 @@ impl WithSimd for Mean<'_> {
     }
 }
 
-/// `curvature z - pull sum_k w_k y_k` over what was kept, and the square of z.
-pub(super) struct Pulled<'a> {
-    pub(super) mean: Mean<'a>,
-    pub(super) z: &'a [f64],
-    pub(super) curvature: f64,
-    pub(super) pull: f64,
-}
-
-impl WithSimd for Pulled<'_> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let Pulled { mean: Mean { data, members, weights, out }, z, curvature, pull } = self;
-        Mean { data, members, weights, out: &mut *out }.with_simd(simd);
-        let (curvature, pull) = (simd.splat_f64s(curvature), simd.splat_f64s(-pull));
-        let mut square = simd.splat_f64s(0.0);
-        for (out, z) in S::as_mut_simd_f64s(out).0.iter_mut().zip(S::as_simd_f64s(z).0) {
-            *out = simd.mul_add_f64s(pull, *out, simd.mul_f64s(curvature, *z));
-            square = simd.mul_add_f64s(*z, *z, square);
-        }
-        simd.reduce_sum_f64s(square)
-    }
-}
-
 /// `sum_k p_k y_k (a_k - p.a)`, `a_k = y_k.v`, over what was kept with weights that sum to one.
 pub(super) struct Covariance<'a> {
     pub(super) data: &'a [f64],

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::cells::Cells;
 use super::dense::{TOGETHER, WIDE};
-use super::kept::{Kept, Logits, Mean, Pulled, each_kept};
+use super::kept::{Kept, Logits, Mean, each_kept};
 use super::linear::{Hessians, Weighted};
 use super::pruning::Pruning;
 use super::single::Single;
@@ -319,18 +319,16 @@ impl LogSumExp {
         mut gradients: MatMut<'_, f64>,
     ) {
         let block = |start: usize, e: &mut [f64], mut g: MatMut<'_, f64>| -> Vec<usize> {
-            let (mut missed, mut gradient) = (vec![], vec![0.0; self.stride()]);
+            let (mut missed, mut mean) = (vec![], vec![0.0; self.stride()]);
             self.kept(pruning, points.subcols(start, g.ncols()), |j, z, kept| {
                 let Some(kept) = kept else { return missed.push(start + j) };
                 let Kept { members, weights, .. } = &*kept;
+                Arch::new().dispatch(Mean { data: self.data(), members, weights, out: &mut mean });
                 let pull = self.temperature * self.slope / kept.sum;
-                let mean = Mean { data: self.data(), members, weights, out: &mut gradient };
-                let square = Arch::new().dispatch(Pulled { mean, z, curvature: self.curvature, pull });
-                match g.rb_mut().col_mut(j).try_as_col_major_mut() {
-                    Some(column) => column.as_slice_mut().copy_from_slice(&gradient[..self.dim()]),
-                    None => g.rb_mut().col_mut(j).iter_mut().zip(&gradient).for_each(|(g, from)| *g = *from),
+                for (g, (z, mean)) in g.rb_mut().col_mut(j).iter_mut().zip(z.iter().zip(&mean)) {
+                    *g = self.curvature * z - pull * mean;
                 }
-                e[j] = self.offset + 0.5 * self.curvature * square - self.temperature * kept.lse;
+                e[j] = self.offset + 0.5 * self.curvature * dot(z, z) - self.temperature * kept.lse;
             });
             missed
         };

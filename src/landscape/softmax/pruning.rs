@@ -157,9 +157,9 @@ impl Pruning {
             let members = cells.members(cell);
             looked += members.len();
             // The one that looks best, whose logit is then computed: any datum bounds the largest from below.
-            let most = self.look(kernel, cell, work);
+            self.look(kernel, cell, work);
             std::mem::swap(&mut work.logits, &mut work.last);
-            let Some(first) = work.last.iter().position(|logit| *logit == most) else { continue };
+            let Some(first) = largest(&work.last) else { continue };
             let first = members[first];
             kernel.logits(&[first], z, &mut work.logits);
             if !(work.logits[0] > best) {
@@ -191,8 +191,12 @@ impl Pruning {
                     } else {
                         self.look(kernel, reaching, work);
                     }
-                    let (logits, members) = (&work.logits[..], cells.members(reaching));
-                    Arch::new().dispatch(Above { logits, members, floor, out: &mut work.candidates });
+                    for (l, k) in work.logits.iter().zip(cells.members(reaching)) {
+                        // What is not a number is a candidate too.
+                        if !(*l < floor) {
+                            work.candidates.push(*k);
+                        }
+                    }
                 }
                 return true;
             }
@@ -200,11 +204,15 @@ impl Pruning {
         false
     }
 
-    /// Logits of a cell's members, about; the largest of them.
-    fn look(&self, kernel: &LogSumExp, cell: usize, work: &mut Work) -> f64 {
+    /// Logits of a cell's members, about.
+    fn look(&self, kernel: &LogSumExp, cell: usize, work: &mut Work) {
         let cells = kernel.cells();
+        work.logits.clear();
+        cells.single_products(cell, &work.look, &mut work.logits);
         let bias = &self.bias[cells.range(cell)];
-        cells.single_logits(cell, &work.look, kernel.slope, bias, &mut work.logits)
+        for (l, bias) in work.logits.iter_mut().zip(bias) {
+            *l = kernel.slope * *l + bias;
+        }
     }
 
     /// The candidates that matter, with their weights.
@@ -233,57 +241,43 @@ fn logits_max(logits: impl Iterator<Item = f64>) -> f64 {
     logits.fold(f64::NEG_INFINITY, f64::max)
 }
 
+/// The place of the largest of some numbers.
+fn largest(numbers: &[f64]) -> Option<usize> {
+    let most = -Arch::new().dispatch(Least { numbers, sign: -1.0 });
+    numbers.iter().position(|x| *x == most)
+}
+
 /// The place of the least number that is finite.
 fn least(numbers: &[f64]) -> Option<usize> {
-    let least = Arch::new().dispatch(Least(numbers));
+    let least = Arch::new().dispatch(Least { numbers, sign: 1.0 });
     numbers.iter().position(|x| *x == least).filter(|_| least < f64::INFINITY)
 }
 
-/// The least of those that are numbers; infinite if there are none.
-struct Least<'a>(&'a [f64]);
+/// The least of some numbers times a sign, of those that are numbers; infinite if there are none.
+struct Least<'a> {
+    numbers: &'a [f64],
+    sign: f64,
+}
 
 impl NullaryFnOnce for Least<'_> {
     type Output = f64;
 
     #[inline(always)]
     fn call(self) -> f64 {
-        let (blocks, rest) = self.0.as_chunks::<BLOCK>();
+        let Least { numbers, sign } = self;
+        let (blocks, rest) = numbers.as_chunks::<BLOCK>();
         let mut least = [f64::INFINITY; BLOCK];
         for block in blocks {
             for i in 0..BLOCK {
-                least[i] = if block[i] < least[i] { block[i] } else { least[i] };
+                let x = sign * block[i];
+                least[i] = if x < least[i] { x } else { least[i] };
             }
         }
         for (least, x) in least.iter_mut().zip(rest) {
-            *least = if *x < *least { *x } else { *least };
+            let x = sign * x;
+            *least = if x < *least { x } else { *least };
         }
         halve(least, |a, b| if a < b { a } else { b })
-    }
-}
-
-/// Appends the members whose logit is not below `floor`, or no number: blocks without any are passed over at once.
-struct Above<'a> {
-    logits: &'a [f64],
-    members: &'a [u32],
-    floor: f64,
-    out: &'a mut Vec<u32>,
-}
-
-impl NullaryFnOnce for Above<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let Above { logits, members, floor, out } = self;
-        for (logits, members) in logits.chunks(BLOCK).zip(members.chunks(BLOCK)) {
-            if logits.iter().fold(false, |any, logit| any | !(*logit < floor)) {
-                for (logit, member) in logits.iter().zip(members) {
-                    if !(*logit < floor) {
-                        out.push(*member);
-                    }
-                }
-            }
-        }
     }
 }
 
