@@ -46,9 +46,7 @@ pub(super) fn norm_one(a: &Mat<f64>) -> f64 {
 pub(super) fn norm_inf(a: &Mat<f64>) -> f64 {
     let inflate = inflate(a.ncols());
     let mut sums = vec![0.0; a.nrows()];
-    for j in 0..a.ncols() {
-        sums.iter_mut().zip(a.col_as_slice(j)).for_each(|(s, a)| *s += a);
-    }
+    image(a, &vec![1.0; a.ncols()], &mut sums);
     sums.into_iter().map(|s| up(inflate * s)).fold(0.0, f64::max)
 }
 

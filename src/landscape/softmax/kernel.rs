@@ -173,6 +173,11 @@ impl LogSumExp {
         self.patterns.stride()
     }
 
+    /// Distances of the patterns from the centre.
+    pub(super) fn norms(&self) -> &[f64] {
+        &self.patterns.norms
+    }
+
     pub(super) fn cells(&self) -> &Cells {
         self.cells.get_or_init(|| Cells::new(self.data(), self.stride()))
     }
@@ -277,7 +282,7 @@ impl LogSumExp {
     /// Rounding error of the gradient `curvature (z - sum p_k y_k)`: a unit in the last place of its terms.
     pub(in crate::landscape) fn gradient_error(&self, x: &[f64]) -> f64 {
         let z = x.iter().zip(&self.center).map(|(x, c)| (x - c) * (x - c)).sum::<f64>().sqrt();
-        let mean: f64 = self.shares(x).into_iter().map(|(k, p)| p * self.patterns.norms[k]).sum();
+        let mean: f64 = self.shares(x).into_iter().map(|(k, p)| p * self.norms()[k]).sum();
         f64::EPSILON * self.curvature * (z + mean)
     }
 

@@ -38,7 +38,7 @@ impl Single {
         }
         let patterns = kernel.patterns();
         let unit = kernel.slope.sqrt();
-        let farthest = patterns.col_iter().map(|y| y.norm_l2()).fold(0.0, f64::max);
+        let farthest = kernel.norms().iter().copied().fold(0.0, f64::max);
         if !(unit * farthest <= FARTHEST.0) {
             return None;
         }

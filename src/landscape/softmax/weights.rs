@@ -165,12 +165,14 @@ impl Weights {
         let most = self.shares().1;
         let mut distances: Vec<f64> = self.wells.iter().map(|k| place.distance(*k)).collect();
         distances.resize(self.lo.len(), mixture.farthest(&self.mean));
-        let [first, second] = Arch::new().dispatch(Moments { shares: &most, distances: &distances });
+        let (shares, distances) = (&most[..], &distances[..]);
+        let first = Arch::new().dispatch(Moment::<1> { shares, distances, moved: 0.0 });
+        let second = Arch::new().dispatch(Moment::<2> { shares, distances, moved: 0.0 });
         // |m - t| <= E|c - t|. And from the centre to x the mean moves by no more than s Cov(c) (x - z) with a covariance between, which
         // is no larger than E|c - t|^2.
         let moved = add_up(place.off(), mul_up(mixture.precision.hi(), mul_up(radius, second)));
         let moved = if moved < first { moved } else { first };
-        Arch::new().dispatch(Third { shares: &most, distances: &distances, moved })
+        Arch::new().dispatch(Moment::<3> { shares, distances, moved })
     }
 
     /// Encloses `first I - second Cov_p(c)`; `rest` is that of [`Weights::mean_less`].
@@ -354,46 +356,31 @@ impl NullaryFnOnce for Shares<'_> {
     }
 }
 
-/// Upper bounds of sums over wells of their largest shares times distances, and times the squares of those.
-struct Moments<'a> {
-    shares: &'a [f64],
-    distances: &'a [f64],
-}
-
-impl NullaryFnOnce for Moments<'_> {
-    type Output = [f64; 2];
-
-    #[inline(always)]
-    fn call(self) -> [f64; 2] {
-        let Moments { shares, distances } = self;
-        let count = shares.len();
-        let distances = &distances[..count];
-        let first = lanes(count, |k| shares[k] * distances[k]);
-        let second = lanes(count, |k| shares[k] * distances[k] * distances[k]);
-        [first, second].map(|sum| above(sum, count, 2))
-    }
-}
-
-/// An upper bound of the sum over wells of their largest shares times the cubes of `distance + moved`.
-struct Third<'a> {
+/// An upper bound of the sum over wells of their largest shares times `(distance + moved)^POWER`.
+struct Moment<'a, const POWER: usize> {
     shares: &'a [f64],
     distances: &'a [f64],
     moved: f64,
 }
 
-impl NullaryFnOnce for Third<'_> {
+impl<const POWER: usize> NullaryFnOnce for Moment<'_, POWER> {
     type Output = f64;
 
     #[inline(always)]
     fn call(self) -> f64 {
-        let Third { shares, distances, moved } = self;
+        let Moment { shares, distances, moved } = self;
         let count = shares.len();
         let distances = &distances[..count];
         let sum = lanes(count, |k| {
             let d = distances[k] + moved;
-            shares[k] * d * d * d
+            let mut term = shares[k];
+            for _ in 0..POWER {
+                term *= d;
+            }
+            term
         });
-        above(sum, count, 6)
+        // A factor has a rounding of its own and one as it is multiplied with.
+        above(sum, count, 2 * POWER)
     }
 }
 
@@ -614,8 +601,10 @@ mod tests {
             };
             most.iter().zip(&distances).fold(Interval::ZERO, |sum, (p, d)| sum + Interval::point(*p) * of(d))
         };
-        let [first, second] = Moments { shares: &most, distances: &distances }.call();
-        let third = Third { shares: &most, distances: &distances, moved: 0.1 }.call();
+        let (shares, distances) = (&most[..], &distances[..]);
+        let first = Moment::<1> { shares, distances, moved: 0.0 }.call();
+        let second = Moment::<2> { shares, distances, moved: 0.0 }.call();
+        let third = Moment::<3> { shares, distances, moved: 0.1 }.call();
         for (bound, exact) in [(first, power(0.0, 1)), (second, power(0.0, 2)), (third, power(0.1, 3))] {
             assert!(bound >= exact.lo() && bound <= exact.hi() * (1.0 + 1e-13), "{bound} {exact:?}");
         }
@@ -634,7 +623,7 @@ mod tests {
         assert_eq!(large, (vec![0.0], vec![1.0]));
         let unknown = Shares { lo: &[f64::NAN], hi: &[f64::NAN], total: Interval::new(0.0, 1.0) }.call();
         assert_eq!(unknown, (vec![0.0], vec![1.0]));
-        let third = Third { shares: &[0.0], distances: &[f64::INFINITY], moved: 0.0 }.call();
+        let third = Moment::<3> { shares: &[0.0], distances: &[f64::INFINITY], moved: 0.0 }.call();
         assert_eq!(third, f64::INFINITY);
     }
 }
